@@ -1,0 +1,74 @@
+/**
+ * Every way in which a step can fail: a class a step, each with its closed list of codes (commands.md section 2.4), and the
+ * exit status that belongs to a code. Imports nothing and touches nothing.
+ */
+
+/** 1: refused or not found, 2: could not. */
+const EXIT = {
+  NETWORK: 2,
+  TLS: 2,
+  TIMEOUT: 2,
+  HTTP_STATUS: 2,
+  REDIRECT: 2,
+  TOO_LARGE: 1,
+  BAD_ENVELOPE: 1,
+  WRONG_TYPE: 1,
+  BAD_SIGNATURE: 1,
+  BAD_KEYRING: 1,
+  BAD_MANIFEST: 1,
+  UNSUPPORTED_FORMAT: 1,
+  WRONG_NAME: 1,
+  ROLLBACK: 1,
+  EQUIVOCATION: 1,
+  EXPIRED: 1,
+  OVER_LIMIT: 1,
+  EMPTY: 1,
+  HELD: 1,
+  LENGTH_MISMATCH: 1,
+  BAD_GZIP: 1,
+  HASH_MISMATCH: 1,
+  NOT_CANONICAL: 1,
+  MISSING_REQUIRED: 1,
+  FOREIGN_DOMAIN: 1,
+  SHRUNK: 1,
+  WAITING: 1,
+  COMPILE_FAILED: 1,
+  READBACK_FAILED: 1,
+  INSTALL_FAILED: 2,
+  NO_SPACE: 2,
+  BUSY: 2,
+  CONFIG: 2,
+  INTERNAL: 2,
+  STATE_CORRUPT: 1,
+} as const;
+
+export type Code = keyof typeof EXIT;
+export type ExitStatus = 0 | 1 | 2;
+
+/** The exit status of a refusal with this code. */
+export const exitStatus = (code: Code): 1 | 2 => EXIT[code];
+
+/** A step that refused or could not. The message names the two values that disagree; it never holds an address from outside. */
+export class StepError<C extends Code = Code> extends Error {
+  readonly code: C;
+
+  constructor(code: C, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.name = new.target.name;
+  }
+}
+
+export class SourceError extends StepError<'NETWORK' | 'TLS' | 'TIMEOUT' | 'HTTP_STATUS' | 'REDIRECT' | 'TOO_LARGE'> {}
+export class VerifyError extends StepError<'BAD_ENVELOPE' | 'WRONG_TYPE' | 'BAD_SIGNATURE' | 'BAD_KEYRING'> {}
+export class ManifestError extends StepError<'BAD_MANIFEST' | 'UNSUPPORTED_FORMAT'> {}
+export class OfferError extends StepError<
+  'WRONG_NAME' | 'ROLLBACK' | 'EQUIVOCATION' | 'EXPIRED' | 'OVER_LIMIT' | 'EMPTY' | 'HELD'
+> {}
+export class TableError extends StepError<'LENGTH_MISMATCH' | 'BAD_GZIP' | 'HASH_MISMATCH' | 'NOT_CANONICAL'> {}
+export class GuardError extends StepError<'MISSING_REQUIRED' | 'FOREIGN_DOMAIN' | 'SHRUNK'> {}
+export class UnionError extends StepError<'WAITING'> {}
+export class CompileError extends StepError<'COMPILE_FAILED' | 'READBACK_FAILED' | 'OVER_LIMIT'> {}
+export class InstallError extends StepError<'INSTALL_FAILED'> {}
+export class HostError extends StepError<'NO_SPACE' | 'BUSY' | 'CONFIG' | 'INTERNAL'> {}
+export class StateError extends StepError<'STATE_CORRUPT'> {}
