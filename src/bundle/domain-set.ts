@@ -1,0 +1,102 @@
+/** The distinct domains of a table, as bytes in one arena with an open-addressing index. Pure. */
+import { compareBytes } from './rows.ts';
+
+export class DomainSet {
+  /** Number of distinct domains. */
+  size = 0;
+  #arena = new Uint8Array(4096);
+  #starts = new Int32Array(256);
+  #rows = new Float64Array(256);
+  #slots = new Int32Array(1024);
+  #last = -1;
+
+  /** Adds `bytes[start..end)`, first seen in row number `row`; gives the domain's id (0, 1, ... in order of appearance). */
+  add(bytes: Uint8Array, start: number, end: number, row: number): number {
+    if (this.#last >= 0 && this.#is(this.#last, bytes, start, end)) return this.#last; // neighbours share their domain
+    const id = this.find(bytes, start, end);
+    this.#last = id >= 0 ? id : this.#insert(bytes, start, end, row);
+    return this.#last;
+  }
+
+  /** The id of a domain, or -1. */
+  find(bytes: Uint8Array, start: number, end: number): number {
+    const mask = this.#slots.length - 1;
+    for (let at = hash(bytes, start, end) & mask; ; at = (at + 1) & mask) {
+      const id = (this.#slots[at] ?? 0) - 1;
+      if (id < 0 || this.#is(id, bytes, start, end)) return id;
+    }
+  }
+
+  name(id: number): Uint8Array {
+    return this.#arena.subarray(this.#starts[id], this.#starts[id + 1]);
+  }
+
+  /** The number of the row in which the domain was first seen. */
+  firstRow(id: number): number {
+    return this.#rows[id] ?? 0;
+  }
+
+  /** The ids in the order of the domains' bytes. */
+  sorted(): number[] {
+    return Array.from({ length: this.size }, (_, id) => id).sort((a, b) => {
+      const [x, y] = [this.name(a), this.name(b)];
+      return compareBytes(x, 0, x.length, y, 0, y.length);
+    });
+  }
+
+  /** How many domains of this set the other one lacks. */
+  missingIn(other: DomainSet): number {
+    let missing = 0;
+    for (let id = 0; id < this.size; id++) {
+      const name = this.name(id);
+      if (other.find(name, 0, name.length) < 0) missing++;
+    }
+    return missing;
+  }
+
+  #is(id: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const from = this.#starts[id] ?? 0;
+    const length = (this.#starts[id + 1] ?? 0) - from;
+    if (length !== end - start) return false;
+    for (let i = 0; i < length; i++) if (this.#arena[from + i] !== bytes[start + i]) return false;
+    return true;
+  }
+
+  #insert(bytes: Uint8Array, start: number, end: number, row: number): number {
+    const id = this.size++;
+    const from = this.#starts[id] ?? 0;
+    const to = from + (end - start);
+    while (this.#arena.length < to) this.#arena = doubled(this.#arena, new Uint8Array(this.#arena.length * 2));
+    this.#arena.set(bytes.subarray(start, end), from);
+    if (id + 2 > this.#starts.length) {
+      this.#starts = doubled(this.#starts, new Int32Array(this.#starts.length * 2));
+      this.#rows = doubled(this.#rows, new Float64Array(this.#rows.length * 2));
+    }
+    this.#starts[id + 1] = to;
+    this.#rows[id] = row;
+    if (this.size * 2 > this.#slots.length) {
+      this.#slots = new Int32Array(this.#slots.length * 2);
+      for (let each = 0; each < this.size; each++) this.#place(each);
+    } else this.#place(id);
+    return id;
+  }
+
+  #place(id: number): void {
+    const name = this.name(id);
+    const mask = this.#slots.length - 1;
+    let at = hash(name, 0, name.length) & mask;
+    while (this.#slots[at] !== 0) at = (at + 1) & mask;
+    this.#slots[at] = id + 1;
+  }
+}
+
+function doubled<T extends { set(from: T): void }>(from: T, into: T): T {
+  into.set(from);
+  return into;
+}
+
+function hash(bytes: Uint8Array, start: number, end: number): number {
+  let h = 0x811c9dc5;
+  for (let i = start; i < end; i++) h = Math.imul(h ^ (bytes[i] ?? 0), 0x01000193);
+  return (h ^ (h >>> 15)) >>> 0;
+}

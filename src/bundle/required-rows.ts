@@ -1,0 +1,45 @@
+/** Which of a few required addresses a table accepts, by its own row or by its domain's, while the rows stream by. Pure. */
+import { compareBytes, type RowBlock } from './rows.ts';
+
+export class RequiredRows {
+  readonly #required: readonly string[];
+  readonly #wanted: Uint8Array[];
+  readonly #found = new Set<string>();
+  #next = 0;
+
+  /** @param required addresses in canonical form. */
+  constructor(required: readonly string[]) {
+    this.#required = required;
+    const rows = new Set(required.flatMap((a) => [a, a.slice(a.lastIndexOf('@'))]));
+    this.#wanted = [...rows].map((row) => Buffer.from(row)).sort((a, b) => Buffer.compare(a, b));
+  }
+
+  push(block: RowBlock): void {
+    for (; this.#next < this.#wanted.length; this.#next++) {
+      const row = this.#wanted[this.#next];
+      if (row === undefined || block.count === 0) return;
+      const at = firstNotBefore(block, row);
+      if (at === block.count) return; // it may be in a later block
+      if (compareAt(block, at, row) === 0) this.#found.add(Buffer.from(row).toString());
+    }
+  }
+
+  missing(): string[] {
+    return this.#required.filter((a) => !this.#found.has(a) && !this.#found.has(a.slice(a.lastIndexOf('@'))));
+  }
+}
+
+function compareAt({ bytes, starts }: RowBlock, i: number, row: Uint8Array): number {
+  return compareBytes(bytes, starts[i] ?? 0, (starts[i + 1] ?? 1) - 1, row, 0, row.length);
+}
+
+function firstNotBefore(block: RowBlock, row: Uint8Array): number {
+  let low = 0;
+  let high = block.count;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compareAt(block, middle, row) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,186 @@
+/**
+ * Sorted rows as a stream of blocks: one buffer and one typed array of row starts a block, so that a million rows are never a
+ * million JavaScript objects. Pure: bytes in, blocks out.
+ */
+import { TableError } from '../errors.ts';
+
+/** The longest row in bytes, without its LF (section 4). */
+export const MAX_ROW = 512;
+const LF = 0x0a;
+
+/** `count` whole rows. Row i is `bytes[starts[i] .. starts[i + 1] - 1)`; the byte before `starts[i + 1]` is its LF. */
+export interface RowBlock {
+  readonly bytes: Uint8Array;
+  readonly starts: Int32Array;
+  readonly count: number;
+}
+
+export type RowStream = AsyncIterable<RowBlock>;
+
+/** Cuts a text into blocks of whole rows, chunk by chunk. Holds at most one partial row. */
+export class RowSplitter {
+  /** The first row too long to be one, or without its LF; nothing is given after it. */
+  fault: { readonly row: number; readonly rule: string } | null = null;
+  #rest: Uint8Array = new Uint8Array(0);
+  #rows = 0;
+
+  push(chunk: Uint8Array): RowBlock {
+    if (this.fault !== null) return cut(new Uint8Array(0));
+    const bytes = this.#rest.length === 0 ? chunk : joined(this.#rest, chunk);
+    const block = cut(bytes);
+    this.#rest = bytes.subarray(block.starts[block.count] ?? 0);
+    this.#rows += block.count;
+    // One byte more than a row may have: the rows of a delta carry a sign.
+    if (this.#rest.length > MAX_ROW + 1) this.fault = { row: this.#rows + 1, rule: `is longer than ${MAX_ROW} bytes` };
+    return block;
+  }
+
+  end(): void {
+    if (this.#rest.length > 0) this.fault ??= { row: this.#rows + 1, rule: 'is the last one and has no LF' };
+  }
+}
+
+/**
+ * A text's blocks of whole rows.
+ * @throws TableError NOT_CANONICAL for a row too long to be one or without its LF; what is inside a row is the checker's.
+ */
+export async function* rowBlocks(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<RowBlock> {
+  const splitter = new RowSplitter();
+  for await (const chunk of chunks) {
+    const block = splitter.push(chunk);
+    if (block.count > 0) yield block;
+    if (splitter.fault !== null) break;
+  }
+  splitter.end();
+  const { fault } = splitter;
+  if (fault !== null) throw new TableError('NOT_CANONICAL', `row ${fault.row} ${fault.rule}`);
+}
+
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(a.length + b.length);
+  bytes.set(a);
+  bytes.set(b, a.length);
+  return bytes;
+}
+
+function cut(bytes: Uint8Array): RowBlock {
+  let starts = new Int32Array(Math.max(16, bytes.length >>> 4));
+  let count = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    if (bytes[i] !== LF) continue;
+    count++;
+    if (count === starts.length) starts = grown(starts);
+    starts[count] = i + 1;
+  }
+  return { bytes, starts, count };
+}
+
+function grown(starts: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(starts.length * 2);
+  larger.set(starts);
+  return larger;
+}
+
+/** Negative, zero or positive as row a sorts before, with or after row b: by bytes, a prefix first. */
+export function compareBytes(
+  a: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  b: Uint8Array,
+  bStart: number,
+  bEnd: number,
+): number {
+  const shared = Math.min(aEnd - aStart, bEnd - bStart);
+  for (let i = 0; i < shared; i++) {
+    const difference = (a[aStart + i] ?? 0) - (b[bStart + i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return aEnd - aStart - (bEnd - bStart);
+}
+
+/** Walks a stream row by row; waits only where a block ends. `cursor.step() || (await cursor.load())` is the next row. */
+export class RowCursor {
+  bytes: Uint8Array = new Uint8Array(0);
+  start = 0;
+  end = 0;
+  /** No row is left. */
+  ended = false;
+  readonly #blocks: AsyncIterator<RowBlock>;
+  #block: RowBlock = { bytes: this.bytes, starts: new Int32Array(1), count: 0 };
+  #index = 0;
+
+  constructor(rows: RowStream) {
+    this.#blocks = rows[Symbol.asyncIterator]();
+  }
+
+  /** Moves on within the block; false at its end. */
+  step(): boolean {
+    this.#index++;
+    return this.#place();
+  }
+
+  /** Takes the next block and stands on its first row; false at the end of the stream. */
+  async load(): Promise<boolean> {
+    for (;;) {
+      const next = await this.#blocks.next();
+      if (next.done === true) {
+        this.ended = true;
+        return false;
+      }
+      this.#block = next.value;
+      this.#index = 0;
+      this.bytes = next.value.bytes;
+      if (this.#place()) return true;
+    }
+  }
+
+  /** Ends the stream before its end. */
+  async close(): Promise<void> {
+    await this.#blocks.return?.();
+  }
+
+  #place(): boolean {
+    const { starts, count } = this.#block;
+    if (this.#index >= count) return false;
+    this.start = starts[this.#index] ?? 0;
+    this.end = (starts[this.#index + 1] ?? 1) - 1;
+    return true;
+  }
+}
+
+const BLOCK = 256 * 1024;
+
+/** Collects rows into blocks. `add` and then take `full()` whenever it gives a block; `rest()` at the end. */
+export class RowCollector {
+  #bytes = new Uint8Array(BLOCK);
+  #starts = new Int32Array(BLOCK >>> 4);
+  #count = 0;
+  #used = 0;
+
+  /** Adds a row, with `prefix` (a byte) before it when that is not negative. */
+  add(bytes: Uint8Array, start: number, end: number, prefix = -1): void {
+    if (end - start > MAX_ROW) throw new TableError('NOT_CANONICAL', `a row is longer than ${MAX_ROW} bytes`);
+    const into = this.#bytes;
+    let used = this.#used;
+    if (prefix >= 0) into[used++] = prefix;
+    for (let i = start; i < end; i++) into[used++] = bytes[i] ?? 0;
+    into[used++] = LF;
+    this.#used = used;
+    this.#count++;
+    if (this.#count + 1 >= this.#starts.length) this.#starts = grown(this.#starts);
+    this.#starts[this.#count] = used;
+  }
+
+  full(): RowBlock | null {
+    return this.#used > BLOCK - MAX_ROW - 2 ? this.rest() : null;
+  }
+
+  rest(): RowBlock {
+    const block = { bytes: this.#bytes.subarray(0, this.#used), starts: this.#starts, count: this.#count };
+    this.#bytes = new Uint8Array(BLOCK);
+    this.#starts = new Int32Array(BLOCK >>> 4);
+    this.#count = 0;
+    this.#used = 0;
+    return block;
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * Checks the rows of a table while they stream (format section 4): form, order, case folding, lengths. The first fault is
+ * kept, not thrown: whether it counts is decided when the hash of the whole text is known. Pure.
+ */
+import { rowRule } from './address.ts';
+import { DomainSet } from './domain-set.ts';
+import { compareBytes, MAX_ROW, type RowBlock } from './rows.ts';
+
+const AT = 0x40;
+const DOT = 0x2e;
+const MAX_DOMAIN = 253;
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Kinds of bytes: 0 fine, 1 control, 2 upper case, 3 part of a non-ASCII character. */
+const KIND = Uint8Array.from({ length: 256 }, (_, c) => {
+  if (c < 0x20 || c === 0x7f) return 1;
+  if (c >= 0x41 && c <= 0x5a) return 2;
+  return c >= 0x80 ? 3 : 0;
+});
+
+/** A broken rule, with the number of the row, from 1. */
+export interface RowFault {
+  readonly row: number;
+  readonly rule: string;
+}
+
+export class TableChecker {
+  rows = 0;
+  readonly domains = new DomainSet();
+  fault: RowFault | null = null;
+  #previous: Uint8Array = new Uint8Array(0);
+
+  push(block: RowBlock): void {
+    const { bytes, starts, count } = block;
+    let before = this.#previous;
+    let from = 0;
+    let to = before.length;
+    for (let i = 0; i < count; i++) {
+      const start = starts[i] ?? 0;
+      const end = (starts[i + 1] ?? 1) - 1;
+      this.rows++;
+      const rule = this.#check(bytes, start, end);
+      if (rule !== null) this.#fail(rule);
+      if (this.rows > 1) {
+        const order = compareBytes(before, from, to, bytes, start, end);
+        if (order >= 0) this.#fail(order === 0 ? 'is there twice' : 'is not in the order of its bytes');
+      }
+      [before, from, to] = [bytes, start, end];
+    }
+    this.#previous = before.slice(from, to);
+  }
+
+  #fail(rule: string): void {
+    this.fault ??= { row: this.rows, rule };
+  }
+
+  #check(bytes: Uint8Array, start: number, end: number): string | null {
+    let at = -1;
+    let wide = false;
+    for (let i = start; i < end; i++) {
+      const c = bytes[i] ?? 0;
+      const kind = KIND[c];
+      if (c === AT) at = i;
+      else if (kind === 3) wide = true;
+      else if (kind === 1) return 'holds a control character';
+      else if (kind === 2) return 'is not case-folded';
+    }
+    if (end - start > MAX_ROW) return `is longer than ${MAX_ROW} bytes`;
+    if (at < 0) return end === start ? 'is empty' : 'has no @';
+    const rule = domainRule(bytes, at + 1, end);
+    if (rule !== null) return rule;
+    if (wide) {
+      const broken = this.#wideRule(bytes.subarray(start, end));
+      if (broken !== null) return broken;
+    }
+    this.domains.add(bytes, at + 1, end, this.rows);
+    return null;
+  }
+
+  #wideRule(row: Uint8Array): string | null {
+    let text: string;
+    try {
+      text = utf8.decode(row);
+    } catch {
+      return 'is not UTF-8'; // a fault of the row, reported as one
+    }
+    return rowRule(text);
+  }
+}
+
+function domainRule(bytes: Uint8Array, start: number, end: number): string | null {
+  if (end - start > MAX_DOMAIN) return `has a domain longer than ${MAX_DOMAIN} bytes`;
+  if (bytes[start] === 0x5b) return 'has an address literal';
+  let labels = 1;
+  let label = start;
+  for (let i = start; i < end; i++) {
+    const c = bytes[i];
+    if (c === 0x20) return 'has a space in its domain';
+    if (c !== DOT) continue;
+    if (i === label) return 'has an empty label in its domain';
+    labels++;
+    label = i + 1;
+  }
+  if (label === end) return 'has an empty label in its domain';
+  return labels < 2 ? 'has a domain of one label' : null;
+}

@@ -1,0 +1,109 @@
+/** The gateway's configuration (commands.md section 2.1): TOML in, checked values out. Reads the one file. */
+import path from 'node:path';
+import * as z from 'zod/mini';
+import { foldCase } from '../bundle/case-folding.ts';
+import { NAME } from '../bundle/manifest.ts';
+import { HostError } from '../errors.ts';
+import { duration, list, percent, readConfigFile, size, text, whole } from '../io/config-file.ts';
+
+export const DEFAULT_CONFIG = '/etc/relaymap/relaymap.toml';
+
+const absolute = () => text().check(z.refine((p) => path.isAbsolute(p), { error: 'must be an absolute path' }));
+const url = () =>
+  z
+    .string({ error: 'must be text' })
+    .check(z.refine(isBaseUrl, { error: 'must be an https URL that ends in "/", without user, query or fragment' }));
+
+function isBaseUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const u = new URL(value);
+  return u.protocol === 'https:' && u.username === '' && u.password === '' && /^[^?#]*\/$/.test(value);
+}
+
+const domain = () =>
+  text().check(
+    z.refine((d) => /^(\*\.)?[^\s@*]+\.[^\s@*]+$/.test(d), { error: 'must be like "example.org" or "*.example.org"' }),
+  );
+const address = () => text().check(z.refine((a) => /.@[^@]+\.[^@]+$/.test(a), { error: 'must be an address' }));
+
+const Bundle = z.strictObject({
+  name: z.string({ error: 'must be text' }).check(z.regex(NAME, { error: 'must match [a-z0-9][a-z0-9.-]{0,63}' })),
+  urls: list(url()).check(z.minLength(1, { error: 'must name at least one URL' })),
+  keys: absolute(),
+  threshold: z._default(whole(1, 16), 1),
+  ring: z._default(whole(0, 2 ** 31), 0),
+  domains: z.optional(list(domain()).check(z.minLength(1, { error: 'must not be an empty list' }))),
+  required: z._default(list(address()), []),
+  max_shrink_percent: z._default(percent(), 20),
+  ca_file: z.optional(absolute()),
+  client_cert: z.optional(absolute()),
+  client_key: z.optional(absolute()),
+  token_file: z.optional(absolute()),
+});
+
+const Config = z.strictObject({
+  state_dir: z._default(absolute(), '/var/lib/relaymap'),
+  map_dir: z._default(absolute(), '/var/lib/relaymap/maps'),
+  bundle: list(Bundle).check(z.minLength(1, { error: 'must be there at least once, as [[bundle]]' })),
+  schedule: z.prefault(
+    z.strictObject({ cron: z._default(text(), '* * * * *'), jitter: z.prefault(duration(), '30s') }),
+    {},
+  ),
+  limits: z.prefault(
+    z.strictObject({
+      max_rows: z._default(whole(1, 2 ** 31), 20_000_000),
+      max_bytes: z.prefault(size(), '1GiB'),
+      total_timeout: z.prefault(duration(), '5m'),
+      idle_timeout: z.prefault(duration(), '20s'),
+    }),
+    {},
+  ),
+  maps: z.prefault(
+    z.strictObject({
+      types: z._default(list(z.enum(['cdb', 'lmdb', 'hash', 'btree'], { error: 'must be cdb, lmdb, hash or btree' })), [
+        'cdb',
+      ]),
+      value: z._default(
+        text().check(z.regex(/^[!-~]([ -~]{0,98}[!-~])?$/, { error: 'must be printable ASCII' })),
+        'OK',
+      ),
+      keep: z._default(whole(1, 1000), 5),
+    }),
+    {},
+  ),
+  health: z.prefault(
+    z.strictObject({
+      warn_after: z.prefault(duration(), '1h'),
+      critical_after: z.prefault(duration(), '24h'),
+      listen: z.optional(text()),
+      textfile: z.optional(absolute()),
+    }),
+    {},
+  ),
+});
+
+export type GatewayConfig = z.infer<typeof Config>;
+export type BundleConfig = GatewayConfig['bundle'][number];
+
+/** @throws HostError CONFIG */
+export function readGatewayConfig(file: string): GatewayConfig {
+  const config = readConfigFile(file, Config);
+  const wrong = (message: string) => new HostError('CONFIG', `${file}: ${message}`);
+  const names = new Set<string>();
+  for (const [i, b] of config.bundle.entries()) {
+    if (names.has(b.name)) throw wrong(`two bundles are named "${b.name}"`);
+    names.add(b.name);
+    if (config.bundle.length > 1 && b.domains === undefined) {
+      throw wrong(`bundle.${i}.domains is missing; with several bundles each must say what it may speak for`);
+    }
+    if ((b.client_cert === undefined) !== (b.client_key === undefined)) {
+      throw wrong(`bundle.${i}: client_cert and client_key go together`);
+    }
+    if (new Set(b.urls).size !== b.urls.length) throw wrong(`bundle.${i}.urls names a URL twice`);
+    b.required = b.required.map(foldCase);
+  }
+  if (config.maps.types.length === 0) throw wrong('maps.types must name at least one type');
+  const other = config.maps.types.find((t) => t !== 'cdb');
+  if (other !== undefined) throw wrong(`maps.types: "${other}" is not built yet; this version writes cdb`);
+  return config;
+}

@@ -1,0 +1,52 @@
+/** What the gateway asks of the Postfix beside it: its group, its recipient_delimiter, and one reload when a map first appears. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { writeFileAtomic } from '../io/atomic-file.ts';
+
+/** A root-owned path unit reloads Postfix when this file appears, and removes it. */
+const RELOAD_FOLDER = '/run/relaymap';
+export const RELOAD_REQUEST = `${RELOAD_FOLDER}/reload`;
+
+/** The group `postfix`, which smtpd reads maps as; null where there is none. */
+export function postfixGroup(): number | null {
+  let groups: string;
+  try {
+    groups = readFileSync('/etc/group', 'utf8');
+  } catch {
+    return null; // no such file: no such group
+  }
+  const gid = /^postfix:[^:]*:([0-9]+):/m.exec(groups)?.[1];
+  return gid === undefined ? null : Number(gid);
+}
+
+function run(command: string, args: string[]): { status: number | null; stdout: string } {
+  const result = spawnSync(command, args, { encoding: 'utf8', timeout: 30_000, stdio: ['ignore', 'pipe', 'ignore'] });
+  return { status: result.error === undefined ? result.status : null, stdout: result.stdout };
+}
+
+/** Postfix's recipient_delimiter, or null where there is no postconf. */
+export function recipientDelimiter(): string | null {
+  const { status, stdout } = run('postconf', ['-h', 'recipient_delimiter']);
+  return status === 0 ? stdout.trim() : null;
+}
+
+/**
+ * Has Postfix reloaded, or asks for it. `done`: reloaded, or no Postfix runs here, so nothing is pending. `pending`: asked for, or
+ * refused; health says so until it is done.
+ */
+export function reloadPostfix(): 'done' | 'pending' {
+  if (process.getuid?.() === 0) {
+    if (run('postfix', ['status']).status !== 0) return 'done';
+    return run('postfix', ['reload']).status === 0 ? 'done' : 'pending';
+  }
+  if (!existsSync(RELOAD_FOLDER)) return 'done';
+  try {
+    writeFileAtomic(RELOAD_REQUEST, '', 0o644);
+  } catch {
+    return 'pending'; // asked again in the next cycle
+  }
+  return 'pending';
+}
+
+/** Whether a request that an unprivileged process made has been served. */
+export const reloadServed = (): boolean => process.getuid?.() !== 0 && !existsSync(RELOAD_REQUEST);

@@ -1,0 +1,148 @@
+/**
+ * What the gateway remembers: `state.json`, and the pending set beside it. A record that is corrupt is not one that is absent:
+ * it is never taken for a fresh start. Only this file reads and writes the two.
+ */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import * as z from 'zod/mini';
+import { StateError } from '../errors.ts';
+import { isAbsent, removeDurable, writeFileAtomic } from '../io/atomic-file.ts';
+
+const digest = () => z.string().check(z.regex(/^[0-9a-f]{64}$/));
+const count = () => z.int().check(z.gte(0));
+const time = () => z.string().check(z.refine((t) => !Number.isNaN(Date.parse(t))));
+
+/** A signed envelope that is stored: what it says, and the hash of its payload, which names its file. */
+const Envelope = z.object({ version: count(), digest: digest() });
+
+/** A last good copy: a stored envelope and the table it names. Times are ISO 8601. */
+const Copy = z.object({
+  version: count(),
+  digest: digest(),
+  table: digest(),
+  rows: count(),
+  bytes: count(),
+  domains: count(),
+  created: time(),
+  expires: time(),
+  /** When this table, and when this version of it, was first installed or kept. */
+  since: time(),
+  at: time(),
+});
+
+const Bundle = z.object({
+  /** What the live maps are made of. */
+  installed: z.nullable(Copy),
+  /** A good copy that waits for other bundles' first copies. */
+  waiting: z.nullable(Copy),
+  /** Older copies, oldest first. */
+  copies: z.array(Copy),
+  floor: z.nullable(Envelope),
+  /** Verified payloads at or above the floor that were not installed. */
+  seen: z.array(Envelope),
+  held: z.nullable(z.object({ version: count(), since: time() })),
+  /** By URL: the ETag of the installed payload. */
+  etags: z.record(z.string(), z.object({ etag: z.string(), digest: digest() })),
+  /** The next request carries no condition. */
+  unconditional: z.boolean(),
+  /** Stands for the ring under which the stored envelopes were verified. */
+  ring: z.string(),
+});
+
+const MapFile = z.object({ sha256: digest(), bytes: count(), mtimeMs: z.number(), ino: z.number() });
+
+const State = z.object({
+  format: z.literal(1),
+  bundles: z.record(z.string(), Bundle),
+  /** The live maps; null while there are none of ours. */
+  maps: z.nullable(z.object({ inputs: digest(), rows: count(), files: z.record(z.string(), MapFile) })),
+  reloadPending: z.nullable(time()),
+});
+
+export type EnvelopeRef = z.infer<typeof Envelope>;
+export type CopyRef = z.infer<typeof Copy>;
+export type BundleState = z.infer<typeof Bundle>;
+export type MapFileRecord = z.infer<typeof MapFile>;
+export type GatewayState = z.infer<typeof State>;
+
+export const freshState = (): GatewayState => ({ format: 1, bundles: {}, maps: null, reloadPending: null });
+
+export const freshBundle = (): BundleState => ({
+  installed: null,
+  waiting: null,
+  copies: [],
+  floor: null,
+  seen: [],
+  held: null,
+  etags: {},
+  unconditional: false,
+  ring: '',
+});
+
+/** The bundle's part of the state, made on first use. */
+export function bundleState(state: GatewayState, name: string): BundleState {
+  if (!Object.hasOwn(state.bundles, name)) state.bundles[name] = freshBundle();
+  return state.bundles[name] ?? freshBundle();
+}
+
+export type Read<T> =
+  | { readonly is: 'absent' }
+  | { readonly is: 'corrupt'; readonly why: string }
+  | { readonly is: 'whole'; readonly value: T };
+
+function read(file: string): Read<GatewayState> {
+  let content: string;
+  try {
+    content = readFileSync(file, 'utf8');
+  } catch (error) {
+    return isAbsent(error) ? { is: 'absent' } : { is: 'corrupt', why: (error as Error).message };
+  }
+  try {
+    const result = z.safeParse(State, JSON.parse(content));
+    if (result.success) return { is: 'whole', value: result.data };
+    return { is: 'corrupt', why: `${result.error.issues[0]?.path.map(String).join('.') ?? 'it'} is not valid` };
+  } catch (error) {
+    return { is: 'corrupt', why: error instanceof SyntaxError ? 'it is not JSON' : (error as Error).message };
+  }
+}
+
+export class StateFiles {
+  readonly #state: string;
+  readonly #pending: string;
+
+  constructor(stateDir: string) {
+    this.#state = path.join(stateDir, 'state.json');
+    this.#pending = path.join(stateDir, 'pending.json');
+  }
+
+  read(): Read<GatewayState> {
+    return read(this.#state);
+  }
+
+  /** The set that was about to be installed; a corrupt one was never promised and counts as none. */
+  readPending(): GatewayState | null {
+    const pending = read(this.#pending);
+    return pending.is === 'whole' ? pending.value : null;
+  }
+
+  /** What must be on disk before the first map is renamed. */
+  writePending(next: GatewayState): void {
+    writeFileAtomic(this.#pending, JSON.stringify(next), 0o640);
+  }
+
+  dropPending(): void {
+    removeDurable(this.#pending);
+  }
+
+  write(state: GatewayState): void {
+    writeFileAtomic(this.#state, `${JSON.stringify(state, null, 1)}\n`, 0o640);
+  }
+}
+
+/** STATE_CORRUPT, with the way out. */
+export const stateCorrupt = (what: string, cause?: unknown): StateError =>
+  new StateError(
+    'STATE_CORRUPT',
+    `${what}. The maps stay as they are. To give up the rollback floor and start anew: relaymap fetch --rebuild-state`,
+    cause,
+  );

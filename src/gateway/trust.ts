@@ -1,0 +1,55 @@
+/** The starting ring of a bundle (format section 6): the public keys in its key directory. Reads that directory and nothing else. */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { keyid, parsePublicKey } from '../bundle/public-key.ts';
+import type { Ring } from '../bundle/verify.ts';
+import { HostError } from '../errors.ts';
+import type { BundleConfig } from './config.ts';
+
+const MAX_KEYS = 16;
+
+/** @throws HostError CONFIG: the directory cannot be read, a file is no key, or there are too few or too many keys. */
+export function startingRing(bundle: BundleConfig): Ring {
+  const keys = new Map<string, Uint8Array>();
+  for (const file of publicKeyFiles(bundle.keys)) {
+    const raw = parse(file);
+    keys.set(keyid(raw), raw);
+  }
+  if (keys.size < bundle.threshold || keys.size > MAX_KEYS) {
+    const rule = keys.size > MAX_KEYS ? `at most ${MAX_KEYS} are allowed` : `threshold is ${bundle.threshold}`;
+    throw new HostError('CONFIG', `${bundle.keys} holds ${keys.size} different public keys (*.pub); ${rule}`);
+  }
+  return { keys, threshold: bundle.threshold, step: bundle.ring };
+}
+
+function publicKeyFiles(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => name.endsWith('.pub') && !name.startsWith('.'))
+      .sort()
+      .map((name) => path.join(folder, name));
+  } catch (error) {
+    throw new HostError('CONFIG', `cannot read the key directory ${folder}: ${(error as Error).message}`, error);
+  }
+}
+
+function parse(file: string): Uint8Array {
+  let pem: string;
+  try {
+    pem = readFileSync(file, 'latin1');
+  } catch (error) {
+    throw new HostError('CONFIG', `cannot read the public key ${file}: ${(error as Error).message}`, error);
+  }
+  try {
+    return parsePublicKey(pem);
+  } catch (error) {
+    throw new HostError('CONFIG', `${file}: ${(error as Error).message}`, error);
+  }
+}
+
+/** Stands for a starting ring: another set of keys, threshold or step gives another text. */
+export function ringDigest(ring: Ring): string {
+  const text = JSON.stringify([[...ring.keys.keys()].sort(), ring.threshold, ring.step]);
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -1,0 +1,154 @@
+/**
+ * The only durable writer: temp file in the same folder, write, fsync, rename, fsync the folder. Synchronous, on the main
+ * thread and under fixed temp names, so that a killed run leaves nothing that the next one does not overwrite.
+ */
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import path from 'node:path';
+import { HostError } from '../errors.ts';
+
+const { O_CREAT, O_EXCL, O_RDWR, O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
+
+const systemCode = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+
+/** Turns a full disk or quota into NO_SPACE; every other error is returned as it came, for the step to name. */
+export function translateSpace(error: unknown, what: string): unknown {
+  const code = systemCode(error);
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
+  return new HostError('NO_SPACE', `no space left to write ${what} (${code})`, error);
+}
+
+/** Whether an error says that a file is not there (as against unreadable or corrupt). */
+export const isAbsent = (error: unknown): boolean => systemCode(error) === 'ENOENT';
+
+/** The temp name under which `target` is written; fixed, hidden, in the same folder. */
+export const tempName = (target: string): string => path.join(path.dirname(target), `.${path.basename(target)}.new`);
+
+export function fsyncFolder(folder: string): void {
+  const fd = openSync(folder, O_RDONLY | O_DIRECTORY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** A file being written beside its target. Nothing shows at the target before `commit`. */
+export class AtomicFile {
+  readonly target: string;
+  readonly temp: string;
+  readonly fd: number;
+  #open = true;
+  #there = true;
+
+  /** @param mode permission bits, set whatever the umask says. */
+  constructor(target: string, mode: number) {
+    this.target = target;
+    this.temp = tempName(target);
+    try {
+      rmSync(this.temp, { force: true, recursive: true }); // left by a killed run, or a link laid as a trap
+      this.fd = openSync(this.temp, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, 0o600);
+    } catch (error) {
+      throw translateSpace(error, this.temp);
+    }
+    try {
+      fchmodSync(this.fd, mode);
+    } catch (error) {
+      this.discard();
+      throw error;
+    }
+  }
+
+  /** Appends, or writes at `position` (bytes from the start). */
+  write(bytes: Uint8Array, position: number | null = null): void {
+    try {
+      for (let done = 0; done < bytes.length;) {
+        done += writeSync(this.fd, bytes, done, bytes.length - done, position === null ? null : position + done);
+      }
+    } catch (error) {
+      throw translateSpace(error, this.temp);
+    }
+  }
+
+  /** Gives the file to a group. Throws what fchown threw (a refusal is the caller's warning, not a failure). */
+  giveToGroup(gid: number): void {
+    fchownSync(this.fd, -1, gid);
+  }
+
+  /** Everything written is on disk, still under the temp name; the descriptor is closed. */
+  finish(): void {
+    if (!this.#open) return;
+    try {
+      fsyncSync(this.fd);
+    } catch (error) {
+      throw translateSpace(error, this.temp);
+    } finally {
+      this.#open = false;
+      closeSync(this.fd);
+    }
+  }
+
+  /** Renames onto the target and makes the name durable. */
+  commit(): void {
+    this.finish();
+    renameDurable(this.temp, this.target);
+    this.#there = false;
+  }
+
+  /** Removes what is not committed; safe to call at any time. */
+  discard(): void {
+    if (this.#open) {
+      this.#open = false;
+      closeSync(this.fd);
+    }
+    if (this.#there) rmSync(this.temp, { force: true });
+    this.#there = false;
+  }
+}
+
+/** Renames within one file system and makes the new name durable. */
+export function renameDurable(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+    fsyncFolder(path.dirname(to));
+  } catch (error) {
+    throw translateSpace(error, to);
+  }
+}
+
+/** Replaces `target` by these bytes, as a whole or not at all. */
+export function writeFileAtomic(target: string, bytes: Uint8Array | string, mode: number): void {
+  const file = new AtomicFile(target, mode);
+  try {
+    file.write(typeof bytes === 'string' ? Buffer.from(bytes) : bytes);
+    file.commit();
+  } finally {
+    file.discard();
+  }
+}
+
+/** Removes a file; one that is not there is as good. */
+export function removeDurable(target: string): void {
+  rmSync(target, { force: true, recursive: true });
+  fsyncFolder(path.dirname(target));
+}
+
+/** Makes a folder and those above it. */
+export function makeFolder(folder: string, mode: number): void {
+  try {
+    if (mkdirSync(folder, { recursive: true, mode }) !== undefined) fsyncFolder(path.dirname(folder));
+  } catch (error) {
+    throw translateSpace(error, folder);
+  }
+}

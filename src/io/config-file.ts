@@ -1,0 +1,132 @@
+/**
+ * Reads a TOML file and checks it against a zod schema; both sides' configurations use it. An unknown key is an error that
+ * names the nearest known one. Reads the one file it is given and nothing else.
+ */
+import { readFileSync } from 'node:fs';
+import { parse, TomlError } from 'smol-toml';
+import * as z from 'zod/mini';
+import { HostError } from '../errors.ts';
+
+const UNIT_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const UNIT_BYTES: Record<string, number> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+
+function quantity(units: Record<string, number>, example: string) {
+  const pattern = new RegExp(`^([0-9]{1,12}) ?(${Object.keys(units).join('|')})$`);
+  return z.pipe(
+    z
+      .string({ error: `must be text such as "${example}"` })
+      .check(z.regex(pattern, { error: `must be like "${example}"` })),
+    z.transform((text: string) => {
+      const [, digits = '', unit = ''] = pattern.exec(text) ?? [];
+      return Number(digits) * (units[unit] ?? Number.NaN);
+    }),
+  );
+}
+
+/** `30s`, `5m`, `24h`, `7d`: gives milliseconds. */
+export const duration = () => quantity(UNIT_MS, '5m');
+/** `64MiB`: gives bytes. */
+export const size = () => quantity(UNIT_BYTES, '64MiB');
+export const text = () => z.string({ error: 'must be text' }).check(z.minLength(1, { error: 'must not be empty' }));
+export const flag = () => z.boolean({ error: 'must be true or false' });
+export const whole = (min: number, max: number) => {
+  const error = `must be a whole number from ${min} to ${max}`;
+  return z.int({ error }).check(z.gte(min, { error }), z.lte(max, { error }));
+};
+export const percent = () => whole(0, 100);
+export const list = <T extends z.ZodMiniType>(item: T) => z.array(item, { error: 'must be a list, [ ... ]' });
+
+/**
+ * @returns the file's values as the schema gives them.
+ * @throws HostError CONFIG, naming file, key and rule, or line for what is not TOML.
+ */
+export function readConfigFile<T>(file: string, schema: z.ZodMiniType<T>): T {
+  return checkConfig(file, parseToml(file, readText(file)), schema);
+}
+
+function readText(file: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
+  } catch (error) {
+    const why = error instanceof TypeError ? 'it is not UTF-8' : error instanceof Error ? error.message : String(error);
+    throw new HostError('CONFIG', `cannot read the configuration ${file}: ${why}`, error);
+  }
+}
+
+function parseToml(file: string, content: string): unknown {
+  try {
+    return parse(content);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const reason = error.message.split('\n')[0]?.replace(/^Invalid TOML document: /, '') ?? '';
+    throw new HostError('CONFIG', `${file}, line ${error.line}: ${reason}`, error);
+  }
+}
+
+/** Checks values that stand for the file's content. */
+export function checkConfig<T>(file: string, values: unknown, schema: z.ZodMiniType<T>): T {
+  const result = z.safeParse(schema, values);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw new HostError('CONFIG', `${file}: ${issue === undefined ? 'not valid' : explain(issue, schema)}`, result.error);
+}
+
+function explain(issue: z.core.$ZodIssue, schema: z.ZodMiniType): string {
+  const where = issue.path.map(String);
+  const at = (more?: string) => [...where, ...(more === undefined ? [] : [more])].join('.');
+  if (issue.code === 'unrecognized_keys') {
+    const key = issue.keys[0] ?? '';
+    const near = nearest(key, knownKeys(schema, where));
+    return `unknown key ${at(key)}${near === undefined ? '' : `; did you mean ${at(near)}?`}`;
+  }
+  if (issue.code === 'invalid_type' && issue.input === undefined && issue.message === 'Invalid input') {
+    return `${at()} is missing`;
+  }
+  if (issue.message !== 'Invalid input') return at() === '' ? issue.message : `${at()} ${issue.message}`;
+  return `${at()} is missing or of the wrong kind`;
+}
+
+/** The keys that a schema knows at a path; a list's index steps into its element. */
+function knownKeys(schema: unknown, where: string[]): string[] {
+  let here = unwrap(schema);
+  for (const step of where) {
+    if (here instanceof z.ZodMiniArray) here = unwrap(here.def.element);
+    else if (here instanceof z.ZodMiniObject) here = unwrap((here.def.shape as Record<string, unknown>)[step]);
+  }
+  return here instanceof z.ZodMiniObject ? Object.keys(here.def.shape) : [];
+}
+
+function unwrap(schema: unknown): unknown {
+  if (
+    schema instanceof z.ZodMiniOptional ||
+    schema instanceof z.ZodMiniDefault ||
+    schema instanceof z.ZodMiniPrefault
+  ) {
+    return unwrap(schema.def.innerType);
+  }
+  return schema instanceof z.ZodMiniPipe ? unwrap(schema.def.in) : schema;
+}
+
+/** The known word with the fewest edits to `word`, if that is close enough to be meant. */
+export function nearest(word: string, known: string[]): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(2, Math.floor(word.length / 3)) + 1;
+  for (const candidate of known) {
+    const edits = distance(word, candidate);
+    if (edits < least) [best, least] = [candidate, edits];
+  }
+  return best;
+}
+
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

@@ -1,0 +1,169 @@
+/**
+ * HTTPS GET and nothing else; the only user of undici. No redirect is followed, no encoding undone, HTTP/1.1 only. An idle
+ * timer and a total deadline stand over every request, and every failure becomes a SourceError.
+ */
+import { Agent } from 'undici';
+import { SourceError } from '../errors.ts';
+
+/** Credentials and trust for one bundle's base URLs. PEM texts. */
+export interface Access {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  /** Bearer token. */
+  readonly token?: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  header(name: string): string | undefined;
+  /** The body's bytes as they come; its errors are SourceErrors. */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Lets go of a body that is not read; one that is being read is let go of by leaving the loop. */
+  discard(): void;
+}
+
+export interface Limits {
+  /** Milliseconds without a byte. */
+  readonly idle: number;
+  /** Milliseconds for the whole answer. */
+  readonly total: number;
+}
+
+export class HttpClient {
+  readonly #agent: Agent;
+  readonly #token: string | undefined;
+
+  constructor(access: Access) {
+    const { ca, cert, key } = access;
+    this.#token = access.token;
+    this.#agent = new Agent({
+      allowH2: false,
+      pipelining: 1,
+      maxHeaderSize: 16 * 1024,
+      headersTimeout: 0, // both watched here, to the millisecond
+      bodyTimeout: 0,
+      connect: {
+        timeout: 0,
+        ...(ca === undefined ? {} : { ca }),
+        ...(cert === undefined ? {} : { cert }),
+        ...(key === undefined ? {} : { key }),
+      },
+    });
+  }
+
+  /** @throws SourceError NETWORK, TLS or TIMEOUT. */
+  async get(url: URL, headers: Record<string, string>, limits: Limits): Promise<Answer> {
+    const watch = new Watch(limits);
+    try {
+      const answer = await this.#agent.request({
+        origin: url.origin,
+        path: url.pathname,
+        method: 'GET',
+        headers: {
+          'accept-encoding': 'identity',
+          'user-agent': 'relaymap',
+          ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
+          ...headers,
+        },
+        signal: watch.signal,
+      });
+      answer.body.on('error', () => undefined); // read below, where it is translated; without a listener it would end the process
+      return {
+        status: answer.statusCode,
+        header: (name) => [answer.headers[name]].flat()[0],
+        body: watched(answer.body, watch, url),
+        discard: () => {
+          watch.end();
+          answer.body.destroy();
+        },
+      };
+    } catch (error) {
+      watch.end();
+      throw watch.translate(error, url);
+    }
+  }
+
+  /** Ends all connections now. */
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+}
+
+async function* watched(
+  body: AsyncIterable<Uint8Array> & { destroy(): unknown },
+  watch: Watch,
+  url: URL,
+): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of body) {
+      watch.pause(); // the reader's time is not the server's
+      yield chunk;
+      watch.wait();
+    }
+  } catch (error) {
+    throw watch.translate(error, url);
+  } finally {
+    watch.end();
+    body.destroy();
+  }
+}
+
+/** The idle timer and the total deadline of one request. */
+class Watch {
+  readonly #abort = new AbortController();
+  readonly #idle: number;
+  readonly #deadline: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
+  #late: string | undefined;
+
+  constructor({ idle, total }: Limits) {
+    this.#idle = idle;
+    this.#deadline = setTimeout(() => this.#fire(`not done within ${total / 1000} s`), total);
+    this.wait();
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  wait(): void {
+    this.#timer = setTimeout(() => this.#fire(`no byte for ${this.#idle / 1000} s`), this.#idle);
+  }
+
+  pause(): void {
+    clearTimeout(this.#timer);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#deadline);
+  }
+
+  translate(error: unknown, url: URL): Error {
+    if (this.#late !== undefined) return new SourceError('TIMEOUT', `${url.host}: ${this.#late}`, error);
+    return translate(error, url);
+  }
+
+  #fire(late: string): void {
+    this.#late ??= late;
+    this.#abort.abort();
+  }
+}
+
+const TLS_CODE =
+  /^(ERR_TLS_|ERR_SSL_|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_|EPROTO|HOSTNAME_MISMATCH|INVALID_(CA|PURPOSE)|PATH_LENGTH|CRL_|ERROR_IN_CERT)/;
+
+function translate(error: unknown, url: URL): Error {
+  if (!(error instanceof Error)) return new SourceError('NETWORK', `${url.host}: ${String(error)}`, error);
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (TLS_CODE.test(code)) return new SourceError('TLS', `${url.host}: ${firstLine(error)} (${code})`, error);
+  return new SourceError('NETWORK', `${url.host}: ${firstLine(error)}${code === '' ? '' : ` (${code})`}`, error);
+}
+
+function firstLine(error: Error): string {
+  const inner =
+    error instanceof AggregateError ? (error.errors as unknown[]).find((e) => e instanceof Error) : undefined;
+  const text = error.message === '' && inner instanceof Error ? inner.message : error.message;
+  return text.split('\n')[0] ?? '';
+}

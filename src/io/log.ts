@@ -1,0 +1,53 @@
+/**
+ * The only writer to stderr. Under systemd each line carries a journald priority, elsewhere a word; control characters that
+ * came from outside are escaped here, so that no message can move a terminal's cursor.
+ */
+import { fstatSync, writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+
+export type Level = 'error' | 'warning' | 'notice' | 'info' | 'debug';
+
+const PRIORITY: Record<Level, number> = { error: 3, warning: 4, notice: 5, info: 6, debug: 7 };
+const COLOUR: Partial<Record<Level, string>> = { error: '\u001b[31m', warning: '\u001b[33m' };
+
+/** The text with C0, C1 and DEL characters, bidirectional controls and line separators written as `\xNN` or `\u{N}`. */
+export function printable(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (c) => {
+    const code = c.charCodeAt(0);
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
+  });
+}
+
+/** Whether stderr is the journal (systemd tells its device and inode in JOURNAL_STREAM). */
+function isJournal(): boolean {
+  const named = process.env['JOURNAL_STREAM'];
+  if (named === undefined) return false;
+  try {
+    const { dev, ino } = fstatSync(2);
+    return named === `${dev}:${ino}`;
+  } catch {
+    return false; // stderr is closed: there is no one to format for
+  }
+}
+
+const journal = isJournal();
+const colour = isatty(2) && !process.env['NO_COLOR'];
+
+/** Writes one message, each of its lines as a log line. Never throws: a log that cannot be written must not stop the mail. */
+export function log(level: Level, message: string): void {
+  for (const line of message.split('\n')) {
+    const text = printable(line);
+    const tint = colour ? COLOUR[level] : undefined;
+    const word = level === 'error' || level === 'warning' ? `${level}: ` : '';
+    const out = journal
+      ? `<${PRIORITY[level]}>${text}`
+      : tint === undefined
+        ? word + text
+        : `${tint}${word}\u001b[0m${text}`;
+    try {
+      writeSync(2, `${out}\n`);
+    } catch {
+      return; // stderr is gone or full; nowhere is left to say so
+    }
+  }
+}

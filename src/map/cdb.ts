@@ -1,0 +1,202 @@
+/**
+ * The constant database of D. J. Bernstein, written as Postfix's postmap writes it (records in the order given, keys and values
+ * without a trailing NUL) and read with suspicion. Pure: bytes go to a sink and come from a reader that the caller brings.
+ */
+import { CompileError } from '../errors.ts';
+import { MAX_CDB } from '../bundle/offer.ts';
+import type { RowBlock } from '../bundle/rows.ts';
+
+const HEADER = 2048;
+const BUFFER = 1024 * 1024;
+
+/** Takes bytes in order, and at last the header at position 0. */
+export interface CdbSink {
+  append(bytes: Uint8Array): void;
+  writeAt(bytes: Uint8Array, position: number): void;
+}
+
+/** Writes a cdb in one pass; 8 bytes of memory a record while it grows, 12 while it ends. */
+export class CdbWriter {
+  records = 0;
+  readonly #sink: CdbSink;
+  readonly #value: Uint8Array;
+  readonly #out = Buffer.allocUnsafe(BUFFER);
+  #used = HEADER;
+  #flushed = 0;
+  #hashes: Uint32Array;
+  #positions: Uint32Array;
+
+  /** @param expected records, if known: saves growing. */
+  constructor(sink: CdbSink, value: Uint8Array, expected = 1024) {
+    this.#sink = sink;
+    this.#value = value;
+    this.#hashes = new Uint32Array(Math.max(16, expected));
+    this.#positions = new Uint32Array(Math.max(16, expected));
+    this.#out.fill(0, 0, HEADER); // the header's place
+  }
+
+  /** Adds each row of a block as a key. */
+  add(block: RowBlock): void {
+    const { bytes, starts, count } = block;
+    const value = this.#value;
+    const out = this.#out;
+    for (let i = 0; i < count; i++) {
+      const start = starts[i] ?? 0;
+      const length = (starts[i + 1] ?? 1) - 1 - start;
+      const size = 8 + length + value.length;
+      if (this.#used + size > BUFFER) this.#flush();
+      const position = this.#flushed + this.#used;
+      if (position + size > MAX_CDB) throw tooLarge(position + size);
+      if (this.records === this.#hashes.length) this.#grow();
+      let used = this.#used;
+      out.writeUInt32LE(length, used);
+      out.writeUInt32LE(value.length, used + 4);
+      used += 8;
+      let hash = 5381;
+      for (let k = start; k < start + length; k++) {
+        const c = bytes[k] ?? 0;
+        out[used++] = c;
+        hash = (((hash << 5) + hash) ^ c) >>> 0;
+      }
+      for (let k = 0; k < value.length; k++) out[used++] = value[k] ?? 0;
+      this.#hashes[this.records] = hash;
+      this.#positions[this.records] = position;
+      this.records++;
+      this.#used = used;
+    }
+  }
+
+  /** Writes the hash tables and the header. */
+  finish(): void {
+    const counts = new Uint32Array(257);
+    for (let i = 0; i < this.records; i++) {
+      const at = ((this.#hashes[i] ?? 0) & 255) + 1;
+      counts[at] = (counts[at] ?? 0) + 1;
+    }
+    const firsts = new Uint32Array(257);
+    for (let t = 0; t < 256; t++) firsts[t + 1] = (firsts[t] ?? 0) + (counts[t + 1] ?? 0);
+    const order = new Uint32Array(this.records);
+    const next = firsts.slice();
+    for (let i = 0; i < this.records; i++) {
+      const t = (this.#hashes[i] ?? 0) & 255;
+      const at = next[t] ?? 0;
+      order[at] = i;
+      next[t] = at + 1;
+    }
+    const header = Buffer.alloc(HEADER);
+    for (let t = 0; t < 256; t++) {
+      const first = firsts[t] ?? 0;
+      const slots = 2 * ((firsts[t + 1] ?? 0) - first);
+      const position = this.#flushed + this.#used;
+      if (position + slots * 8 > MAX_CDB) throw tooLarge(position + slots * 8);
+      header.writeUInt32LE(position, t * 8);
+      header.writeUInt32LE(slots, t * 8 + 4);
+      this.#writeTable(order.subarray(first, first + slots / 2), slots);
+    }
+    this.#flush();
+    this.#sink.writeAt(header, 0);
+  }
+
+  #writeTable(records: Uint32Array, slots: number): void {
+    const table = new Uint32Array(slots * 2);
+    for (const i of records) {
+      const hash = this.#hashes[i] ?? 0;
+      let slot = (hash >>> 8) % slots;
+      while (table[slot * 2 + 1] !== 0) slot = slot + 1 === slots ? 0 : slot + 1;
+      table[slot * 2] = hash;
+      table[slot * 2 + 1] = this.#positions[i] ?? 0;
+    }
+    for (let k = 0; k < table.length; k++) {
+      if (this.#used + 4 > BUFFER) this.#flush();
+      this.#out.writeUInt32LE(table[k] ?? 0, this.#used);
+      this.#used += 4;
+    }
+  }
+
+  #flush(): void {
+    this.#sink.append(this.#out.subarray(0, this.#used));
+    this.#flushed += this.#used;
+    this.#used = 0;
+  }
+
+  #grow(): void {
+    const larger = (from: Uint32Array) => {
+      const into = new Uint32Array(from.length * 2);
+      into.set(from);
+      return into;
+    };
+    this.#hashes = larger(this.#hashes);
+    this.#positions = larger(this.#positions);
+  }
+}
+
+const tooLarge = (bytes: number) =>
+  new CompileError('OVER_LIMIT', `the cdb would have at least ${bytes} bytes, its format ends at ${MAX_CDB}`);
+
+/** Gives `length` bytes from `position`, or fewer at the end of the file. */
+export type ReadAt = (position: number, length: number) => Uint8Array;
+
+/** Reads a cdb that may be damaged: every offset is checked, every loop bounded. */
+export class CdbReader {
+  readonly #read: ReadAt;
+  readonly #size: number;
+  readonly #header: DataView;
+
+  /** @throws CompileError READBACK_FAILED if it is too short to be a cdb. */
+  constructor(read: ReadAt, size: number) {
+    this.#read = read;
+    this.#size = size;
+    this.#header = this.#view(0, HEADER);
+  }
+
+  /** The value of a key, or null. @throws CompileError READBACK_FAILED for a damaged file. */
+  get(key: Uint8Array): Uint8Array | null {
+    let hash = 5381;
+    for (const c of key) hash = (((hash << 5) + hash) ^ c) >>> 0;
+    const { position, slots } = this.#table(hash & 255);
+    for (let i = 0, slot = slots === 0 ? 0 : (hash >>> 8) % slots; i < slots; i++, slot = (slot + 1) % slots) {
+      const entry = this.#view(position + slot * 8, 8);
+      const record = entry.getUint32(4, true);
+      if (record === 0) return null;
+      if (entry.getUint32(0, true) !== hash) continue;
+      const lengths = this.#view(record, 8);
+      const keyLength = lengths.getUint32(0, true);
+      if (keyLength !== key.length) continue;
+      const found = this.#bytes(record + 8, keyLength);
+      if (Buffer.compare(found, key) === 0) return this.#bytes(record + 8 + keyLength, lengths.getUint32(4, true));
+    }
+    return null;
+  }
+
+  /** The number of records by the hash tables. @throws CompileError READBACK_FAILED unless they fill the file's end exactly. */
+  count(): number {
+    let expected = this.#table(0).position;
+    let slotsInAll = 0;
+    if (expected < HEADER) throw damaged(`the first hash table is at ${expected}`);
+    for (let t = 0; t < 256; t++) {
+      const { position, slots } = this.#table(t);
+      if (position !== expected) throw damaged(`hash table ${t} is at ${position}, expected at ${expected}`);
+      expected += slots * 8;
+      slotsInAll += slots;
+    }
+    if (expected !== this.#size) throw damaged(`it has ${this.#size} bytes, by its hash tables ${expected}`);
+    return slotsInAll / 2;
+  }
+
+  #table(t: number): { position: number; slots: number } {
+    return { position: this.#header.getUint32(t * 8, true), slots: this.#header.getUint32(t * 8 + 4, true) };
+  }
+
+  #bytes(position: number, length: number): Uint8Array {
+    const bytes = position + length > this.#size ? null : this.#read(position, length);
+    if (bytes?.length !== length) throw damaged(`${length} bytes at ${position} are not in a file of ${this.#size}`);
+    return bytes;
+  }
+
+  #view(position: number, length: number): DataView {
+    const bytes = this.#bytes(position, length);
+    return new DataView(bytes.buffer, bytes.byteOffset, length);
+  }
+}
+
+const damaged = (what: string) => new CompileError('READBACK_FAILED', `the cdb is damaged: ${what}`);

@@ -1,0 +1,42 @@
+/**
+ * The text form of a map: `key<TAB>value`, a row a line, as postmap reads it. Some rows it cannot express; they are left out
+ * here and counted, and are in the compiled map all the same. Pure.
+ */
+import type { RowBlock } from '../bundle/rows.ts';
+
+const [SPACE, QUOTE, HASH, TAB, LF, BACKSLASH] = [0x20, 0x22, 0x23, 0x09, 0x0a, 0x5c];
+
+/** Whether postmap would read this row back as the key it is. */
+export function expressible(bytes: Uint8Array, start: number, end: number): boolean {
+  if (bytes[start] === HASH) return false;
+  let quotes = 0;
+  let escapes = 0;
+  for (let i = start; i < end; i++) {
+    const c = bytes[i];
+    if (c === SPACE) return false;
+    if (c === QUOTE) quotes++;
+    else if (c === BACKSLASH) escapes++;
+  }
+  return quotes % 2 === 0 && (quotes === 0 || escapes === 0);
+}
+
+/** The text of a block's rows, and how many of them it cannot express. */
+export function sourceText(block: RowBlock, value: Uint8Array): { text: Uint8Array; left: number } {
+  const { bytes, starts, count } = block;
+  const text = new Uint8Array(bytes.length + count * (value.length + 1));
+  let used = 0;
+  let left = 0;
+  for (let i = 0; i < count; i++) {
+    const start = starts[i] ?? 0;
+    const end = (starts[i + 1] ?? 1) - 1;
+    if (!expressible(bytes, start, end)) {
+      left++;
+      continue;
+    }
+    for (let k = start; k < end; k++) text[used++] = bytes[k] ?? 0;
+    text[used++] = TAB;
+    for (let k = 0; k < value.length; k++) text[used++] = value[k] ?? 0;
+    text[used++] = LF;
+  }
+  return { text: text.subarray(0, used), left };
+}
