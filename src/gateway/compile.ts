@@ -17,9 +17,6 @@ import { union, type Member } from '../map/union.ts';
 const MODE = 0o640;
 const SAMPLES = 64;
 
-/** In the order of installing: recipients before domains, a text before the cdb that must not look older than it. */
-export const MAP_FILES = ['relay_recipients', 'relay_recipients.cdb', 'relay_domains', 'relay_domains.cdb'] as const;
-
 declare const compiled: unique symbol;
 export interface CompiledMap {
   readonly [compiled]: true;

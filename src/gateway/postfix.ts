@@ -2,10 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { writeFileAtomic } from '../io/atomic-file.ts';
-
-/** A root-owned path unit reloads Postfix when this file appears, and removes it. */
-const RELOAD_FOLDER = '/run/relaymap';
-export const RELOAD_REQUEST = `${RELOAD_FOLDER}/reload`;
+import { RELOAD_FOLDER, RELOAD_REQUEST } from './reload-request.ts';
 
 /** The group `postfix`, which smtpd reads maps as; null where there is none. */
 export function postfixGroup(): number | null {
@@ -49,4 +46,5 @@ export function reloadPostfix(): 'done' | 'pending' {
 }
 
 /** Whether a request that an unprivileged process made has been served. */
-export const reloadServed = (): boolean => process.getuid?.() !== 0 && !existsSync(RELOAD_REQUEST);
+export const reloadServed = (): boolean =>
+  process.getuid?.() !== 0 && existsSync(RELOAD_FOLDER) && !existsSync(RELOAD_REQUEST);

@@ -45,8 +45,9 @@ const Bundle = z.object({
   etags: z.record(z.string(), z.object({ etag: z.string(), digest: digest() })),
   /** The next request carries no condition. */
   unconditional: z.boolean(),
-  /** Stands for the ring under which the stored envelopes were verified. */
+  /** Stands for the ring under which the stored envelopes were last verified, and the payloads that did not verify. */
   ring: z.string(),
+  distrusted: z.array(digest()),
 });
 
 const MapFile = z.object({ sha256: digest(), bytes: count(), mtimeMs: z.number(), ino: z.number() });
@@ -77,6 +78,7 @@ export const freshBundle = (): BundleState => ({
   etags: {},
   unconditional: false,
   ring: '',
+  distrusted: [],
 });
 
 /** The bundle's part of the state, made on first use. */
@@ -122,6 +124,7 @@ export class StateFiles {
   /** The set that was about to be installed; a corrupt one was never promised and counts as none. */
   readPending(): GatewayState | null {
     const pending = read(this.#pending);
+    if (pending.is === 'corrupt') this.dropPending();
     return pending.is === 'whole' ? pending.value : null;
   }
 

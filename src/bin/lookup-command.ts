@@ -1,0 +1,28 @@
+/** `relaymap lookup`: asks the installed maps what Postfix would ask them. */
+import { becomeOwner } from '../gateway/access.ts';
+import { answers } from '../gateway/answer.ts';
+import { readGatewayConfig } from '../gateway/config.ts';
+import { recipientDelimiter } from '../gateway/postfix.ts';
+import { lookupLine } from '../gateway/words.ts';
+import { HostError } from '../errors.ts';
+import { log, printable } from '../io/log.ts';
+
+export async function lookupCommand(
+  addresses: string[],
+  options: { config: string; delimiter?: string },
+): Promise<number> {
+  const config = readGatewayConfig(options.config);
+  const malformed = addresses.find((a) => !/.@[^@]+$/.test(a));
+  if (malformed !== undefined) throw new HostError('CONFIG', `${malformed} is not an address`);
+  becomeOwner(config.state_dir);
+  const found = await answers(config, addresses, options.delimiter ?? recipientDelimiter() ?? '');
+  if (found === null) {
+    log(
+      'error',
+      `there is no map in ${config.map_dir}; Postfix defers all mail for its relay domains. Try: relaymap fetch`,
+    );
+    return 2;
+  }
+  for (const a of found) process.stdout.write(`${printable(lookupLine(a))}\n`);
+  return found.every((a) => a.accepted) ? 0 : 1;
+}

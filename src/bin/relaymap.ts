@@ -1,0 +1,71 @@
+#!/usr/bin/env node
+/** The gateway's command: argv -> config -> one call -> exit status. Nothing else knows argv or process.exit. */
+import { StepError } from '../errors.ts';
+import { log } from '../io/log.ts';
+import { newProgram, runProgram } from './program.ts';
+
+const DEFAULT_CONFIG = '/etc/relaymap/relaymap.toml';
+
+interface Common {
+  readonly config: string;
+}
+
+let status = 0;
+
+const program = newProgram('relaymap', 'Fetches signed recipient lists and makes Postfix maps of them.').addHelpText(
+  'after',
+  '\nExit status: 0 done, 1 refused or not found, 2 could not.\nMore: man relaymap',
+);
+
+const command = (name: string, description: string) =>
+  program
+    .command(name)
+    .description(description)
+    .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
+    .helpOption('--help', 'show this help');
+
+command('fetch', 'one cycle now: fetch, verify, compile, install')
+  .option('--force', 'ask without condition, take the whole table, install it again', false)
+  .option('--accept-shrink', 'let a list that has shrunk pass, this time', false)
+  .option('--partial', 'install although other bundles have no copy yet', false)
+  .option('--bundle <NAME>', 'this bundle only')
+  .option('--rebuild-state', 'give up the rollback floor and a damaged record', false)
+  .option('--json', 'print the outcome as JSON', false)
+  .action(async (options: Common & FetchOptions) => {
+    const { fetchCommand } = await import('./fetch-command.ts');
+    status = await fetchCommand(options);
+  });
+
+export interface FetchOptions {
+  readonly force: boolean;
+  readonly acceptShrink: boolean;
+  readonly partial: boolean;
+  readonly bundle?: string;
+  readonly rebuildState: boolean;
+  readonly json: boolean;
+}
+
+command('health', 'monitoring-plugin output: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN')
+  .option('--json', 'print the facts as JSON', false)
+  .option('--deep', 'hash the live maps too', false)
+  .action(async (options: Common & { json: boolean; deep: boolean }) => {
+    const { healthCommand } = await import('./health-command.ts');
+    status = healthCommand(options);
+  });
+
+command('lookup', 'what Postfix will answer for these addresses, and why')
+  .argument('<address...>')
+  .option('--delimiter <CHARS>', 'recipient_delimiter where there is no postconf')
+  .action(async (addresses: string[], options: Common & { delimiter?: string }) => {
+    const { lookupCommand } = await import('./lookup-command.ts');
+    status = await lookupCommand(addresses, options);
+  });
+
+try {
+  const usage = await runProgram(program, process.argv.slice(2), ([name]) => (name === 'health' ? 3 : 2));
+  process.exitCode = usage === 0 ? status : usage;
+} catch (error) {
+  if (error instanceof StepError) log('error', `${error.code}: ${error.message}`);
+  else log('error', `INTERNAL: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,73 @@
+/**
+ * Credentials and rights. Secrets are read first, while the process may still be root; then it becomes the owner of `state_dir`
+ * before anything there is opened (commands.md section 2).
+ */
+import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { HostError } from '../errors.ts';
+import { isAbsent } from '../io/atomic-file.ts';
+import type { Access } from '../io/http.ts';
+import type { BundleConfig } from './config.ts';
+
+/** @throws HostError CONFIG: a file that cannot be read, or a secret that others can. */
+export function readAccess(bundle: BundleConfig): Access {
+  const { ca_file: ca, client_cert: cert, client_key: key, token_file: token } = bundle;
+  return {
+    ...(ca === undefined ? {} : { ca: read('ca_file', ca, false) }),
+    ...(cert === undefined ? {} : { cert: read('client_cert', cert, false) }),
+    ...(key === undefined ? {} : { key: read('client_key', key, true) }),
+    ...(token === undefined ? {} : { token: bearer(token, read('token_file', token, true)) }),
+  };
+}
+
+function read(option: string, file: string, secret: boolean): string {
+  try {
+    const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const { mode } = fstatSync(fd);
+      if (secret && (mode & 0o027) !== 0) {
+        throw new HostError(
+          'CONFIG',
+          `${option} ${file} can be read or written by others (mode ${(mode & 0o777).toString(8)}): chmod 0600 ${file}`,
+        );
+      }
+      return readFileSync(fd, 'utf8');
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    if (error instanceof HostError) throw error;
+    throw new HostError('CONFIG', `cannot read ${option} ${file}: ${(error as Error).message}`, error);
+  }
+}
+
+function bearer(file: string, content: string): string {
+  const token = content.trim();
+  if (!/^[A-Za-z0-9._~+/-]+=*$/.test(token))
+    throw new HostError('CONFIG', `token_file ${file} does not hold one bearer token`);
+  return token;
+}
+
+/** A process started as root becomes the owner of `stateDir`, with that user's groups. */
+export function becomeOwner(stateDir: string): void {
+  if (process.getuid?.() !== 0) return;
+  let owner: { uid: number; gid: number };
+  try {
+    owner = statSync(stateDir);
+  } catch (error) {
+    if (isAbsent(error)) return; // made by this process, as root
+    throw new HostError('CONFIG', `cannot look at state_dir ${stateDir}: ${(error as Error).message}`, error);
+  }
+  if (owner.uid === 0) return;
+  try {
+    // Missing from the types of Node 20, there since 0.9.4: the group postfix must come along.
+    (process as { initgroups?: (user: number, extra: number) => void }).initgroups?.(owner.uid, owner.gid);
+    process.setgid?.(owner.gid);
+    process.setuid?.(owner.uid);
+  } catch (error) {
+    throw new HostError(
+      'CONFIG',
+      `cannot become user ${owner.uid}, the owner of ${stateDir}: ${(error as Error).message}`,
+      error,
+    );
+  }
+}

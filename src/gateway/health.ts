@@ -1,0 +1,170 @@
+/**
+ * Grades the facts of the last report against the clock and the live maps (commands.md sections 2.3 and 2.5), so that a daemon that
+ * is dead does not stay OK. Reads only: no root, no network, no lock.
+ */
+import { exitStatus } from '../errors.ts';
+import { ADVICE } from './advice.ts';
+import type { BundleConfig, GatewayConfig } from './config.ts';
+import { mapDamage } from './live-maps.ts';
+import { reloadRequested } from './reload-request.ts';
+import type { BundleStatus, Status } from './status.ts';
+
+export type Grade = 'ok' | 'warning' | 'critical' | 'unknown';
+
+export interface BundleHealth {
+  readonly name: string;
+  readonly status: Grade;
+  readonly version: number | null;
+  readonly rows: number | null;
+  readonly created: string | null;
+  readonly expires: string | null;
+  readonly installedAt: string | null;
+  readonly checkedAt: string | null;
+  readonly outcome: string | null;
+  readonly code: string | null;
+  readonly held: { readonly version: number; readonly since: string } | null;
+  readonly reasons: readonly string[];
+}
+
+export interface Health {
+  readonly status: Grade;
+  readonly bundles: readonly BundleHealth[];
+}
+
+const RANK: Record<Grade, number> = { ok: 0, unknown: 1, warning: 2, critical: 3 };
+const worse = (a: Grade, b: Grade): Grade => (RANK[b] > RANK[a] ? b : a);
+
+/** A sentence that says what is wrong and what to do. */
+interface Reason {
+  readonly grade: Grade;
+  readonly text: string;
+}
+
+export interface HealthFacts {
+  readonly config: GatewayConfig;
+  /** Null when no cycle has ever ended here. */
+  readonly status: Status | null;
+  readonly deep: boolean;
+  readonly now: Date;
+  /** Whether the live copy verifies under the keys as they are now: a change since the last cycle; null for no change. */
+  readonly verifies: (bundle: BundleConfig, status: BundleStatus) => boolean | null;
+}
+
+/** Bundles in the config's order. */
+export function health(facts: HealthFacts): Health {
+  const host = hostReasons(facts);
+  const bundles = facts.config.bundle.map((bundle) => {
+    const status = facts.status?.bundles.find((b) => b.name === bundle.name) ?? null;
+    const reasons = [...bundleReasons(facts, bundle, status), ...host].sort((a, b) => RANK[b.grade] - RANK[a.grade]);
+    return {
+      name: bundle.name,
+      status: reasons.reduce<Grade>((grade, r) => worse(grade, r.grade), 'ok'),
+      version: status?.version ?? null,
+      rows: status?.rows ?? null,
+      created: status?.created ?? null,
+      expires: status?.expires ?? null,
+      installedAt: status?.installedAt ?? null,
+      checkedAt: status?.checkedAt ?? null,
+      outcome: status?.outcome ?? null,
+      code: status?.code ?? facts.status?.failure?.code ?? null,
+      held: status?.held ?? null,
+      reasons: reasons.map((r) => r.text),
+    };
+  });
+  return { status: bundles.reduce<Grade>((grade, b) => worse(grade, b.status), 'ok'), bundles };
+}
+
+/** What concerns every bundle: the maps they share, a reload that is due, a failure before any bundle. */
+function hostReasons({ config, status, deep }: HealthFacts): Reason[] {
+  if (status === null) return [];
+  const reasons: Reason[] = [];
+  const damage = status.maps === null ? null : mapDamage(config.map_dir, status.maps, deep);
+  if (damage !== null)
+    reasons.push({ grade: 'critical', text: `map damaged: ${damage}; the next cycle makes it again: relaymap fetch` });
+  if (status.reloadPending !== null && reloadRequested()) {
+    reasons.push({ grade: 'critical', text: 'reload pending: Postfix does not see the maps before: postfix reload' });
+  }
+  const { failure } = status;
+  if (failure !== null && exitStatus(failure.code) === 1) {
+    reasons.push({ grade: 'warning', text: `${failure.code}: ${failure.message}` });
+  }
+  return reasons;
+}
+
+function bundleReasons({ config, now, verifies }: HealthFacts, bundle: BundleConfig, b: BundleStatus | null): Reason[] {
+  if (b?.version == null) {
+    const why = b?.code == null ? 'try: relaymap fetch' : `the last cycle ended ${b.code}: ${ADVICE[b.code]}`;
+    return [{ grade: 'critical', text: `nothing is installed; ${why}` }];
+  }
+  const reasons: Reason[] = [];
+  const add = (grade: Grade, text: string) => reasons.push({ grade, text });
+  const [created, expires] = [Date.parse(b.created ?? ''), Date.parse(b.expires ?? '')];
+  const late = now.getTime() - Date.parse(b.succeededAt ?? b.installedAt ?? '');
+  const { warn_after: warnAfter, critical_after: criticalAfter } = config.health;
+  if (now.getTime() >= expires) add('critical', `expired ${b.expires}; ${ADVICE.EXPIRED}`);
+  else if (now.getTime() >= created + (expires - created) * 0.75) {
+    add(
+      'warning',
+      `three quarters of its validity have passed, it expires ${b.expires}; is the central side still publishing?`,
+    );
+  }
+  const trusted = verifies(bundle, b) ?? b.trusted;
+  if (!trusted)
+    add(
+      'critical',
+      'the live copy does not verify under the current keys; it stays live until a good one comes: relaymap fetch',
+    );
+  if (late >= criticalAfter) add('critical', `stale: no good cycle for ${age(late)}${last(b)}`);
+  else if (late >= warnAfter) add('warning', `stale: no good cycle for ${age(late)}${last(b)}`);
+  if (b.held !== null)
+    add('warning', `held at version ${b.held.version} since ${b.held.since}; to go on: relaymap resume`);
+  else if (b.code !== null && exitStatus(b.code) === 1 && (b.code !== 'ROLLBACK' || late >= warnAfter)) {
+    add('warning', `the last cycle refused, ${b.code}: ${b.message ?? ''}. ${ADVICE[b.code]}`);
+  }
+  return reasons;
+}
+
+const last = (b: BundleStatus): string => (b.code === null ? '; does relaymap run?' : `; the last one ended ${b.code}`);
+
+/** `31s`, `12m`, `5h`, `3d`: the largest whole unit. */
+export function age(ms: number): string {
+  const s = Math.max(0, Math.floor(ms / 1000));
+  if (s < 120) return `${s}s`;
+  if (s < 7200) return `${Math.floor(s / 60)}m`;
+  return s < 172_800 ? `${Math.floor(s / 3600)}h` : `${Math.floor(s / 86_400)}d`;
+}
+
+/** The monitoring plugin's output: one line with performance data, then a line a reason. */
+export function healthText(h: Health, config: GatewayConfig, now: Date): string {
+  const worst = [...h.bundles].sort((a, b) => RANK[b.status] - RANK[a.status]);
+  const line = worst.map((b) => summary(b, now)).join('; ');
+  const reasons = worst.flatMap((b) => b.reasons.map((r) => `${b.name}: ${r}`));
+  const first = `RELAYMAP ${h.status.toUpperCase()} - ${line} | ${h.bundles.flatMap((b) => perfdata(b, config, now)).join(' ')}`;
+  return [first.replace(/ \| $/, ''), ...reasons.map((r) => r.replaceAll('|', '/'))].join('\n');
+}
+
+function summary(b: BundleHealth, now: Date): string {
+  const checked =
+    b.checkedAt === null ? 'never checked' : `checked ${age(now.getTime() - Date.parse(b.checkedAt))} ago`;
+  const facts =
+    b.version === null
+      ? `${b.name} no version, ${checked}`
+      : `${b.name} version ${b.version}, ${b.rows} rows, ${checked}`;
+  const [reason] = b.reasons;
+  return (reason === undefined ? facts : `${facts}: ${reason}`).replaceAll('|', '/');
+}
+
+function perfdata(b: BundleHealth, config: GatewayConfig, now: Date): string[] {
+  if (b.version === null) return [];
+  const since = b.checkedAt === null ? 0 : Math.max(0, Math.floor((now.getTime() - Date.parse(b.checkedAt)) / 1000));
+  const left = Math.floor((Date.parse(b.expires ?? '') - now.getTime()) / 1000);
+  const { warn_after: warn, critical_after: critical } = config.health;
+  return [
+    `'${b.name}_version'=${b.version}`,
+    `'${b.name}_rows'=${b.rows}`,
+    `'${b.name}_checked_age'=${since}s;${warn / 1000};${critical / 1000};0`,
+    `'${b.name}_expires_in'=${left}s`,
+  ];
+}
+
+export const HEALTH_EXIT: Record<Grade, number> = { ok: 0, warning: 1, critical: 2, unknown: 3 };

@@ -1,0 +1,88 @@
+/**
+ * What a bundle's state says about the past: floor, payloads seen, baseline of the shrink guard. Only envelopes that verify under
+ * the current ring count (format section 6). Decides; reads envelopes through the copies it is given.
+ */
+import { verifyManifest, type Ring, type VerifiedManifest } from '../bundle/verify.ts';
+import { dayOld, keptCopies, type Copies } from './copies.ts';
+import { stateCorrupt, type BundleState, type CopyRef, type EnvelopeRef } from './state.ts';
+import { ringDigest } from './trust.ts';
+
+/** Every copy, oldest first, the installed one last. */
+export const allCopies = (st: BundleState): CopyRef[] => [
+  ...st.copies,
+  ...(st.installed === null ? [] : [st.installed]),
+];
+
+/** Every stored envelope that the state names. */
+export const namedEnvelopes = (st: BundleState): EnvelopeRef[] => [
+  ...allCopies(st),
+  ...(st.waiting === null ? [] : [st.waiting]),
+  ...(st.floor === null ? [] : [st.floor]),
+  ...st.seen,
+];
+
+const MAX_SEEN = 8;
+
+/**
+ * Brings a bundle's state in line with the ring: on a changed ring every stored envelope is verified again.
+ * @throws StateError STATE_CORRUPT for a named envelope that is missing or damaged.
+ */
+export function settle(name: string, st: BundleState, copies: Copies, ring: Ring): void {
+  for (const ref of namedEnvelopes(st)) {
+    if (copies.envelope(ref) === null)
+      throw stateCorrupt(`${name}: the stored envelope of version ${ref.version} is missing or damaged`);
+  }
+  const digest = ringDigest(ring);
+  if (st.ring === digest) return;
+  const named = namedEnvelopes(st);
+  st.distrusted = [...new Set(named.filter((ref) => stored(copies, ref, ring) === null).map((ref) => ref.digest))];
+  const trusted = named.filter((ref) => !st.distrusted.includes(ref.digest));
+  st.floor = trusted.reduce<EnvelopeRef | null>((a, b) => (a === null || b.version > a.version ? refOf(b) : a), null);
+  st.seen = st.seen.filter((ref) => trusted.includes(ref));
+  if (st.ring !== '') {
+    st.etags = {};
+    st.unconditional = true;
+  }
+  st.ring = digest;
+}
+
+export const refOf = ({ version, digest }: EnvelopeRef): EnvelopeRef => ({ version, digest });
+
+/** A stored envelope, verified again; null where it does not verify. */
+export function stored(copies: Copies, ref: EnvelopeRef, ring: Ring): VerifiedManifest | null {
+  const bytes = copies.envelope(ref);
+  if (bytes === null) return null;
+  try {
+    return verifyManifest(bytes, ring);
+  } catch {
+    return null; // it does not verify under this ring, for whatever reason: it counts for nothing
+  }
+}
+
+/** Whether the live copy's envelope verifies under the current ring. */
+export const isTrusted = (st: BundleState, ref: EnvelopeRef): boolean => !st.distrusted.includes(ref.digest);
+
+/** The copy that the shrink guard compares with, and the number of rows a day ago. */
+export function baseline(st: BundleState, now: Date): { base: CopyRef | null; dayAgoRows: number | null } {
+  const trusted = allCopies(st).filter((c) => isTrusted(st, c));
+  return { base: trusted.at(-1) ?? null, dayAgoRows: dayOld(trusted, now)?.rows ?? null };
+}
+
+/** Remembers a verified payload that was not installed, so that another one of its version is found out. */
+export function rememberSeen(st: BundleState, ref: EnvelopeRef): void {
+  if (namedEnvelopes(st).some((s) => s.digest === ref.digest)) return;
+  st.seen = [...st.seen, ref].slice(-MAX_SEEN);
+}
+
+/** The state after `copy` has become the live one. */
+export function advance(st: BundleState, copy: CopyRef, keep: number, now: Date): void {
+  const earlier = allCopies(st).filter((c) => c.table !== copy.table);
+  st.copies = keptCopies([...earlier, copy], keep, now).filter((c) => c !== copy);
+  st.installed = copy;
+  st.waiting = null;
+  if (st.floor === null || copy.version >= st.floor.version) st.floor = refOf(copy);
+  const { floor } = st;
+  st.seen = st.seen.filter((s) => s.version > floor.version);
+  st.distrusted = st.distrusted.filter((d) => namedEnvelopes(st).some((e) => e.digest === d));
+  st.unconditional = false;
+}

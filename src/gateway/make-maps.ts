@@ -1,0 +1,87 @@
+/**
+ * From the copies to the live maps: union, compile, pending set, install, commit, reload. The one way in which maps change; the
+ * cycle and healing both take it.
+ */
+import { createHash } from 'node:crypto';
+import { CompileError } from '../errors.ts';
+import { cdbBytes, MAX_CDB } from '../bundle/offer.ts';
+import { domainMatcher } from '../map/domains.ts';
+import { compile } from './compile.ts';
+import type { GatewayConfig } from './config.ts';
+import type { Copies } from './copies.ts';
+import { install, mapsRecord } from './install.ts';
+import { mapsExist } from './live-maps.ts';
+import { reloadPostfix, reloadServed } from './postfix.ts';
+import type { GatewayState, StateFiles } from './state.ts';
+
+export interface MapMaker {
+  readonly config: GatewayConfig;
+  readonly files: StateFiles;
+  readonly copiesOf: (name: string) => Copies;
+  readonly gid: number | null;
+  readonly now: Date;
+  readonly warn: (message: string) => void;
+  readonly log: (message: string) => void;
+}
+
+/** Stands for everything that the maps are made of: other copies or other settings give another text. */
+export function mapInputs(config: GatewayConfig, state: GatewayState): string {
+  const members = config.bundle.map((b) => [
+    b.name,
+    b.domains ?? null,
+    state.bundles[b.name]?.installed?.table ?? null,
+  ]);
+  const text = JSON.stringify([1, config.map_dir, config.maps.types, config.maps.value, members]);
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/**
+ * Makes the maps that `next` describes and commits it; `next.maps` and `next.reloadPending` are filled in.
+ * @throws CompileError, InstallError, HostError NO_SPACE, TableError for a copy that is not whole
+ */
+export async function makeMaps(maker: MapMaker, next: GatewayState): Promise<void> {
+  const { config, files } = maker;
+  const members = config.bundle.flatMap((b) => {
+    const installed = next.bundles[b.name]?.installed ?? null;
+    if (installed === null) return [];
+    const speaksFor = b.domains === undefined ? null : domainMatcher(b.domains);
+    return [{ rows: maker.copiesOf(b.name).rows(installed.table), speaksFor, installed }];
+  });
+  const expected = members.reduce((sum, m) => sum + m.installed.rows, 0);
+  const bytes = members.reduce((sum, m) => sum + m.installed.bytes, 0);
+  const size = cdbBytes(expected, bytes - expected, Buffer.byteLength(config.maps.value));
+  if (members.length === 1 && size > MAX_CDB) {
+    throw new CompileError('OVER_LIMIT', `the cdb would have ${size} bytes, its format ends at ${MAX_CDB}`);
+  }
+  const map = await compile(members, {
+    mapDir: config.map_dir,
+    value: config.maps.value,
+    expected,
+    gid: maker.gid,
+    warn: maker.warn,
+  });
+  try {
+    next.maps = mapsRecord(map, mapInputs(config, next));
+    // Told before it happens, so that a process killed in between still has Postfix reloaded afterwards.
+    if (!mapsExist(config.map_dir, 'all')) next.reloadPending = maker.now.toISOString();
+    files.writePending(next);
+    if (install(map).appeared) next.reloadPending ??= maker.now.toISOString();
+  } finally {
+    for (const { file } of map.files) file.discard();
+  }
+  files.write(next);
+  files.dropPending();
+  if (map.left > 0) maker.log(`${map.left} rows cannot be written in the text form; they are in the cdb all the same`);
+  settleReload(maker, next);
+}
+
+/** Has a pending reload done, or asked for again. */
+export function settleReload({ files, log }: Pick<MapMaker, 'files' | 'log'>, state: GatewayState): void {
+  if (state.reloadPending === null) return;
+  if (!reloadServed() && reloadPostfix() === 'pending') {
+    log('a map has appeared and Postfix must be reloaded once: postfix reload');
+    return;
+  }
+  state.reloadPending = null;
+  files.write(state);
+}

@@ -1,0 +1,184 @@
+/**
+ * The start of every cycle: read the record, rebuild a corrupt one from the signed envelopes, complete or drop a pending set.
+ * Never takes a corrupt record for a fresh start (commands.md section 2.3, State).
+ */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { isoTime } from '../bundle/manifest.ts';
+import { DomainSet } from '../bundle/domain-set.ts';
+import type { Ring } from '../bundle/verify.ts';
+import { addDomains } from '../map/domains.ts';
+import type { GatewayConfig } from './config.ts';
+import type { Copies } from './copies.ts';
+import { mapsExist } from './live-maps.ts';
+import { settle, stored } from './ledger.ts';
+import {
+  bundleState,
+  freshBundle,
+  freshState,
+  stateCorrupt,
+  StateFiles,
+  type BundleState,
+  type CopyRef,
+  type GatewayState,
+} from './state.ts';
+
+/** A configured bundle with what is needed to look at its stored files. */
+export interface Holder {
+  readonly name: string;
+  readonly ring: Ring;
+  readonly copies: Copies;
+}
+
+export interface Recovery {
+  readonly state: GatewayState;
+  /** The record on disk does not say this yet. */
+  readonly changed: boolean;
+}
+
+/** @throws StateError STATE_CORRUPT */
+export async function recover(
+  config: GatewayConfig,
+  files: StateFiles,
+  holders: readonly Holder[],
+  giveUpFloor: boolean,
+  log: (message: string) => void,
+): Promise<Recovery> {
+  const read = files.read();
+  if (giveUpFloor) return { state: await anew(files, holders, log), changed: true };
+  if (read.is === 'whole') {
+    const pending = await completePending(files, holders, log);
+    const state = pending ?? read.value;
+    for (const h of holders) settle(h.name, bundleState(state, h.name), h.copies, h.ring);
+    return { state, changed: pending !== null };
+  }
+  const envelopes = holders.some((h) => h.copies.storedEnvelopes().length > 0);
+  if (read.is === 'absent') {
+    if (mapsExist(config.map_dir))
+      throw stateCorrupt(`${config.state_dir} has no state.json, but ${config.map_dir} has maps`);
+    if (!envelopes) {
+      files.dropPending();
+      return { state: freshState(), changed: false };
+    }
+  }
+  const why = read.is === 'corrupt' ? read.why : 'it is gone';
+  if (!envelopes)
+    throw stateCorrupt(`state.json is damaged (${why}) and no signed envelope is left to rebuild it from`);
+  log(`state.json is damaged (${why}); it is rebuilt from the stored signed envelopes`);
+  const state = freshState();
+  for (const h of holders) state.bundles[h.name] = await rebuilt(h, hints(config.state_dir, h.name));
+  files.dropPending();
+  return { state, changed: true };
+}
+
+/** A set that was about to be installed: if its copies are whole it is the record now, and healing makes its maps; else it never was. */
+async function completePending(
+  files: StateFiles,
+  holders: readonly Holder[],
+  log: (message: string) => void,
+): Promise<GatewayState | null> {
+  const pending = files.readPending();
+  if (pending === null) return null;
+  for (const { name, copies } of holders) {
+    const installed = pending.bundles[name]?.installed ?? null;
+    if (installed === null) continue;
+    if (copies.envelope(installed) !== null && (await copies.isWhole(installed.table))) continue;
+    log(`an interrupted installation is dropped: ${name}'s copy of version ${installed.version} is not whole`);
+    files.dropPending();
+    return null;
+  }
+  log('an interrupted installation is completed');
+  return pending;
+}
+
+/** What `status.json` said before, as a hint only: which version was live, and whether it was held. */
+function hints(stateDir: string, name: string): { version: number | null; held: BundleState['held'] } {
+  try {
+    const status = JSON.parse(readFileSync(path.join(stateDir, 'status.json'), 'utf8')) as {
+      bundles?: { name?: unknown; version?: unknown; held?: BundleState['held'] }[];
+    };
+    const found = status.bundles?.find((b) => b.name === name);
+    const version = typeof found?.version === 'number' ? found.version : null;
+    const held = typeof found?.held?.version === 'number' && typeof found.held.since === 'string' ? found.held : null;
+    return { version, held };
+  } catch {
+    return { version: null, held: null }; // a hint that cannot be read is none
+  }
+}
+
+/** One bundle's state from its stored envelopes: the floor is the highest that verifies. */
+async function rebuilt(h: Holder, hint: ReturnType<typeof hints>): Promise<BundleState> {
+  const st = freshBundle();
+  const verified = h.copies
+    .storedEnvelopes()
+    .flatMap(({ ref }) => stored(h.copies, ref, h.ring) ?? [])
+    .sort((a, b) => a.manifest.version - b.manifest.version);
+  const highest = verified.at(-1);
+  if (hint.version !== null && (highest === undefined || highest.manifest.version < hint.version)) {
+    throw stateCorrupt(
+      `${h.name}: version ${hint.version} was installed, the stored envelopes end at ${highest?.manifest.version ?? 'none'}`,
+    );
+  }
+  st.unconditional = true;
+  if (highest === undefined) return st;
+  st.floor = { version: highest.manifest.version, digest: highest.digest };
+  const copies: CopyRef[] = [];
+  for (const v of verified) {
+    const { manifest, digest } = v;
+    const { sha256, rows, bytes } = manifest.tables.recipients;
+    const domains = await countDomains(h.copies, sha256);
+    if (domains === null) continue;
+    const created = isoTime(manifest.created);
+    const expires = isoTime(manifest.expires);
+    copies.push({
+      version: manifest.version,
+      digest,
+      table: sha256,
+      rows,
+      bytes,
+      domains,
+      created,
+      expires,
+      since: created,
+      at: created,
+    });
+  }
+  const live = copies.find((c) => c.version === hint.version) ?? copies.at(-1);
+  st.installed = live ?? null;
+  st.copies = copies.filter((c) => c !== live && c.table !== live?.table);
+  st.seen = verified
+    .filter((v) => !copies.some((c) => c.digest === v.digest))
+    .map((v) => ({ version: v.manifest.version, digest: v.digest }));
+  st.held = hint.held;
+  return st;
+}
+
+async function countDomains(copies: Copies, sha256: string): Promise<number | null> {
+  const set = new DomainSet();
+  try {
+    for await (const block of copies.rows(sha256)) addDomains(set, block);
+    return set.size;
+  } catch {
+    return null; // the table is missing or damaged: only its envelope is left
+  }
+}
+
+/** `--rebuild-state`: keeps what verifies, gives up the floor, and says so. */
+async function anew(
+  files: StateFiles,
+  holders: readonly Holder[],
+  log: (message: string) => void,
+): Promise<GatewayState> {
+  const state = freshState();
+  for (const h of holders) {
+    const st = await rebuilt(h, { version: null, held: null });
+    const floor = st.floor?.version;
+    log(
+      `${h.name}: the rollback floor ${floor === undefined ? '' : `(version ${floor}) `}is given up by --rebuild-state`,
+    );
+    Object.assign(st, { floor: null, seen: [] });
+    state.bundles[h.name] = st;
+  }
+  files.dropPending();
+  return state;
+}

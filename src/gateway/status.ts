@@ -1,0 +1,62 @@
+/** The form of `status.json`, written by report.ts and read by health: no address, no secret, readable by everyone. Reads that file. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import * as z from 'zod/mini';
+import type { Code } from '../errors.ts';
+import { isAbsent } from '../io/atomic-file.ts';
+
+const nullableText = () => z.nullable(z.string());
+const nullableNumber = () => z.nullable(z.number());
+const code = () => z.custom<Code>((value) => typeof value === 'string');
+
+const Bundle = z.object({
+  name: z.string(),
+  /** The live copy; null where nothing is installed. */
+  version: nullableNumber(),
+  rows: nullableNumber(),
+  created: nullableText(),
+  expires: nullableText(),
+  installedAt: nullableText(),
+  held: z.nullable(z.object({ version: z.number(), since: z.string() })),
+  /** Whether the live copy verifies under the ring named by `ring`. */
+  trusted: z.boolean(),
+  ring: z.string(),
+  /** The end of the last cycle that asked for it, and of the last one that ended installed or unchanged. */
+  checkedAt: nullableText(),
+  succeededAt: nullableText(),
+  outcome: z.nullable(z.enum(['installed', 'unchanged', 'kept'])),
+  code: z.nullable(code()),
+  message: nullableText(),
+  warnings: z.array(z.string()),
+});
+
+const Status = z.object({
+  format: z.literal(1),
+  endedAt: z.string(),
+  /** A failure before any bundle. */
+  failure: z.nullable(z.object({ code: code(), message: z.string() })),
+  maps: z.nullable(
+    z.record(z.string(), z.object({ sha256: z.string(), bytes: z.number(), mtimeMs: z.number(), ino: z.number() })),
+  ),
+  reloadPending: nullableText(),
+  bundles: z.array(Bundle),
+});
+
+export type BundleStatus = z.infer<typeof Bundle>;
+export type Status = z.infer<typeof Status>;
+
+export function readStatus(
+  stateDir: string,
+):
+  | { readonly is: 'absent' }
+  | { readonly is: 'corrupt'; readonly why: string }
+  | { readonly is: 'whole'; readonly value: Status } {
+  try {
+    const result = z.safeParse(Status, JSON.parse(readFileSync(path.join(stateDir, 'status.json'), 'utf8')));
+    return result.success ? { is: 'whole', value: result.data } : { is: 'corrupt', why: 'it has another form' };
+  } catch (error) {
+    return isAbsent(error)
+      ? { is: 'absent' }
+      : { is: 'corrupt', why: error instanceof SyntaxError ? 'it is not JSON' : (error as Error).message };
+  }
+}
