@@ -12,7 +12,7 @@ const { version } = JSON.parse(await readFile(path.join(root, 'package.json'), '
 rmSync(path.join(root, 'dist'), { recursive: true, force: true });
 await build({
   absWorkingDir: root,
-  entryPoints: ['src/bin/relaymap.ts', 'src/bundle/ed25519.ts', ...(process.env.NOPUB ? [] : ['src/bin/relaymap-publish.ts'])],
+  entryPoints: ['src/bin/relaymap.ts', 'src/bin/relaymap-publish.ts', 'src/bundle/ed25519.ts'],
   outbase: 'src',
   outdir: 'dist',
   chunkNames: 'chunks/[name]-[hash]',

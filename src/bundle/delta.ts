@@ -11,18 +11,23 @@ const MINUS = 0x2d;
 export async function* diffRows(base: RowStream, next: RowStream): AsyncGenerator<RowBlock> {
   const [a, b] = [new RowCursor(base), new RowCursor(next)];
   const out = new RowCollector();
-  let inA = await a.load();
-  let inB = await b.load();
-  while (inA || inB) {
-    const order = order3(a, b, inA, inB);
-    if (order < 0) out.add(a.bytes, a.start, a.end, MINUS);
-    if (order > 0) out.add(b.bytes, b.start, b.end, PLUS);
-    if (order <= 0) inA = a.step() || (await a.load());
-    if (order >= 0) inB = b.step() || (await b.load());
-    const block = out.full();
-    if (block !== null) yield block;
+  try {
+    let inA = await a.load();
+    let inB = await b.load();
+    while (inA || inB) {
+      const order = order3(a, b, inA, inB);
+      if (order < 0) out.add(a.bytes, a.start, a.end, MINUS);
+      if (order > 0) out.add(b.bytes, b.start, b.end, PLUS);
+      if (order <= 0) inA = a.step() || (await a.load());
+      if (order >= 0) inB = b.step() || (await b.load());
+      const block = out.full();
+      if (block !== null) yield block;
+    }
+    yield out.rest();
+  } finally {
+    await a.close();
+    await b.close();
   }
-  yield out.rest();
 }
 
 function order3(a: RowCursor, b: RowCursor, inA: boolean, inB: boolean): number {
@@ -40,26 +45,31 @@ export class DeltaMismatch extends Error {}
 export async function* applyDelta(base: RowStream, delta: RowStream): AsyncGenerator<RowBlock> {
   const [a, d] = [new RowCursor(base), new RowCursor(delta)];
   const out = new RowCollector();
-  let last: Uint8Array | null = null;
-  let inA = await a.load();
-  let inD = await d.load();
-  while (inA || inD) {
-    const order = !inD ? -1 : inA ? compareBytes(a.bytes, a.start, a.end, d.bytes, d.start + 1, d.end) : 1;
-    if (order < 0) {
-      out.add(a.bytes, a.start, a.end);
-    } else {
-      const sign = d.bytes[d.start];
-      if (last !== null && compareBytes(last, 0, last.length, d.bytes, d.start + 1, d.end) >= 0) {
-        throw new DeltaMismatch('a row of the delta is out of order or there twice');
+  try {
+    let last: Uint8Array | null = null;
+    let inA = await a.load();
+    let inD = await d.load();
+    while (inA || inD) {
+      const order = !inD ? -1 : inA ? compareBytes(a.bytes, a.start, a.end, d.bytes, d.start + 1, d.end) : 1;
+      if (order < 0) {
+        out.add(a.bytes, a.start, a.end);
+      } else {
+        const sign = d.bytes[d.start];
+        if (last !== null && compareBytes(last, 0, last.length, d.bytes, d.start + 1, d.end) >= 0) {
+          throw new DeltaMismatch('a row of the delta is out of order or there twice');
+        }
+        last = d.bytes.slice(d.start + 1, d.end);
+        if (sign === PLUS && order > 0) out.add(d.bytes, d.start + 1, d.end);
+        else if (sign !== MINUS || order !== 0) throw new DeltaMismatch('a row of the delta does not fit the base');
+        inD = d.step() || (await d.load());
       }
-      last = d.bytes.slice(d.start + 1, d.end);
-      if (sign === PLUS && order > 0) out.add(d.bytes, d.start + 1, d.end);
-      else if (sign !== MINUS || order !== 0) throw new DeltaMismatch('a row of the delta does not fit the base');
-      inD = d.step() || (await d.load());
+      if (order <= 0) inA = a.step() || (await a.load());
+      const block = out.full();
+      if (block !== null) yield block;
     }
-    if (order <= 0) inA = a.step() || (await a.load());
-    const block = out.full();
-    if (block !== null) yield block;
+    yield out.rest();
+  } finally {
+    await a.close();
+    await d.close();
   }
-  yield out.rest();
 }

@@ -18,13 +18,15 @@ export async function* gunzipOne(body: AsyncIterable<Uint8Array>): AsyncGenerato
   const member = new Member();
   let bodyError: Error | undefined;
   let stopped = false;
+  let wake: () => void = () => undefined;
+  inflate.on('drain', () => wake()).on('close', () => wake());
   const feed = async (): Promise<void> => {
     for await (const piece of body) {
       if (stopped) return;
       const deflated = member.take(piece);
       // After the end of the deflate stream the rest is only counted: it has to be the trailer and nothing else.
       if (inflate.destroyed || deflated.length === 0 || inflate.write(deflated)) continue;
-      await new Promise((resolve) => inflate.once('drain', resolve).once('close', resolve));
+      await new Promise<void>((resolve) => (wake = resolve));
     }
     if (!inflate.destroyed) inflate.end();
   };

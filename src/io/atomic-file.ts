@@ -138,6 +138,19 @@ export function writeFileAtomic(target: string, bytes: Uint8Array | string, mode
   }
 }
 
+/** Creates a file that must not be there yet. Throws what open threw, EEXIST above all. */
+export function createFile(target: string, text: string, mode: number): void {
+  const fd = openSync(target, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, mode);
+  try {
+    fchmodSync(fd, mode);
+    writeSync(fd, text);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  fsyncFolder(path.dirname(target));
+}
+
 /** Removes a file; one that is not there is as good. */
 export function removeDurable(target: string): void {
   rmSync(target, { force: true, recursive: true });

@@ -1,0 +1,49 @@
+/** `relaymap-publish publish`: config and keys, one publish, its answer. */
+import { HostError } from '../errors.ts';
+import { log, printable } from '../io/log.ts';
+import { readPublisherConfig } from '../publisher/config.ts';
+import { publish, type PublishResult } from '../publisher/publish.ts';
+import { readKey } from '../publisher/signing-key.ts';
+import type { PublishCommandOptions } from './relaymap-publish.ts';
+
+export async function publishCommand(options: PublishCommandOptions, now: Date): Promise<void> {
+  const config = readPublisherConfig(options.config);
+  const keys = config.keys.map((file) => readKey(file));
+  const nextVersion = versionOf(options.nextVersion);
+  const result = await publish(
+    config,
+    keys,
+    { dryRun: options.dryRun, allowShrink: options.allowShrink, nextVersion },
+    now,
+  );
+  for (const line of result.skipped) log('warning', `left out: ${line}`);
+  process.stdout.write(
+    options.json ? `${JSON.stringify(result)}\n` : `${words(config.name, result).map(printable).join('\n')}\n`,
+  );
+}
+
+function versionOf(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const version = Number(text);
+  if (!/^[1-9][0-9]*$/.test(text) || !Number.isSafeInteger(version))
+    throw new HostError('CONFIG', `--next-version ${text} is no version`);
+  return version;
+}
+
+function words(name: string, r: PublishResult): string[] {
+  const size = `${r.rows} rows in ${r.domains} ${r.domains === 1 ? 'domain' : 'domains'}`;
+  if (r.outcome === 'unchanged') return [`${name}: unchanged, version ${r.version} is current (${size})`];
+  if (r.outcome === 'renewed') return [`${name}: renewed as version ${r.version} (${size}, the same list)`];
+  if (r.outcome === 'published') return [`${name}: published version ${r.version} (${size}, ${r.deltas} deltas)`];
+  const d = r.difference;
+  if (d === null) return [];
+  const rest = d.added + d.removed - d.rows.length;
+  return [
+    ...d.rows,
+    ...(rest > 0 ? [`... and ${rest} more`] : []),
+    ...d.domainsRemoved.map((domain) => `the whole domain ${domain} would go`),
+    ...d.domainsAdded.map((domain) => `the domain ${domain} would come`),
+    `${name}: ${d.added} would come, ${d.removed} would go, ${size} then; nothing written`,
+    ...(d.refusal === null ? [] : [`${name}: the guard would refuse it: ${d.refusal}`]),
+  ];
+}

@@ -1,0 +1,67 @@
+#!/usr/bin/env node
+/** The central side's command: argv -> config -> one call -> exit status. Nothing else knows argv or process.exit. */
+import { StepError } from '../errors.ts';
+import { log } from '../io/log.ts';
+import { PublishError } from '../publisher/errors.ts';
+import { newProgram, runProgram } from './program.ts';
+
+const DEFAULT_CONFIG = '/etc/relaymap-publish/relaymap-publish.toml';
+
+const program = newProgram(
+  'relaymap-publish',
+  "Signs a site's recipient list into static files for its gateways.",
+).addHelpText('after', '\nExit status: 0 done, 1 refused, 2 could not.\nMore: man relaymap-publish');
+
+const command = (name: string, description: string) =>
+  program.command(name).description(description).helpOption('--help', 'show this help');
+
+command('keygen', 'make a signing key: N.key (secret) and N.pub (for the gateways)')
+  .requiredOption('--out <DIR>', 'folder to write them into')
+  .option('--name <N>', 'name of the two files', 'relaymap')
+  .action(async (options: { out: string; name: string }) => {
+    const { randomBytes } = await import('node:crypto');
+    const { makeKey } = await import('../publisher/signing-key.ts');
+    const key = makeKey(options.out, options.name, randomBytes(32));
+    process.stdout.write(`keyid ${key.keyid}\nsecret ${key.files[0]}\npublic ${key.files[1]}\n`);
+  });
+
+command('publish', 'read all sources, guard, sign, and write the files')
+  .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
+  .option('--dry-run', 'show the difference, write nothing', false)
+  .option('--allow-shrink', 'let a shrunk list pass here and, for 24 h, at the gateways', false)
+  .option('--next-version <N>', 'continue with this version')
+  .option('--json', 'print the result as JSON', false)
+  .action(async (options: PublishCommandOptions) => {
+    const { publishCommand } = await import('./publish-command.ts');
+    await publishCommand(options, new Date());
+  });
+
+export interface PublishCommandOptions {
+  readonly config: string;
+  readonly dryRun: boolean;
+  readonly allowShrink: boolean;
+  readonly nextVersion?: string;
+  readonly json: boolean;
+}
+
+command('serve', 'the embedded HTTPS endpoint over the published files')
+  .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
+  .action(async (options: { config: string }) => {
+    const { readPublisherConfig } = await import('../publisher/config.ts');
+    const { serve } = await import('../publisher/serve.ts');
+    const serving = await serve(readPublisherConfig(options.config));
+    process.stdout.write(`serving ${serving.url}\n`);
+    await new Promise((resolve) => process.once('SIGTERM', resolve).once('SIGINT', resolve));
+    await serving.close();
+  });
+
+try {
+  process.exitCode = await runProgram(program, process.argv.slice(2), () => 2);
+} catch (error) {
+  const known = error instanceof StepError || error instanceof PublishError;
+  log(
+    'error',
+    known ? `${error.code}: ${error.message}` : `INTERNAL: ${error instanceof Error ? error.message : String(error)}`,
+  );
+  process.exitCode = error instanceof PublishError ? error.exitStatus : 2;
+}

@@ -1,0 +1,61 @@
+/** What a publish would change, for a person to look at before it is signed. Addresses are the publisher's own: they may be shown. */
+import { diffRows } from '../bundle/delta.ts';
+import { DomainSet } from '../bundle/domain-set.ts';
+import type { RowBlock, RowStream } from '../bundle/rows.ts';
+import { addDomains } from '../map/domains.ts';
+import { streamed } from './tables.ts';
+
+/** As many rows are named; more are counted. */
+const NAMED = 1000;
+
+export interface Difference {
+  readonly added: number;
+  readonly removed: number;
+  /** `+ROW` and `-ROW`, in order. */
+  readonly rows: readonly string[];
+  readonly domainsAdded: readonly string[];
+  readonly domainsRemoved: readonly string[];
+  /** Why the guard would refuse it; null if it would not. */
+  readonly refusal: string | null;
+}
+
+/** @param base rows published now; null for none. */
+export async function difference(base: RowStream | null, next: Iterable<RowBlock>): Promise<Difference> {
+  const [before, after] = [new DomainSet(), new DomainSet()];
+  const rows: string[] = [];
+  let [added, removed] = [0, 0];
+  for await (const { bytes, starts, count } of diffRows(
+    noted(base ?? streamed([]), before),
+    noted(streamed(next), after),
+  )) {
+    for (let i = 0; i < count; i++) {
+      const start = starts[i] ?? 0;
+      if (bytes[start] === 0x2b) added++;
+      else removed++;
+      if (rows.length < NAMED) rows.push(Buffer.from(bytes.subarray(start, (starts[i + 1] ?? 1) - 1)).toString());
+    }
+  }
+  return {
+    added,
+    removed,
+    rows,
+    domainsAdded: only(after, before),
+    domainsRemoved: only(before, after),
+    refusal: null,
+  };
+}
+
+async function* noted(rows: RowStream, domains: DomainSet): AsyncGenerator<RowBlock> {
+  for await (const block of rows) {
+    addDomains(domains, block);
+    yield block;
+  }
+}
+
+function only(these: DomainSet, notThese: DomainSet): string[] {
+  return these
+    .sorted()
+    .map((id) => these.name(id))
+    .filter((name) => notThese.find(name, 0, name.length) < 0)
+    .map((name) => Buffer.from(name).toString());
+}

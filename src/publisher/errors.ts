@@ -1,0 +1,36 @@
+/** The publisher's own failures, with their exit statuses: 1 a guard refused, 2 could not. Imports nothing and touches nothing. */
+
+const EXIT = {
+  /** A source that failed or gave nothing. */
+  SOURCE: 2,
+  /** An entry that is not an address. */
+  INVALID_ENTRY: 2,
+  /** An `@domain` row that the policy does not allow. */
+  WILDCARD: 1,
+  /** Too many rows or domains would go. */
+  SHRUNK: 1,
+  /** Output and state do not belong together. */
+  STATE: 2,
+  /** What was written does not verify as a gateway would verify it. */
+  VERIFY: 2,
+  /** A signing key that cannot be used, or a file that would be overwritten. */
+  KEY: 2,
+  /** The embedded server cannot start. */
+  SERVE: 2,
+} as const;
+
+export type PublishCode = keyof typeof EXIT;
+
+export class PublishError extends Error {
+  readonly code: PublishCode;
+
+  constructor(code: PublishCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.name = 'PublishError';
+  }
+
+  get exitStatus(): 1 | 2 {
+    return EXIT[this.code];
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * The embedded HTTPS endpoint: the four kinds of published files and nothing else, by the maintained `send` library. It refuses to
+ * serve the world: every address of the site is in these files.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import send from 'send';
+import { HostError } from '../errors.ts';
+import type { PublisherConfig } from './config.ts';
+import { PublishError } from './errors.ts';
+
+/** The only paths that exist (format section 1); temp files do not. */
+const MANIFEST = /^\/(?:manifest\.json|keyring\/[1-9][0-9]{0,9}\.json)$/;
+const BLOB = /^\/recipients\/[0-9a-f]{64}(?:-[0-9a-f]{64}\.delta)?\.gz$/;
+
+export interface Serving {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** @throws HostError CONFIG, PublishError SERVE */
+export async function serve(config: PublisherConfig): Promise<Serving> {
+  const options = config.serve;
+  if (options === undefined)
+    throw new HostError('CONFIG', 'there is no [serve] in the configuration; it needs listen, cert and key');
+  if (options.client_ca === undefined && options.token_file === undefined && !options.public) {
+    throw new HostError(
+      'CONFIG',
+      'serve: anyone could read every address; set token_file or client_ca, or say public = true',
+    );
+  }
+  const token = options.token_file === undefined ? null : readToken(options.token_file);
+  const { host, port } = listenAddress(options.listen);
+  const server = createServer({
+    cert: read('cert', options.cert),
+    key: read('key', options.key),
+    minVersion: 'TLSv1.2',
+    ...(options.client_ca === undefined
+      ? {}
+      : { ca: read('client_ca', options.client_ca), requestCert: true, rejectUnauthorized: true }),
+  });
+  server.requestTimeout = 30_000;
+  server.headersTimeout = 10_000;
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    answer(request, response, config.output, token);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) =>
+      reject(new PublishError('SERVE', `cannot listen on ${options.listen}: ${error.message}`, error)),
+    );
+    server.listen(port, host, resolve);
+  });
+  const bound = (server.address() as AddressInfo).port;
+  const name = host === '0.0.0.0' || host === '::' ? 'THIS-HOST' : host.includes(':') ? `[${host}]` : host;
+  return {
+    url: `https://${name}:${bound}/`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeIdleConnections();
+      }),
+  };
+}
+
+function answer(request: IncomingMessage, response: ServerResponse, root: string, token: Buffer | null): void {
+  const path = (request.url ?? '').split('?', 1)[0] ?? '';
+  const blob = BLOB.test(path);
+  const refuse = (status: number, headers: Record<string, string> = {}) => {
+    response.writeHead(status, { 'content-length': '0', ...headers }).end();
+  };
+  if (token !== null && !isAllowed(request, token)) refuse(401, { 'www-authenticate': 'Bearer' });
+  else if (request.method !== 'GET' && request.method !== 'HEAD') refuse(405, { allow: 'GET, HEAD' });
+  else if (!blob && !MANIFEST.test(path)) refuse(404);
+  else {
+    response.setHeader('cache-control', blob ? 'private, max-age=86400, immutable' : 'private, no-cache');
+    send(request, path, { root, cacheControl: false, index: false, dotfiles: 'deny' })
+      .on('error', (error: { status?: number }) =>
+        refuse(error.status === 412 || error.status === 416 ? error.status : 404),
+      )
+      .pipe(response);
+  }
+}
+
+/** Compared by hash, so that neither length nor content shows in the time it takes. */
+function isAllowed(request: IncomingMessage, token: Buffer): boolean {
+  const given = /^Bearer +(.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
+  return timingSafeEqual(digest(given), token);
+}
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+function readToken(file: string): Buffer {
+  const token = read('token_file', file).trim();
+  if (token.length < 16) throw new HostError('CONFIG', `serve.token_file ${file} holds fewer than 16 characters`);
+  return digest(token);
+}
+
+function read(option: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new HostError('CONFIG', `cannot read serve.${option}: ${(error as Error).message}`, error);
+  }
+}
+
+function listenAddress(listen: string): { host: string; port: number } {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):([0-9]{1,5})$/.exec(listen);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535)
+    throw new HostError('CONFIG', `serve.listen "${listen}" is not like "0.0.0.0:8443" or "[::]:8443"`);
+  return { host: match[1] ?? match[2] ?? '', port };
+}

@@ -1,0 +1,196 @@
+// Drives the built `relaymap` command in temporary folders of its own, and tells what is in the map folder afterwards. Whatever the
+// command prints is searched for stacks, tokens and addresses of the lists. RELAYMAP_BIN_DIR names another build than dist/bin.
+import { spawn } from 'node:child_process';
+import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import { authority } from './endpoint.ts';
+import { sha256, type SigningKey } from './forger.ts';
+
+const command = path.join(
+  process.env['RELAYMAP_BIN_DIR'] ?? fileURLToPath(new URL('../../dist/bin', import.meta.url)),
+  'relaymap.js',
+);
+
+export interface BundleSetup {
+  readonly name: string;
+  readonly urls: readonly string[];
+  readonly keys: readonly SigningKey[];
+  /** Further lines of its `[[bundle]]`. */
+  readonly lines?: string;
+}
+
+export interface Finished {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly ms: number;
+}
+
+/** commands.md section 2.5 */
+export interface BundleReport {
+  readonly name: string;
+  readonly outcome: string;
+  readonly code: string | null;
+  readonly message: string | null;
+  readonly version: number | null;
+  readonly rows: number | null;
+  readonly via: string;
+  readonly wireBytes: number;
+  readonly ms: number;
+}
+
+export interface Fetched extends Finished {
+  readonly outcome: string;
+  readonly code?: string;
+  readonly message?: string;
+  readonly bundles: readonly BundleReport[];
+  /** The one bundle. */
+  readonly bundle: BundleReport;
+}
+
+export interface HealthReport {
+  readonly status: string;
+  readonly bundles: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly version: number | null;
+    readonly rows: number | null;
+    readonly expires: string | null;
+    readonly checkedAt: string | null;
+    readonly outcome: string | null;
+    readonly code: string | null;
+    readonly reasons: readonly string[];
+  }[];
+}
+
+/** Name -> what is there: two equal snapshots mean the very same files. */
+export type Snapshot = Readonly<Record<string, { readonly sha256: string; readonly inode: number }>>;
+
+const MAPS = ['relay_domains', 'relay_domains.cdb', 'relay_recipients', 'relay_recipients.cdb'];
+
+export interface RunOptions {
+  /** A command that runs the command, such as setpriv. */
+  readonly under?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export class Gateway {
+  readonly dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-gw-'));
+  readonly stateDir = path.join(this.dir, 'state');
+  readonly mapDir = path.join(this.dir, 'maps');
+  readonly config = path.join(this.dir, 'relaymap.toml');
+  /** No output may hold one of these. */
+  readonly unspeakable = new Set<string>();
+
+  constructor() {
+    chmodSync(this.dir, 0o755);
+    for (const folder of [this.stateDir, this.mapDir]) mkdirSync(folder);
+    writeFileSync(path.join(this.dir, 'ca.pem'), authority().cert);
+  }
+
+  at(...names: string[]): string {
+    return path.join(this.dir, ...names);
+  }
+
+  keyDir(bundle = 'example-org'): string {
+    return this.at('keys', bundle);
+  }
+
+  /** Writes the configuration and the key directories anew. */
+  configure(bundles: readonly BundleSetup[], further = ''): void {
+    const parts = bundles.map(({ name, urls, keys, lines }) => {
+      rmSync(this.keyDir(name), { recursive: true, force: true });
+      mkdirSync(this.keyDir(name), { recursive: true });
+      for (const [i, key] of keys.entries()) writeFileSync(path.join(this.keyDir(name), `${i}.pub`), key.publicPem);
+      const settings = { name, urls, keys: this.keyDir(name), ca_file: this.at('ca.pem') };
+      // A line of a test's own takes the place of the same key here.
+      const own = Object.entries(settings).filter(([key]) => !new RegExp(`^${key} = `, 'm').test(lines ?? ''));
+      return ['[[bundle]]', ...own.map(([key, value]) => `${key} = ${JSON.stringify(value)}`), lines ?? '', ''].join('\n');
+    });
+    const top = `state_dir = ${JSON.stringify(this.stateDir)}\nmap_dir = ${JSON.stringify(this.mapDir)}\n\n`;
+    writeFileSync(this.config, `${top}${parts.join('\n')}\n${further}\n`);
+  }
+
+  /** Runs `relaymap`; whatever it prints is checked for what must never be printed. */
+  async run(args: readonly string[], { under = [], env = {} }: RunOptions = {}): Promise<Finished> {
+    const [file = '', ...rest] = [...under, process.execPath, command, ...args, '--config', this.config];
+    const started = performance.now();
+    const child = spawn(file, rest, {
+      // A Postfix of this machine is none of the tests' business.
+      env: { ...process.env, NO_COLOR: '1', MAIL_CONFIG: this.at('no-postfix-here'), ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    const status = await new Promise<number | null>((resolve, reject) => {
+      child.on('error', reject).on('close', resolve);
+    });
+    this.#requireClean(stdout + stderr);
+    return { status, stdout, stderr, ms: performance.now() - started };
+  }
+
+  async fetch(args: readonly string[] = [], options: RunOptions = {}): Promise<Fetched> {
+    const finished = await this.run(['fetch', '--json', ...args], options);
+    expect(finished.stdout, finished.stderr).toMatch(/^\{.*\}\n$/);
+    const json = JSON.parse(finished.stdout) as Pick<Fetched, 'outcome' | 'code' | 'message' | 'bundles'>;
+    return {
+      ...finished,
+      ...json,
+      get bundle() {
+        expect(json.bundles, finished.stdout).toHaveLength(1);
+        return json.bundles[0] as BundleReport;
+      },
+    };
+  }
+
+  async health(args: readonly string[] = []): Promise<{ status: number | null; json: HealthReport; text: string }> {
+    const json = await this.run(['health', '--json', ...args]);
+    const text = await this.run(['health', ...args]);
+    expect(text.status).toBe(json.status);
+    return { status: json.status, json: JSON.parse(json.stdout) as HealthReport, text: text.stdout };
+  }
+
+  async lookup(...addresses: string[]): Promise<Finished> {
+    for (const address of addresses) this.unspeakable.delete(address);
+    return await this.run(['lookup', '--delimiter', '', ...addresses]);
+  }
+
+  /** The maps, as they are. */
+  maps(): Snapshot {
+    const names = existsSync(this.mapDir) ? readdirSync(this.mapDir).sort() : [];
+    return Object.fromEntries(
+      names.map((name) => {
+        const file = path.join(this.mapDir, name);
+        const found = lstatSync(file);
+        return [name, { sha256: found.isFile() ? sha256(readFileSync(file)) : 'no file', inode: found.ino }];
+      }),
+    );
+  }
+
+  /** Files that have no business where they are: in the map folder, or unfinished ones of the state. */
+  strays(): string[] {
+    const unfinished = readdirSync(this.stateDir, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      path.basename(name).startsWith('.'),
+    );
+    return [...Object.keys(this.maps()).filter((name) => !MAPS.includes(name)), ...unfinished];
+  }
+
+  text(map = 'relay_recipients'): string {
+    return readFileSync(path.join(this.mapDir, map), 'utf8');
+  }
+
+  remove(): void {
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  #requireClean(output: string): void {
+    expect(output).not.toMatch(/^\s+at .*:\d+:\d+|node:internal|chunk-[0-9A-Z]{8}/m);
+    expect(output).not.toMatch(/PRIVATE KEY|BEGIN /);
+    for (const word of this.unspeakable) expect(output.includes(word), `prints ${word}:\n${output}`).toBe(false);
+  }
+}
