@@ -1,6 +1,7 @@
 /** `relaymap health`: reads config, status and maps, and grades them. Needs no root, no network and no lock. */
 import { readGatewayConfig } from '../gateway/config.ts';
 import { health, healthText, HEALTH_EXIT, type Health } from '../gateway/health.ts';
+import { verifiesNow } from '../gateway/live-trust.ts';
 import { readStatus } from '../gateway/status.ts';
 import { StepError } from '../errors.ts';
 
@@ -16,7 +17,7 @@ export function healthCommand(options: { config: string; json: boolean; deep: bo
       status: status.is === 'absent' ? null : status.value,
       deep: options.deep,
       now,
-      verifies: () => null,
+      verifies: (bundle, live) => verifiesNow(config.state_dir, bundle, live),
     });
     answer(options.json, found, () => healthText(found, config, now));
     return HEALTH_EXIT[found.status];

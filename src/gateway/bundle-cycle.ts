@@ -8,11 +8,12 @@ import { isoTime } from '../bundle/manifest.ts';
 import { judgeOffer, type AcceptedOffer } from '../bundle/offer.ts';
 import { verifyManifest, type Ring, type VerifiedManifest } from '../bundle/verify.ts';
 import { exitStatus, GuardError, OfferError, StepError } from '../errors.ts';
+import type { AtomicFile } from '../io/atomic-file.ts';
 import { domainMatcher } from '../map/domains.ts';
 import type { BundleConfig, GatewayConfig } from './config.ts';
 import type { Copies } from './copies.ts';
 import { baseline, isTrusted, rememberSeen, stored } from './ledger.ts';
-import { obtainWhole, type Findings } from './obtain.ts';
+import { obtainByDelta, obtainWhole, type Findings, type Questions } from './obtain.ts';
 import type { Origin, Source } from './source.ts';
 import type { BundleState, CopyRef } from './state.ts';
 
@@ -71,20 +72,20 @@ export async function bundleCycle(cx: BundleContext): Promise<BundleResult> {
   const entry = offer.manifest.tables.recipients;
   const renewed = !cx.force && current?.table === entry.sha256 ? current : null;
   try {
-    const size = renewed ?? (await obtain(cx, best, offered, entry));
+    const got = renewed === null ? await obtain(cx, best, offered, entry) : null;
     const at = cx.now.toISOString();
     const copy: CopyRef = {
       ...cx.copies.keepEnvelope(offer),
       table: entry.sha256,
       rows: entry.rows,
       bytes: entry.bytes,
-      domains: typeof size.domains === 'number' ? size.domains : size.domains.size,
+      domains: renewed?.domains ?? got?.findings.domains.size ?? 0,
       created: isoTime(offer.manifest.created),
       expires: isoTime(offer.manifest.expires),
       since: renewed?.since ?? at,
       at,
     };
-    return { is: 'new', copy, via: renewed === null ? 'full' : 'none', etags };
+    return { is: 'new', copy, via: got?.via ?? 'none', etags };
   } catch (error) {
     rememberSeen(state, cx.copies.keepEnvelope(offer));
     throw error;
@@ -195,41 +196,77 @@ function warnOfClock({ now, state, warn }: BundleContext, { manifest }: Verified
   }
 }
 
-/** The whole table from the first origin that gives it right: the best one, then those that offer the same payload. */
-async function obtain(cx: BundleContext, best: Offered, offered: Offered[], entry: TableEntry): Promise<Findings> {
+interface Obtained {
+  readonly findings: Findings;
+  readonly via: 'full' | 'delta';
+}
+
+/** By delta where one is offered, else the whole table: from the best origin, then from those that offer the same payload. */
+async function obtain(cx: BundleContext, best: Offered, offered: Offered[], entry: TableEntry): Promise<Obtained> {
   const origins = [best, ...offered.filter((o) => o !== best && o.offer.digest === best.offer.digest)].map(
     (o) => o.origin,
   );
+  const byDelta = await tryDelta(cx, best, entry);
+  if (byDelta !== null) return { findings: byDelta, via: 'delta' };
   const failures: StepError[] = [];
   for (const origin of origins) {
     try {
-      const findings = await fromOrigin(cx, origin, best.offer, entry);
+      const findings = await kept(cx, best.offer, entry, async (spool, questions) => {
+        const body = await origin.blob(`recipients/${entry.sha256}.gz`, entry.wireBytes);
+        return obtainWhole(body, entry, spool, questions);
+      });
       for (const failure of failures) cx.warn(`${failure.code}: ${failure.message}; another mirror had the table`);
-      return findings;
+      return { findings, via: 'full' };
     } catch (error) {
-      if (!(error instanceof StepError) || error instanceof GuardError) throw error;
+      if (!(error instanceof StepError) || error instanceof GuardError || error.code === 'NO_SPACE') throw error;
       failures.push(error);
     }
   }
   throw worst(failures);
 }
 
-async function fromOrigin(
+/** Null where no delta is offered or whatever is wrong with it; only the judge's word about the table that it makes is final. */
+async function tryDelta(cx: BundleContext, best: Offered, entry: TableEntry): Promise<Findings | null> {
+  const { state, copies } = cx;
+  const skip = state.noDelta;
+  state.noDelta = false;
+  const base = state.installed;
+  const delta = entry.deltas.find((d) => d.from === base?.table && d.wireBytes < entry.wireBytes);
+  if (base === null || delta === undefined || cx.force || skip) return null;
+  try {
+    return await kept(cx, best.offer, entry, async (spool, questions) => {
+      const body = await best.origin.blob(`recipients/${delta.from}-${entry.sha256}.delta.gz`, delta.wireBytes);
+      return obtainByDelta(body, delta, copies.rows(base.table), entry, spool, questions);
+    });
+  } catch (error) {
+    if (error instanceof GuardError || (error instanceof StepError && error.code === 'NO_SPACE')) throw error;
+    state.deltaFailures++;
+    state.noDelta = true;
+    const why = error instanceof StepError ? `${error.code}: ${error.message}` : (error as Error).message;
+    cx.warn(`the delta did not work (${why}); the whole table is taken`);
+    return null;
+  }
+}
+
+/** Obtains a table into a spool, judges it, and keeps it. @throws StepError: nothing is kept then. */
+async function kept(
   cx: BundleContext,
-  origin: Origin,
   offer: AcceptedOffer,
   entry: TableEntry,
+  get: (spool: AtomicFile, questions: Questions) => Promise<Findings>,
 ): Promise<Findings> {
   const { base, dayAgoRows } = baseline(cx.state, cx.now);
   const spool = cx.copies.spool(entry.sha256);
   try {
-    const body = await origin.blob(`recipients/${entry.sha256}.gz`, entry.wireBytes);
-    const questions = { required: cx.bundle.required, base: base === null ? null : cx.copies.rows(base.table) };
-    const findings = await obtainWhole(body, entry, spool, questions);
+    const findings = await get(spool, {
+      required: cx.bundle.required,
+      base: base === null ? null : cx.copies.rows(base.table),
+    });
     const next = { rows: findings.rows, domains: findings.domains.size };
     const lifted = cx.acceptShrink || approves(offer.manifest.shrinkApproved, next, effectiveNow(cx));
-    if (base !== null && findings.removed === null)
+    if (base !== null && findings.removed === null) {
       cx.warn('the installed copy cannot be read back; the shrink guard compares counts');
+    }
     judgeTable({
       missing: findings.missing,
       foreign: foreign(cx.bundle, findings),

@@ -3,12 +3,14 @@
  * What was found on the way is handed to the judge. Nothing is kept here: the spool is the caller's to keep or to drop.
  */
 import { createHash } from 'node:crypto';
+import { createGzip } from 'node:zlib';
+import { applyDelta } from '../bundle/delta.ts';
 import type { DomainSet } from '../bundle/domain-set.ts';
 import { gunzipOne } from '../bundle/gzip.ts';
-import type { TableEntry } from '../bundle/manifest.ts';
+import type { DeltaEntry, TableEntry } from '../bundle/manifest.ts';
 import { RemovedRows } from '../bundle/removed-rows.ts';
 import { RequiredRows } from '../bundle/required-rows.ts';
-import { RowSplitter, type RowBlock, type RowStream } from '../bundle/rows.ts';
+import { rowBlocks, RowSplitter, type RowBlock, type RowStream } from '../bundle/rows.ts';
 import { TableChecker } from '../bundle/table.ts';
 import { TableError } from '../errors.ts';
 import type { AtomicFile } from '../io/atomic-file.ts';
@@ -61,23 +63,103 @@ export async function obtainWhole(
   }
 }
 
+/**
+ * The table that a delta makes of the installed one, compressed into the spool. Nothing of it is believed before the result has the
+ * manifest's hash.
+ * @throws Error of any kind: whatever goes wrong with a delta, the whole table is taken instead (format section 5).
+ */
+export async function obtainByDelta(
+  body: AsyncIterable<Uint8Array>,
+  delta: DeltaEntry,
+  base: RowStream,
+  entry: TableEntry,
+  spool: AtomicFile,
+  questions: Questions,
+): Promise<Findings> {
+  const inspection = new Inspection(questions);
+  const hash = createHash('sha256');
+  const packer = new Packer(spool);
+  let bytes = 0;
+  try {
+    for await (const block of applyDelta(base, rowBlocks(deltaText(body, delta)))) {
+      const text = block.bytes.subarray(0, block.starts[block.count]);
+      bytes += text.length;
+      if (bytes > entry.bytes)
+        throw new TableError('LENGTH_MISMATCH', `the table has over ${entry.bytes} bytes, as declared`);
+      hash.update(text);
+      await packer.write(text);
+      await inspection.push(block);
+    }
+    requireHash(hash.digest('hex'), entry.sha256);
+    await packer.end();
+    return await inspection.findings(null, entry.rows);
+  } finally {
+    await inspection.close();
+  }
+}
+
+/** The plain text of a delta, which must be what the manifest says of it. */
+async function* deltaText(body: AsyncIterable<Uint8Array>, delta: DeltaEntry): AsyncGenerator<Uint8Array> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const chunk of gunzipOne(limited(body, delta.wireBytes))) {
+    bytes += chunk.length;
+    if (bytes > delta.bytes)
+      throw new TableError('LENGTH_MISMATCH', `the delta has over ${delta.bytes} bytes, as declared`);
+    hash.update(chunk);
+    yield chunk;
+  }
+  requireHash(hash.digest('hex'), delta.sha256);
+}
+
+/** Compresses into a spool with back-pressure; a kept copy costs compressed size. */
+class Packer {
+  readonly #gzip = createGzip({ level: 1 });
+  readonly #ended: Promise<unknown>;
+
+  constructor(spool: AtomicFile) {
+    this.#ended = new Promise((resolve, reject) => {
+      this.#gzip
+        .on('data', (chunk: Buffer) => spool.write(chunk))
+        .on('end', resolve)
+        .on('error', reject);
+    });
+  }
+
+  async write(text: Uint8Array): Promise<void> {
+    if (!this.#gzip.write(text)) await new Promise((resolve) => this.#gzip.once('drain', resolve));
+  }
+
+  async end(): Promise<void> {
+    this.#gzip.end();
+    await this.#ended;
+  }
+}
+
 function requireHash(found: string, declared: string): void {
   if (found !== declared)
     throw new TableError('HASH_MISMATCH', `the table's SHA-256 is ${found}, declared ${declared}`);
 }
 
-/** Writes the body to the spool as it passes; stops at the first byte too many. */
+/** Writes the body to the spool as it passes. */
 async function* spooled(
   body: AsyncIterable<Uint8Array>,
   wireBytes: number,
   spool: AtomicFile,
 ): AsyncGenerator<Uint8Array> {
+  for await (const chunk of limited(body, wireBytes)) {
+    spool.write(chunk);
+    yield chunk;
+  }
+}
+
+/** Stops at the first byte too many. */
+async function* limited(body: AsyncIterable<Uint8Array>, wireBytes: number): AsyncGenerator<Uint8Array> {
   let length = 0;
   for await (const chunk of body) {
     length += chunk.length;
     if (length > wireBytes)
       throw new TableError('LENGTH_MISMATCH', `the body has over ${wireBytes} bytes, as declared`);
-    spool.write(chunk);
     yield chunk;
   }
   if (length !== wireBytes)

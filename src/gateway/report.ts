@@ -52,6 +52,7 @@ function bundleStatus(
   return {
     name,
     version: facts?.version ?? null,
+    digest: facts?.digest ?? null,
     rows: facts?.rows ?? null,
     created: facts?.created ?? null,
     expires: facts?.expires ?? null,
@@ -73,6 +74,7 @@ function liveFacts(name: string, state: GatewayState) {
   const live = state.maps === null ? null : st.installed;
   return {
     version: live?.version ?? null,
+    digest: live?.digest ?? null,
     rows: live?.rows ?? null,
     created: live?.created ?? null,
     expires: live?.expires ?? null,

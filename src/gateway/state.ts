@@ -45,6 +45,9 @@ const Bundle = z.object({
   etags: z.record(z.string(), z.object({ etag: z.string(), digest: digest() })),
   /** The next request carries no condition. */
   unconditional: z.boolean(),
+  /** Deltas that did not work, ever; and whether the next cycle takes none. */
+  deltaFailures: count(),
+  noDelta: z.boolean(),
   /** Stands for the ring under which the stored envelopes were last verified, and the payloads that did not verify. */
   ring: z.string(),
   distrusted: z.array(digest()),
@@ -77,6 +80,8 @@ export const freshBundle = (): BundleState => ({
   held: null,
   etags: {},
   unconditional: false,
+  deltaFailures: 0,
+  noDelta: false,
   ring: '',
   distrusted: [],
 });

@@ -13,6 +13,7 @@ const Bundle = z.object({
   name: z.string(),
   /** The live copy; null where nothing is installed. */
   version: nullableNumber(),
+  digest: nullableText(),
   rows: nullableNumber(),
   created: nullableText(),
   expires: nullableText(),
