@@ -2,6 +2,7 @@
 /** The gateway's command: argv -> config -> one call -> exit status. Nothing else knows argv or process.exit. */
 import { StepError } from '../errors.ts';
 import { log } from '../io/log.ts';
+import type { CycleCommandOptions } from './fetch-command.ts';
 import { newProgram, runProgram } from './program.ts';
 
 const DEFAULT_CONFIG = '/etc/relaymap/relaymap.toml';
@@ -24,26 +25,28 @@ const command = (name: string, description: string) =>
     .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
     .helpOption('--help', 'show this help');
 
-command('fetch', 'one cycle now: fetch, verify, compile, install')
-  .option('--force', 'ask without condition, take the whole table, install it again', false)
-  .option('--accept-shrink', 'let a list that has shrunk pass, this time', false)
-  .option('--partial', 'install although other bundles have no copy yet', false)
-  .option('--bundle <NAME>', 'this bundle only')
+const cycleCommand = (name: string, description: string) =>
+  command(name, description)
+    .option('--force', 'take the whole table and install it again', false)
+    .option('--accept-shrink', 'let a list that has shrunk pass, this time', false)
+    .option('--partial', 'install although other bundles have no copy yet', false)
+    .option('--bundle <NAME>', 'this bundle only')
+    .option('--json', 'print the outcome as JSON', false);
+
+cycleCommand('fetch', 'one cycle now: fetch, verify, compile, install')
+  .option('--dry-run', 'say what would change, install nothing', false)
   .option('--rebuild-state', 'give up the rollback floor and a damaged record', false)
-  .option('--json', 'print the outcome as JSON', false)
-  .action(async (options: Common & FetchOptions) => {
+  .action(async (options: CycleCommandOptions) => {
     const { fetchCommand } = await import('./fetch-command.ts');
     status = await fetchCommand(options);
   });
 
-export interface FetchOptions {
-  readonly force: boolean;
-  readonly acceptShrink: boolean;
-  readonly partial: boolean;
-  readonly bundle?: string;
-  readonly rebuildState: boolean;
-  readonly json: boolean;
-}
+cycleCommand('import', 'the same cycle from a directory or a USB stick')
+  .argument('<DIR>')
+  .action(async (folder: string, options: Omit<CycleCommandOptions, 'dryRun' | 'rebuildState'>) => {
+    const { importCommand } = await import('./fetch-command.ts');
+    status = await importCommand(folder, { ...options, dryRun: false, rebuildState: false });
+  });
 
 command('health', 'monitoring-plugin output: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN')
   .option('--json', 'print the facts as JSON', false)

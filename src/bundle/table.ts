@@ -40,7 +40,8 @@ export class TableChecker {
       const start = starts[i] ?? 0;
       const end = (starts[i + 1] ?? 1) - 1;
       this.rows++;
-      const rule = this.#check(bytes, start, end);
+      const rule =
+        this.rows === 1 && startsWithBom(bytes, start) ? 'begins with a BOM' : this.#check(bytes, start, end);
       if (rule !== null) this.#fail(rule);
       if (this.rows > 1) {
         const order = compareBytes(before, from, to, bytes, start, end);
@@ -88,6 +89,9 @@ export class TableChecker {
     return rowRule(text);
   }
 }
+
+const startsWithBom = (bytes: Uint8Array, at: number): boolean =>
+  bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf;
 
 function domainRule(bytes: Uint8Array, start: number, end: number): string | null {
   if (end - start > MAX_DOMAIN) return `has a domain longer than ${MAX_DOMAIN} bytes`;

@@ -34,8 +34,8 @@ export interface CycleOptions {
   readonly force: boolean;
   readonly acceptShrink: boolean;
   readonly partial: boolean;
-  /** Only this bundle is asked for; null for all. */
-  readonly only: string | null;
+  /** Judge what would be done; install nothing, remember nothing. */
+  readonly dryRun: boolean;
   readonly rebuildState: boolean;
 }
 
@@ -43,7 +43,8 @@ export interface CycleContext {
   readonly config: GatewayConfig;
   readonly bundles: readonly TrustedBundle[];
   readonly options: CycleOptions;
-  readonly sourceOf: (bundle: BundleConfig) => Source;
+  /** Null for a bundle that is not asked for in this cycle. */
+  readonly sourceOf: (bundle: BundleConfig) => Source | null;
   readonly now: Date;
   /** Monotonic milliseconds. */
   readonly clock: () => number;
@@ -61,7 +62,7 @@ export async function cycle(cx: CycleContext): Promise<Outcome> {
     const lock = await takeLock(lockFile, LOCK_WAIT, () => cx.log('notice', 'waiting for another run to end'));
     try {
       ({ outcome, state } = await locked(cx, warnings));
-      report(cx.config, state, outcome, warnings, cx.now);
+      if (!cx.options.dryRun) report(cx.config, state, outcome, warnings, cx.now);
     } catch (error) {
       outcome = asFailure(error);
       report(cx.config, null, outcome, warnings, cx.now);
@@ -113,13 +114,25 @@ async function locked(cx: CycleContext, warnings: Warnings): Promise<{ outcome: 
   const broken = await heal(maker, state, changed);
   const before = JSON.stringify(state);
 
+  const asked = cx.bundles.flatMap((trusted) => {
+    const source = cx.sourceOf(trusted.bundle);
+    return source === null ? [] : [{ trusted, source }];
+  });
   const runs = await Promise.all(
-    cx.bundles
-      .filter(({ bundle }) => options.only === null || bundle.name === options.only)
-      .map((trusted) =>
-        runBundle(cx, trusted, state, copiesOf(trusted.bundle.name), broken, warn(trusted.bundle.name)),
-      ),
+    asked.map(({ trusted, source }) => {
+      const { name } = trusted.bundle;
+      return runBundle(cx, trusted, source, state, copiesOf(name), broken, warn(name));
+    }),
   );
+  if (options.dryRun) {
+    clean(JSON.parse(before) as GatewayState, copiesOf); // what was only looked at
+    return {
+      outcome: overall(
+        runs.map((run) => ({ ...outcomeOf(run, state), ...(isNew(run.result) ? { would: run.result.change } : {}) })),
+      ),
+      state,
+    };
+  }
   const settled = await bringLive(cx, maker, state, runs);
   const kept = settled.state;
   if (JSON.stringify(kept) !== before) files.write(kept);
@@ -170,13 +183,13 @@ interface Run {
 async function runBundle(
   cx: CycleContext,
   { bundle, ring }: TrustedBundle,
+  source: Source,
   state: GatewayState,
   copies: Copies,
   broken: boolean,
   warn: (message: string) => void,
 ): Promise<Run> {
   const started = cx.clock();
-  const source = cx.sourceOf(bundle);
   let result: Run['result'];
   try {
     result = await bundleCycle({
@@ -214,6 +227,7 @@ async function bringLive(
     if (result.is === 'new') advance(st, result.copy, config.maps.keep, cx.now);
     else st.unconditional = false;
     // ETags only for a payload that is live once this state is: kept after activation, not after download.
+    if (result.etags === null) continue;
     st.etags = {
       ...Object.fromEntries(Object.entries(st.etags).filter(([, e]) => e.digest === st.installed?.digest)),
       ...result.etags,

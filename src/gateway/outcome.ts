@@ -13,6 +13,8 @@ export interface BundleOutcome {
   /** All body bytes received in the cycle. */
   readonly wireBytes: number;
   readonly ms: number;
+  /** Only of a dry run: what would change. */
+  readonly would?: string;
 }
 
 export interface Outcome {

@@ -21,6 +21,8 @@ export interface Origin {
 }
 
 export interface Source {
+  /** A directory: no URL was asked. */
+  readonly offline: boolean;
   readonly origins: readonly Origin[];
   /** Body bytes received so far. */
   readonly received: () => number;
@@ -46,6 +48,7 @@ export function urlSource(
     }
   };
   return {
+    offline: false,
     received: () => received,
     close: () => client.close(),
     origins: urls.map((base) => ({

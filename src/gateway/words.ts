@@ -11,10 +11,11 @@ const bytes = (n: number): string =>
 const took = (ms: number): string => (ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`);
 
 /** One line of what was done for a bundle that ended well. */
-export function doneLine(b: BundleOutcome): string {
+export function doneLine(b: BundleOutcome, dryRun = false): string {
   const what = `version ${b.version ?? 'none'}, ${number(b.rows ?? 0)} rows`;
   const how = { full: 'whole table', delta: 'delta', none: 'same list' }[b.via];
   const cost = `${bytes(b.wireBytes)} in ${took(b.ms)}`;
+  if (dryRun && b.outcome === 'installed') return `${b.name}: would be installed: ${b.would ?? ''} (${how}, ${cost})`;
   return b.outcome === 'unchanged'
     ? `${b.name}: unchanged, ${what} (${cost})`
     : `${b.name}: installed ${what} (${how}, ${cost})`;
