@@ -3,6 +3,7 @@
 import { StepError } from '../errors.ts';
 import { log } from '../io/log.ts';
 import type { CycleCommandOptions } from './fetch-command.ts';
+import type { ChangeOptions } from './history-command.ts';
 import { newProgram, runProgram } from './program.ts';
 
 const DEFAULT_CONFIG = '/etc/relaymap/relaymap.toml';
@@ -63,6 +64,31 @@ command('lookup', 'what Postfix will answer for these addresses, and why')
     const { lookupCommand } = await import('./lookup-command.ts');
     status = await lookupCommand(addresses, options);
   });
+
+command('history', 'the copies kept, and what is live')
+  .option('--diff <V>', 'what changed from version V to version W')
+  .argument('[W]')
+  .usage('[--bundle NAME] [--diff V W]')
+  .option('--bundle <NAME>', 'this bundle only')
+  .action(async (to: string | undefined, options: ChangeOptions & { diff?: string }) => {
+    const { historyCommand } = await import('./history-command.ts');
+    status = await historyCommand(to === undefined ? options : { ...options, to });
+  });
+
+const changeCommand = (name: 'rollback' | 'hold' | 'resume', description: string) =>
+  command(name, description)
+    .option('--bundle <NAME>', 'this bundle only')
+    .action(async (options: ChangeOptions & { to?: string }) => {
+      const { changeCommand: run } = await import('./history-command.ts');
+      status = await run(name, options, new Date());
+    });
+
+changeCommand('rollback', 'go back to an earlier copy and hold there').option(
+  '--to <VERSION>',
+  'this version; else the newest older one',
+);
+changeCommand('hold', 'install nothing new until resume');
+changeCommand('resume', 'go on after hold or rollback');
 
 try {
   const usage = await runProgram(program, process.argv.slice(2), ([name]) => (name === 'health' ? 3 : 2));

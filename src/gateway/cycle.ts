@@ -4,31 +4,24 @@
  *
  *   lock -> recover -> heal -> per bundle (source -> verify -> judge -> obtain -> judge) -> union -> compile -> install -> commit -> report
  */
-import path from 'node:path';
-import type { Ring } from '../bundle/verify.ts';
-import { HostError, StepError, UnionError } from '../errors.ts';
-import { makeFolder, translateSpace } from '../io/atomic-file.ts';
-import { takeLock } from '../io/lock.ts';
+import { StepError, UnionError } from '../errors.ts';
 import { bundleCycle, type BundleResult } from './bundle-cycle.ts';
-import type { BundleConfig, GatewayConfig } from './config.ts';
-import { Copies } from './copies.ts';
-import { mapDamage, removeMaps } from './live-maps.ts';
+import type { BundleConfig } from './config.ts';
+import type { Copies } from './copies.ts';
 import { advance, allCopies, namedEnvelopes } from './ledger.ts';
 import { makeMaps, mapInputs, settleReload, type MapMaker } from './make-maps.ts';
 import { failure, overall, type BundleOutcome, type Outcome } from './outcome.ts';
-import { postfixGroup } from './postfix.ts';
-import { recover, type Holder } from './recover.ts';
 import { report, type Warnings } from './report.ts';
+import {
+  asStepError,
+  openSession,
+  withLock,
+  type Session,
+  type SessionContext,
+  type TrustedBundle,
+} from './session.ts';
 import type { Source } from './source.ts';
-import { bundleState, StateFiles, type CopyRef, type GatewayState } from './state.ts';
-
-const LOCK_WAIT = 30;
-
-/** A bundle of the config with its starting ring, read while the process still may read it. */
-export interface TrustedBundle {
-  readonly bundle: BundleConfig;
-  readonly ring: Ring;
-}
+import { bundleState, type CopyRef, type GatewayState } from './state.ts';
 
 export interface CycleOptions {
   readonly force: boolean;
@@ -39,40 +32,34 @@ export interface CycleOptions {
   readonly rebuildState: boolean;
 }
 
-export interface CycleContext {
-  readonly config: GatewayConfig;
-  readonly bundles: readonly TrustedBundle[];
+export interface CycleContext extends SessionContext {
   readonly options: CycleOptions;
   /** Null for a bundle that is not asked for in this cycle. */
   readonly sourceOf: (bundle: BundleConfig) => Source | null;
-  readonly now: Date;
   /** Monotonic milliseconds. */
   readonly clock: () => number;
-  readonly log: (level: 'warning' | 'notice', message: string) => void;
 }
 
 /** Never throws: whatever goes wrong is in the outcome. */
 export async function cycle(cx: CycleContext): Promise<Outcome> {
   const warnings: Warnings = new Map();
-  let outcome: Outcome;
-  let state: GatewayState | null = null;
+  const { config, now, options } = cx;
   try {
-    makeFolder(cx.config.state_dir, 0o755);
-    const lockFile = path.join(cx.config.state_dir, 'lock');
-    const lock = await takeLock(lockFile, LOCK_WAIT, () => cx.log('notice', 'waiting for another run to end'));
-    try {
-      ({ outcome, state } = await locked(cx, warnings));
-      if (!cx.options.dryRun) report(cx.config, state, outcome, warnings, cx.now);
-    } catch (error) {
-      outcome = asFailure(error);
-      report(cx.config, null, outcome, warnings, cx.now);
-    } finally {
-      lock.release();
-    }
+    return await withLock(cx, async () => {
+      try {
+        const session = await openSession(cx, options.rebuildState);
+        const { outcome, state } = await steps(cx, session, warnings);
+        if (!options.dryRun) report(config, state, outcome, warnings, now);
+        return outcome;
+      } catch (error) {
+        const outcome = asFailure(error);
+        report(config, null, outcome, warnings, now);
+        return outcome;
+      }
+    });
   } catch (error) {
-    outcome = asFailure(error); // no lock, or no room even for the report
+    return asFailure(error); // no lock, or no room even for the report
   }
-  return outcome;
 }
 
 function asFailure(error: unknown): Outcome {
@@ -80,40 +67,18 @@ function asFailure(error: unknown): Outcome {
   return failure(code, message);
 }
 
-function asStepError(error: unknown): StepError {
-  const e = translateSpace(error, 'the state');
-  if (e instanceof StepError) return e;
-  return new HostError('INTERNAL', e instanceof Error ? e.message : String(e), e);
-}
-
-async function locked(cx: CycleContext, warnings: Warnings): Promise<{ outcome: Outcome; state: GatewayState }> {
-  const { config, options } = cx;
-  const files = new StateFiles(config.state_dir);
-  const gid = postfixGroup();
-  const copies = new Map(config.bundle.map((b) => [b.name, new Copies(config.state_dir, b.name, gid)]));
-  const copiesOf = (name: string) => copies.get(name) ?? new Copies(config.state_dir, name, gid);
+async function steps(
+  cx: CycleContext,
+  session: Session,
+  warnings: Warnings,
+): Promise<{ outcome: Outcome; state: GatewayState }> {
+  const { options } = cx;
+  const { state, files, maker, copiesOf, broken } = session;
   const warn = (name: string) => (message: string) => {
     cx.log('warning', `${name}: ${message}`);
     warnings.set(name, [...(warnings.get(name) ?? []), message]);
   };
-  const maker: MapMaker = {
-    config,
-    files,
-    copiesOf,
-    gid,
-    now: cx.now,
-    warn: (message) => cx.log('warning', message),
-    log: (message) => cx.log('notice', message),
-  };
-  const holders: Holder[] = cx.bundles.map(({ bundle, ring }) => ({
-    name: bundle.name,
-    ring,
-    copies: copiesOf(bundle.name),
-  }));
-  const { state, changed } = await recover(config, files, holders, options.rebuildState, (m) => cx.log('warning', m));
-  const broken = await heal(maker, state, changed);
   const before = JSON.stringify(state);
-
   const asked = cx.bundles.flatMap((trusted) => {
     const source = cx.sourceOf(trusted.bundle);
     return source === null ? [] : [{ trusted, source }];
@@ -139,38 +104,6 @@ async function locked(cx: CycleContext, warnings: Warnings): Promise<{ outcome: 
   settleReload(maker, kept);
   clean(kept, copiesOf);
   return { outcome: overall(settled.runs.map((run) => outcomeOf(run, kept))), state: kept };
-}
-
-/**
- * Makes the live maps again where they are not what was installed: from the copies, without the network, looking at neither
- * expiry nor keys: mail first. What is damaged and cannot be rebuilt is removed.
- * @returns whether the copies could not serve, so that whole tables are needed again.
- */
-async function heal(maker: MapMaker, state: GatewayState, changed: boolean): Promise<boolean> {
-  const { config } = maker;
-  const installed = config.bundle.filter((b) => state.bundles[b.name]?.installed);
-  const damage = state.maps === null ? null : mapDamage(config.map_dir, state.maps.files, true);
-  const lost = state.maps === null && installed.length === config.bundle.length;
-  if (damage === null && !lost) {
-    if (changed) maker.files.write(state);
-    if (changed) maker.files.dropPending();
-    return false;
-  }
-  if (damage !== null) maker.warn(`${damage}; the maps are made again from the last good copies`);
-  try {
-    await makeMaps(maker, state);
-    return false;
-  } catch (error) {
-    const { code, message } = asStepError(error);
-    if (code === 'NO_SPACE' || code === 'INSTALL_FAILED') throw error;
-    maker.warn(
-      `the maps cannot be made again (${code}: ${message})${damage === null ? '' : '; the damaged ones are removed, mail is deferred'}`,
-    );
-    if (damage !== null) removeMaps(config.map_dir);
-    if (damage !== null) state.maps = null;
-    maker.files.write(state);
-    return true;
-  }
 }
 
 interface Run {

@@ -1,0 +1,117 @@
+/**
+ * What every command that may change something stands on: the lock, the record read or rebuilt, an interrupted installation completed,
+ * and live maps that are what was installed.
+ */
+import path from 'node:path';
+import type { Ring } from '../bundle/verify.ts';
+import { HostError, StepError } from '../errors.ts';
+import { makeFolder, translateSpace } from '../io/atomic-file.ts';
+import { takeLock } from '../io/lock.ts';
+import type { BundleConfig, GatewayConfig } from './config.ts';
+import { Copies } from './copies.ts';
+import { mapDamage, removeMaps } from './live-maps.ts';
+import { makeMaps, type MapMaker } from './make-maps.ts';
+import { postfixGroup } from './postfix.ts';
+import { recover, type Holder } from './recover.ts';
+import { StateFiles, type GatewayState } from './state.ts';
+
+const LOCK_WAIT = 30;
+
+/** A bundle of the config with its starting ring, read while the process still may read it. */
+export interface TrustedBundle {
+  readonly bundle: BundleConfig;
+  readonly ring: Ring;
+}
+
+export interface SessionContext {
+  readonly config: GatewayConfig;
+  readonly bundles: readonly TrustedBundle[];
+  readonly now: Date;
+  readonly log: (level: 'warning' | 'notice', message: string) => void;
+}
+
+export interface Session {
+  readonly files: StateFiles;
+  readonly state: GatewayState;
+  readonly maker: MapMaker;
+  readonly copiesOf: (name: string) => Copies;
+  /** The copies could not serve to make the maps again: whole tables are needed. */
+  readonly broken: boolean;
+}
+
+/** @throws HostError BUSY, NO_SPACE, INTERNAL, or what the work throws */
+export async function withLock<T>({ config, log }: SessionContext, work: () => Promise<T>): Promise<T> {
+  makeFolder(config.state_dir, 0o755);
+  const lock = await takeLock(path.join(config.state_dir, 'lock'), LOCK_WAIT, () =>
+    log('notice', 'waiting for another run to end'),
+  );
+  try {
+    return await work();
+  } finally {
+    lock.release();
+  }
+}
+
+/** @throws StateError STATE_CORRUPT, InstallError, HostError NO_SPACE */
+export async function openSession(cx: SessionContext, rebuildState: boolean): Promise<Session> {
+  const { config } = cx;
+  const files = new StateFiles(config.state_dir);
+  const gid = postfixGroup();
+  const copies = new Map(config.bundle.map((b) => [b.name, new Copies(config.state_dir, b.name, gid)]));
+  const copiesOf = (name: string) => copies.get(name) ?? new Copies(config.state_dir, name, gid);
+  const maker: MapMaker = {
+    config,
+    files,
+    copiesOf,
+    gid,
+    now: cx.now,
+    warn: (message) => cx.log('warning', message),
+    log: (message) => cx.log('notice', message),
+  };
+  const holders: Holder[] = cx.bundles.map(({ bundle, ring }) => ({
+    name: bundle.name,
+    ring,
+    copies: copiesOf(bundle.name),
+  }));
+  const { state, changed } = await recover(config, files, holders, rebuildState, maker.warn);
+  return { files, state, maker, copiesOf, broken: await heal(maker, state, changed) };
+}
+
+/**
+ * Makes the live maps again where they are not what was installed: from the copies, without the network, looking at neither
+ * expiry nor keys: mail first. What is damaged and cannot be rebuilt is removed.
+ * @returns whether the copies could not serve, so that whole tables are needed again.
+ */
+async function heal(maker: MapMaker, state: GatewayState, changed: boolean): Promise<boolean> {
+  const { config } = maker;
+  const installed = config.bundle.filter((b) => state.bundles[b.name]?.installed);
+  const damage = state.maps === null ? null : mapDamage(config.map_dir, state.maps.files, true);
+  const lost = state.maps === null && installed.length === config.bundle.length;
+  if (damage === null && !lost) {
+    if (changed) maker.files.write(state);
+    if (changed) maker.files.dropPending();
+    return false;
+  }
+  if (damage !== null) maker.warn(`${damage}; the maps are made again from the last good copies`);
+  try {
+    await makeMaps(maker, state);
+    return false;
+  } catch (error) {
+    const { code, message } = asStepError(error);
+    if (code === 'NO_SPACE' || code === 'INSTALL_FAILED') throw error;
+    maker.warn(
+      `the maps cannot be made again (${code}: ${message})${damage === null ? '' : '; the damaged ones are removed, mail is deferred'}`,
+    );
+    if (damage !== null) removeMaps(config.map_dir);
+    if (damage !== null) state.maps = null;
+    maker.files.write(state);
+    return true;
+  }
+}
+
+/** Any error as one with a code. */
+export function asStepError(error: unknown): StepError {
+  const e = translateSpace(error, 'the state');
+  if (e instanceof StepError) return e;
+  return new HostError('INTERNAL', e instanceof Error ? e.message : String(e), e);
+}
