@@ -6,9 +6,9 @@ import { directorySource, findBundles } from '../gateway/directory-source.ts';
 import { failure, outcomeExit, type Outcome } from '../gateway/outcome.ts';
 import { urlSource, type Source } from '../gateway/source.ts';
 import { startingRing } from '../gateway/trust.ts';
-import { doneLine, keptLines } from '../gateway/words.ts';
+import { doneLine, keptLines, number } from '../gateway/words.ts';
 import { HostError, OfferError, StepError } from '../errors.ts';
-import { log } from '../io/log.ts';
+import { log, progress } from '../io/log.ts';
 
 export interface CycleCommandOptions extends CycleOptions {
   readonly config: string;
@@ -23,7 +23,7 @@ export function fetchCommand(options: CycleCommandOptions): Promise<number> {
   return command(options, (config) => {
     const access = new Map(config.bundle.map((b) => [b.name, readAccess(b)]));
     const { idle_timeout: idle, total_timeout: total } = config.limits;
-    return (b) => urlSource(b.urls, access.get(b.name) ?? {}, { idle, total }, clock);
+    return (b) => urlSource(b.urls, access.get(b.name) ?? {}, { idle, total }, clock, process.env);
   });
 }
 
@@ -76,15 +76,25 @@ async function run(options: CycleCommandOptions, sources: (config: GatewayConfig
     const bundles = config.bundle.map((bundle) => ({ bundle, ring: startingRing(bundle) }));
     const sourceOf = sources(config);
     becomeOwner(config.state_dir);
-    return await cycle({
-      config,
-      bundles,
-      options,
-      sourceOf: (b) => (options.bundle === undefined || options.bundle === b.name ? sourceOf(b) : null),
-      now: new Date(),
-      clock,
-      log,
-    });
+    const asked: Source[] = [];
+    const done = progress(() => `fetching, ${number(asked.reduce((sum, s) => sum + s.received(), 0))} bytes received`);
+    try {
+      return await cycle({
+        config,
+        bundles,
+        options,
+        sourceOf: (b) => {
+          const source = options.bundle === undefined || options.bundle === b.name ? sourceOf(b) : null;
+          if (source !== null) asked.push(source);
+          return source;
+        },
+        now: new Date(),
+        clock,
+        log,
+      });
+    } finally {
+      done();
+    }
   } catch (error) {
     if (!(error instanceof StepError)) throw error;
     return failure(error.code, error.message);

@@ -1,4 +1,5 @@
 /** `relaymap health`: reads config, status and maps, and grades them. Needs no root, no network and no lock. */
+import { becomeOwner } from '../gateway/access.ts';
 import { readGatewayConfig } from '../gateway/config.ts';
 import { health, healthText, HEALTH_EXIT, type Health } from '../gateway/health.ts';
 import { verifiesNow } from '../gateway/live-trust.ts';
@@ -8,6 +9,7 @@ import { StepError } from '../errors.ts';
 export function healthCommand(options: { config: string; json: boolean; deep: boolean }): number {
   try {
     const config = readGatewayConfig(options.config);
+    becomeOwner(config.state_dir);
     const status = readStatus(config.state_dir);
     if (status.is === 'corrupt')
       return unknown(options.json, `status.json is damaged (${status.why}); the next cycle writes it: relaymap fetch`);

@@ -3,9 +3,9 @@
  * is no other way.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, rmSync, type Stats } from 'node:fs';
 import path from 'node:path';
-import { isAbsent, removeDurable } from '../io/atomic-file.ts';
+import { isAbsent, removeDurable, tempName } from '../io/atomic-file.ts';
 import type { GatewayState, MapFileRecord } from './state.ts';
 
 export type LiveMaps = NonNullable<GatewayState['maps']>;
@@ -46,6 +46,11 @@ export function mapDamage(
 export function removeMaps(mapDir: string): void {
   // Domains first: a domain that is not relayed is deferred or denied, but never rejected for want of its recipients.
   for (let i = MAP_FILES.length - 1; i >= 0; i--) removeDurable(path.join(mapDir, MAP_FILES[i] ?? ''));
+}
+
+/** Takes away what a killed run left beside the maps. */
+export function removeUnfinished(mapDir: string): void {
+  for (const name of MAP_FILES) rmSync(tempName(path.join(mapDir, name)), { force: true, recursive: true });
 }
 
 export function lstatOrNull(file: string): Stats | null {

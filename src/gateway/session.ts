@@ -9,7 +9,7 @@ import { makeFolder, translateSpace } from '../io/atomic-file.ts';
 import { takeLock } from '../io/lock.ts';
 import type { BundleConfig, GatewayConfig } from './config.ts';
 import { Copies } from './copies.ts';
-import { mapDamage, removeMaps } from './live-maps.ts';
+import { mapDamage, removeMaps, removeUnfinished } from './live-maps.ts';
 import { makeMaps, type MapMaker } from './make-maps.ts';
 import { postfixGroup } from './postfix.ts';
 import { recover, type Holder } from './recover.ts';
@@ -73,6 +73,7 @@ export async function openSession(cx: SessionContext, rebuildState: boolean): Pr
     ring,
     copies: copiesOf(bundle.name),
   }));
+  removeUnfinished(config.map_dir);
   const { state, changed } = await recover(config, files, holders, rebuildState, maker.warn);
   return { files, state, maker, copiesOf, broken: await heal(maker, state, changed) };
 }
@@ -109,9 +110,15 @@ async function heal(maker: MapMaker, state: GatewayState, changed: boolean): Pro
   }
 }
 
+/** Rights and places, not faults of ours. */
+const HOST_CODES = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENXIO']);
+
 /** Any error as one with a code. */
 export function asStepError(error: unknown): StepError {
   const e = translateSpace(error, 'the state');
   if (e instanceof StepError) return e;
+  if (e instanceof Error && 'code' in e && HOST_CODES.has(String(e.code))) {
+    return new HostError('CONFIG', `${e.message}; check owner and mode of state_dir and map_dir`, e);
+  }
   return new HostError('INTERNAL', e instanceof Error ? e.message : String(e), e);
 }

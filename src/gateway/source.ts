@@ -35,8 +35,9 @@ export function urlSource(
   access: Access,
   limits: { idle: number; total: number },
   clock: () => number,
+  env: Readonly<Record<string, string | undefined>>,
 ): Source {
-  const client = new HttpClient(access);
+  const client = new HttpClient(access, env);
   const end = clock() + limits.total;
   let received = 0;
   // One URL gets at most a third of what is left (commands.md section 2.1), so that a slow mirror cannot eat the cycle.

@@ -2,8 +2,9 @@
  * HTTPS GET and nothing else; the only user of undici. No redirect is followed, no encoding undone, HTTP/1.1 only. An idle
  * timer and a total deadline stand over every request, and every failure becomes a SourceError.
  */
-import { Agent } from 'undici';
+import { Agent, ProxyAgent, type Dispatcher } from 'undici';
 import { SourceError } from '../errors.ts';
+import { Proxies } from './proxies.ts';
 
 /** Credentials and trust for one bundle's base URLs. PEM texts. */
 export interface Access {
@@ -31,13 +32,17 @@ export interface Limits {
 }
 
 export class HttpClient {
-  readonly #agent: Agent;
   readonly #token: string | undefined;
+  readonly #proxies: Proxies;
+  readonly #options: Agent.Options;
+  readonly #agents = new Map<string, Dispatcher>();
 
-  constructor(access: Access) {
+  /** @param env the environment, for the proxy variables. */
+  constructor(access: Access, env: Readonly<Record<string, string | undefined>>) {
     const { ca, cert, key } = access;
     this.#token = access.token;
-    this.#agent = new Agent({
+    this.#proxies = new Proxies(env);
+    this.#options = {
       allowH2: false,
       pipelining: 1,
       maxHeaderSize: 16 * 1024,
@@ -49,14 +54,14 @@ export class HttpClient {
         ...(cert === undefined ? {} : { cert }),
         ...(key === undefined ? {} : { key }),
       },
-    });
+    };
   }
 
   /** @throws SourceError NETWORK, TLS or TIMEOUT. */
   async get(url: URL, headers: Record<string, string>, limits: Limits): Promise<Answer> {
     const watch = new Watch(limits);
     try {
-      const answer = await this.#agent.request({
+      const answer = await this.#agent(url).request({
         origin: url.origin,
         path: url.pathname,
         method: 'GET',
@@ -86,7 +91,25 @@ export class HttpClient {
 
   /** Ends all connections now. */
   async close(): Promise<void> {
-    await this.#agent.destroy();
+    await Promise.all([...this.#agents.values()].map((agent) => agent.destroy()));
+  }
+
+  /** One agent for direct connections, one for each proxy. The client's certificate is shown to the server, never to the proxy. */
+  #agent(url: URL): Dispatcher {
+    const proxy = this.#proxies.for(url);
+    const known = this.#agents.get(proxy ?? '');
+    if (known !== undefined) return known;
+    const { connect, ...options } = this.#options;
+    const agent =
+      proxy === null
+        ? new Agent(this.#options)
+        : new ProxyAgent({
+            ...options,
+            uri: proxy,
+            requestTls: connect as NonNullable<ProxyAgent.Options['requestTls']>,
+          });
+    this.#agents.set(proxy ?? '', agent);
+    return agent;
   }
 }
 

@@ -51,3 +51,23 @@ export function log(level: Level, message: string): void {
     }
   }
 }
+
+/**
+ * Work over a second shows where it is, on a terminal only: one line that is written over and taken away at the end.
+ * @param text called a few times a second. @returns ends it.
+ */
+export function progress(text: () => string): () => void {
+  if (!isatty(2) || process.env['TERM'] === 'dumb') return () => undefined;
+  let shown = false;
+  let rounds = 0;
+  const timer = setInterval(() => {
+    if (++rounds < 4) return;
+    shown = true;
+    writeSync(2, `\r\u001b[K${printable(text()).slice(0, 78)}`);
+  }, 250);
+  timer.unref();
+  return () => {
+    clearInterval(timer);
+    if (shown) writeSync(2, '\r\u001b[K');
+  };
+}

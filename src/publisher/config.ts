@@ -1,10 +1,11 @@
 /** The publisher's configuration (commands.md section 3): TOML in, checked values out. Reads the one file. */
 import path from 'node:path';
 import * as z from 'zod/mini';
-import { foldCase } from '../bundle/case-folding.ts';
+import { domainOf } from '../bundle/address.ts';
 import { NAME } from '../bundle/manifest.ts';
 import { HostError } from '../errors.ts';
 import { duration, flag, list, percent, readConfigFile, text, whole } from '../io/config-file.ts';
+import { EntryError, rowsOf } from './entry.ts';
 
 const DAY = 86_400_000;
 const SOURCE_TYPES = ['file', 'sql', 'ldap', 'http', 'command', 'postfix-map'] as const;
@@ -43,7 +44,7 @@ const Config = z.strictObject({
   ),
   valid_for: z
     .prefault(duration(), '7d')
-    .check(z.refine((ms) => ms >= 60_000 && ms <= 90 * DAY, { error: 'must be from 1m to 90d' })),
+    .check(z.refine((ms) => ms >= 1000 && ms <= 90 * DAY, { error: 'must be from 1s to 90d' })),
   keep_deltas: z._default(whole(0, 64), 8),
   source: list(Source).check(z.minLength(1, { error: 'must be there at least once, as [[source]]' })),
   policy: z.prefault(
@@ -100,8 +101,18 @@ export function readPublisherConfig(file: string): PublisherConfig {
     const foreign = Object.keys(source).find((key) => !['type', 'name', 'path', 'max_shrink_percent'].includes(key));
     if (foreign !== undefined) throw wrong(`${foreign} means nothing for a file`);
   }
-  config.policy.wildcards = config.policy.wildcards.map(foldCase);
+  config.policy.wildcards = config.policy.wildcards.flatMap((domain, i) => wildcardForms(file, domain, i));
   return config;
+}
+
+/** A wildcard's domain in every form in which its row appears. */
+function wildcardForms(file: string, domain: string, index: number): string[] {
+  try {
+    return rowsOf(`@${domain.replace(/^@/, '')}`).map(domainOf);
+  } catch (error) {
+    if (!(error instanceof EntryError)) throw error;
+    throw new HostError('CONFIG', `${file}: policy.wildcards.${index} "${domain}" ${error.message}`, error);
+  }
 }
 
 export const fileSources = (config: PublisherConfig): FileSource[] =>

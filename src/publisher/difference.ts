@@ -3,6 +3,7 @@ import { diffRows } from '../bundle/delta.ts';
 import { DomainSet } from '../bundle/domain-set.ts';
 import type { RowBlock, RowStream } from '../bundle/rows.ts';
 import { addDomains } from '../map/domains.ts';
+import type { SortedRows } from './sorted-rows.ts';
 import { streamed } from './tables.ts';
 
 /** As many rows are named; more are counted. */
@@ -20,13 +21,13 @@ export interface Difference {
 }
 
 /** @param base rows published now; null for none. */
-export async function difference(base: RowStream | null, next: Iterable<RowBlock>): Promise<Difference> {
+export async function difference(base: RowStream | null, next: SortedRows): Promise<Difference> {
   const [before, after] = [new DomainSet(), new DomainSet()];
   const rows: string[] = [];
   let [added, removed] = [0, 0];
   for await (const { bytes, starts, count } of diffRows(
     noted(base ?? streamed([]), before),
-    noted(streamed(next), after),
+    noted(streamed(next.blocks()), after),
   )) {
     for (let i = 0; i < count; i++) {
       const start = starts[i] ?? 0;
@@ -45,7 +46,8 @@ export async function difference(base: RowStream | null, next: Iterable<RowBlock
   };
 }
 
-async function* noted(rows: RowStream, domains: DomainSet): AsyncGenerator<RowBlock> {
+/** The same rows; their domains are in the set once all have gone by. */
+export async function* noted(rows: RowStream, domains: DomainSet): AsyncGenerator<RowBlock> {
   for await (const block of rows) {
     addDomains(domains, block);
     yield block;

@@ -1,77 +1,99 @@
 /**
- * One line of a source becomes rows (commands.md section 3, file source; format section 4 for IDN). The words of a refusal never
- * matter to a gateway: they are for the person who keeps the source. Pure.
+ * One line of a source becomes rows (commands.md section 3, file source; format section 4 for IDN). Stricter than the format about
+ * what an address is: a comma, a `<` or a second address in a line means that the file is not what it was taken for. Pure.
  */
 import { domainToASCII, domainToUnicode } from 'node:url';
 import { AddressError, canonicalRow, describeRule } from '../bundle/address.ts';
 
-/** Why an entry is not an address. */
+/** Why an entry is not an address, in words that follow the entry. */
 export class EntryError extends Error {}
 
-const WIDE_SPACE = /[\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]/;
-const ASCII_SPACE = /[\t\v\f\r ]/;
+const NOT_ASCII_SPACE = /[\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]/;
+/** RFC 5322's atext and the dot: what a local part may hold without quotes. RFC 6531 adds all that is not ASCII. */
+const UNQUOTED = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\u0080-\u{10ffff}-]*$/u;
+const LABEL_BYTES = 63;
 
-/**
- * The address of a line in internal form: its first field, unquoted. Null for a blank line or a comment.
- * @throws EntryError
- */
-export function entryOf(line: string): string | null {
-  const trimmed = line.replace(/^[\t\v\f\r ]+/, '');
-  if (trimmed === '' || trimmed.startsWith('#')) return null;
-  const address = trimmed.startsWith('"') ? quoted(trimmed) : plain(trimmed);
-  if (WIDE_SPACE.test(address)) throw new EntryError('holds white space that is not ASCII');
-  return address;
+/** An address that is its own row but for its case: most lines of most lists. Domains that may be internationalised are left out. */
+const SIMPLE = /^[a-z0-9._+=-]{1,120}@(?!(?:.*\.)?xn--)(?:[a-z0-9_-]{1,63}\.){1,4}[a-z0-9_-]{1,63}$/i;
+
+/** The canonical row of a line that plainly is one address, or null: then the rules have to be asked one by one. */
+export function simpleRow(line: string): string | null {
+  return line.length <= 253 && SIMPLE.test(line) ? line.toLowerCase() : null;
 }
 
-function plain(text: string): string {
-  const [field = ''] = text.split(ASCII_SPACE, 1);
-  const at = field.indexOf('@');
-  if (at < 0) throw new EntryError('has no @');
-  if (field.includes('@', at + 1)) throw new EntryError('has two @ and its local part is not quoted');
+/**
+ * The first field of a line: up to the first white space outside quotes. Null for a blank line or a comment.
+ * @throws EntryError for a carriage return that ends no line: what follows it would be lost in silence.
+ */
+export function firstField(line: string): string | null {
+  const whole = line.endsWith('\r') ? line.slice(0, -1) : line;
+  if (whole.includes('\r')) throw new EntryError('has a carriage return in it: are the line ends those of an old Mac?');
+  const text = whole.replace(/^[\t\v\f ]+/, '');
+  if (text === '' || text.startsWith('#')) return null;
+  return /^(?:"(?:[^"\\]|\\.)*")?[^\t\v\f ]*/u.exec(text)?.[0] ?? '';
+}
+
+/**
+ * A field in internal form: `local@domain` without quotes, or `@domain`.
+ * @throws EntryError
+ */
+export function addressOf(field: string): string {
+  if (NOT_ASCII_SPACE.test(field)) throw new EntryError('holds white space that is not ASCII');
+  return field.startsWith('"') ? unquoted(field) : plain(field);
+}
+
+function plain(field: string): string {
+  const [local = '', domain, more] = field.split('@');
+  if (domain === undefined) throw new EntryError('has no @');
+  if (more !== undefined) throw new EntryError('has more than one @, and its local part is not quoted');
+  if (!UNQUOTED.test(local)) throw new EntryError('has a character in its local part that has to be quoted');
   return field;
 }
 
-function quoted(text: string): string {
-  const match = /^"((?:[^"\\]|\\.)*)"@(.*)$/s.exec(text);
-  if (match === null) throw new EntryError('has a quoted local part that does not end in "@');
-  const [, local = '', rest = ''] = match;
-  const [domain = ''] = rest.split(ASCII_SPACE, 1);
-  if (domain.includes('@')) throw new EntryError('has an @ in its domain');
-  if (local === '') throw new EntryError('has an empty local part');
-  return `${local.replace(/\\(.)/gs, '$1')}@${domain}`;
+function unquoted(field: string): string {
+  const [, quoted, domain = ''] = /^"((?:[^"\\]|\\.)*)"@([^@]*)$/u.exec(field) ?? [];
+  if (quoted === undefined) throw new EntryError('begins with a quote, but is not of the form "local part"@domain');
+  // Without this check it would become a row for the whole domain.
+  if (quoted === '') throw new EntryError('has an empty local part');
+  return `${quoted.replace(/\\(.)/gu, '$1')}@${domain}`;
 }
 
 /**
  * The canonical rows of an address: one, or two where its domain is internationalised (U-labels and A-labels, UTS 46
- * non-transitional, since Postfix does not convert between them).
+ * non-transitional), since Postfix does not convert between them.
  * @throws EntryError
  */
 export function rowsOf(address: string): string[] {
   const at = address.lastIndexOf('@');
-  const local = address.slice(0, at);
-  const domain = address.slice(at + 1);
-  // Folded only after the conversion: folding first would turn a sharp s into ss, another domain.
-  const forms = isInternational(domain) ? bothForms(domain) : [domain];
-  return [...new Set(forms.map((form) => canonical(`${local}@${form}`)))];
+  const [local, domain] = [address.slice(0, at), address.slice(at + 1)];
+  // Before the conversion, which goes by the rules of URLs: it cuts at a slash, decodes %41 and drops tabs.
+  const odd = domain.startsWith('[') ? null : /[^\u0080-\u{10ffff}A-Za-z0-9._ -]/u.exec(domain);
+  if (odd !== null) throw new EntryError(`has the character ${JSON.stringify(odd[0])} in its domain`);
+  const international = /[^\u0000-\u007f]/.test(domain) || /(?:^|\.)xn--/i.test(domain);
+  if (!international) return [canonical(address)];
+  // Folded only afterwards: folding first would turn a sharp s into ss, which is another domain.
+  return bothForms(domain).map((form) => canonical(`${local}@${form}`));
 }
 
-const isInternational = (domain: string): boolean => /[^\u0000-\u007f]/.test(domain) || /(^|\.)xn--/i.test(domain);
-
-function bothForms(domain: string): string[] {
+/** A-labels and U-labels. */
+function bothForms(domain: string): [string, string] {
   const ascii = domainToASCII(domain);
   const unicode = domainToUnicode(ascii);
-  if (ascii === '' || unicode === '') throw new EntryError('has a domain that is no valid internationalised name');
+  const isName =
+    // Wide digits become an IPv4 address, and `xn--zz--` a name that has no need of it.
+    !/^[0-9.]*$/.test(ascii) &&
+    domainToASCII(unicode) === ascii &&
+    unicode !== ascii &&
+    ascii.split('.').every((label) => label.length <= LABEL_BYTES);
+  if (!isName) throw new EntryError('has a domain that is no valid internationalised name');
   return [ascii, unicode];
 }
 
 function canonical(address: string): string {
-  const domain = address.slice(address.lastIndexOf('@') + 1);
-  const odd = /[^\u0080-\u{10ffff}A-Za-z0-9._-]/u.exec(domain.startsWith('[') ? '' : domain);
-  if (odd !== null && odd[0] !== ' ') throw new EntryError(`has the character "${odd[0]}" in its domain`);
   try {
     return canonicalRow(address);
   } catch (error) {
-    if (error instanceof AddressError) throw new EntryError(describeRule(error.rule));
+    if (error instanceof AddressError) throw new EntryError(describeRule(error.rule), { cause: error });
     throw error;
   }
 }

@@ -11,6 +11,8 @@ const EXIT = {
   SHRUNK: 1,
   /** Output and state do not belong together. */
   STATE: 2,
+  /** Files of the output or the state cannot be written. */
+  OUTPUT: 2,
   /** What was written does not verify as a gateway would verify it. */
   VERIFY: 2,
   /** A signing key that cannot be used, or a file that would be overwritten. */

@@ -2,61 +2,111 @@
  * Reads all sources into one sorted table under the policy. A source that fails or gives nothing, or an entry that is not an address,
  * ends it all: half a list is worse than an old one.
  */
-import { DomainSet } from '../bundle/domain-set.ts';
-import { fileSources, type PublisherConfig } from './config.ts';
-import { EntryError, entryOf, rowsOf } from './entry.ts';
+import { domainOf } from '../bundle/address.ts';
+import { log } from '../io/log.ts';
+import { fileSources, type FileSource, type PublisherConfig } from './config.ts';
+import { addressOf, EntryError, firstField, rowsOf, simpleRow } from './entry.ts';
 import { PublishError } from './errors.ts';
-import { RowSorter } from './row-sorter.ts';
+import { RowCollection, type SortedRows } from './sorted-rows.ts';
 import { fileLines } from './sources/file.ts';
 
+/** As many faults are named before it is given up: whoever corrects a list wants more than the first. */
+const NAMED_FAULTS = 20;
+/** A field of a fault is shown up to here. */
+const SHOWN = 80;
+
 export interface Gathered {
-  readonly sorter: RowSorter;
+  readonly table: SortedRows;
   /** Entries left out under `skip_invalid`: source, line and reason. */
   readonly skipped: readonly string[];
 }
 
 /** @throws PublishError SOURCE, INVALID_ENTRY or WILDCARD */
 export async function gather(config: PublisherConfig): Promise<Gathered> {
-  const { policy } = config;
-  const sorter = new RowSorter();
-  const domains = new DomainSet();
-  const wildcards = new Set(policy.wildcards);
-  const skipped: string[] = [];
-  for (const source of fileSources(config)) {
-    let entries = 0;
-    for await (const { number, text } of fileLines(source)) {
-      try {
-        if (number === 1 && isHeader(text)) continue;
-        const address = entryOf(text);
-        if (address === null) continue;
-        for (const row of rowsOf(address)) {
-          const domain = Buffer.from(row.slice(row.lastIndexOf('@') + 1));
-          if (row.startsWith('@') && row.lastIndexOf('@') === 0 && !wildcards.has(row.slice(1))) {
-            throw new PublishError(
-              'WILDCARD',
-              `${source.name}, line ${number}: ${row} accepts every address of its domain; policy.wildcards does not name it`,
-            );
-          }
-          sorter.add(row);
-          domains.add(domain, 0, domain.length, number);
-        }
-        entries++;
-      } catch (error) {
-        if (!(error instanceof EntryError)) throw error;
-        const reason = `${source.name}, line ${number}: the entry ${error.message}`;
-        if (!policy.skip_invalid) throw new PublishError('INVALID_ENTRY', reason, error);
-        skipped.push(reason);
-      }
-    }
-    if (entries === 0)
-      throw new PublishError('SOURCE', `${source.name} gave no address; an empty list would reject all mail`);
-  }
-  if (policy.postmaster) {
-    for (let id = 0; id < domains.size; id++) sorter.add(`postmaster@${Buffer.from(domains.name(id)).toString()}`);
-  }
-  return { sorter, skipped };
+  const gathering = new Gathering(config);
+  for (const source of fileSources(config)) await gathering.read(source);
+  return gathering.result();
 }
 
-/** The header row of a CSV: a first line with something in it, but no address. */
-const isHeader = (text: string): boolean =>
-  !text.includes('@') && !text.trimStart().startsWith('#') && text.trim() !== '';
+class Gathering {
+  readonly #rows = new RowCollection();
+  readonly #domains = new Set<string>();
+  readonly #policy: PublisherConfig['policy'];
+  readonly #wildcards: ReadonlySet<string>;
+  readonly #faults: string[] = [];
+  #entries = 0;
+
+  constructor({ policy }: PublisherConfig) {
+    this.#policy = policy;
+    this.#wildcards = new Set(policy.wildcards.map((domain) => `@${domain}`));
+  }
+
+  async read(source: FileSource): Promise<void> {
+    const before = this.#entries;
+    let number = 0;
+    let begun = false;
+    for await (const lines of fileLines(source)) {
+      for (const line of lines) {
+        number++;
+        const simple = simpleRow(line);
+        if (simple !== null) {
+          this.#take(simple);
+          this.#entries++;
+          begun = true;
+          continue;
+        }
+        let field: string | null = null;
+        try {
+          field = firstField(line);
+          if (field === null) continue;
+          if (begun || field.includes('@')) this.#add(field, `${source.name}, line ${number}`);
+          else log('notice', `${source.name}, line ${number}: taken for a header and skipped, since it has no @`);
+        } catch (error) {
+          if (!(error instanceof EntryError)) throw error;
+          this.#fault(`${source.name}, line ${number}: ${shown(field ?? line)} ${error.message}`, error);
+        }
+        begun = true;
+      }
+    }
+    this.#refuseFaults();
+    if (this.#entries === before)
+      throw new PublishError('SOURCE', `${source.name} gave no address; an empty list would reject all mail`);
+  }
+
+  result(): Gathered {
+    if (this.#policy.postmaster) for (const domain of this.#domains) this.#rows.add(`postmaster@${domain}`);
+    return { table: this.#rows.sorted(), skipped: this.#faults };
+  }
+
+  #add(field: string, where: string): void {
+    const rows = rowsOf(addressOf(field));
+    for (const row of rows) {
+      // A wildcard is refused whatever skip_invalid says: it is no slip of the pen, it accepts all there is.
+      if (row.startsWith('@') && row.lastIndexOf('@') === 0 && !this.#wildcards.has(row)) {
+        throw new PublishError(
+          'WILDCARD',
+          `${where}: ${row} accepts every address of its domain, and policy.wildcards does not name ${row.slice(1)}`,
+        );
+      }
+      this.#take(row);
+    }
+    this.#entries++;
+  }
+
+  #take(row: string): void {
+    this.#rows.add(row);
+    this.#domains.add(domainOf(row));
+  }
+
+  #fault(what: string, cause: EntryError): void {
+    this.#faults.push(what);
+    if (!this.#policy.skip_invalid && this.#faults.length === NAMED_FAULTS) this.#refuseFaults(cause);
+  }
+
+  #refuseFaults(cause?: EntryError): void {
+    if (this.#policy.skip_invalid || this.#faults.length === 0) return;
+    throw new PublishError('INVALID_ENTRY', this.#faults.join('\n'), cause);
+  }
+}
+
+const shown = (field: string): string => JSON.stringify(field.length > SHOWN ? `${field.slice(0, SHOWN)}...` : field);

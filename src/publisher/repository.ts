@@ -1,41 +1,31 @@
 /**
- * The published files and the publisher's own memory of them (format section 1; commands.md section 3, `state_dir`). Tables and
- * deltas first, `manifest.json` last; the highest version signed is on record before it goes out.
+ * The published files and the publisher's own memory of them (format section 1; commands.md section 3, `state_dir`): where each
+ * file is, and how it is read and written. In which order that has to happen is publish.ts's matter.
  */
-import { createReadStream, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
-import * as z from 'zod/mini';
 import { decodeEnvelope } from '../bundle/envelope.ts';
 import { gunzipOne } from '../bundle/gzip.ts';
 import { parseManifest, type Manifest } from '../bundle/manifest.ts';
 import { rowBlocks, type RowBlock } from '../bundle/rows.ts';
+import { HostError } from '../errors.ts';
 import { AtomicFile, isAbsent, makeFolder, writeFileAtomic } from '../io/atomic-file.ts';
 import { PublishError } from './errors.ts';
+import { parseState, type PublisherState } from './state.ts';
 
 const DAY = 86_400_000;
 // The folders keep the list confidential; the files in them may be read by whoever may enter, such as a web server's group.
 const FOLDER = 0o750;
 const FILE = 0o644;
-
-const Table = z.object({ sha256: z.string(), rows: z.number(), domains: z.number(), at: z.string() });
-
-const State = z.object({
-  format: z.literal(1),
-  name: z.string(),
-  /** The highest version ever signed. */
-  highest: z.int(),
-  /** Published tables that deltas start from, oldest first, the current one last. */
-  tables: z.array(Table),
-  /** Blobs that the newest manifest no longer names, and since when. */
-  unnamed: z.record(z.string(), z.string()),
-});
-
-export type PublisherState = z.infer<typeof State>;
-export type PublishedTable = z.infer<typeof Table>;
+/** What publish writes into `recipients/`, with the temp names a killed run leaves. Whatever else lies there is not ours to delete. */
+const OURS = /^(?:[0-9a-f]{64}(?:-[0-9a-f]{64}\.delta)?\.gz|\.[0-9a-f]{64}(?:-[0-9a-f]{64}\.delta)?\.gz\.new)$/;
 
 export interface Published {
   readonly manifest: Manifest;
   readonly envelope: Uint8Array;
+  /** Lower-case hex SHA-256 of the payload. */
+  readonly digest: string;
 }
 
 export class Repository {
@@ -52,114 +42,147 @@ export class Repository {
   }
 
   makeStateFolder(): void {
-    makeFolder(this.#stateDir, 0o700);
+    written(this.#stateDir, () => makeFolder(this.#stateDir, 0o700));
   }
 
   /** Null where nothing was ever published from here. @throws PublishError STATE for a damaged record. */
   state(): PublisherState | null {
     const file = path.join(this.#stateDir, 'state.json');
-    let json: unknown;
-    try {
-      json = JSON.parse(readFileSync(file, 'utf8'));
-    } catch (error) {
-      if (isAbsent(error)) return null;
-      throw new PublishError(
-        'STATE',
-        `${file} is damaged; move it away, then publish with --next-version above all published versions`,
-        error,
-      );
-    }
-    const result = z.safeParse(State, json);
-    if (!result.success)
-      throw new PublishError(
-        'STATE',
-        `${file} is not a record of this version; move it away, then publish with --next-version`,
-      );
-    return result.data;
+    const text = textOf(file);
+    return text === null ? null : parseState(file, text.toString());
   }
 
   writeState(state: PublisherState): void {
-    writeFileAtomic(path.join(this.#stateDir, 'state.json'), `${JSON.stringify(state, null, 1)}\n`, 0o600);
+    const file = path.join(this.#stateDir, 'state.json');
+    written(file, () => writeFileAtomic(file, `${JSON.stringify(state, null, 1)}\n`, 0o600));
   }
 
-  /** What is published now; null where nothing is. @throws PublishError STATE for a manifest that cannot be read. */
+  /** What is published now; null where nothing is. Its signatures are not looked at. @throws PublishError STATE */
   published(): Published | null {
     const file = path.join(this.#output, 'manifest.json');
-    let envelope: Uint8Array;
+    const envelope = textOf(file);
+    if (envelope === null) return null;
     try {
-      envelope = readFileSync(file);
+      const { payload } = decodeEnvelope(envelope);
+      const digest = createHash('sha256').update(payload).digest('hex');
+      return { envelope, manifest: parseManifest(payload), digest };
     } catch (error) {
-      if (isAbsent(error)) return null;
-      throw new PublishError('STATE', `cannot read ${file}: ${(error as Error).message}`, error);
+      const goOn = 'move it away, then publish with --next-version above the version it had';
+      throw new PublishError('STATE', `${file} is damaged (${(error as Error).message}); ${goOn}`, error);
     }
-    try {
-      return { envelope, manifest: parseManifest(decodeEnvelope(envelope).payload) };
-    } catch (error) {
-      throw new PublishError(
-        'STATE',
-        `${file} is damaged; move it away, then publish with --next-version above its version`,
-        error,
-      );
-    }
+  }
+
+  writeManifest(envelope: Uint8Array): void {
+    const file = path.join(this.#output, 'manifest.json');
+    written(file, () => writeFileAtomic(file, envelope, FILE));
   }
 
   /** A published file being written. */
   blob(name: string): AtomicFile {
-    makeFolder(path.join(this.#output, 'recipients'), FOLDER);
-    return new AtomicFile(path.join(this.#output, 'recipients', name), FILE);
+    const file = this.#blobPath(name);
+    return written(file, () => {
+      makeFolder(this.#output, FOLDER);
+      makeFolder(path.dirname(file), FOLDER);
+      return new AtomicFile(file, FILE);
+    });
   }
 
-  has(name: string): boolean {
-    return existsSync(path.join(this.#output, 'recipients', name));
-  }
-
-  /** A table kept for the deltas to come. */
-  keptTable(sha256: string): AtomicFile {
-    makeFolder(path.join(this.#stateDir, 'tables'), 0o700);
-    return new AtomicFile(path.join(this.#stateDir, 'tables', `${sha256}.gz`), 0o600);
-  }
-
-  hasKept(sha256: string): boolean {
-    return existsSync(path.join(this.#stateDir, 'tables', `${sha256}.gz`));
-  }
-
-  keptRows(sha256: string): AsyncGenerator<RowBlock> {
-    return rowBlocks(gunzipOne(createReadStream(path.join(this.#stateDir, 'tables', `${sha256}.gz`))));
+  /** The size of a published blob in bytes, or null where it is not. */
+  sizeOf(name: string): number | null {
+    return statSync(this.#blobPath(name), { throwIfNoEntry: false })?.size ?? null;
   }
 
   /** The plain bytes of a published blob, as a gateway would read them. */
   plain(name: string): AsyncGenerator<Uint8Array> {
-    return gunzipOne(createReadStream(path.join(this.#output, 'recipients', name)));
+    return gunzipOne(createReadStream(this.#blobPath(name)));
   }
 
-  writeManifest(envelope: Uint8Array): void {
-    makeFolder(this.#output, FOLDER);
-    writeFileAtomic(path.join(this.#output, 'manifest.json'), envelope, FILE);
+  /** A table kept for the deltas to come. */
+  keptTable(sha256: string): AtomicFile {
+    const file = this.#keptPath(sha256);
+    return written(file, () => {
+      makeFolder(path.dirname(file), 0o700);
+      return new AtomicFile(file, 0o600);
+    });
+  }
+
+  hasKept(sha256: string): boolean {
+    return existsSync(this.#keptPath(sha256));
+  }
+
+  /** The rows of an earlier table. @throws PublishError STATE: it is gone or damaged. */
+  async *table(sha256: string): AsyncGenerator<RowBlock> {
+    const file = this.hasKept(sha256) ? this.#keptPath(sha256) : this.#blobPath(`${sha256}.gz`);
+    try {
+      yield* rowBlocks(gunzipOne(createReadStream(file)));
+    } catch (error) {
+      if (!isAbsent(error)) {
+        throw new PublishError('STATE', `${file} is damaged (${(error as Error).message}); remove it`, error);
+      }
+      throw new PublishError('STATE', `${file} is gone; publish --allow-shrink goes on without comparing`, error);
+    }
   }
 
   /** Drops kept tables that no delta starts from, and blobs that have not been named for a day. */
   clean(state: PublisherState, named: ReadonlySet<string>, now: Date): PublisherState {
-    const keep = new Set(state.tables.map((t) => `${t.sha256}.gz`));
-    for (const name of names(path.join(this.#stateDir, 'tables'))) {
-      if (!keep.has(name)) rmSync(path.join(this.#stateDir, 'tables', name), { force: true });
-    }
+    const keep = new Set(state.tables.map((t) => path.basename(this.#keptPath(t.sha256))));
+    const tables = path.join(this.#stateDir, 'tables');
+    for (const name of names(tables)) if (!keep.has(name)) rmSync(path.join(tables, name), { force: true });
     const unnamed: Record<string, string> = {};
     for (const name of names(path.join(this.#output, 'recipients'))) {
-      if (named.has(name)) continue;
-      const since = state.unnamed[name] ?? now.toISOString();
-      // A gateway that has read the manifest before may still ask for it.
-      if (now.getTime() - Date.parse(since) < DAY) unnamed[name] = since;
-      else rmSync(path.join(this.#output, 'recipients', name), { force: true });
+      if (!named.has(name)) unnamed[name] = state.unnamed[name] ?? now.toISOString();
     }
-    return { ...state, unnamed };
+    return { ...state, unnamed: this.dropUnnamed({ ...state, unnamed }, named, now) };
+  }
+
+  /** Deletes blobs that have not been named for a day. @returns those that are left to be deleted, and since when. */
+  dropUnnamed(state: PublisherState, named: ReadonlySet<string>, now: Date): Record<string, string> {
+    const left: Record<string, string> = {};
+    for (const [name, since] of Object.entries(state.unnamed)) {
+      if (named.has(name) || !OURS.test(name)) continue;
+      // A gateway that has read the manifest before may still ask for it.
+      if (now.getTime() - Date.parse(since) < DAY) left[name] = since;
+      else written(this.#blobPath(name), () => rmSync(this.#blobPath(name), { force: true }));
+    }
+    return left;
+  }
+
+  #blobPath(name: string): string {
+    return path.join(this.#output, 'recipients', name);
+  }
+
+  #keptPath(sha256: string): string {
+    return path.join(this.#stateDir, 'tables', `${sha256}.gz`);
   }
 }
 
+/** The files that publish itself may have put into a folder. */
 function names(folder: string): string[] {
   try {
-    return readdirSync(folder);
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isFile() && OURS.test(entry.name))
+      .map((entry) => entry.name);
   } catch (error) {
     if (isAbsent(error)) return [];
     throw error;
+  }
+}
+
+function textOf(file: string): Buffer | null {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    if (isAbsent(error)) return null;
+    throw new PublishError('STATE', `cannot read ${file}: ${(error as Error).message}`, error);
+  }
+}
+
+/** Names the file that could not be written; a full disk keeps its own code. */
+function written<T>(file: string, write: () => T): T {
+  try {
+    return write();
+  } catch (error) {
+    if (error instanceof HostError) throw error;
+    throw new PublishError('OUTPUT', `cannot write ${file}: ${(error as Error).message}`, error);
   }
 }

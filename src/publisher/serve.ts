@@ -16,6 +16,11 @@ import { PublishError } from './errors.ts';
 const MANIFEST = /^\/(?:manifest\.json|keyring\/[1-9][0-9]{0,9}\.json)$/;
 const BLOB = /^\/recipients\/[0-9a-f]{64}(?:-[0-9a-f]{64}\.delta)?\.gz$/;
 
+/** Milliseconds. */
+const IDLE = 60_000;
+/** What is under way at the end may take so long, in milliseconds. */
+const CLOSING = 5_000;
+
 export interface Serving {
   readonly url: string;
   close(): Promise<void>;
@@ -44,6 +49,7 @@ export async function serve(config: PublisherConfig): Promise<Serving> {
   });
   server.requestTimeout = 30_000;
   server.headersTimeout = 10_000;
+  server.setTimeout(IDLE); // a reader that takes nothing for so long is let go
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     answer(request, response, config.output, token);
   });
@@ -59,7 +65,11 @@ export async function serve(config: PublisherConfig): Promise<Serving> {
     url: `https://${name}:${bound}/`,
     close: () =>
       new Promise((resolve) => {
-        server.close(() => resolve());
+        const patience = setTimeout(() => server.closeAllConnections(), CLOSING);
+        server.close(() => {
+          clearTimeout(patience);
+          resolve();
+        });
         server.closeIdleConnections();
       }),
   };

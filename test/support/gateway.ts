@@ -90,6 +90,25 @@ export class Gateway {
     chmodSync(this.dir, 0o755);
     for (const folder of [this.stateDir, this.mapDir]) mkdirSync(folder);
     writeFileSync(path.join(this.dir, 'ca.pem'), authority().cert);
+    mkdirSync(this.at('bin'));
+    this.postfix(false);
+  }
+
+  /**
+   * Puts a stand-in for `postfix` into the path, which says that it runs or not, and writes down what it was told: a Postfix of
+   * this machine is none of the tests' business, and the real command sleeps for a second before it says that it does not run.
+   */
+  postfix(running: boolean): void {
+    const script = `#!/bin/sh\necho "$*" >>${this.at('postfix.log')}\n${running ? 'exit 0' : 'exit 1'}\n`;
+    writeFileSync(this.at('bin', 'postfix'), script, { mode: 0o755 });
+  }
+
+  /** What `postfix` was told since the last call. */
+  postfixTold(): string[] {
+    if (!existsSync(this.at('postfix.log'))) return [];
+    const told = readFileSync(this.at('postfix.log'), 'utf8').trim().split('\n');
+    rmSync(this.at('postfix.log'));
+    return told;
   }
 
   at(...names: string[]): string {
@@ -120,8 +139,7 @@ export class Gateway {
     const [file = '', ...rest] = [...under, process.execPath, command, ...args, '--config', this.config];
     const started = performance.now();
     const child = spawn(file, rest, {
-      // A Postfix of this machine is none of the tests' business.
-      env: { ...process.env, NO_COLOR: '1', MAIL_CONFIG: this.at('no-postfix-here'), ...env },
+      env: { ...process.env, NO_COLOR: '1', PATH: `${this.at('bin')}:${process.env['PATH'] ?? ''}`, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let [stdout, stderr] = ['', ''];

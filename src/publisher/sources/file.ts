@@ -1,46 +1,103 @@
-/** The file source: one address a line (commands.md section 3). Reads the one file, in chunks. */
-import { createReadStream } from 'node:fs';
-import { PublishError } from '../errors.ts';
+/** The file source: one address a line (commands.md section 3). Reads the one file, in chunks, and notices if it changes meanwhile. */
+import { open, type FileHandle } from 'node:fs/promises';
 import type { FileSource } from '../config.ts';
+import { PublishError } from '../errors.ts';
 
+const LF = 0x0a;
+const CHUNK = 256 * 1024;
 const MAX_LINE = 64 * 1024;
 
-export interface Line {
-  readonly number: number;
-  readonly text: string;
-}
-
 /**
- * The lines of a file, without their ends; a byte order mark at its start is no part of the first.
- * @throws PublishError SOURCE: it cannot be read, is not UTF-8, or holds a line that cannot be one.
+ * The lines of a file as text, without their LF, in batches; a byte order mark at the file's start is no part of the first.
+ * @throws PublishError SOURCE: it cannot be read, is no regular file, is not UTF-8, has a line that cannot be one, or changed.
  */
-export async function* fileLines(source: FileSource): AsyncGenerator<Line> {
-  const utf8 = new TextDecoder('utf-8', { fatal: true });
-  let rest: Buffer = Buffer.alloc(0);
-  let number = 0;
-  const decode = (bytes: Buffer): Line => {
-    number++;
-    try {
-      return { number, text: utf8.decode(bytes) };
-    } catch (error) {
-      throw new PublishError('SOURCE', `${source.name}, line ${number}: not UTF-8`, error);
-    }
-  };
+export async function* fileLines(source: FileSource): AsyncGenerator<string[]> {
+  let file: FileHandle | undefined;
   try {
-    for await (const chunk of createReadStream(source.path) as AsyncIterable<Buffer>) {
-      const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-      let start = 0;
-      for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, start)) {
-        yield decode(bytes.subarray(start, end));
-        start = end + 1;
-      }
-      rest = bytes.subarray(start);
-      if (rest.length > MAX_LINE)
-        throw new PublishError('SOURCE', `${source.name}, line ${number + 1}: over ${MAX_LINE} bytes`);
-    }
+    file = await open(source.path);
+    yield* lines(source, file);
   } catch (error) {
     if (error instanceof PublishError) throw error;
     throw new PublishError('SOURCE', `${source.name} cannot be read: ${(error as Error).message}`, error);
+  } finally {
+    await file?.close();
   }
-  if (rest.length > 0) yield decode(rest);
+}
+
+async function* lines(source: FileSource, file: FileHandle): AsyncGenerator<string[]> {
+  const before = await file.stat();
+  if (!before.isFile()) throw new PublishError('SOURCE', `${source.name} is no regular file`);
+  const decoder = new LineDecoder(source.name);
+  let rest = Buffer.alloc(0);
+  let size = 0;
+  for (;;) {
+    // A buffer for each turn: what is left of a line points into it.
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, size);
+    if (bytesRead === 0) break;
+    size += bytesRead;
+    const bytes = Buffer.concat([rest, buffer.subarray(0, bytesRead)]);
+    const end = bytes.lastIndexOf(LF) + 1;
+    yield decoder.decode(bytes.subarray(0, end));
+    rest = bytes.subarray(end);
+    decoder.bound(rest);
+  }
+  if (rest.length > 0) yield decoder.decode(Buffer.concat([rest, Buffer.of(LF)]));
+  // Half a list, read while it is written, looks like any other list.
+  const after = await file.stat();
+  if (after.size !== size || after.mtimeMs !== before.mtimeMs) {
+    throw new PublishError(
+      'SOURCE',
+      `${source.name} changed while it was read; write it beside and rename it into place`,
+    );
+  }
+}
+
+class LineDecoder {
+  readonly #name: string;
+  readonly #utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  #lines = 0;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** @param bytes whole lines, with their LFs. */
+  decode(bytes: Buffer): string[] {
+    const found = this.#text(bytes).split('\n');
+    found.pop(); // what stands after the last LF: nothing
+    if (this.#lines === 0 && found[0] !== undefined) found[0] = found[0].replace(/^\ufeff/, '');
+    this.#lines += found.length;
+    return found;
+  }
+
+  /** Bounds the memory that a file without line ends can take. */
+  bound(rest: Buffer): void {
+    if (rest.length > MAX_LINE) this.#fail(1, `over ${MAX_LINE} bytes`);
+  }
+
+  #text(bytes: Buffer): string {
+    try {
+      return this.#utf8.decode(bytes);
+    } catch (error) {
+      return this.#findFault(bytes, error);
+    }
+  }
+
+  /** Decodes line by line, to name the one that is wrong. */
+  #findFault(bytes: Buffer, cause: unknown): never {
+    let [line, start] = [1, 0];
+    for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, start), line++) {
+      try {
+        this.#utf8.decode(bytes.subarray(start, end));
+      } catch {
+        break; // this is the line that the caller's error is about
+      }
+      start = end + 1;
+    }
+    return this.#fail(line, 'not UTF-8', cause);
+  }
+
+  #fail(line: number, what: string, cause?: unknown): never {
+    throw new PublishError('SOURCE', `${this.#name}, line ${this.#lines + line}: ${what}`, cause);
+  }
 }

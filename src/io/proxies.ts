@@ -1,0 +1,41 @@
+/**
+ * Which proxy stands before a URL, by the environment as curl reads it: `https_proxy`, `all_proxy`, `no_proxy`, in either case.
+ * Touches nothing.
+ */
+import { HostError } from '../errors.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export class Proxies {
+  readonly #proxy: string | null;
+  readonly #direct: readonly string[];
+
+  /** @throws HostError CONFIG for a proxy that is no http or https URL. */
+  constructor(env: Environment) {
+    const set = (name: string) => env[name] ?? env[name.toUpperCase()];
+    const value = set('https_proxy') ?? set('all_proxy') ?? '';
+    this.#proxy = value === '' ? null : normal(value);
+    this.#direct = (set('no_proxy') ?? '')
+      .toLowerCase()
+      .split(/[\s,]+/)
+      .filter((entry) => entry !== '');
+  }
+
+  /** The proxy's URL, or null for a direct connection. */
+  for(url: URL): string | null {
+    const host = url.hostname.replace(/^\[|\]$/g, '').toLowerCase();
+    const direct = this.#direct.some((entry) => {
+      const name = entry.replace(/^\*?\./, '');
+      return entry === '*' || host === name || host.endsWith(`.${name}`) || url.host === entry;
+    });
+    return direct ? null : this.#proxy;
+  }
+}
+
+function normal(value: string): string {
+  const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`;
+  const protocol = URL.canParse(text) ? new URL(text).protocol : '';
+  if (protocol === 'http:' || protocol === 'https:') return text;
+  // Not quoted: it may hold a password.
+  throw new HostError('CONFIG', 'the environment variable https_proxy or all_proxy is not the URL of an HTTP proxy');
+}

@@ -1,0 +1,108 @@
+// Deltas: the honest one saves the table; whatever is wrong with one, the whole table comes in the same cycle and the next takes none.
+import { gzipSync } from 'node:zlib';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { deltaText, publishWithDelta, type DeltaLies } from '../support/delta.ts';
+import { LIST, LONGER, Scene } from '../support/scene.ts';
+
+// Large enough that a delta of one row is smaller than the table.
+const BASE = [...LIST, ...Array.from({ length: 400 }, (_, i) => `person${i * 7919}@example.org`)];
+const NEXT = [...BASE.filter((row) => row !== 'bob@example.org'), 'carol@example.org'];
+
+async function open(): Promise<{ scene: Scene; first: { rows: readonly string[]; table: string } }> {
+  const scene = await Scene.open({ installed: false });
+  onTestFinished(() => scene.close());
+  const { table } = scene.publish(BASE);
+  await scene.installs(1, BASE);
+  for (const row of [...NEXT, ...LONGER]) scene.gateway.unspeakable.add(row);
+  scene.endpoint.take();
+  return { scene, first: { rows: BASE, table } };
+}
+
+test('an honest delta is taken and the whole table is not asked for', async () => {
+  const { scene, first } = await open();
+  const { delta } = publishWithDelta(scene.forger, first, NEXT);
+  const { bundle, stderr } = await scene.installs(2, NEXT);
+  expect([bundle.via, stderr]).toEqual(['delta', '']);
+  expect(scene.endpoint.take()).toEqual(['manifest.json', delta]);
+});
+
+test('a table made by delta is a base, a baseline and a copy like any other', async () => {
+  const { scene, first } = await open();
+  const second = publishWithDelta(scene.forger, first, NEXT);
+  await scene.installs(2, NEXT);
+  const third = [...NEXT, 'dave@example.org'];
+  publishWithDelta(scene.forger, { rows: NEXT, table: second.table }, third);
+  expect((await scene.installs(3, third)).bundle.via).toBe('delta');
+  const back = await scene.gateway.run(['rollback', '--to', '2']);
+  expect([back.status, scene.rows()]).toEqual([0, [...NEXT].sort()]);
+});
+
+const honest = deltaText(BASE, NEXT);
+const LIES: Record<string, DeltaLies> = {
+  'is absent': { absent: true },
+  'is not gzip': { wire: Buffer.from('not gzip at all') },
+  'has two members': { wire: Buffer.concat([gzipSync(honest), gzipSync('')]) },
+  'is longer than declared': { entry: { bytes: honest.length - 1 } },
+  'has another hash': { entry: { sha256: '0'.repeat(64) } },
+  'has another size on the wire': { entry: { wireBytes: 20 } },
+  'removes an absent row': { text: `-absent@example.org\n${honest}` },
+  'adds a present row': { text: `+alice@example.org\n${honest}` },
+  'is not sorted': {
+    text:
+      honest
+        .split('\n')
+        .filter(Boolean)
+        .map((_, i, all) => all[all.length - 1 - i] ?? '')
+        .join('\n') + '\n',
+  },
+  'names a row twice': { text: honest + honest.split('\n').filter(Boolean).at(-1) + '\n' },
+  'has a line without a sign': { text: `carol@example.org\n-bob@example.org\n` },
+  'has an empty line': { text: `\n${honest}` },
+  'has no LF at its end': { text: honest.trimEnd() },
+  'makes another table': { text: '+zoe@example.org\n' },
+};
+
+describe('the whole table is taken when the delta', () => {
+  test.each(Object.entries(LIES))('%s', async (_, lies) => {
+    const { scene, first } = await open();
+    const { table, delta } = publishWithDelta(scene.forger, first, NEXT, lies);
+    const run = await scene.installs(2, NEXT);
+    expect(run.bundle.via).toBe('full');
+    expect(run.stderr).toContain('the delta did not work');
+    expect(scene.endpoint.take()).toEqual(['manifest.json', delta, table]);
+    // The next cycle takes no delta, the one after that does again.
+    const third = [...NEXT, 'dave@example.org'];
+    const fourth = [...third, 'erin@example.org'];
+    const third_ = publishWithDelta(scene.forger, { rows: NEXT, table }, third);
+    expect((await scene.installs(3, third)).bundle.via).toBe('full');
+    publishWithDelta(scene.forger, { rows: third, table: third_.table }, fourth);
+    expect((await scene.installs(4, fourth)).bundle.via).toBe('delta');
+  });
+});
+
+test('a delta that is not smaller than the table is ignored, never refused', async () => {
+  const { scene, first } = await open();
+  const { table } = publishWithDelta(scene.forger, first, NEXT, { entry: { wireBytes: 10_000_000 } });
+  const { bundle, stderr } = await scene.installs(2, NEXT);
+  expect([bundle.via, stderr]).toEqual(['full', '']);
+  expect(scene.endpoint.take()).toEqual(['manifest.json', table]);
+});
+
+test('a delta that stalls costs a third of the time, not the update', async () => {
+  const { scene, first } = await open();
+  scene.configure({ config: '[limits]\ntotal_timeout = "6s"\nidle_timeout = "1s"' });
+  const { delta } = publishWithDelta(scene.forger, first, NEXT);
+  scene.endpoint.misbehaviour = ({ path, response }) => {
+    if (path !== delta) return false;
+    response.writeHead(200).flushHeaders();
+    return undefined;
+  };
+  expect((await scene.installs(2, NEXT)).bundle.via).toBe('full');
+});
+
+test('a delta whose table shrinks too far is refused by the guard like any other', async () => {
+  const { scene, first } = await open();
+  const few = BASE.slice(0, 360);
+  const { delta } = publishWithDelta(scene.forger, first, few);
+  await scene.refused('SHRUNK', ['manifest.json', delta]);
+});

@@ -1,0 +1,114 @@
+// Rollback, hold and resume: the maps go back at once, nothing new comes while held, and the floor never moves down.
+import { expect, onTestFinished, test } from 'vitest';
+import { LIST, LONGER, Scene } from '../support/scene.ts';
+
+const LONGEST = [...LONGER, 'dave@example.org'];
+
+async function three(): Promise<Scene> {
+  const scene = await Scene.open();
+  onTestFinished(() => scene.close());
+  scene.publish(LONGER);
+  await scene.installs(2, LONGER);
+  scene.publish(LONGEST);
+  await scene.installs(3, LONGEST);
+  scene.endpoint.take();
+  return scene;
+}
+
+const done = async (scene: Scene, ...args: string[]): Promise<string> => {
+  const run = await scene.gateway.run(args);
+  expect(run.status, run.stderr).toBe(0);
+  return run.stdout;
+};
+
+test('the new list is wrong: rollback takes the one before, asks nobody, and holds there', async () => {
+  const scene = await three();
+  expect(await done(scene, 'rollback')).toContain('back at version 2 (was 3)');
+  expect(scene.rows()).toEqual([...LONGER].sort());
+  expect([scene.endpoint.take(), scene.gateway.strays()]).toEqual([[], []]);
+  // Held: the newer one is judged, not installed; the request is unconditional.
+  await scene.refused('HELD', ['manifest.json']);
+  const { status, json } = await scene.gateway.health();
+  expect([status, json.status, json.bundles[0]?.version]).toEqual([1, 'warning', 2]);
+  expect(json.bundles[0]?.reasons.join()).toContain('relaymap resume');
+});
+
+test('after resume the version of the floor comes back, and the request for it is unconditional', async () => {
+  const scene = await three();
+  await done(scene, 'rollback', '--to', '1');
+  expect(scene.rows()).toEqual([...LIST].sort());
+  await done(scene, 'resume');
+  await scene.installs(3, LONGEST);
+  expect(scene.endpoint.asked[0]?.headers['if-none-match']).toBeUndefined();
+  expect((await scene.gateway.health()).status).toBe(0);
+});
+
+test('the floor stays where it was: a version between is a rollback by someone else', async () => {
+  const scene = await three();
+  await done(scene, 'rollback', '--to', '1');
+  await done(scene, 'resume');
+  scene.publish(LONGER, { version: 2 });
+  await scene.refused('ROLLBACK', ['manifest.json']);
+});
+
+test('a held bundle stays at its version through unchanged cycles, restarts and healing', async () => {
+  const scene = await three();
+  await done(scene, 'hold');
+  await scene.unchanged(3);
+  scene.publish(LIST);
+  await scene.refused('HELD', ['manifest.json']);
+  await scene.refused('HELD', ['manifest.json'], { args: ['--force'] });
+  await done(scene, 'resume');
+  await scene.installs(4, LIST);
+});
+
+test('a version that is not kept: exit 1, and nothing moves', async () => {
+  const scene = await three();
+  const before = scene.gateway.maps();
+  for (const args of [
+    ['rollback', '--to', '9'],
+    ['rollback', '--to', '3'],
+  ]) {
+    const run = await scene.gateway.run(args);
+    expect([run.status, run.stderr]).toEqual([1, expect.stringContaining('kept are 1, 2') as string]);
+  }
+  const run = await scene.gateway.run(['rollback', '--to', 'x']);
+  expect(run.status).toBe(2);
+  expect(scene.gateway.maps()).toEqual(before);
+  expect((await scene.gateway.health()).status).toBe(0);
+});
+
+test('history tells what is kept, what is live, and the difference', async () => {
+  const scene = await three();
+  const text = await done(scene, 'history');
+  expect(text).toMatch(/floor 3\n\s+version 1 .*\n\s+version 2 .*\n\s+version 3 .*\(live\)/);
+  for (const row of LONGEST) scene.gateway.unspeakable.delete(row);
+  expect(await done(scene, 'history', '--diff', '1', '3')).toContain('+carol@example.org\n+dave@example.org\n');
+  expect(await done(scene, 'history', '--diff', '3', '1')).toContain('-carol@example.org\n-dave@example.org\n');
+  expect((await scene.gateway.run(['history', '--diff', '1', '8'])).status).toBe(1);
+});
+
+test('a dry run says what would change and leaves everything as it was', async () => {
+  const scene = await three();
+  scene.publish(LIST);
+  const before = scene.gateway.maps();
+  const run = await scene.gateway.run(['fetch', '--dry-run']);
+  expect([run.status, run.stdout]).toEqual([
+    0,
+    expect.stringContaining('version 4 for 3, 0 rows come, 2 go') as string,
+  ]);
+  expect([scene.gateway.maps(), scene.gateway.strays()]).toEqual([before, []]);
+  expect((await scene.gateway.health()).json.bundles[0]?.version).toBe(3);
+  await scene.installs(4, LIST);
+});
+
+test('only the newest five tables are kept', async () => {
+  const scene = await three();
+  for (let i = 4; i <= 9; i++) {
+    const rows = [...LONGEST, `extra${i}@example.org`];
+    scene.publish(rows);
+    await scene.installs(i, rows);
+  }
+  const versions = [...(await done(scene, 'history')).matchAll(/version (\d+)/g)].map((m) => Number(m[1]));
+  expect(versions).toEqual([5, 6, 7, 8, 9]);
+});

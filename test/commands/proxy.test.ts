@@ -1,0 +1,62 @@
+// Through an HTTP proxy: CONNECT to the central side, TLS end to end, the proxy's password never shown to anyone else.
+import { expect, onTestFinished, test } from 'vitest';
+import { Proxies } from '../../src/io/proxies.ts';
+import { LIST, LONGER, Scene } from '../support/scene.ts';
+import { Proxy } from '../support/proxy.ts';
+
+async function open(): Promise<{ scene: Scene; proxy: Proxy }> {
+  const scene = await Scene.open({ installed: false });
+  const proxy = await Proxy.start();
+  onTestFinished(async () => {
+    await proxy.stop();
+    await scene.close();
+  });
+  scene.publish(LIST);
+  return { scene, proxy };
+}
+
+test('every request goes through the proxy of the environment, as CONNECT with its password', async () => {
+  const { scene, proxy } = await open();
+  scene.gateway.unspeakable.add('s3cret-of-the-proxy');
+  const env = { https_proxy: `http://user:s3cret-of-the-proxy@127.0.0.1:${proxy.port}` };
+  const run = await scene.gateway.fetch([], { env });
+  expect([run.status, run.outcome], run.stdout + run.stderr).toEqual([0, 'installed']);
+  const authorization = `Basic ${Buffer.from('user:s3cret-of-the-proxy').toString('base64')}`;
+  expect(proxy.asked).not.toEqual([]);
+  for (const asked of proxy.asked) expect(asked).toEqual({ target: `localhost:${scene.endpoint.port}`, authorization });
+  for (const asked of scene.endpoint.asked) expect(asked.headers['proxy-authorization']).toBeUndefined();
+});
+
+test('a host that no_proxy names is asked directly', async () => {
+  const { scene, proxy } = await open();
+  const env = { HTTPS_PROXY: `http://127.0.0.1:${proxy.port}`, NO_PROXY: 'example.org, localhost' };
+  expect((await scene.gateway.fetch([], { env })).outcome).toBe('installed');
+  expect(proxy.asked).toEqual([]);
+});
+
+test('the proxy is gone: NETWORK, and the old maps stay', async () => {
+  const { scene, proxy } = await open();
+  await scene.installs(1, LIST);
+  scene.publish(LONGER);
+  scene.endpoint.take();
+  const env = { https_proxy: `http://127.0.0.1:${proxy.port}` };
+  await proxy.stop();
+  await scene.refused('NETWORK', [], { env });
+});
+
+test('a proxy that is no HTTP proxy is CONFIG, and its password is not printed', async () => {
+  const { scene } = await open();
+  scene.gateway.unspeakable.add('s3cret');
+  await scene.failed('CONFIG', [], { env: { https_proxy: 'socks5://user:s3cret@127.0.0.1:1' } });
+});
+
+test.each([
+  ['example.org', 'https://example.org/', null],
+  ['.example.org', 'https://mx.example.org/', null],
+  ['*', 'https://anything.example/', null],
+  ['xample.org', 'https://example.org/', 'http://p:1'],
+  ['example.org:8443', 'https://example.org:8443/', null],
+  ['', 'https://example.org/', 'http://p:1'],
+])('no_proxy "%s" and %s', (no_proxy, url, proxy) => {
+  expect(new Proxies({ https_proxy: 'p:1', no_proxy }).for(new URL(url))).toBe(proxy);
+});
