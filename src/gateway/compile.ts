@@ -3,7 +3,7 @@
  * Nothing live is touched; only this file makes a CompiledMap.
  */
 import { createHash } from 'node:crypto';
-import { fstatSync, readSync } from 'node:fs';
+import { fstatSync, readSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { DomainSet } from '../bundle/domain-set.ts';
 import type { RowBlock } from '../bundle/rows.ts';
@@ -11,8 +11,11 @@ import { CompileError, StepError } from '../errors.ts';
 import { AtomicFile, makeFolder, translateSpace } from '../io/atomic-file.ts';
 import { CdbReader, CdbWriter } from '../map/cdb.ts';
 import { addDomains, domainRows } from '../map/domains.ts';
-import { sourceText } from '../map/source-text.ts';
+import { expressible, sourceText } from '../map/source-text.ts';
+
 import { union, type Member } from '../map/union.ts';
+import { ENDINGS, fileSha256, type MapType } from './live-maps.ts';
+import { postmap } from './postmap.ts';
 
 const MODE = 0o640;
 const SAMPLES = 64;
@@ -35,6 +38,8 @@ export interface CompiledMap {
 export interface CompileRules {
   readonly mapDir: string;
   readonly value: string;
+  /** The cdb is written in any case; the others by the host's postmap. */
+  readonly types: readonly MapType[];
   /** Rows to expect, at least. */
   readonly expected: number;
   readonly gid: number | null;
@@ -60,7 +65,7 @@ export async function compile(members: readonly Member[], rules: CompileRules): 
       throw new CompileError('COMPILE_FAILED', 'the union of all bundles has no rows; an empty map rejects all mail');
     for (const block of domainRows(names)) domains.add(block);
     return {
-      files: [...recipients.finish(), ...domains.finish()],
+      files: [...(await recipients.finish()), ...(await domains.finish())],
       rows: recipients.rows,
       left: recipients.left,
     } as unknown as CompiledMap;
@@ -86,11 +91,7 @@ function mapPair(name: string, value: Uint8Array, rules: CompileRules, files: At
   const open = (base: string): AtomicFile => {
     const file = new AtomicFile(path.join(rules.mapDir, base), MODE);
     files.push(file);
-    try {
-      if (rules.gid !== null) file.giveToGroup(rules.gid);
-    } catch (error) {
-      rules.warn(`${base} cannot be given to the group postfix: ${(error as Error).message}`);
-    }
+    giveToGroup(file, rules);
     return file;
   };
   const text = open(name);
@@ -114,7 +115,7 @@ function mapPair(name: string, value: Uint8Array, rules: CompileRules, files: At
       pair.rows += block.count;
       pair.left += left;
     },
-    finish() {
+    async finish() {
       writer.finish();
       const found = readBack(cdb, pair.rows, samples.keys, value);
       const textBytes = fstatSync(text.fd).size;
@@ -123,10 +124,42 @@ function mapPair(name: string, value: Uint8Array, rules: CompileRules, files: At
       return [
         { name, file: text, sha256: textHash.digest('hex'), bytes: textBytes },
         { name: `${name}.cdb`, file: cdb, ...found },
+        ...(await foreignMaps(name, text, pair.rows - pair.left, samples.keys, rules, files)),
       ];
     },
   };
   return pair;
+}
+
+/** The same rows in the map types that only the host's postmap writes, made from the finished text and read back by it. */
+async function foreignMaps(
+  name: string,
+  text: AtomicFile,
+  rows: number,
+  keys: readonly Uint8Array[],
+  rules: CompileRules,
+  files: AtomicFile[],
+): Promise<CompiledMap['files'][number][]> {
+  const made: CompiledMap['files'][number][] = [];
+  for (const type of rules.types.filter((t) => t !== 'cdb')) {
+    const asked = keys.filter((key) => expressible(key, 0, key.length));
+    const fault = await postmap(type, text.temp, rows, asked);
+    if (fault !== null) throw new CompileError(fault.code, fault.why);
+    const file = new AtomicFile(path.join(rules.mapDir, name + ENDINGS[type]), MODE, text.temp + ENDINGS[type]);
+    files.push(file);
+    giveToGroup(file, rules);
+    file.finish();
+    made.push({ name: name + ENDINGS[type], file, sha256: fileSha256(file.temp), bytes: statSync(file.temp).size });
+  }
+  return made;
+}
+
+function giveToGroup(file: AtomicFile, rules: CompileRules): void {
+  try {
+    if (rules.gid !== null) file.giveToGroup(rules.gid);
+  } catch (error) {
+    rules.warn(`${path.basename(file.target)} cannot be given to the group postfix: ${(error as Error).message}`);
+  }
 }
 
 /** A few keys from all over the table. */

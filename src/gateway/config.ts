@@ -103,7 +103,8 @@ export function readGatewayConfig(file: string): GatewayConfig {
     b.required = b.required.map(foldCase);
   }
   if (config.maps.types.length === 0) throw wrong('maps.types must name at least one type');
-  const other = config.maps.types.find((t) => t !== 'cdb');
-  if (other !== undefined) throw wrong(`maps.types: "${other}" is not built yet; this version writes cdb`);
+  if (config.maps.types.includes('hash') && config.maps.types.includes('btree')) {
+    throw wrong('maps.types: hash and btree have the same file name; choose one');
+  }
   return config;
 }

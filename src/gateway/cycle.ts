@@ -102,7 +102,7 @@ async function steps(
   const kept = settled.state;
   if (JSON.stringify(kept) !== before) files.write(kept);
   settleReload(maker, kept);
-  clean(kept, copiesOf);
+  if (!files.isPending()) clean(kept, copiesOf); // an installation that was cut short still needs its copies
   return { outcome: overall(settled.runs.map((run) => outcomeOf(run, kept))), state: kept };
 }
 
@@ -177,8 +177,11 @@ async function bringLive(
     return { state: next, runs };
   } catch (error) {
     const failed = asStepError(error);
-    if (!fresh) throw failed;
-    return { state, runs: runs.map((run) => (isNew(run.result) ? { ...run, result: failed } : run)) };
+    // Whatever was to change is kept as it was; a bundle that has a reason of its own keeps that.
+    const concerned = (run: Run) => (fresh ? isNew(run.result) : !(run.result instanceof StepError));
+    const kept = runs.map((run) => (concerned(run) ? { ...run, result: failed } : run));
+    if (!runs.some(concerned)) cx.log('warning', `${failed.code}: ${failed.message}`);
+    return { state, runs: kept };
   }
 }
 

@@ -28,7 +28,7 @@ export function install(map: CompiledMap): { appeared: boolean } {
     try {
       const there = lstatOrNull(file.target);
       if (there !== null && !there.isFile()) removeDurable(file.target); // a link or folder laid in the map's place
-      if (name.endsWith('.cdb') && there?.isFile() !== true) appeared = true;
+      if (name.includes('.') && there?.isFile() !== true) appeared = true;
       file.commit();
     } catch (error) {
       if (error instanceof StepError) throw error;

@@ -10,15 +10,24 @@ import type { GatewayState, MapFileRecord } from './state.ts';
 
 export type LiveMaps = NonNullable<GatewayState['maps']>;
 
-/** In the order of installing: recipients before domains, a text before the cdb that must not look older than it. */
-export const MAP_FILES = ['relay_recipients', 'relay_recipients.cdb', 'relay_domains', 'relay_domains.cdb'] as const;
+/** The bases of the map files, in the order of installing: recipients before domains. */
+export const MAPS = ['relay_recipients', 'relay_domains'] as const;
 
-/** Whether any compiled map is at its place, ours or not; or whether all are. */
-export const mapsExist = (mapDir: string, how: 'any' | 'all' = 'any'): boolean => {
-  const there = (name: string) => lstatOrNull(path.join(mapDir, name))?.isFile() === true;
-  const names = MAP_FILES.filter((name) => name.endsWith('.cdb'));
-  return how === 'any' ? names.some(there) : names.every(there);
-};
+/** A compiled map's ending, by map type. The cdb is always written: `lookup` and `health` read it. */
+export const ENDINGS = { cdb: '.cdb', lmdb: '.lmdb', hash: '.db', btree: '.db' } as const;
+export type MapType = keyof typeof ENDINGS;
+
+const COMPILED = [...new Set(Object.values(ENDINGS))];
+
+/** Whether any compiled map is at its place, ours or not. */
+export const mapsExist = (mapDir: string): boolean =>
+  MAPS.some((map) => COMPILED.some((ending) => isRegular(path.join(mapDir, map + ending))));
+
+/** Whether every map of these types is at its place. */
+export const mapsComplete = (mapDir: string, types: readonly MapType[]): boolean =>
+  MAPS.every((map) => types.every((type) => isRegular(path.join(mapDir, map + ENDINGS[type]))));
+
+const isRegular = (file: string): boolean => lstatOrNull(file)?.isFile() === true;
 
 /** The first live map file that is not what was installed, in words; null if all are. `deep` compares SHA-256 too. */
 export function mapDamage(
@@ -45,12 +54,18 @@ export function mapDamage(
 /** Takes damaged maps away: deferring mail beats rejecting it. */
 export function removeMaps(mapDir: string): void {
   // Domains first: a domain that is not relayed is deferred or denied, but never rejected for want of its recipients.
-  for (let i = MAP_FILES.length - 1; i >= 0; i--) removeDurable(path.join(mapDir, MAP_FILES[i] ?? ''));
+  for (const map of ['relay_domains', 'relay_recipients'] as const) {
+    for (const ending of ['', ...COMPILED]) removeDurable(path.join(mapDir, map + ending));
+  }
 }
 
 /** Takes away what a killed run left beside the maps. */
 export function removeUnfinished(mapDir: string): void {
-  for (const name of MAP_FILES) rmSync(tempName(path.join(mapDir, name)), { force: true, recursive: true });
+  for (const map of MAPS) {
+    const text = tempName(path.join(mapDir, map));
+    const left = [text, tempName(path.join(mapDir, `${map}.cdb`)), ...COMPILED.map((ending) => text + ending)];
+    for (const file of left) rmSync(file, { force: true, recursive: true });
+  }
 }
 
 export function lstatOrNull(file: string): Stats | null {

@@ -10,7 +10,7 @@ import { compile } from './compile.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Copies } from './copies.ts';
 import { install, mapsRecord } from './install.ts';
-import { mapsExist } from './live-maps.ts';
+import { mapsComplete } from './live-maps.ts';
 import { reloadPostfix, reloadServed } from './postfix.ts';
 import type { GatewayState, StateFiles } from './state.ts';
 
@@ -26,11 +26,10 @@ export interface MapMaker {
 
 /** Stands for everything that the maps are made of: other copies or other settings give another text. */
 export function mapInputs(config: GatewayConfig, state: GatewayState): string {
-  const members = config.bundle.map((b) => [
-    b.name,
-    b.domains ?? null,
-    state.bundles[b.name]?.installed?.table ?? null,
-  ]);
+  const members = config.bundle.flatMap((b) => {
+    const table = state.bundles[b.name]?.installed?.table;
+    return table === undefined ? [] : [[b.name, b.domains ?? null, table]];
+  });
   const text = JSON.stringify([1, config.map_dir, config.maps.types, config.maps.value, members]);
   return createHash('sha256').update(text).digest('hex');
 }
@@ -56,6 +55,7 @@ export async function makeMaps(maker: MapMaker, next: GatewayState): Promise<voi
   const map = await compile(members, {
     mapDir: config.map_dir,
     value: config.maps.value,
+    types: config.maps.types,
     expected,
     gid: maker.gid,
     warn: maker.warn,
@@ -63,7 +63,7 @@ export async function makeMaps(maker: MapMaker, next: GatewayState): Promise<voi
   try {
     next.maps = mapsRecord(map, mapInputs(config, next));
     // Told before it happens, so that a process killed in between still has Postfix reloaded afterwards.
-    if (!mapsExist(config.map_dir, 'all')) next.reloadPending = maker.now.toISOString();
+    if (!mapsComplete(config.map_dir, config.maps.types)) next.reloadPending = maker.now.toISOString();
     files.writePending(next);
     if (install(map).appeared) next.reloadPending ??= maker.now.toISOString();
   } finally {

@@ -16,8 +16,19 @@ export function postfixGroup(): number | null {
   return gid === undefined ? null : Number(gid);
 }
 
+/** cron and systemd units may lack the folders of Postfix's commands; without them a reload would silently not happen. */
+export const postfixEnvironment = (): NodeJS.ProcessEnv => ({
+  ...process.env,
+  PATH: `${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/local/sbin:/usr/sbin:/sbin`,
+});
+
 function run(command: string, args: string[]): { status: number | null; stdout: string } {
-  const result = spawnSync(command, args, { encoding: 'utf8', timeout: 30_000, stdio: ['ignore', 'pipe', 'ignore'] });
+  const result = spawnSync(command, args, {
+    env: postfixEnvironment(),
+    encoding: 'utf8',
+    timeout: 30_000,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   return { status: result.error === undefined ? result.status : null, stdout: result.stdout };
 }
 

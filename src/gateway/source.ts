@@ -37,7 +37,7 @@ export function urlSource(
   clock: () => number,
   env: Readonly<Record<string, string | undefined>>,
 ): Source {
-  const client = new HttpClient(access, env);
+  const client = new HttpClient(access, Math.min(limits.idle, Math.ceil(limits.total / 3)), env);
   const end = clock() + limits.total;
   let received = 0;
   // One URL gets at most a third of what is left (commands.md section 2.1), so that a slow mirror cannot eat the cycle.

@@ -2,7 +2,7 @@
  * What the gateway remembers: `state.json`, and the pending set beside it. A record that is corrupt is not one that is absent:
  * it is never taken for a fresh start. Only this file reads and writes the two.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod/mini';
 import { StateError } from '../errors.ts';
@@ -131,6 +131,11 @@ export class StateFiles {
     const pending = read(this.#pending);
     if (pending.is === 'corrupt') this.dropPending();
     return pending.is === 'whole' ? pending.value : null;
+  }
+
+  /** Whether an installation has begun that is not committed. */
+  isPending(): boolean {
+    return existsSync(this.#pending);
   }
 
   /** What must be on disk before the first map is renamed. */

@@ -52,13 +52,16 @@ export class AtomicFile {
   #open = true;
   #there = true;
 
-  /** @param mode permission bits, set whatever the umask says. */
-  constructor(target: string, mode: number) {
+  /**
+   * @param mode permission bits, set whatever the umask says.
+   * @param made the file is there already under this temp name, written by another program.
+   */
+  constructor(target: string, mode: number, made?: string) {
     this.target = target;
-    this.temp = tempName(target);
+    this.temp = made ?? tempName(target);
     try {
-      rmSync(this.temp, { force: true, recursive: true }); // left by a killed run, or a link laid as a trap
-      this.fd = openSync(this.temp, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, 0o600);
+      if (made === undefined) rmSync(this.temp, { force: true, recursive: true }); // left by a killed run, or a trap
+      this.fd = openSync(this.temp, (made === undefined ? O_CREAT | O_EXCL : 0) | O_RDWR | O_NOFOLLOW, 0o600);
     } catch (error) {
       throw translateSpace(error, this.temp);
     }

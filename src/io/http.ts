@@ -35,13 +35,18 @@ export class HttpClient {
   readonly #token: string | undefined;
   readonly #proxies: Proxies;
   readonly #options: Agent.Options;
+  readonly #connectTimeout: number;
   readonly #agents = new Map<string, Dispatcher>();
 
-  /** @param env the environment, for the proxy variables. */
-  constructor(access: Access, env: Readonly<Record<string, string | undefined>>) {
+  /**
+   * @param connectTimeout milliseconds for TCP and TLS: a signal does not reach a request that waits for its connection.
+   * @param env the environment, for the proxy variables.
+   */
+  constructor(access: Access, connectTimeout: number, env: Readonly<Record<string, string | undefined>>) {
     const { ca, cert, key } = access;
     this.#token = access.token;
     this.#proxies = new Proxies(env);
+    this.#connectTimeout = connectTimeout;
     this.#options = {
       allowH2: false,
       pipelining: 1,
@@ -49,7 +54,7 @@ export class HttpClient {
       headersTimeout: 0, // both watched here, to the millisecond
       bodyTimeout: 0,
       connect: {
-        timeout: 0,
+        timeout: connectTimeout,
         ...(ca === undefined ? {} : { ca }),
         ...(cert === undefined ? {} : { cert }),
         ...(key === undefined ? {} : { key }),
@@ -61,7 +66,7 @@ export class HttpClient {
   async get(url: URL, headers: Record<string, string>, limits: Limits): Promise<Answer> {
     const watch = new Watch(limits);
     try {
-      const answer = await this.#agent(url).request({
+      const request = this.#agent(url).request({
         origin: url.origin,
         path: url.pathname,
         method: 'GET',
@@ -73,6 +78,7 @@ export class HttpClient {
         },
         signal: watch.signal,
       });
+      const answer = await Promise.race([request, watch.late]);
       answer.body.on('error', () => undefined); // read below, where it is translated; without a listener it would end the process
       return {
         status: answer.statusCode,
@@ -106,6 +112,7 @@ export class HttpClient {
         : new ProxyAgent({
             ...options,
             uri: proxy,
+            proxyTls: { timeout: this.#connectTimeout },
             requestTls: connect as NonNullable<ProxyAgent.Options['requestTls']>,
           });
     this.#agents.set(proxy ?? '', agent);
@@ -135,6 +142,8 @@ async function* watched(
 /** The idle timer and the total deadline of one request. */
 class Watch {
   readonly #abort = new AbortController();
+  /** Rejects when one of the two has fired; without a listener that is no fault. */
+  readonly late: Promise<never>;
   readonly #idle: number;
   readonly #deadline: NodeJS.Timeout;
   #timer: NodeJS.Timeout | undefined;
@@ -142,6 +151,10 @@ class Watch {
 
   constructor({ idle, total }: Limits) {
     this.#idle = idle;
+    this.late = new Promise((_, reject) => {
+      this.signal.addEventListener('abort', () => reject(new SourceError('TIMEOUT', this.#late ?? 'aborted')));
+    });
+    this.late.catch(() => undefined);
     this.#deadline = setTimeout(() => this.#fire(`not done within ${total / 1000} s`), total);
     this.wait();
   }
@@ -164,6 +177,9 @@ class Watch {
   }
 
   translate(error: unknown, url: URL): Error {
+    const connecting = error instanceof Error && 'code' in error && error.code === 'UND_ERR_CONNECT_TIMEOUT';
+    if (connecting)
+      return new SourceError('TIMEOUT', `${url.host}: no connection within ${this.#idle / 1000} s`, error);
     if (this.#late !== undefined) return new SourceError('TIMEOUT', `${url.host}: ${this.#late}`, error);
     return translate(error, url);
   }

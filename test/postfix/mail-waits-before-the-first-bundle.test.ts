@@ -14,7 +14,8 @@ let gateway: Postfix;
 beforeAll(async () => {
   site = await createSite();
   gateway = await startGateway({ mapDir: site.mapDir });
-  Object.assign(site.env, gateway.env);
+  // As cron runs it: without the folders of Postfix's commands.
+  Object.assign(site.env, gateway.env, { PATH: '/usr/bin:/bin' });
 });
 afterAll(async () => {
   await Promise.all([gateway?.stop(), site?.stop()]);

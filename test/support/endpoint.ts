@@ -84,7 +84,7 @@ export type Misbehaviour = (exchange: {
   readonly file: Buffer;
   /** The TCP connection below TLS. */
   readonly connection: Socket;
-}) => false | void;
+}) => boolean | void;
 
 export class Endpoint {
   readonly asked: Asked[] = [];
@@ -93,9 +93,7 @@ export class Endpoint {
   readonly #connections = new Map<number, Socket>();
 
   private constructor(files: ReadonlyMap<string, Buffer>, identityOfServer: Identity) {
-    this.#server = createServer({ ...identityOfServer }, (request, response) =>
-      this.#answer(files, request, response),
-    );
+    this.#server = createServer({ ...identityOfServer }, (request, response) => this.#answer(files, request, response));
     this.#server.on('tlsClientError', () => undefined); // a client that does not like the certificate
     this.#server.on('connection', (socket: Socket) => {
       const port = socket.remotePort ?? 0;

@@ -76,6 +76,8 @@ export interface RunOptions {
   /** A command that runs the command, such as setpriv. */
   readonly under?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Addresses may stand in the answer. */
+  readonly mayName?: boolean;
 }
 
 export class Gateway {
@@ -128,14 +130,16 @@ export class Gateway {
       const settings = { name, urls, keys: this.keyDir(name), ca_file: this.at('ca.pem') };
       // A line of a test's own takes the place of the same key here.
       const own = Object.entries(settings).filter(([key]) => !new RegExp(`^${key} = `, 'm').test(lines ?? ''));
-      return ['[[bundle]]', ...own.map(([key, value]) => `${key} = ${JSON.stringify(value)}`), lines ?? '', ''].join('\n');
+      return ['[[bundle]]', ...own.map(([key, value]) => `${key} = ${JSON.stringify(value)}`), lines ?? '', ''].join(
+        '\n',
+      );
     });
     const top = `state_dir = ${JSON.stringify(this.stateDir)}\nmap_dir = ${JSON.stringify(this.mapDir)}\n\n`;
     writeFileSync(this.config, `${top}${parts.join('\n')}\n${further}\n`);
   }
 
   /** Runs `relaymap`; whatever it prints is checked for what must never be printed. */
-  async run(args: readonly string[], { under = [], env = {} }: RunOptions = {}): Promise<Finished> {
+  async run(args: readonly string[], { under = [], env = {}, mayName = false }: RunOptions = {}): Promise<Finished> {
     const [file = '', ...rest] = [...under, process.execPath, command, ...args, '--config', this.config];
     const started = performance.now();
     const child = spawn(file, rest, {
@@ -148,7 +152,7 @@ export class Gateway {
     const status = await new Promise<number | null>((resolve, reject) => {
       child.on('error', reject).on('close', resolve);
     });
-    this.#requireClean(stdout + stderr);
+    this.#requireClean(stdout + stderr, mayName ? [] : this.unspeakable);
     return { status, stdout, stderr, ms: performance.now() - started };
   }
 
@@ -174,8 +178,7 @@ export class Gateway {
   }
 
   async lookup(...addresses: string[]): Promise<Finished> {
-    for (const address of addresses) this.unspeakable.delete(address);
-    return await this.run(['lookup', '--delimiter', '', ...addresses]);
+    return await this.run(['lookup', '--delimiter', '', ...addresses], { mayName: true });
   }
 
   /** The maps, as they are. */
@@ -206,9 +209,9 @@ export class Gateway {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
-  #requireClean(output: string): void {
+  #requireClean(output: string, unspeakable: Iterable<string>): void {
     expect(output).not.toMatch(/^\s+at .*:\d+:\d+|node:internal|chunk-[0-9A-Z]{8}/m);
-    expect(output).not.toMatch(/PRIVATE KEY|BEGIN /);
-    for (const word of this.unspeakable) expect(output.includes(word), `prints ${word}:\n${output}`).toBe(false);
+    expect(output).not.toMatch(/BEGIN PRIVATE|MC4CAQAwBQYDK2VwBCIEI/);
+    for (const word of unspeakable) expect(output.includes(word), `prints ${word}:\n${output}`).toBe(false);
   }
 }

@@ -1,0 +1,33 @@
+// The first copy: `relaymap fetch` from nothing, against the same job as a shell pipeline.
+import { rmSync } from 'node:fs';
+import { compare } from '../measure.mjs';
+import { folders, requireSameMaps, script } from './script.mjs';
+
+export const work = 'first copy';
+export const title =
+  'First copy, from empty: relaymap fetch, against curl, openssl, gunzip, sha256sum, awk and postmap';
+
+export async function measure(site) {
+  const measured = await compare(
+    {
+      rounds: site.rows > 2_000_000 ? 3 : 7,
+      ours: {
+        name: 'relaymap fetch',
+        argv: site.relaymap('fetch', '--config', site.at('relaymap.toml')),
+        env: site.env,
+        before: () => site.emptyGateway(),
+        check: requireInstalled,
+      },
+      yardstick: {
+        ...script(site),
+        before: () => folders(site).forEach((folder) => rmSync(folder, { recursive: true, force: true })),
+      },
+    },
+    site.folder,
+  );
+  return { ...measured, notes: [requireSameMaps(site)] };
+}
+
+function requireInstalled(stdout) {
+  if (!/installed/.test(stdout)) throw new Error(`fetch installed nothing: ${stdout}`);
+}

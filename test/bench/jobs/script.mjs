@@ -1,0 +1,32 @@
+// The yardstick of several jobs: pipeline.sh as a contender, and the proof that it made what relaymap made.
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const pipeline = path.join(path.dirname(fileURLToPath(import.meta.url)), 'pipeline.sh');
+
+/** Into folders of its own. */
+export function script(site) {
+  return {
+    name: 'script in C tools',
+    argv: ['bash', pipeline, site.url, site.at('tls.pem'), site.at('keys/bench.pub'), ...folders(site)],
+    env: site.env,
+  };
+}
+
+export const folders = (site) => [site.at('script-state'), site.at('script-maps')];
+
+/** Both did the same job: their maps are the same, byte for byte. @returns a line that says so. */
+export function requireSameMaps(site) {
+  const hashes = ['relay_recipients.cdb', 'relay_domains.cdb'].map((name) => {
+    const [ours, theirs] = ['maps', 'script-maps'].map((folder) =>
+      createHash('sha256')
+        .update(readFileSync(site.at(folder, name)))
+        .digest('hex'),
+    );
+    if (ours !== theirs) throw new Error(`${name} differs: ours ${ours}, the script's ${theirs}`);
+    return ours;
+  });
+  return `both made the same relay_recipients.cdb (${hashes[0].slice(0, 16)}...) and relay_domains.cdb`;
+}

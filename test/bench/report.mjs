@@ -1,0 +1,72 @@
+// Prints what was measured: each job's runs, and at the end one table of goals and measurements. Judges nothing.
+import os from 'node:os';
+import { median, ratios } from './measure.mjs';
+
+const say = (line = '') => process.stdout.write(`${line}\n`);
+const count = (n) => n.toLocaleString('en-US');
+const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+
+export function machine() {
+  const cpus = os.cpus();
+  const memory = `${Math.round(os.totalmem() / 2 ** 30)} GiB`;
+  say(`machine: ${cpus.length} cores (${cpus[0]?.model.trim()}), ${memory}, ${os.type()} ${os.release()}`);
+  say(`Node ${process.version}`);
+}
+
+export function published({ rows, bytes, wireBytes }) {
+  say(`list: ${count(rows)} rows, ${megabytes(bytes)} of text, ${megabytes(wireBytes)} as served`);
+}
+
+/** One job: both sides' runs, then the ratio pair by pair, the median ratio last. */
+export function jobDone(title, measured) {
+  const { ours, yardstick } = measured;
+  const wide = Math.max(ours.name.length, yardstick.name.length);
+  say(`\n${title}`);
+  say(
+    `  ${''.padEnd(wide)}  ${'wall, ms'.padStart(22)}  ${'CPU, ms'.padStart(22)}  ${'peak of one, of all'.padStart(24)}`,
+  );
+  for (const { name, runs, together } of [ours, yardstick]) {
+    const one = median(runs.map((r) => r.peak));
+    const peak = `${one.toFixed(0)} MiB, ${Math.max(one, together).toFixed(0)} MiB`;
+    say(`  ${name.padEnd(wide)}  ${spread(runs, 'wall')}  ${spread(runs, 'cpu')}  ${peak.padStart(24)}`);
+  }
+  for (const [what, label] of [
+    ['wall', 'wall'],
+    ['cpu', 'CPU'],
+  ]) {
+    const pairs = ratios(measured, what);
+    say(`  ${label.padEnd(4)} ratio by pair: ${pairs.map(ratio).join(' ')}   median ${ratio(median(pairs))}`);
+  }
+  for (const note of measured.notes ?? []) say(`  ${note}`);
+}
+
+/** `min / median / max`. */
+function spread(runs, what) {
+  const values = runs.map((r) => r[what]);
+  const three = [Math.min(...values), median(values), Math.max(...values)];
+  return three.map((v) => v.toFixed(0).padStart(6)).join(' /');
+}
+
+const ratio = (value) => value.toFixed(2);
+
+/** @param jobs `{ work, measured, goal }`, the goal in words or undefined. */
+export function summary(jobs) {
+  const rows = jobs.map(({ work, measured, goal }) => [
+    work,
+    measured.yardstick.name,
+    `${ratio(median(ratios(measured, 'wall')))} x`,
+    `${ratio(median(ratios(measured, 'cpu')))} x`,
+    `${Math.max(...measured.ours.runs.map((r) => r.peak)).toFixed(0)} MiB`,
+    goal ?? '-',
+  ]);
+  const table = [['work', 'against', 'wall', 'CPU', 'our peak', 'goal'], ...rows];
+  const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
+  say();
+  for (const row of table)
+    say(
+      row
+        .map((cell, column) => cell.padEnd(widths[column]))
+        .join('  ')
+        .trimEnd(),
+    );
+}

@@ -1,0 +1,62 @@
+// lmdb and hash by the host's own postmap: a live smtpd answers from them, updates are seen, and a type the host lacks is refused.
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Postfix, startGateway } from '../support/postfix.ts';
+import { createSite, type FetchReport, type Site } from '../support/site.ts';
+import { askOnce } from '../support/smtp.ts';
+
+const ROWS = Array.from({ length: 300 }, (_, i) => `user${i}@example.org`);
+let site: Site;
+let gateway: Postfix;
+
+beforeAll(async () => {
+  site = await createSite({ gatewayToml: '[maps]\ntypes = ["cdb", "lmdb", "hash"]' });
+  const mapDir = site.mapDir;
+  const maps = {
+    relay_recipient_maps: `lmdb:${mapDir}/relay_recipients`,
+    relay_domains: `hash:${mapDir}/relay_domains`,
+  };
+  gateway = await startGateway({ mapDir, mainCf: maps });
+  Object.assign(site.env, gateway.env);
+});
+afterAll(async () => {
+  await Promise.all([gateway?.stop(), site?.stop()]);
+});
+
+test('a live smtpd answers from lmdb and hash, and sees an update at the next connection', async () => {
+  await site.publishAndFetch(ROWS);
+  expect((await askOnce(gateway.port, ['user1@example.org', 'new@example.org'])).map((r) => r.code)).toEqual([
+    250, 550,
+  ]);
+  await site.publishAndFetch([...ROWS, 'new@example.org']);
+  expect((await askOnce(gateway.port, ['user1@example.org', 'new@example.org'])).map((r) => r.code)).toEqual([
+    250, 250,
+  ]);
+  expect((await readdir(site.mapDir)).sort()).toEqual([
+    'relay_domains',
+    'relay_domains.cdb',
+    'relay_domains.db',
+    'relay_domains.lmdb',
+    'relay_recipients',
+    'relay_recipients.cdb',
+    'relay_recipients.db',
+    'relay_recipients.lmdb',
+  ]);
+});
+
+test('a type that the host lacks is refused with the package to install, and the maps stay', async () => {
+  const before = await readFile(`${site.mapDir}/relay_recipients.lmdb`);
+  // The host's own postconf, but for the one type.
+  await mkdir(`${site.dir}/bin`);
+  await writeFile(`${site.dir}/bin/postconf`, `#!/bin/sh\n/usr/sbin/postconf "$@" | grep -v '^lmdb$'\n`, {
+    mode: 0o755,
+  });
+  site.env['PATH'] = `${site.dir}/bin:${process.env['PATH'] ?? ''}`;
+  await site.publish([...ROWS, 'another@example.org']);
+  const run = await site.relaymap('fetch', '--json');
+  const report = JSON.parse(run.stdout) as FetchReport;
+  expect([run.status, report.bundles[0]?.code]).toEqual([1, 'COMPILE_FAILED']);
+  expect(report.bundles[0]?.message).toContain('apt-get install postfix-lmdb');
+  expect(await readFile(`${site.mapDir}/relay_recipients.lmdb`)).toEqual(before);
+  expect((await readdir(site.mapDir)).filter((name) => name.startsWith('.'))).toEqual([]);
+});
