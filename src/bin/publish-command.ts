@@ -17,6 +17,8 @@ export async function publishCommand(options: PublishCommandOptions, now: Date):
     now,
   );
   for (const line of result.skipped) log('warning', `left out: ${line}`);
+  const { length } = result.skipped;
+  if (length > 0) log('warning', `${length} ${length === 1 ? 'entry' : 'entries'} left out, as skip_invalid says`);
   process.stdout.write(
     options.json ? `${JSON.stringify(result)}\n` : `${words(config.name, result).map(printable).join('\n')}\n`,
   );

@@ -1,10 +1,10 @@
 /** The manifest (format section 3): the signed payload's bytes become values, or BAD_MANIFEST, or UNSUPPORTED_FORMAT. Pure. */
 import * as z from 'zod/mini';
 import { ManifestError } from '../errors.ts';
+import { NAME } from './name.ts';
 
 const DAY = 86_400_000;
 const MAX_DELTAS = 64;
-export const NAME = /^[a-z0-9][a-z0-9.-]{0,63}$/;
 
 const count = () => z.int({ error: 'is not a whole number' }).check(z.gte(0, { error: 'is negative' }));
 const sha256 = () =>

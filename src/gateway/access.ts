@@ -12,11 +12,18 @@ import type { BundleConfig } from './config.ts';
 export function readAccess(bundle: BundleConfig): Access {
   const { ca_file: ca, client_cert: cert, client_key: key, token_file: token } = bundle;
   return {
-    ...(ca === undefined ? {} : { ca: read('ca_file', ca, false) }),
-    ...(cert === undefined ? {} : { cert: read('client_cert', cert, false) }),
-    ...(key === undefined ? {} : { key: read('client_key', key, true) }),
+    ...(ca === undefined ? {} : { ca: pem('ca_file', ca, 'CERTIFICATE') }),
+    ...(cert === undefined ? {} : { cert: pem('client_cert', cert, 'CERTIFICATE') }),
+    ...(key === undefined ? {} : { key: pem('client_key', key, 'PRIVATE KEY') }),
     ...(token === undefined ? {} : { token: bearer(token, read('token_file', token, true)) }),
   };
+}
+
+/** A file that holds no PEM block of its kind would be taken in silence, and every cycle would then end in TLS. */
+function pem(option: string, file: string, kind: 'CERTIFICATE' | 'PRIVATE KEY'): string {
+  const content = read(option, file, kind === 'PRIVATE KEY');
+  if (new RegExp(`-----BEGIN [A-Z ]*${kind}-----`).test(content)) return content;
+  throw new HostError('CONFIG', `${option} ${file} holds no ${kind.toLowerCase()} in PEM form`);
 }
 
 function read(option: string, file: string, secret: boolean): string {

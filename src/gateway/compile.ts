@@ -7,7 +7,7 @@ import { fstatSync, readSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { DomainSet } from '../bundle/domain-set.ts';
 import type { RowBlock } from '../bundle/rows.ts';
-import { CompileError, StepError } from '../errors.ts';
+import { CompileError, HostError, InstallError } from '../errors.ts';
 import { AtomicFile, makeFolder, translateSpace } from '../io/atomic-file.ts';
 import { CdbReader, CdbWriter } from '../map/cdb.ts';
 import { addDomains, domainRows } from '../map/domains.ts';
@@ -46,7 +46,7 @@ export interface CompileRules {
   readonly warn: (message: string) => void;
 }
 
-/** @throws CompileError, HostError NO_SPACE; leaves no file behind then. */
+/** @throws CompileError, InstallError, HostError NO_SPACE; leaves no file behind then. */
 export async function compile(members: readonly Member[], rules: CompileRules): Promise<CompiledMap> {
   const files: AtomicFile[] = [];
   try {
@@ -71,19 +71,20 @@ export async function compile(members: readonly Member[], rules: CompileRules): 
     } as unknown as CompiledMap;
   } catch (error) {
     for (const file of files) file.discard();
-    throw translate(error);
+    throw translate(error, rules.mapDir);
   }
 }
 
-function translate(error: unknown): unknown {
+/** Not a fault of the list: the folder cannot be written, and nothing there may be taken for unrepairable. */
+const FOLDER_CODES = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'ELOOP']);
+
+function translate(error: unknown, mapDir: string): unknown {
   const full = translateSpace(error, 'the maps');
-  if (full instanceof StepError && ['NO_SPACE', 'COMPILE_FAILED', 'READBACK_FAILED', 'OVER_LIMIT'].includes(full.code))
-    return full;
-  return new CompileError(
-    'COMPILE_FAILED',
-    `the maps could not be made: ${full instanceof Error ? full.message : String(full)}`,
-    full,
-  );
+  if (full instanceof HostError || full instanceof CompileError) return full;
+  const { message, code } = full as { message?: string; code?: unknown };
+  if (FOLDER_CODES.has(String(code)))
+    return new InstallError('INSTALL_FAILED', `${mapDir} cannot be written: ${message}`, full);
+  return new CompileError('COMPILE_FAILED', `the maps could not be made: ${message ?? String(full)}`, full);
 }
 
 /** A text and a cdb of the same rows, being written. */

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import * as z from 'zod/mini';
 import { foldCase } from '../bundle/case-folding.ts';
-import { NAME } from '../bundle/manifest.ts';
+import { NAME } from '../bundle/name.ts';
 import { HostError } from '../errors.ts';
 import { duration, list, percent, readConfigFile, size, text, whole } from '../io/config-file.ts';
 

@@ -8,7 +8,7 @@ import { StepError, UnionError } from '../errors.ts';
 import { bundleCycle, type BundleResult } from './bundle-cycle.ts';
 import type { BundleConfig } from './config.ts';
 import type { Copies } from './copies.ts';
-import { advance, allCopies, namedEnvelopes } from './ledger.ts';
+import { advance, allCopies, namedEnvelopes, refOf, rememberSeen } from './ledger.ts';
 import { makeMaps, mapInputs, settleReload, type MapMaker } from './make-maps.ts';
 import { failure, overall, type BundleOutcome, type Outcome } from './outcome.ts';
 import { report, type Warnings } from './report.ts';
@@ -179,6 +179,11 @@ async function bringLive(
     const failed = asStepError(error);
     // Whatever was to change is kept as it was; a bundle that has a reason of its own keeps that.
     const concerned = (run: Run) => (fresh ? isNew(run.result) : !(run.result instanceof StepError));
+    for (const { name, result } of runs) {
+      // Verified and good, though not installed: another payload of its version is found out all the same.
+      if (!(result instanceof StepError) && result.is === 'new')
+        rememberSeen(bundleState(state, name), refOf(result.copy));
+    }
     const kept = runs.map((run) => (concerned(run) ? { ...run, result: failed } : run));
     if (!runs.some(concerned)) cx.log('warning', `${failed.code}: ${failed.message}`);
     return { state, runs: kept };

@@ -30,32 +30,42 @@ export const mapsComplete = (mapDir: string, types: readonly MapType[]): boolean
 const isRegular = (file: string): boolean => lstatOrNull(file)?.isFile() === true;
 
 /** The first live map file that is not what was installed, in words; null if all are. `deep` compares SHA-256 too. */
-export function mapDamage(
-  mapDir: string,
-  files: Readonly<Record<string, MapFileRecord>>,
-  deep: boolean,
-): string | null {
+export function mapDamage(mapDir: string, files: MapFiles, deep: boolean): string | null {
   for (const [name, record] of Object.entries(files)) {
-    const file = path.join(mapDir, name);
-    const found = lstatOrNull(file);
-    if (found === null) return `${name} is missing`;
-    if (!found.isFile()) return `${name} is not a regular file`;
-    if (found.size !== record.bytes) return `${name} has ${found.size} bytes, ${record.bytes} were installed`;
-    if (found.ino !== record.ino || found.mtimeMs !== record.mtimeMs || deep) {
-      // A file that was only touched or copied back is as good as before: the bytes decide.
-      const sha256 = fileSha256(file);
-      if (sha256 !== record.sha256)
-        return `${name} has the SHA-256 ${sha256.slice(0, 16)}, installed was ${record.sha256.slice(0, 16)}`;
-    }
+    const damage = fileDamage(mapDir, name, record, deep);
+    if (damage !== null) return damage;
   }
   return null;
 }
 
-/** Takes damaged maps away: deferring mail beats rejecting it. */
-export function removeMaps(mapDir: string): void {
-  // Domains first: a domain that is not relayed is deferred or denied, but never rejected for want of its recipients.
-  for (const map of ['relay_domains', 'relay_recipients'] as const) {
-    for (const ending of ['', ...COMPILED]) removeDurable(path.join(mapDir, map + ending));
+type MapFiles = Readonly<Record<string, MapFileRecord>>;
+
+function fileDamage(mapDir: string, name: string, record: MapFileRecord, deep: boolean): string | null {
+  const file = path.join(mapDir, name);
+  const found = lstatOrNull(file);
+  if (found === null) return `${name} is missing`;
+  if (!found.isFile()) return `${name} is not a regular file`;
+  if (found.size !== record.bytes) return `${name} has ${found.size} bytes, ${record.bytes} were installed`;
+  if (found.ino === record.ino && found.mtimeMs === record.mtimeMs && !deep) return null;
+  // A file that was only touched or copied back is as good as before: the bytes decide.
+  const sha256 = readableSha256(file);
+  if (sha256 === null) return `${name} has changed or is to be hashed, and cannot be read by this user`;
+  if (sha256 === record.sha256) return null;
+  return `${name} has the SHA-256 ${sha256.slice(0, 16)}, installed was ${record.sha256.slice(0, 16)}`;
+}
+
+function readableSha256(file: string): string | null {
+  try {
+    return fileSha256(file);
+  } catch {
+    return null; // not for this user's eyes, or gone since
+  }
+}
+
+/** Takes damaged map files away, domains first: deferring mail beats rejecting it. What is good stays. */
+export function removeDamaged(mapDir: string, files: MapFiles): void {
+  for (const [name, record] of Object.entries(files).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (fileDamage(mapDir, name, record, true) !== null) removeDurable(path.join(mapDir, name));
   }
 }
 

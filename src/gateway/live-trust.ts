@@ -1,4 +1,4 @@
-/** Whether the live copy still verifies when the keys have changed since the last cycle. Reads the key directory and one stored envelope. */
+/** Whether the live copy still verifies under keys that have changed since the last cycle. Reads them and one stored envelope. */
 import { StepError } from '../errors.ts';
 import type { BundleConfig } from './config.ts';
 import { Copies } from './copies.ts';

@@ -44,12 +44,23 @@ export async function recover(
   giveUpFloor: boolean,
   log: (message: string) => void,
 ): Promise<Recovery> {
+  const recovery = await found(config, files, holders, giveUpFloor, log);
+  for (const h of holders) settle(h.name, bundleState(recovery.state, h.name), h.copies, h.ring);
+  return recovery;
+}
+
+async function found(
+  config: GatewayConfig,
+  files: StateFiles,
+  holders: readonly Holder[],
+  giveUpFloor: boolean,
+  log: (message: string) => void,
+): Promise<Recovery> {
   const read = files.read();
   if (giveUpFloor) return { state: await anew(files, holders, log), changed: true };
   if (read.is === 'whole') {
     const pending = await completePending(files, holders, log);
     const state = pending ?? read.value;
-    for (const h of holders) settle(h.name, bundleState(state, h.name), h.copies, h.ring);
     return { state, changed: pending !== null };
   }
   const envelopes = holders.some((h) => h.copies.storedEnvelopes().length > 0);

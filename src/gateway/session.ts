@@ -9,7 +9,7 @@ import { makeFolder, translateSpace } from '../io/atomic-file.ts';
 import { takeLock } from '../io/lock.ts';
 import type { BundleConfig, GatewayConfig } from './config.ts';
 import { Copies } from './copies.ts';
-import { mapDamage, removeMaps, removeUnfinished } from './live-maps.ts';
+import { mapDamage, removeDamaged, removeUnfinished } from './live-maps.ts';
 import { makeMaps, type MapMaker } from './make-maps.ts';
 import { postfixGroup } from './postfix.ts';
 import { recover, type Holder } from './recover.ts';
@@ -103,8 +103,8 @@ async function heal(maker: MapMaker, state: GatewayState, changed: boolean): Pro
     maker.warn(
       `the maps cannot be made again (${code}: ${message})${damage === null ? '' : '; the damaged ones are removed, mail is deferred'}`,
     );
-    if (damage !== null) removeMaps(config.map_dir);
-    if (damage !== null) state.maps = null;
+    if (state.maps !== null) removeDamaged(config.map_dir, state.maps.files);
+    state.maps = null;
     maker.files.write(state);
     return true;
   }

@@ -1,11 +1,10 @@
 /** The starting ring of a bundle (format section 6): the public keys in its key directory. Reads that directory and nothing else. */
-import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import path from 'node:path';
+import { readFileSync } from 'node:fs';
 import { keyid, parsePublicKey } from '../bundle/public-key.ts';
 import type { Ring } from '../bundle/verify.ts';
 import { HostError } from '../errors.ts';
 import type { BundleConfig } from './config.ts';
+import { digestOf, publicKeyFiles } from './ring-digest.ts';
 
 const MAX_KEYS = 16;
 
@@ -23,17 +22,6 @@ export function startingRing(bundle: BundleConfig): Ring {
   return { keys, threshold: bundle.threshold, step: bundle.ring };
 }
 
-function publicKeyFiles(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-      .filter((name) => name.endsWith('.pub') && !name.startsWith('.'))
-      .sort()
-      .map((name) => path.join(folder, name));
-  } catch (error) {
-    throw new HostError('CONFIG', `cannot read the key directory ${folder}: ${(error as Error).message}`, error);
-  }
-}
-
 function parse(file: string): Uint8Array {
   let pem: string;
   try {
@@ -49,7 +37,4 @@ function parse(file: string): Uint8Array {
 }
 
 /** Stands for a starting ring: another set of keys, threshold or step gives another text. */
-export function ringDigest(ring: Ring): string {
-  const text = JSON.stringify([[...ring.keys.keys()].sort(), ring.threshold, ring.step]);
-  return createHash('sha256').update(text).digest('hex');
-}
+export const ringDigest = (ring: Ring): string => digestOf([...ring.keys.keys()], ring.threshold, ring.step);

@@ -67,7 +67,9 @@ function parseToml(file: string, content: string): unknown {
 export function checkConfig<T>(file: string, values: unknown, schema: z.ZodMiniType<T>): T {
   const result = z.safeParse(schema, values);
   if (result.success) return result.data;
-  const issue = result.error.issues[0];
+  const { issues } = result.error;
+  // An unknown key first: it often is the misspelt one that another message calls missing.
+  const issue = issues.find((i) => i.code === 'unrecognized_keys') ?? issues[0];
   throw new HostError('CONFIG', `${file}: ${issue === undefined ? 'not valid' : explain(issue, schema)}`, result.error);
 }
 
@@ -79,9 +81,7 @@ function explain(issue: z.core.$ZodIssue, schema: z.ZodMiniType): string {
     const near = nearest(key, knownKeys(schema, where));
     return `unknown key ${at(key)}${near === undefined ? '' : `; did you mean ${at(near)}?`}`;
   }
-  if (issue.code === 'invalid_type' && issue.input === undefined && issue.message === 'Invalid input') {
-    return `${at()} is missing`;
-  }
+  if (issue.code === 'invalid_type' && issue.input === undefined) return `${at()} is missing`;
   if (issue.message !== 'Invalid input') return at() === '' ? issue.message : `${at()} ${issue.message}`;
   return `${at()} is missing or of the wrong kind`;
 }

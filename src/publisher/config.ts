@@ -2,7 +2,7 @@
 import path from 'node:path';
 import * as z from 'zod/mini';
 import { domainOf } from '../bundle/address.ts';
-import { NAME } from '../bundle/manifest.ts';
+import { NAME } from '../bundle/name.ts';
 import { HostError } from '../errors.ts';
 import { duration, flag, list, percent, readConfigFile, text, whole } from '../io/config-file.ts';
 import { EntryError, rowsOf } from './entry.ts';

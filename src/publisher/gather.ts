@@ -59,7 +59,7 @@ class Gathering {
         try {
           field = firstField(line);
           if (field === null) continue;
-          if (begun || field.includes('@')) this.#add(field, `${source.name}, line ${number}`);
+          if (begun || line.includes('@')) this.#add(field, `${source.name}, line ${number}`);
           else log('notice', `${source.name}, line ${number}: taken for a header and skipped, since it has no @`);
         } catch (error) {
           if (!(error instanceof EntryError)) throw error;

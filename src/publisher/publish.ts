@@ -113,7 +113,9 @@ async function run(
 function isDue(work: Work): boolean {
   const { published, config, keys, options, now } = work;
   if (published === null || options.nextVersion !== null || options.allowShrink) return true;
-  const { created, expires } = published.manifest;
+  const { created, expires, version } = published.manifest;
+  // Older than what was signed last: a backup of the output, or a run killed before its manifest went out.
+  if (version !== work.state.highest) return true;
   const validFor = Math.min(expires.getTime() - created.getTime(), config.valid_for);
   if (now.getTime() >= created.getTime() + validFor / 2) return true;
   return !isWhole(work, published.manifest.tables.recipients) || !isSignedBy(published.envelope, keys);
@@ -143,6 +145,13 @@ async function guard(work: Work): Promise<string | null> {
   if (base === null || base === table.sha256) return null;
   const next = { rows: table.rows, domains: table.domains.size };
   if (approves(published?.manifest.shrinkApproved, next, now)) return null;
+  if (!repository.hasTable(base)) {
+    const goOn = 'publish with --allow-shrink to go on without comparing';
+    throw new PublishError(
+      'STATE',
+      `the table published now (${base.slice(0, 16)}) is gone from output and state; ${goOn}`,
+    );
+  }
   const domains = new DomainSet();
   let rows = 0;
   const counted = async function* () {

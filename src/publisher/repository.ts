@@ -110,6 +110,11 @@ export class Repository {
     return existsSync(this.#keptPath(sha256));
   }
 
+  /** Whether an earlier table is at hand, kept or published. */
+  hasTable(sha256: string): boolean {
+    return this.hasKept(sha256) || this.sizeOf(`${sha256}.gz`) !== null;
+  }
+
   /** The rows of an earlier table. @throws PublishError STATE: it is gone or damaged. */
   async *table(sha256: string): AsyncGenerator<RowBlock> {
     const file = this.hasKept(sha256) ? this.#keptPath(sha256) : this.#blobPath(`${sha256}.gz`);
@@ -119,7 +124,7 @@ export class Repository {
       if (!isAbsent(error)) {
         throw new PublishError('STATE', `${file} is damaged (${(error as Error).message}); remove it`, error);
       }
-      throw new PublishError('STATE', `${file} is gone; publish --allow-shrink goes on without comparing`, error);
+      throw new PublishError('STATE', `${file} is gone`, error);
     }
   }
 

@@ -3,14 +3,14 @@
  * serve the world: every address of the site is in these files.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import send from 'send';
 import { HostError } from '../errors.ts';
 import type { PublisherConfig } from './config.ts';
 import { PublishError } from './errors.ts';
+import { readOption, tlsOptions } from './serve-tls.ts';
 
 /** The only paths that exist (format section 1); temp files do not. */
 const MANIFEST = /^\/(?:manifest\.json|keyring\/[1-9][0-9]{0,9}\.json)$/;
@@ -39,13 +39,11 @@ export async function serve(config: PublisherConfig): Promise<Serving> {
   }
   const token = options.token_file === undefined ? null : readToken(options.token_file);
   const { host, port } = listenAddress(options.listen);
-  const server = createServer({
-    cert: read('cert', options.cert),
-    key: read('key', options.key),
-    minVersion: 'TLSv1.2',
-    ...(options.client_ca === undefined
-      ? {}
-      : { ca: read('client_ca', options.client_ca), requestCert: true, rejectUnauthorized: true }),
+  const server = createServer(tlsOptions(options));
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
   });
   server.requestTimeout = 30_000;
   server.headersTimeout = 10_000;
@@ -65,7 +63,9 @@ export async function serve(config: PublisherConfig): Promise<Serving> {
     url: `https://${name}:${bound}/`,
     close: () =>
       new Promise((resolve) => {
-        const patience = setTimeout(() => server.closeAllConnections(), CLOSING);
+        const patience = setTimeout(() => {
+          for (const socket of sockets) socket.destroy(); // also those that never began with TLS
+        }, CLOSING);
         server.close(() => {
           clearTimeout(patience);
           resolve();
@@ -79,7 +79,7 @@ function answer(request: IncomingMessage, response: ServerResponse, root: string
   const path = (request.url ?? '').split('?', 1)[0] ?? '';
   const blob = BLOB.test(path);
   const refuse = (status: number, headers: Record<string, string> = {}) => {
-    response.writeHead(status, { 'content-length': '0', ...headers }).end();
+    response.writeHead(status, { 'content-length': '0', 'cache-control': 'no-store', ...headers }).end();
   };
   if (token !== null && !isAllowed(request, token)) refuse(401, { 'www-authenticate': 'Bearer' });
   else if (request.method !== 'GET' && request.method !== 'HEAD') refuse(405, { allow: 'GET, HEAD' });
@@ -87,6 +87,7 @@ function answer(request: IncomingMessage, response: ServerResponse, root: string
   else {
     response.setHeader('cache-control', blob ? 'private, max-age=86400, immutable' : 'private, no-cache');
     send(request, path, { root, cacheControl: false, index: false, dotfiles: 'deny' })
+      .on('directory', () => refuse(404))
       .on('error', (error: { status?: number }) =>
         refuse(error.status === 412 || error.status === 416 ? error.status : 404),
       )
@@ -103,17 +104,9 @@ function isAllowed(request: IncomingMessage, token: Buffer): boolean {
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 function readToken(file: string): Buffer {
-  const token = read('token_file', file).trim();
+  const token = readOption('token_file', file).trim();
   if (token.length < 16) throw new HostError('CONFIG', `serve.token_file ${file} holds fewer than 16 characters`);
   return digest(token);
-}
-
-function read(option: string, file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new HostError('CONFIG', `cannot read serve.${option}: ${(error as Error).message}`, error);
-  }
 }
 
 function listenAddress(listen: string): { host: string; port: number } {

@@ -64,7 +64,7 @@ export function readKey(file: string): SigningKey {
     }
   } catch (error) {
     if (error instanceof PublishError) throw error;
-    throw new PublishError('KEY', `cannot read the signing key: ${(error as Error).message}`, error);
+    throw new PublishError('KEY', `cannot read the signing key ${file}: ${(error as Error).message}`, error);
   }
   const seed = seedOf(pem);
   if (seed === null)

@@ -1,5 +1,5 @@
 /** The file source: one address a line (commands.md section 3). Reads the one file, in chunks, and notices if it changes meanwhile. */
-import { open, type FileHandle } from 'node:fs/promises';
+import { constants, open, type FileHandle } from 'node:fs/promises';
 import type { FileSource } from '../config.ts';
 import { PublishError } from '../errors.ts';
 
@@ -14,7 +14,8 @@ const MAX_LINE = 64 * 1024;
 export async function* fileLines(source: FileSource): AsyncGenerator<string[]> {
   let file: FileHandle | undefined;
   try {
-    file = await open(source.path);
+    // Without NONBLOCK a FIFO would be waited for, until somebody writes to it.
+    file = await open(source.path, constants.O_RDONLY | constants.O_NONBLOCK);
     yield* lines(source, file);
   } catch (error) {
     if (error instanceof PublishError) throw error;
@@ -30,7 +31,8 @@ async function* lines(source: FileSource, file: FileHandle): AsyncGenerator<stri
   const decoder = new LineDecoder(source.name);
   let rest = Buffer.alloc(0);
   let size = 0;
-  for (;;) {
+  // A file that grows as fast as it is read has no end: what is more than at first is not read.
+  while (size <= before.size) {
     // A buffer for each turn: what is left of a line points into it.
     const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, size);
     if (bytesRead === 0) break;

@@ -1,0 +1,98 @@
+/** The gateway's command line: every command and option, by commander. */
+import { StepError } from '../errors.ts';
+import { log } from '../io/log.ts';
+import type { CycleCommandOptions } from './fetch-command.ts';
+import type { ChangeOptions } from './history-command.ts';
+import { DEFAULT_CONFIG } from './health-arguments.ts';
+import { newProgram, runProgram } from './program.ts';
+
+interface Common {
+  readonly config: string;
+}
+
+let status = 0;
+
+const program = newProgram('relaymap', 'Fetches signed recipient lists and makes Postfix maps of them.').addHelpText(
+  'after',
+  '\nExit status: 0 done, 1 refused or not found, 2 could not.\nMore: man relaymap',
+);
+
+const command = (name: string, description: string) =>
+  program
+    .command(name)
+    .description(description)
+    .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
+    .helpOption('--help', 'show this help');
+
+const cycleCommand = (name: string, description: string) =>
+  command(name, description)
+    .option('--force', 'take the whole table and install it again', false)
+    .option('--accept-shrink', 'let a list that has shrunk pass, this time', false)
+    .option('--partial', 'install although other bundles have no copy yet', false)
+    .option('--bundle <NAME>', 'this bundle only')
+    .option('--json', 'print the outcome as JSON', false);
+
+cycleCommand('fetch', 'one cycle now: fetch, verify, compile, install')
+  .option('--dry-run', 'say what would change, install nothing', false)
+  .option('--rebuild-state', 'give up the rollback floor and a damaged record', false)
+  .action(async (options: CycleCommandOptions) => {
+    const { fetchCommand } = await import('./fetch-command.ts');
+    status = await fetchCommand(options);
+  });
+
+cycleCommand('import', 'the same cycle from a directory or a USB stick')
+  .argument('<DIR>')
+  .action(async (folder: string, options: Omit<CycleCommandOptions, 'dryRun' | 'rebuildState'>) => {
+    const { importCommand } = await import('./fetch-command.ts');
+    status = await importCommand(folder, { ...options, dryRun: false, rebuildState: false });
+  });
+
+command('health', 'monitoring-plugin output: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN')
+  .option('--json', 'print the facts as JSON', false)
+  .option('--deep', 'hash the live maps too', false)
+  .action(async (options: Common & { json: boolean; deep: boolean }) => {
+    const { healthCommand } = await import('./health-command.ts');
+    status = await healthCommand(options, new Date());
+  });
+
+command('lookup', 'what Postfix will answer for these addresses, and why')
+  .argument('<address...>')
+  .option('--delimiter <CHARS>', 'recipient_delimiter where there is no postconf')
+  .action(async (addresses: string[], options: Common & { delimiter?: string }) => {
+    const { lookupCommand } = await import('./lookup-command.ts');
+    status = await lookupCommand(addresses, options);
+  });
+
+command('history', 'the copies kept, and what is live')
+  .option('--diff <V>', 'what changed from version V to version W')
+  .argument('[W]')
+  .usage('[--bundle NAME] [--diff V W]')
+  .option('--bundle <NAME>', 'this bundle only')
+  .action(async (to: string | undefined, options: ChangeOptions & { diff?: string }) => {
+    const { historyCommand } = await import('./history-command.ts');
+    status = await historyCommand(to === undefined ? options : { ...options, to });
+  });
+
+const changeCommand = (name: 'rollback' | 'hold' | 'resume', description: string) =>
+  command(name, description)
+    .option('--bundle <NAME>', 'this bundle only')
+    .action(async (options: ChangeOptions & { to?: string }) => {
+      const { changeCommand: run } = await import('./history-command.ts');
+      status = await run(name, options, new Date());
+    });
+
+changeCommand('rollback', 'go back to an earlier copy and hold there').option(
+  '--to <VERSION>',
+  'this version; else the newest older one',
+);
+changeCommand('hold', 'install nothing new until resume');
+changeCommand('resume', 'go on after hold or rollback');
+
+try {
+  const usage = await runProgram(program, process.argv.slice(2), ([name]) => (name === 'health' ? 3 : 2));
+  process.exitCode = usage === 0 ? status : usage;
+} catch (error) {
+  if (error instanceof StepError) log('error', `${error.code}: ${error.message}`);
+  else log('error', `INTERNAL: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 2;
+}
