@@ -36,7 +36,8 @@ function words(name: string, r: PublishResult): string[] {
   const size = `${r.rows} rows in ${r.domains} ${r.domains === 1 ? 'domain' : 'domains'}`;
   if (r.outcome === 'unchanged') return [`${name}: unchanged, version ${r.version} is current (${size})`];
   if (r.outcome === 'renewed') return [`${name}: renewed as version ${r.version} (${size}, the same list)`];
-  if (r.outcome === 'published') return [`${name}: published version ${r.version} (${size}, ${r.deltas} deltas)`];
+  if (r.outcome === 'published')
+    return [`${name}: published version ${r.version} (${size}, ${r.deltas === 1 ? '1 delta' : `${r.deltas} deltas`})`];
   const d = r.difference;
   if (d === null) return [];
   const rest = d.added + d.removed - d.rows.length;

@@ -55,6 +55,15 @@ command('serve', 'the embedded HTTPS endpoint over the published files')
     await serving.close();
   });
 
+let unanswered = false;
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  unanswered = true;
+  if (error.code !== 'EPIPE') log('error', `the answer cannot be written: ${error.message}`);
+});
+process.once('exit', () => {
+  if (unanswered) process.exitCode = 2;
+});
+
 try {
   process.exitCode = await runProgram(program, process.argv.slice(2), () => 2);
 } catch (error) {

@@ -71,7 +71,10 @@ export async function makeMaps(maker: MapMaker, next: GatewayState): Promise<voi
   }
   files.write(next);
   files.dropPending();
-  if (map.left > 0) maker.log(`${map.left} rows cannot be written in the text form; they are in the cdb all the same`);
+  if (map.left > 0)
+    maker.log(
+      `${map.left === 1 ? '1 row' : `${map.left} rows`} cannot be written in the text form; in the cdb all the same`,
+    );
   settleReload(maker, next);
 }
 

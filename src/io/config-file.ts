@@ -65,7 +65,7 @@ function parseToml(file: string, content: string): unknown {
 
 /** Checks values that stand for the file's content. */
 export function checkConfig<T>(file: string, values: unknown, schema: z.ZodMiniType<T>): T {
-  const result = z.safeParse(schema, values);
+  const result = z.safeParse(schema, values, { reportInput: true });
   if (result.success) return result.data;
   const { issues } = result.error;
   // An unknown key first: it often is the misspelt one that another message calls missing.

@@ -6,18 +6,24 @@ import type { RowBlock } from '../bundle/rows.ts';
 
 const [SPACE, QUOTE, HASH, TAB, LF, BACKSLASH] = [0x20, 0x22, 0x23, 0x09, 0x0a, 0x5c];
 
-/** Whether postmap would read this row back as the key it is. */
+/**
+ * Whether postmap would read this row back as the key it is: no leading `#`, no white space, quotes in pairs. A backslash takes the
+ * meaning from the character behind it, so pairs are counted with and without such quotes.
+ */
 export function expressible(bytes: Uint8Array, start: number, end: number): boolean {
   if (bytes[start] === HASH) return false;
   let quotes = 0;
-  let escapes = 0;
+  let bare = 0;
   for (let i = start; i < end; i++) {
     const c = bytes[i];
     if (c === SPACE) return false;
+    if (c === QUOTE) bare++;
     if (c === QUOTE) quotes++;
-    else if (c === BACKSLASH) escapes++;
+    if (c !== BACKSLASH || i + 1 === end || bytes[i + 1] === SPACE) continue;
+    i++;
+    if (bytes[i] === QUOTE) quotes++;
   }
-  return quotes % 2 === 0 && (quotes === 0 || escapes === 0);
+  return quotes % 2 === 0 && bare % 2 === 0;
 }
 
 /** The text of a block's rows, and how many of them it cannot express. */

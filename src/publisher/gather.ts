@@ -109,4 +109,8 @@ class Gathering {
   }
 }
 
-const shown = (field: string): string => JSON.stringify(field.length > SHOWN ? `${field.slice(0, SHOWN)}...` : field);
+/** A field as it can be told apart on a terminal: white space that is not a plain space has its number. */
+function shown(field: string): string {
+  const text = JSON.stringify(field.length > SHOWN ? `${field.slice(0, SHOWN)}...` : field);
+  return text.replace(/[^\S ]/g, (space) => `\\u{${space.charCodeAt(0).toString(16)}}`);
+}

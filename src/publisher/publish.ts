@@ -7,7 +7,8 @@ import { approves, shrunk } from '../bundle/guard.ts';
 import type { TableEntry } from '../bundle/manifest.ts';
 import { RemovedRows } from '../bundle/removed-rows.ts';
 import type { VerifiedManifest } from '../bundle/verify.ts';
-import { takeLock } from '../io/lock.ts';
+import { HostError } from '../errors.ts';
+import { takeLock, type Lock } from '../io/lock.ts';
 import { log } from '../io/log.ts';
 import type { PublisherConfig } from './config.ts';
 import { difference, noted, type Difference } from './difference.ts';
@@ -60,11 +61,21 @@ export async function publish(
   const repository = new Repository(config.output, config.state_dir);
   if (options.dryRun) return run(config, keys, options, repository, now);
   repository.makeStateFolder();
-  const lock = await takeLock(repository.lockFile, LOCK_WAIT);
+  const lock = await locked(repository.lockFile);
   try {
     return await run(config, keys, options, repository, now);
   } finally {
     lock.release();
+  }
+}
+
+/** @throws HostError BUSY, PublishError OUTPUT */
+async function locked(file: string): Promise<Lock> {
+  try {
+    return await takeLock(file, LOCK_WAIT, () => log('info', 'another publish is under way; waiting for it'));
+  } catch (error) {
+    if (error instanceof HostError) throw error;
+    throw new PublishError('OUTPUT', `cannot write ${file}: ${(error as Error).message}`, error);
   }
 }
 
@@ -185,8 +196,11 @@ async function goOut(work: Work, same: boolean): Promise<VerifiedManifest['manif
 
   const current = same ? state.tables.find((t) => t.sha256 === sha256) : undefined;
   const earlier = state.tables.filter((t) => t.sha256 !== sha256);
+  const named = namedBy(entry);
   const next: PublisherState = {
     ...state,
+    // What is named again has no date to be deleted on, even if this run ends before it tidies up.
+    unnamed: Object.fromEntries(Object.entries(state.unnamed).filter(([name]) => !named.has(name))),
     highest: version,
     digest: signed.digest,
     tables: [...earlier, current ?? { sha256, at: now.toISOString() }].slice(-config.keep_deltas - 1),
@@ -195,7 +209,7 @@ async function goOut(work: Work, same: boolean): Promise<VerifiedManifest['manif
   repository.writeState(next); // before it goes out: a version is never signed twice
   repository.writeManifest(signed.envelope);
   try {
-    repository.writeState(repository.clean(next, namedBy(entry), now));
+    repository.writeState(repository.clean(next, named, now));
   } catch (error) {
     // It is published, and the next run cleans up: no reason to call it failed.
     log('warning', `old files were not cleaned up: ${(error as Error).message}`);

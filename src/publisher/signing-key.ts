@@ -1,6 +1,6 @@
 /** The keys that sign: made, written once, and read with their rights checked. The private part never leaves this file's callers. */
 import { createPrivateKey } from 'node:crypto';
-import { closeSync, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { publicKeyOf, sign } from '../bundle/ed25519.ts';
 import { keyid, publicKeyPem } from '../bundle/public-key.ts';
@@ -49,9 +49,12 @@ export function makeKey(
 export function readKey(file: string): SigningKey {
   let pem: string;
   try {
-    const fd = openSync(file, 'r');
+    // Without NONBLOCK a FIFO would be waited for.
+    const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
-      const { mode } = fstatSync(fd);
+      const stat = fstatSync(fd);
+      if (!stat.isFile()) throw new PublishError('KEY', `the signing key ${file} is no regular file`);
+      const { mode } = stat;
       if ((mode & 0o037) !== 0) {
         throw new PublishError(
           'KEY',

@@ -67,7 +67,7 @@ export async function stopRunning() {
 }
 
 /** Runs a command to its end, in a process group of its own. @returns its stdout; throws with its stderr if it failed. */
-export function run(argv, env = {}, look = undefined) {
+export function run(argv, env = {}, look) {
   return new Promise((resolve, reject) => {
     if (stopped) return reject(new Error('stopped'));
     const [program, ...args] = argv;

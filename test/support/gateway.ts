@@ -140,9 +140,9 @@ export class Gateway {
 
   /** Runs `relaymap`; whatever it prints is checked for what must never be printed. */
   async run(args: readonly string[], { under = [], env = {}, mayName = false }: RunOptions = {}): Promise<Finished> {
-    const [file = '', ...rest] = [...under, process.execPath, command, ...args, '--config', this.config];
+    const [file, ...rest] = [...under, process.execPath, command, ...args, '--config', this.config];
     const started = performance.now();
-    const child = spawn(file, rest, {
+    const child = spawn(file ?? process.execPath, rest, {
       env: { ...process.env, NO_COLOR: '1', PATH: `${this.at('bin')}:${process.env['PATH'] ?? ''}`, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

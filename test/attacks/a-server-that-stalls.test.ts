@@ -1,0 +1,101 @@
+// A server that takes the connection and then gives nothing, or so little that it would never end: TIMEOUT, and in time.
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { once } from 'node:events';
+import type { Misbehaviour } from '../support/endpoint.ts';
+import { LONGER, Scene } from '../support/scene.ts';
+
+// One URL gets a third of the total: 1.5 seconds.
+const SHORT = '[limits]\nidle_timeout = "1s"\ntotal_timeout = "4s"';
+let scene: Scene;
+beforeAll(async () => {
+  scene = await Scene.open({ config: SHORT });
+});
+afterAll(() => scene.close());
+
+async function times(which: 'manifest' | 'table', misbehaviour: Misbehaviour, message: RegExp): Promise<void> {
+  const { table } = scene.publish(LONGER);
+  scene.endpoint.misbehaviour = (exchange) =>
+    (exchange.path === 'manifest.json') === (which === 'manifest') ? misbehaviour(exchange) : false;
+  onTestFinished(() => void (scene.endpoint.misbehaviour = null));
+  const requests = which === 'manifest' ? ['manifest.json'] : ['manifest.json', table];
+  const { bundle, ms } = await scene.refused('TIMEOUT', requests);
+  expect(bundle.message).toMatch(message);
+  expect(ms).toBeLessThan(4000);
+}
+
+const drip: Misbehaviour = ({ response, file }) => {
+  response.writeHead(200, { 'content-length': file.length });
+  let at = 0;
+  const timer = setInterval(() => response.write(file.subarray(at, ++at)), 100);
+  response.on('close', () => clearInterval(timer));
+};
+
+test('TLS never begins', async () => {
+  const open: Socket[] = [];
+  const deaf = createServer((socket) => void open.push(socket.on('error', () => undefined)));
+  deaf.listen(0, '127.0.0.1');
+  await once(deaf, 'listening');
+  scene.configure({ urls: [`https://localhost:${(deaf.address() as AddressInfo).port}/`] });
+  onTestFinished(() => {
+    scene.configure();
+    for (const socket of open) socket.destroy();
+    deaf.close();
+  });
+  await scene.refused('TIMEOUT', []);
+});
+
+test('no header comes', () => times('manifest', () => undefined, /no byte for 1 s/));
+
+test('headers come without end', () =>
+  times(
+    'manifest',
+    ({ connection, response }) => {
+      const socket = response.socket;
+      socket?.write('HTTP/1.1 200 OK\r\n');
+      const timer = setInterval(() => socket?.write('X-More: x\r\n'), 100);
+      connection.on('close', () => clearInterval(timer));
+    },
+    /\S/,
+  ));
+
+test('the manifest stops in its middle', () =>
+  times(
+    'manifest',
+    ({ response, file }) => {
+      response.writeHead(200, { 'content-length': file.length });
+      response.write(file.subarray(0, 50));
+    },
+    /no byte for 1 s/,
+  ));
+
+test('the manifest drips', () => times('manifest', drip, /not done within/));
+
+test('no header comes for the table', () => times('table', () => undefined, /no byte for 1 s/));
+
+test('the table stops in its middle', () =>
+  times(
+    'table',
+    ({ response, file }) => {
+      response.writeHead(200, { 'content-length': file.length });
+      response.write(file.subarray(0, 50));
+    },
+    /no byte for 1 s/,
+  ));
+
+test('the table drips', () => times('table', drip, /not done within/));
+
+test('the last byte never comes', () =>
+  times(
+    'table',
+    ({ response, file }) => {
+      response.writeHead(200, { 'content-length': file.length });
+      response.write(file.subarray(0, -1));
+    },
+    /no byte for 1 s/,
+  ));
+
+test('then an honest version installs', async () => {
+  const { version } = scene.publish(LONGER);
+  await scene.installs(version, LONGER);
+});

@@ -1,0 +1,186 @@
+// `relaymap health` grades what the last cycle left, against the clock and the live maps: exit 0, 1, 2, 3.
+import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { HealthReport } from '../support/gateway.ts';
+import { LIST, LONGER, Scene } from '../support/scene.ts';
+
+let scene: Scene;
+beforeEach(async () => {
+  scene = await Scene.open();
+});
+afterEach(() => scene.close());
+
+const LEVELS = ['ok', 'warning', 'critical', 'unknown'];
+
+/** The grade is in the exit status, the JSON and the text alike; gives the reasons and the first line. */
+async function graded(
+  level: string,
+  args: string[] = [],
+): Promise<{ reasons: string; line: string; bundle: HealthReport['bundles'][number] }> {
+  const { status, json, text } = await scene.gateway.health(args);
+  const [line = ''] = text.split('\n');
+  expect([json.status, LEVELS[status ?? -1], line.split(' - ')[0]], text).toEqual([
+    level,
+    level,
+    `RELAYMAP ${level.toUpperCase()}`,
+  ]);
+  const [bundle] = json.bundles;
+  if (bundle === undefined) throw new Error(text);
+  expect(bundle.status).toBe(level);
+  expect(bundle.reasons.length > 0).toBe(level !== 'ok');
+  return { reasons: bundle.reasons.join('\n'), line, bundle };
+}
+
+test('ok: version, rows, age, and figures for a graph', async () => {
+  const { line, bundle } = await graded('ok');
+  expect(line).toMatch(/^RELAYMAP OK - example-org version 1, 63 rows, checked \d+s ago \| 'example-org_version'=1 /);
+  expect(bundle).toMatchObject({
+    name: 'example-org',
+    version: 1,
+    rows: 63,
+    outcome: 'installed',
+    code: null,
+    held: null,
+  });
+  expect(Date.parse(bundle.expires ?? '')).toBeGreaterThan(Date.now());
+  expect(Date.parse(bundle.checkedAt ?? '')).toBeGreaterThan(Date.now() - 60_000);
+  await graded('ok', ['--deep']);
+});
+
+test('reads only: it needs no network, takes no lock and writes nothing', async () => {
+  const before = [scene.gateway.maps(), readFileSync(path.join(scene.gateway.stateDir, 'status.json'), 'utf8')];
+  scene.endpoint.take();
+  await graded('ok', ['--deep']);
+  expect(scene.endpoint.take()).toEqual([]);
+  expect([scene.gateway.maps(), readFileSync(path.join(scene.gateway.stateDir, 'status.json'), 'utf8')]).toEqual(
+    before,
+  );
+});
+
+describe('stale', () => {
+  const config = '[health]\nwarn_after = "1s"\ncritical_after = "3s"';
+
+  test('a warning after warn_after, critical after critical_after', async () => {
+    scene.configure({ config });
+    await scene.unchanged(1);
+    await graded('ok');
+    await sleep(1100);
+    expect((await graded('warning')).line).toMatch(/stale/);
+    await sleep(2000);
+    expect((await graded('critical')).reasons).toMatch(/stale/);
+    await scene.unchanged(1);
+    await graded('ok');
+  });
+
+  test('cycles that fail do not count, and a failure is no warning of its own before', async () => {
+    scene.configure({ urls: ['https://127.0.0.1:1/'] });
+    await scene.refused('NETWORK', []);
+    const { bundle } = await graded('ok');
+    expect([bundle.outcome, bundle.code]).toEqual(['kept', 'NETWORK']);
+    scene.configure({ config, urls: ['https://127.0.0.1:1/'] });
+    await sleep(1100);
+    expect((await graded('warning')).reasons).toMatch(/stale.*NETWORK/);
+  });
+});
+
+describe('expiry', () => {
+  test('three quarters of the validity have passed: a warning; all of it: critical', async () => {
+    scene.publish(LONGER, { created: Date.now() - 4000, lifetime: 8 });
+    await scene.installs(2, LONGER);
+    await graded('ok');
+    await sleep(2500);
+    expect((await graded('warning')).reasons).toMatch(/three quarters/);
+    await sleep(2000);
+    const { reasons, line } = await graded('critical');
+    expect(reasons).toMatch(/^expired /);
+    expect(line).toMatch(/'example-org_expires_in'=-\d+s/);
+  });
+});
+
+describe('refused', () => {
+  test('a warning with the code, and the version in use', async () => {
+    scene.publish(LONGER, { signers: [] });
+    await scene.refused('BAD_SIGNATURE', ['manifest.json']);
+    const { line, bundle } = await graded('warning');
+    expect(line).toMatch(/version 1, 63 rows.*BAD_SIGNATURE/);
+    expect([bundle.code, bundle.version]).toEqual(['BAD_SIGNATURE', 1]);
+    scene.forger.publish(LIST);
+    await scene.gateway.fetch();
+    await graded('ok');
+  });
+
+  test('ROLLBACK is one only after warn_after without success', async () => {
+    const old = scene.forger.files.get('manifest.json') ?? Buffer.alloc(0);
+    scene.publish(LONGER);
+    await scene.installs(2, LONGER);
+    scene.forger.files.set('manifest.json', old);
+    await scene.refused('ROLLBACK', ['manifest.json']);
+    await graded('ok');
+    scene.configure({ config: '[health]\nwarn_after = "1s"' });
+    await sleep(1200);
+    await scene.refused('ROLLBACK', ['manifest.json']);
+    expect((await graded('warning')).reasons).toMatch(/ROLLBACK/);
+  });
+
+  test('what an attacker wrote cannot forge a figure', async () => {
+    scene.publish(LONGER, { type: "x | 'example-org_version'=99" });
+    await scene.gateway.fetch();
+    const { line } = await graded('warning');
+    expect(line.split('|')).toHaveLength(2);
+    expect(line.split('|')[1]).not.toContain('=99');
+  });
+});
+
+describe('maps', () => {
+  const map = (name = 'relay_recipients.cdb'): string => path.join(scene.gateway.mapDir, name);
+
+  test.each([
+    ['missing', () => rmSync(map())],
+    ['cut short', () => truncateSync(map(), 2048)],
+    ['of zeros', () => writeFileSync(map(), Buffer.alloc(2048))],
+  ])('a map that is %s: critical', async (_name, damage) => {
+    damage();
+    expect((await graded('critical')).reasons).toMatch(/^map damaged: relay_recipients\.cdb/);
+    await scene.gateway.fetch();
+    await graded('ok', ['--deep']);
+  });
+
+  test('one byte in the middle, length and times as before: --deep finds it', async () => {
+    const bytes = readFileSync(map());
+    bytes[2100] = (bytes[2100] ?? 0) ^ 1;
+    writeFileSync(map(), bytes);
+    expect((await graded('critical', ['--deep'])).reasons).toMatch(/SHA-256/);
+  });
+});
+
+describe('nothing to grade', () => {
+  test('nothing was ever fetched: critical, with what to type', async () => {
+    const fresh = await Scene.open({ installed: false });
+    try {
+      const { status, json, text } = await fresh.gateway.health();
+      expect([status, json.status, json.bundles[0]?.version]).toEqual([2, 'critical', null]);
+      expect(text).toMatch(/^RELAYMAP CRITICAL - example-org no version.*relaymap fetch/);
+    } finally {
+      await fresh.close();
+    }
+  });
+
+  test.each([
+    ['garbage', 'garbage'],
+    ['of another form', '{"format":7}'],
+    ['empty', ''],
+  ])('status.json is %s: unknown, and the next cycle mends it', async (_name, content) => {
+    writeFileSync(path.join(scene.gateway.stateDir, 'status.json'), content);
+    const { status, json, text } = await scene.gateway.health();
+    expect([status, json]).toEqual([3, { status: 'unknown', bundles: [] }]);
+    expect(text).toMatch(/^RELAYMAP UNKNOWN - status\.json/);
+    await scene.unchanged(1);
+    await graded('ok');
+  });
+
+  test('a wrong option: unknown', async () => {
+    expect((await scene.gateway.run(['health', '--depe'])).status).toBe(3);
+  });
+});

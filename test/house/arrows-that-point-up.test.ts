@@ -1,0 +1,105 @@
+// The house rules on imports: arrows point down only, and each power has one owner. Reads the source as text.
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const source = path.join(root, 'src');
+
+/** Which rooms a room may import, its own aside. */
+const BELOW: Record<string, readonly string[]> = {
+  bin: ['gateway', 'publisher', 'bundle', 'map', 'io', 'errors.ts'],
+  gateway: ['bundle', 'map', 'io', 'errors.ts'],
+  publisher: ['bundle', 'map', 'io', 'errors.ts'],
+  map: ['bundle', 'errors.ts'],
+  bundle: ['errors.ts'],
+  io: ['errors.ts'],
+  'errors.ts': [],
+};
+
+/** What only some files may import. */
+const OWNERS: Record<string, RegExp> = {
+  undici: /^io\/http\.ts$/,
+  tweetnacl: /^bundle\/ed25519\.ts$/,
+  commander: /^bin\//,
+  send: /^publisher\/serve\.ts$/,
+  'smol-toml': /^io\/config-file\.ts$/,
+  'node:child_process': /^(io\/lock|gateway\/(postmap|postfix|daemon)|publisher\/sources\/.*)\.ts$/,
+};
+
+/** Of node, the pure rooms may use hashing and inflating alone. */
+const PURE = ['node:crypto', 'node:zlib'];
+
+/** Words that stand for a power, and where they may be written. */
+const POWERS: readonly [RegExp, RegExp][] = [
+  [/\bprocess\.(exit|exitCode|argv)\b/, /^bin\//],
+  [/\b(Date\.now\(\)|new Date\(\)|Math\.random\(|performance\.now\(|randomBytes\()/, /^(bin\/|gateway\/daemon\.ts)/],
+  [/\bconsole\.|process\.stderr|writeSync\(2\b/, /^io\/log\.ts$/],
+  [/\b(writeFileSync|appendFileSync|renameSync|createWriteStream|linkSync|symlinkSync)\b/, /^io\/atomic-file\.ts$/],
+];
+
+interface Import {
+  readonly file: string;
+  readonly target: string;
+}
+
+const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+const textOf = (file: string): string => readFileSync(path.join(source, file), 'utf8');
+const code = (file: string): string => textOf(file).replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
+const imports: Import[] = files.flatMap((file) =>
+  [...textOf(file).matchAll(/(?:\bfrom\s+|\bimport\s*\(\s*|^import\s+)'([^']+)'/gm)].map(([, target = '']) => ({
+    file,
+    target,
+  })),
+);
+
+/** The rooms of both ends of an import that stays in the house; null for a package or node. */
+function rooms({ file, target }: Import): { readonly from: string; readonly to: string } | null {
+  if (!target.startsWith('.')) return null;
+  const inside = path.relative(source, path.resolve(source, path.dirname(file), target));
+  const room = (name: string) => name.split(path.sep)[0] ?? '';
+  return { from: room(file), to: room(inside) };
+}
+
+test('the source has imports to look at', () => {
+  expect(files.length).toBeGreaterThan(40);
+  expect(imports.length).toBeGreaterThan(150);
+});
+
+test('no arrow points up or sideways', () => {
+  const wrong = imports.filter((each) => {
+    const ends = rooms(each);
+    return ends !== null && ends.from !== ends.to && !(BELOW[ends.from] ?? []).includes(ends.to);
+  });
+  expect(wrong).toEqual([]);
+});
+
+test('bundle and map import nothing that touches the world', () => {
+  const outside = imports.filter(({ file, target }) => /^(bundle|map)\//.test(file) && target.startsWith('node:'));
+  expect(outside.filter(({ target }) => !PURE.includes(target))).toEqual([]);
+  for (const file of files.filter((name) => /^(bundle|map)\//.test(name))) {
+    expect(code(file), file).not.toMatch(/\b(process|setTimeout|setInterval|fetch)\b[.(]/);
+  }
+});
+
+describe.each(Object.entries(OWNERS))('%s', (target, owner) => {
+  test('is imported by its owner alone', () => {
+    const users = imports.filter((each) => each.target === target || each.target.startsWith(`${target}/`));
+    expect(users.filter(({ file }) => !owner.test(file))).toEqual([]);
+  });
+});
+
+test.each(POWERS)('%s only in %s', (word, owner) => {
+  expect(files.filter((file) => word.test(code(file)) && !owner.test(file))).toEqual([]);
+});
+
+test('every package that is imported is a dependency, and the lock file names no download address', () => {
+  const { dependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+    dependencies: object;
+  };
+  const packages = imports.map(({ target }) => target).filter((target) => !/^[.]|^node:/.test(target));
+  const names = new Set(packages.map((target) => target.split('/')[0] ?? ''));
+  expect([...names].filter((name) => !Object.hasOwn(dependencies, name))).toEqual([]);
+  expect(readFileSync(path.join(root, 'package-lock.json'), 'utf8')).not.toContain('"resolved"');
+});

@@ -1,0 +1,163 @@
+// A configuration with a mistake ends the command with a message that names file, key and rule; nothing is guessed.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { HostError } from '../../src/errors.ts';
+import { readPublisherConfig, type PublisherConfig } from '../../src/publisher/config.ts';
+
+function read(text: string | Uint8Array): PublisherConfig {
+  const dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-config-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  writeFileSync(path.join(dir, 'publish.toml'), text);
+  return readPublisherConfig(path.join(dir, 'publish.toml'));
+}
+
+const TOP = 'name = "example-org"\noutput = "/srv/out"\nkeys = ["/etc/a.key"]\n';
+const SOURCE = '[[source]]\ntype = "file"\npath = "/etc/list"\n';
+const SERVE = '[serve]\ncert = "/c"\nkey = "/k"\n';
+
+function message(text: string | Uint8Array): string {
+  try {
+    read(text);
+  } catch (error) {
+    if (error instanceof HostError) {
+      expect(error.message).toContain('publish.toml');
+      return `${error.code} ${error.message.replaceAll(/\S*publish\.toml/g, 'FILE')}`;
+    }
+    throw error;
+  }
+  return 'accepted';
+}
+
+test('what is not said has the values of commands.md', () => {
+  const config = read(TOP + SOURCE + SERVE);
+  expect(config).toMatchObject({
+    state_dir: '/var/lib/relaymap-publish',
+    valid_for: 7 * 86_400_000,
+    keep_deltas: 8,
+    policy: { wildcards: [], postmaster: true, max_shrink_percent: 10, skip_invalid: false },
+    serve: { listen: '0.0.0.0:8443', public: false },
+    watch: { interval: 5000, debounce: 500 },
+  });
+});
+
+describe('an unknown key is named, with the nearest known one', () => {
+  test.each([
+    ['outptu = "/x"\n' + TOP + SOURCE, 'unknown key outptu; did you mean output?'],
+    ['keep_delta = 3\n' + TOP + SOURCE, 'unknown key keep_delta; did you mean keep_deltas?'],
+    [TOP + SOURCE + 'pth = "/x"\n', 'unknown key source.0.pth; did you mean source.0.path?'],
+    [TOP + SOURCE + '[policy]\nwildcard = []\n', 'unknown key policy.wildcard; did you mean policy.wildcards?'],
+    [
+      TOP + SOURCE + '[policy]\nskip-invalid = true\n',
+      'unknown key policy.skip-invalid; did you mean policy.skip_invalid?',
+    ],
+    [TOP + SOURCE + SERVE + 'token-file = "/t"\n', 'unknown key serve.token-file; did you mean serve.token_file?'],
+    [TOP + SOURCE + '[watch]\nintervall = "5s"\n', 'unknown key watch.intervall; did you mean watch.interval?'],
+    [TOP + '[[sources]]\ntype = "file"\n', 'unknown key sources; did you mean source?'],
+  ])('%#', (text, words) => {
+    const found = message(text);
+    // A required key may be missing for the same slip; the slip itself must be named.
+    expect(found).toMatch(/^CONFIG FILE: /);
+    expect(found).toContain(words);
+  });
+
+  test('one that is like none is only named', () => {
+    expect(message('colour = "red"\n' + TOP + SOURCE)).toBe('CONFIG FILE: unknown key colour');
+  });
+});
+
+describe('a source that this version cannot read is refused by its type', () => {
+  test.each([
+    ['sql', 'url = "postgres:///mail"\npreset = "postfixadmin"'],
+    ['ldap', 'url = "ldaps://dc1.example.org"\nbase_dn = "dc=example"'],
+    ['http', 'url = "https://x.example/"'],
+    ['command', 'argv = ["/bin/true"]'],
+    ['postfix-map', 'path = "/etc/postfix/relay_recipients"'],
+  ])('%s', (type, lines) => {
+    expect(message(`${TOP}[[source]]\ntype = "${type}"\n${lines}\n`)).toMatch(
+      new RegExp(`^CONFIG FILE: source\\.0: .*"${type}"`),
+    );
+  });
+
+  test('a type that nobody knows, and a file with the settings of another type', () => {
+    expect(message(`${TOP}[[source]]\ntype = "flie"\n`)).toMatch(/source\.0\.type must be one of file, /);
+    expect(message(`${TOP}[[source]]\npath = "/x"\n`)).toMatch(/source\.0\.type/);
+    expect(message(`${TOP}[[source]]\ntype = "file"\n`)).toMatch(/source\.0: path is missing/);
+    expect(message(`${TOP}${SOURCE}bind_dn = "x"\n`)).toMatch(/source\.0: bind_dn/);
+    expect(message(`${TOP}${SOURCE}[[source]]\ntype = "file"\npath = "relative"\n`)).toMatch(
+      /source\.1\.path .*absolute/,
+    );
+  });
+});
+
+describe('durations', () => {
+  const at = (value: string) => read(`valid_for = "${value}"\n${TOP}${SOURCE}`).valid_for;
+
+  test('units', () => {
+    expect(['30s', '1m', '24h', '7d', '90d'].map(at)).toEqual([30_000, 60_000, 86_400_000, 604_800_000, 7_776_000_000]);
+    expect(read(`${TOP}${SOURCE}[watch]\ndebounce = "250ms"\ninterval = "1m"\n`).watch).toEqual({
+      debounce: 250,
+      interval: 60_000,
+    });
+    expect(read(`${TOP}${SOURCE}[watch]\ndebounce = "2s"\n`).watch.debounce).toBe(2000);
+  });
+
+  test.each([
+    '"7"',
+    '"7 days"',
+    '"-1d"',
+    '"1.5d"',
+    '"1w"',
+    '"d"',
+    '""',
+    '7',
+    '"91d"',
+    '"0d"',
+    '"1e3s"',
+    '"99999999999999d"',
+  ])('valid_for = %s', (value) => {
+    expect(message(`valid_for = ${value}\n${TOP}${SOURCE}`)).toMatch(/^CONFIG FILE: valid_for must be /);
+  });
+
+  test.each(['500', '"0.5s"', '"1234567ms"', '"ms"'])('debounce = %s', (value) => {
+    expect(message(`${TOP}${SOURCE}[watch]\ndebounce = ${value}\n`)).toMatch(/^CONFIG FILE: watch\.debounce /);
+  });
+});
+
+test.each([
+  ['no name', TOP.replace(/name.*\n/, '') + SOURCE, 'name'],
+  ['a name in upper case', TOP.replace('example-org', 'Example') + SOURCE, 'name must match'],
+  ['no output', TOP.replace(/output.*\n/, '') + SOURCE, 'output'],
+  ['a relative output', TOP.replace('/srv', 'srv') + SOURCE, 'output must be an absolute path'],
+  ['an empty output', TOP.replace('/srv/out', '') + SOURCE, 'output must not be empty'],
+  ['no key', TOP.replace(/\[.*\]/, '[]') + SOURCE, 'keys must name at least one key'],
+  ['keys that are no list', TOP.replace(/\[.*\]/, '"/k"') + SOURCE, 'keys must be a list'],
+  [
+    'seventeen keys',
+    TOP.replace(/\[.*\]/, JSON.stringify(Array.from({ length: 17 }, (_, i) => `/${i}`))) + SOURCE,
+    'keys names more than 16',
+  ],
+  ['no source', TOP, 'source'],
+  ['a source that is no list', `${TOP}[source]\ntype = "file"\n`, 'source'],
+  ['65 deltas', `keep_deltas = 65\n${TOP}${SOURCE}`, 'keep_deltas must be a whole number from 0 to 64'],
+  ['minus one delta', `keep_deltas = -1\n${TOP}${SOURCE}`, 'keep_deltas must be a whole number from 0 to 64'],
+  ['101 per cent', `${TOP}${SOURCE}[policy]\nmax_shrink_percent = 101\n`, 'policy.max_shrink_percent must be'],
+  ['text for a flag', `${TOP}${SOURCE}[policy]\npostmaster = "yes"\n`, 'policy.postmaster must be true or false'],
+  ['serve without a certificate', `${TOP}${SOURCE}[serve]\nkey = "/k"\n`, 'serve.cert'],
+  [
+    'a wildcard that is no domain',
+    `${TOP}${SOURCE}[policy]\nwildcards = ["ok.example", "example"]\n`,
+    'policy.wildcards',
+  ],
+])('%s', (_, text, words) => {
+  const found = message(text);
+  expect(found).toMatch(/^CONFIG FILE: /);
+  expect(found).toContain(words);
+});
+
+test('what is no TOML is told by its line, what is no UTF-8 in words, and a file that is not there by its name', () => {
+  expect(message(`${TOP}this is not toml\n`)).toMatch(/^CONFIG FILE, line 4: /);
+  expect(message(Buffer.from([0x6e, 0xff, 0xfe]))).toMatch(/^CONFIG .*FILE: it is not UTF-8$/);
+  expect(() => readPublisherConfig('/nowhere/publish.toml')).toThrow(/\/nowhere\/publish\.toml/);
+});

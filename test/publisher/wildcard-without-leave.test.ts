@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { HostError } from '../../src/errors.ts';
+import { Desk, START } from './desk.ts';
+
+const LIST = 'a@example.org\n@example.org\n';
+
+test('an @domain row that the policy does not name is refused, whatever skip_invalid says', async () => {
+  const desk = new Desk({ policy: 'postmaster = false\nwildcards = ["example.net"]\nskip_invalid = true' });
+  desk.list(LIST);
+  const refusal = await desk.refusal(START);
+  expect([refusal.code, refusal.exitStatus]).toEqual(['WILDCARD', 1]);
+  expect(refusal.message).toContain('staff, line 2: @example.org');
+});
+
+test('leave for a domain is no leave for those below it', async () => {
+  const desk = new Desk({ policy: 'postmaster = false\nwildcards = ["example.org"]' });
+  desk.list('@mail.example.org\n');
+  expect((await desk.refusal(START)).code).toBe('WILDCARD');
+});
+
+test.each(['["example.org"]', '["Example.ORG"]', '["@example.org"]'])('wildcards = %s allows it', async (wildcards) => {
+  const desk = new Desk({ policy: `postmaster = false\nwildcards = ${wildcards}` });
+  await desk.publishes(LIST, START);
+  expect(desk.rows()).toEqual(['@example.org', 'a@example.org']);
+});
+
+test.each(['bücher.example', 'xn--bcher-kva.example'])(
+  'leave for %s is leave for both of its forms',
+  async (domain) => {
+    const desk = new Desk({ policy: `postmaster = false\nwildcards = ["${domain}"]` });
+    await desk.publishes('@bücher.example\n', START);
+    expect(desk.rows()).toEqual(['@bücher.example', '@xn--bcher-kva.example']);
+  },
+);
+
+test('a wildcard that is no domain is a mistake in the configuration', () => {
+  const desk = new Desk({ policy: 'wildcards = ["*.example.org"]' });
+  expect(() => desk.config()).toThrow(HostError);
+  expect(() => desk.config()).toThrow(/policy\.wildcards\.0 "\*\.example\.org" has the character "\*"/);
+});
