@@ -72,7 +72,9 @@ function contradicted(
 /** The last refusal, else the last failure. */
 export function worst(failures: readonly StepError[]): StepError {
   const refusals = failures.filter((f) => exitStatus(f.code) === 1);
-  return refusals.at(-1) ?? failures.at(-1) ?? new StepError('INTERNAL', 'no origin to ask');
+  // Of two payloads of one version neither is judged any further.
+  const equivocation = refusals.find((f) => f.code === 'EQUIVOCATION');
+  return equivocation ?? refusals.at(-1) ?? failures.at(-1) ?? new StepError('INTERNAL', 'no origin to ask');
 }
 
 async function ask(cx: BundleContext, origin: Origin): Promise<Offered | StepError> {

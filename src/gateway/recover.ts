@@ -187,6 +187,7 @@ async function anew(
     log(
       `${h.name}: the rollback floor ${floor === undefined ? '' : `(version ${floor}) `}is given up by --rebuild-state`,
     );
+    settle(h.name, st, h.copies, h.ring); // first: it would find the floor again
     Object.assign(st, { floor: null, seen: [] });
     state.bundles[h.name] = st;
   }

@@ -6,7 +6,6 @@ import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { LIST, LONGER, Scene, type SceneOptions } from '../support/scene.ts';
 
-const asRoot = process.getuid?.() === 0;
 const NOBODY = 65_534;
 const AS_NOBODY = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];
 
@@ -31,7 +30,7 @@ function give(folder: string): void {
   }
 }
 
-describe.skipIf(!asRoot)('INSTALL_FAILED', () => {
+describe('INSTALL_FAILED', () => {
   test('map_dir is read-only', async ({ skip }) => {
     const scene = await open();
     const { mapDir } = scene.gateway;
@@ -64,11 +63,13 @@ describe.skipIf(!asRoot)('INSTALL_FAILED', () => {
         const after = scene.gateway.maps();
         const order = ['relay_recipients', 'relay_recipients.cdb', 'relay_domains', 'relay_domains.cdb'];
         for (const later of order.slice(order.indexOf(name))) expect(after[later]).toEqual(before[later]);
-        expect((await scene.gateway.health()).status).toBeGreaterThan(0);
       } finally {
         spawnSync('umount', [file]);
       }
-      await scene.installs(2, rows);
+      // What was promised is completed, or done again.
+      const next = await scene.gateway.fetch();
+      expect([next.status, next.bundle.code, next.bundle.version]).toEqual([0, null, 2]);
+      expect(scene.rows()).toEqual([...rows].sort());
       expect(scene.rows('relay_domains')).toEqual(['example.net', 'example.org']);
       expect((await scene.gateway.health(['--deep'])).status).toBe(0);
     },
@@ -98,7 +99,7 @@ describe.skipIf(!asRoot)('INSTALL_FAILED', () => {
   });
 });
 
-describe.skipIf(!asRoot)('NO_SPACE', () => {
+describe('NO_SPACE', () => {
   const MANY = [...LIST, ...Array.from({ length: 20_000 }, (_, i) => `many-${i}-${(i * 7919) % 10_007}@example.org`)];
 
   test('for the maps', async ({ skip }) => {
@@ -181,7 +182,7 @@ test('two runs at once: one does the work, the other finds it done', async () =>
   expect(scene.rows()).toEqual([...LONGER].sort());
 });
 
-test.skipIf(!asRoot)('started as root, everything becomes the state owner’s; secrets are read first', async () => {
+test('started as root, everything becomes the state owner’s; secrets are read first', async () => {
   const scene = await open({ installed: false });
   const { stateDir, mapDir } = scene.gateway;
   for (const folder of [stateDir, mapDir]) chownSync(folder, NOBODY, NOBODY);

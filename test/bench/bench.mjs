@@ -39,7 +39,7 @@ async function main() {
   if (missing.length > 0) throw new Error(`packages of Debian are missing: apt-get install ${missing.join(' ')}`);
   const site = new Site();
   const stopped = new Promise((_, reject) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => reject(new Error(`${signal}`)));
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => reject(new Error(signal)));
   });
   try {
     const work = bench(site, rows);

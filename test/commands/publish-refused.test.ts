@@ -277,27 +277,24 @@ describe('what cannot be written', () => {
   /** Root may write anywhere: another user may not. */
   const nobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
 
-  test.skipIf(process.getuid?.() !== 0)(
-    'the output folder: exit 2, its name, no stack, and the old list stays',
-    async () => {
-      const central = await published();
-      for (const name of ['', ...readdirSync(central.stateDir, { recursive: true, encoding: 'utf8' })]) {
-        chownSync(path.join(central.stateDir, name), 65_534, 65_534);
-      }
-      chownSync(central.keyFile(0), 65_534, 65_534);
-      central.rows(people(301));
-      // Readable, not writable.
-      for (const name of ['', 'recipients']) chmodSync(path.join(central.output, name), 0o755);
-      const before = central.snapshot();
-      const run = await central.run(['publish'], nobody);
-      expect([run.status, run.stdout]).toEqual([2, '']);
-      expect(run.stderr).toContain(central.output);
-      expect(run.stderr).toMatch(/permission denied/i);
-      expect(run.stderr).not.toContain('INTERNAL');
-      expect(central.snapshot()).toEqual(before);
-      expect((await central.publish()).manifest.version).toBe(2);
-    },
-  );
+  test('the output folder: exit 2, its name, no stack, and the old list stays', async () => {
+    const central = await published();
+    for (const name of ['', ...readdirSync(central.stateDir, { recursive: true, encoding: 'utf8' })]) {
+      chownSync(path.join(central.stateDir, name), 65_534, 65_534);
+    }
+    chownSync(central.keyFile(0), 65_534, 65_534);
+    central.rows(people(301));
+    // Readable, not writable.
+    for (const name of ['', 'recipients']) chmodSync(path.join(central.output, name), 0o755);
+    const before = central.snapshot();
+    const run = await central.run(['publish'], nobody);
+    expect([run.status, run.stdout]).toEqual([2, '']);
+    expect(run.stderr).toContain(central.output);
+    expect(run.stderr).toMatch(/permission denied/i);
+    expect(run.stderr).not.toContain('INTERNAL');
+    expect(central.snapshot()).toEqual(before);
+    expect((await central.publish()).manifest.version).toBe(2);
+  });
 
   test('an output that is a file, a state that is a file', async () => {
     const central = new Central();
@@ -312,7 +309,7 @@ describe('what cannot be written', () => {
     }
   });
 
-  test.skipIf(process.getuid?.() !== 0)('the state folder', async () => {
+  test('the state folder', async () => {
     const central = await published();
     chmodSync(central.stateDir, 0o755);
     chownSync(central.keyFile(0), 65_534, 65_534);
@@ -322,12 +319,12 @@ describe('what cannot be written', () => {
     expect(run.stderr).not.toContain('INTERNAL');
   });
 
-  test('a disk that is full: exit 2, NO_SPACE, the old list stays and nothing is left lying about', async (context) => {
+  test('a disk that is full: exit 2, NO_SPACE, the old list stays and nothing is left lying about', async () => {
     const central = await published(people(100));
     renameSync(central.output, central.at('before'));
     mkdirSync(central.output);
     const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', central.output]);
-    context.skip(mounted.status !== 0, 'this user may not mount');
+    expect(mounted.status).toBe(0);
     try {
       cpSync(central.at('before'), central.output, { recursive: true, preserveTimestamps: true });
       central.rows(people(20_000));
