@@ -1,6 +1,7 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-const root = new URL('..', import.meta.url).pathname;
+const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** `unit` needs nothing but Node; `real` starts real servers (Postfix, nginx) as private instances, one file at a time. */
 export default defineConfig({

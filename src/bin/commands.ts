@@ -14,7 +14,7 @@ let status = 0;
 
 const program = newProgram('relaymap', 'Fetches signed recipient lists and makes Postfix maps of them.').addHelpText(
   'after',
-  '\nExit status: 0 done, 1 refused or not found, 2 could not.\nMore: man relaymap',
+  '\nExit status: 0 done, 1 refused or not found, 2 could not.',
 );
 
 const command = (name: string, description: string) =>

@@ -12,7 +12,11 @@ export function newProgram(name: string, description: string): Command {
     .version(VERSION, '--version', 'show the version')
     .helpOption('--help', 'show this help')
     .helpCommand(false)
-    .configureHelp({ helpWidth: 80 })
+    .configureHelp({
+      helpWidth: 80,
+      optionDescription: ({ description, defaultValue }) =>
+        typeof defaultValue === 'string' ? `${description} (default ${defaultValue})` : description,
+    })
     .configureOutput({ outputError: (text) => log('error', text.replace(/^error: /, '').trimEnd()) })
     .exitOverride();
 }

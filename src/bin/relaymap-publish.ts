@@ -10,7 +10,7 @@ const DEFAULT_CONFIG = '/etc/relaymap-publish/relaymap-publish.toml';
 const program = newProgram(
   'relaymap-publish',
   "Signs a site's recipient list into static files for its gateways.",
-).addHelpText('after', '\nExit status: 0 done, 1 refused, 2 could not.\nMore: man relaymap-publish');
+).addHelpText('after', '\nExit status: 0 done, 1 refused, 2 could not.');
 
 const command = (name: string, description: string) =>
   program.command(name).description(description).helpOption('--help', 'show this help');

@@ -1,9 +1,10 @@
 // The gateway's own disk says no: full, read-only, of another owner; or another run has the lock. The maps are the old ones throughout.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { Fetched } from '../support/gateway.ts';
 import { LIST, LONGER, Scene, type SceneOptions } from '../support/scene.ts';
 
 const NOBODY = 65_534;
@@ -143,23 +144,6 @@ describe('NO_SPACE', () => {
   });
 });
 
-test('BUSY: another run has the lock for longer than 30 seconds', async () => {
-  const scene = await open();
-  scene.publish(LONGER);
-  const holder = spawn('flock', [
-    '-x',
-    path.join(scene.gateway.stateDir, 'lock'),
-    'sh',
-    '-c',
-    'echo held; exec sleep 60',
-  ]);
-  await once(holder.stdout, 'data');
-  onTestFinished(() => void holder.kill());
-  const { ms, stderr } = await scene.failed('BUSY');
-  expect(ms).toBeGreaterThan(29_000);
-  expect(stderr).toMatch(/waiting/);
-});
-
 test('a lock whose holder ends in time is only waited for', async () => {
   const scene = await open();
   scene.publish(LONGER);
@@ -209,4 +193,10 @@ test('started as root, everything becomes the state owner’s; secrets are read 
   scene.endpoint.take();
   const { table } = scene.publish(LONGER);
   await scene.refused('INSTALL_FAILED', ['manifest.json', table]);
+});
+
+test('BUSY: another run has the lock for longer than 30 seconds', async () => {
+  const { ms, stderr } = await waiting;
+  expect(ms).toBeGreaterThan(29_000);
+  expect(stderr).toMatch(/waiting/);
 });

@@ -21,7 +21,7 @@ export function eachRefused(
   options: CrowdOptions = {},
 ): void {
   const signers = options.signers ?? [new SigningKey()];
-  const gateway = new Gateway();
+  let gateway: Gateway;
   const files = new Map<string, Buffer>();
   const published: Publication[] = [];
   let endpoint: Endpoint;
@@ -30,6 +30,7 @@ export function eachRefused(
   let asked: string[];
 
   beforeAll(async () => {
+    gateway = new Gateway();
     endpoint = await Endpoint.start(files);
     const forgers = cases.map((_, i) => new Forger(`case-${i}`, signers));
     const share = (): void => {
