@@ -31,6 +31,24 @@ function give(folder: string): void {
   }
 }
 
+// Half a minute passes before that one ends: it begins here, and is looked at last.
+let busy: Scene;
+let holder: ChildProcess;
+let waiting: Promise<Fetched>;
+beforeAll(async () => {
+  busy = await Scene.open();
+  busy.publish(LONGER);
+  const lock = path.join(busy.gateway.stateDir, 'lock');
+  holder = spawn('flock', ['-x', '-F', lock, 'sh', '-c', 'echo held; exec sleep 90']);
+  if (holder.stdout !== null) await once(holder.stdout, 'data');
+  waiting = busy.failed('BUSY');
+  waiting.catch(() => undefined); // the test tells
+});
+afterAll(async () => {
+  holder.kill();
+  await busy.close();
+});
+
 describe('INSTALL_FAILED', () => {
   test('map_dir is read-only', async ({ skip }) => {
     const scene = await open();

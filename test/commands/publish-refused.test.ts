@@ -354,8 +354,10 @@ describe('what cannot be written', () => {
 
   test('an answer that cannot be written: no stack', async () => {
     const central = await published();
-    const line = `${[process.execPath, COMMAND, 'publish', '--dry-run', '--config', central.config].join(' ')} >/dev/full`;
-    const run = await finished(spawn('/bin/sh', ['-c', line], { stdio: ['ignore', 'pipe', 'pipe'] }));
+    const line = [process.execPath, COMMAND, 'publish', '--dry-run', '--config', central.config];
+    const run = await finished(
+      spawn('/bin/sh', ['-c', '"$@" >/dev/full', 'sh', ...line], { stdio: ['ignore', 'pipe', 'pipe'] }),
+    );
     expect(run.status).not.toBe(0);
   });
 });
