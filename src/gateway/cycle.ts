@@ -207,7 +207,10 @@ function waiting(
     state,
     runs: runs.map((run) => {
       if (!isNew(run.result)) return run;
-      bundleState(state, run.name).waiting = run.result.copy;
+      const st = bundleState(state, run.name);
+      st.waiting = run.result.copy;
+      // A good copy that is kept is a floor, installed or not.
+      if (st.floor === null || st.waiting.version >= st.floor.version) st.floor = refOf(st.waiting);
       return { ...run, result: error };
     }),
   };
