@@ -1,179 +1,204 @@
-// The main job end to end, without root, Postfix or openssl: keys, a list, a signed bundle over HTTPS on loopback, maps that answer, and
-// a forged bundle that is refused. Prints each command as it could be typed. `npm run demo -- --keep DIR` leaves a folder to play in.
+// The main job end to end, without root, Postfix or openssl: a key, a list, a signed bundle over HTTPS on loopback, maps that answer,
+// and forgeries that are refused. Every command shown after a `$` is what /bin/sh is given; each must end and answer as it should.
 import { spawn, spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { generate } from 'selfsigned';
-
-const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-const keepAt = process.argv.indexOf('--keep');
-const kept = keepAt < 0 ? null : path.resolve(process.argv[keepAt + 1] ?? 'relaymap-demo');
-const dir = kept ?? mkdtempSync(path.join(os.tmpdir(), 'relaymap-demo-'));
-const at = (...names) => path.join(dir, ...names);
-const commands = { relaymap: 'relaymap.js', 'relaymap-publish': 'relaymap-publish.js' };
-let server = null;
-
-process.on('exit', () => {
-  server?.kill('SIGTERM');
-  if (kept === null) rmSync(dir, { recursive: true, force: true });
-});
-process.on('SIGINT', () => process.exit(130));
-process.on('SIGTERM', () => process.exit(143));
 
 const say = (text = '') => process.stdout.write(`${text}\n`);
-const heading = (text) => say(`\n== ${text}`);
-
-/** The words of a command line as typed, and as they are run from this checkout. */
-function prepare(line) {
-  const [name, ...words] = line.split(' ');
-  say(`$ ${line}`);
-  return [process.execPath, [path.join(root, 'dist', 'bin', commands[name]), ...words]];
+const heading = (text) => say(`\n== ${text}\n`);
+const quoted = (text) => (/^[\w/.-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+function stop(why, status = 1) {
+  process.stderr.write(`demo: ${why}\n`);
+  process.exit(status);
 }
 
-/** Types a command and shows what it answers. It must end with the status that is expected of it. */
-function type(line, expected = 0) {
-  const [file, words] = prepare(line);
-  const { status, stdout, stderr } = spawnSync(file, words, {
-    cwd: dir,
-    encoding: 'utf8',
-    env: { ...process.env, NO_COLOR: '1' },
-  });
-  process.stdout.write(stdout + stderr);
-  if (expected !== 0) say(`(exit status ${status})`);
-  if (status !== expected) {
-    say(`the demo expected exit status ${expected}, it was ${status}`);
-    process.exit(1);
-  }
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const [flag, wanted, ...more] = process.argv.slice(2);
+const keep = flag === '--keep';
+if ((flag !== undefined && !keep) || more.length > 0) stop('usage: npm run demo [-- --keep [DIR]]', 2);
+if (Number(process.versions.node.split('.')[0]) < 20) stop(`needs Node 20 or later, this is ${process.version}`, 2);
+if (!existsSync(path.join(root, 'dist', 'bin', 'relaymap.js'))) stop('not built yet; type: npm run demo', 2);
+const { generate } = await import('selfsigned').catch(() => stop('a dependency is missing; type: npm ci', 2));
+const dir = folder();
+const at = (...names) => path.join(dir, ...names);
+
+/** A new or empty folder: the one that was asked for, or a temporary one. */
+function folder() {
+  if (wanted === undefined) return mkdtempSync(path.join(os.tmpdir(), 'relaymap-demo-'));
+  const asked = path.resolve(process.env.INIT_CWD ?? '', wanted); // npm changes to the checkout and says where it was typed
+  mkdirSync(asked, { recursive: true });
+  if (readdirSync(asked).length > 0) stop(`${asked} is not empty`, 2);
+  return asked;
 }
 
-/** Starts `relaymap-publish serve` and gives the URL that it says. */
-function serve(line) {
-  const [file, words] = prepare(line);
-  server = spawn(file, words, { cwd: dir, stdio: ['ignore', 'pipe', 'inherit'] });
-  return new Promise((resolve, reject) => {
+let server;
+process.on('exit', () => {
+  server?.kill();
+  if (!keep) rmSync(dir, { recursive: true, force: true });
+});
+for (const [signal, number] of Object.entries({ SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }))
+  process.on(signal, () => process.exit(128 + number));
+process.stdout.on('error', () => process.exit(1));
+
+// A proxy is not asked for 127.0.0.1, and where this runs as root on a mail server its Postfix is not reloaded for a demo's maps.
+const noPostfix = mkdtempSync(path.join(dir, '.no-postfix-'));
+writeFileSync(path.join(noPostfix, 'postfix'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+const folders = [noPostfix, path.dirname(process.execPath), process.env.PATH].join(':');
+const env = { ...process.env, PATH: folders, NO_COLOR: '1', no_proxy: '*', NO_PROXY: '*' };
+const typedFirst = [
+  `R=${quoted(root)}`,
+  `alias relaymap='node "$R/dist/bin/relaymap.js"'`,
+  `alias relaymap-publish='node "$R/dist/bin/relaymap-publish.js"'`,
+  `D=${quoted(dir)}; mkdir -p "$D"; cd "$D"`,
+];
+
+/** Types a command and shows what it answers. It must end with `status` and say what `says` looks for. */
+async function type(command, says = /^/, status = 0) {
+  await setImmediate(); // signals are heard between two commands
+  say(`$ ${command}`);
+  const script = [...typedFirst, 'exec 2>&1', command].join('\n');
+  const ended = spawnSync('/bin/sh', ['-c', script], { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  if (ended.error) stop(`/bin/sh: ${ended.error.message}`);
+  process.stdout.write(ended.stdout);
+  if (status !== 0) say(`(exit status ${ended.status})`);
+  if (ended.status !== status) stop(`this should have ended with ${status}, and ended with ${ended.status}`);
+  if (!says.test(ended.stdout)) stop(`this should have said ${says}`);
+}
+
+/** Starts the endpoint and gives the URL that it prints. */
+function serve(...words) {
+  say(`$ relaymap-publish ${words.join(' ')} &`);
+  const command = path.join(root, 'dist', 'bin', 'relaymap-publish.js');
+  server = spawn(process.execPath, [command, ...words], { cwd: dir, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  server.on('exit', () => stop('relaymap-publish serve has ended'));
+  return new Promise((resolve) => {
     let text = '';
-    server.on('exit', () => reject(new Error('the server ended')));
     server.stdout.on('data', (chunk) => {
       text += chunk;
-      const url = /https:\S+/.exec(text)?.[0];
-      if (url === undefined) return;
-      process.stdout.write(text);
-      resolve(url.replace('127.0.0.1', 'localhost'));
+      const url = /^serving (\S+)\n/m.exec(text)?.[1];
+      if (url !== undefined) resolve(url);
     });
   });
 }
 
-const people = ['anna', 'ben', 'chen', 'dora', 'emil', 'fatma', 'george', 'hana', 'ivan', 'jose', 'kim', 'lena'];
-const domains = ['example.org', 'example.net', 'shop.example.org', 'bücher.example'];
-const list = domains.flatMap((domain) =>
-  Array.from({ length: 900 }, (_, i) => `${people[i % people.length]}.${1 + Math.floor(i / people.length)}@${domain}`),
-);
-const special = [
-  '# odd ones',
-  '"john doe"@example.org',
-  "o'neill+news@example.org",
-  'ABUSE@Example.org  # upper case is folded',
-];
-const write = (name, text, mode = 0o644) => writeFileSync(at(name), text, { mode });
-const show = (name, text) => {
-  write(name, text);
-  say(`$ cat ${name}`);
-  say(text.trimEnd());
-};
+/** A list as a mail system gives it: 4 domains, odd addresses first, some with a value behind the address. */
+function recipients() {
+  const first = 'anna ben chen dora emil fatma george hana ivan jose kim lena mara nils olga paul'.split(' ');
+  const last = 'adler brandt costa diaz evans fischer gruber haas ito jansen keller lopez meyer novak'.split(' ');
+  const lines = [
+    '# relay recipients of example.org, one address a line',
+    'Sales@Example.ORG                 # upper case is folded',
+    'support+urgent@example.org        OK',
+    '"john doe"@example.org',
+    "m.o'neill@shop.example.org",
+    'info@bücher.example               # published as xn--bcher-kva.example too',
+  ];
+  for (const domain of ['example.org', 'shop.example.org', 'example.net', 'bücher.example']) {
+    lines.push('', `# ${domain}`);
+    for (const a of first) for (const b of last) for (const n of ['', 2, 3, 4]) lines.push(`${a}.${b}${n}@${domain}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
 
-mkdirSync(dir, { recursive: true });
-for (const folder of ['gateway-keys', 'state', 'maps']) mkdirSync(at(folder));
-say('`relaymap` is dist/bin/relaymap.js of this checkout, `relaymap-publish` lies beside it.');
-say(`All of this happens in ${kept === null ? 'a temporary folder' : dir}.`);
+say('# relaymap and relaymap-publish are run from this checkout:');
+for (const line of typedFirst) say(`$ ${line}`);
 
-heading('On the central side: a key, a list, a configuration');
-type('relaymap-publish keygen --out . --name example-org');
-write('recipients', `${[...list, ...special].join('\n')}\n`);
-say(`$ tail -4 recipients   # of ${list.length + special.length} lines`);
-say(special.join('\n'));
-const certificate = await generate([{ name: 'commonName', value: 'localhost' }], {
-  keySize: 2048,
+heading('The central side: a key, a list, a signed bundle, served over HTTPS');
+await type('relaymap-publish keygen --out central --name example-org', /^keyid [0-9a-f]{64}\n/);
+writeFileSync(at('central', 'recipients'), recipients());
+await type('wc -l central/recipients; head -n 7 central/recipients', /"john doe"/);
+say(`# central/tls.pem and tls.key: a certificate of its own for 127.0.0.1, as from
+#   openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=127.0.0.1 \\
+#     -addext subjectAltName=IP:127.0.0.1 -keyout tls.key -out tls.pem`);
+const certificate = await generate([{ name: 'commonName', value: '127.0.0.1' }], {
+  algorithm: 'sha256',
   extensions: [
     { name: 'basicConstraints', cA: true },
-    { name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] },
+    { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
   ],
 });
-write('tls.pem', certificate.cert);
-write('tls.key', certificate.private, 0o600);
-write('token', `${randomBytes(18).toString('hex')}\n`, 0o600);
-show(
-  'publish.toml',
-  `name = "example-org"
-output = ${JSON.stringify(at('published'))}
-state_dir = ${JSON.stringify(at('publisher'))}
-keys = [${JSON.stringify(at('example-org.key'))}]
+writeFileSync(at('central', 'tls.pem'), certificate.cert);
+writeFileSync(at('central', 'tls.key'), certificate.private, { mode: 0o600 });
+await type(`(umask 077; node -p 'crypto.randomBytes(24).toString("hex")' >central/token)`);
+await type(`cat >central/publish.toml <<END
+name = "example-org"
+output = "$D/central/published"
+state_dir = "$D/central/state"
+keys = ["$D/central/example-org.key"]
 
 [[source]]
 type = "file"
-path = ${JSON.stringify(at('recipients'))}
+path = "$D/central/recipients"
 
 [serve]
 listen = "127.0.0.1:0"
-cert = ${JSON.stringify(at('tls.pem'))}
-key = ${JSON.stringify(at('tls.key'))}
-token_file = ${JSON.stringify(at('token'))}
-`,
-);
-type('relaymap-publish publish --config publish.toml');
-const url = await serve('relaymap-publish serve --config publish.toml');
+cert = "$D/central/tls.pem"
+key = "$D/central/tls.key"
+token_file = "$D/central/token"
+END`);
+await type('relaymap-publish publish --config central/publish.toml', /published version 1 /);
+const url = await serve('serve', '--config', 'central/publish.toml');
+say(`serving ${url}`);
 
-heading('On a gateway: the public key, a configuration, the first copy');
-write('gateway-keys/example-org.pub', readFileSync(at('example-org.pub')));
-show(
-  'gateway.toml',
-  `state_dir = ${JSON.stringify(at('state'))}
-map_dir = ${JSON.stringify(at('maps'))}
+heading('The gateway: the public key, the first bundle, some look-ups');
+await type('mkdir -p gateway/keys && cp central/example-org.pub gateway/keys/');
+await type('cp central/token central/tls.pem gateway/');
+await type(`cat >gateway/relaymap.toml <<END
+state_dir = "$D/gateway/state"
+map_dir = "$D/gateway/maps"
 
 [[bundle]]
 name = "example-org"
-urls = [${JSON.stringify(url)}]
-keys = ${JSON.stringify(at('gateway-keys'))}
-ca_file = ${JSON.stringify(at('tls.pem'))}
-token_file = ${JSON.stringify(at('token'))}
+urls = ["${url}"]
+keys = "$D/gateway/keys"
 required = ["postmaster@example.org"]
-`,
-);
-type('relaymap fetch --config gateway.toml');
-type('relaymap lookup --config gateway.toml anna.1@example.org');
-type('relaymap lookup --config gateway.toml nobody@example.org', 1);
+ca_file = "$D/gateway/tls.pem"
+token_file = "$D/gateway/token"
+END`);
+await type('relaymap fetch --config gateway/relaymap.toml', /installed version 1,/);
+await type('ls gateway/maps', /^relay_domains\nrelay_domains\.cdb\nrelay_recipients\nrelay_recipients\.cdb\n$/);
+const lookup = (address) => `relaymap lookup --config gateway/relaymap.toml ${address}`;
+await type(lookup('anna.adler@example.org'), /accepted/);
+await type(lookup('info@xn--bcher-kva.example'), /accepted/);
+await type(lookup('nobody@example.org'), /rejected, no such recipient/, 1);
 
-heading('A new colleague');
-say('$ echo zoe@example.org >> recipients');
-write('recipients', `${[...list, ...special, 'zoe@example.org'].join('\n')}\n`);
-type('relaymap-publish publish --config publish.toml');
-type('relaymap fetch --config gateway.toml');
-type('relaymap lookup --config gateway.toml zoe@example.org');
-type('relaymap fetch --config gateway.toml');
+heading('A new colleague: the list changes, the gateway takes the difference');
+await type('cp central/published/manifest.json old-manifest.json');
+await type('echo zoe.zimmer@example.org >>central/recipients');
+await type('relaymap-publish publish --config central/publish.toml', /published version 2 .*1 delta/);
+await type('relaymap fetch --config gateway/relaymap.toml', /installed version 2, .*delta/);
+await type(lookup('zoe.zimmer@example.org'), /accepted/);
 
-heading('Somebody changes the published list: refused, and the old map still answers');
-const manifest = readFileSync(at('published', 'manifest.json'), 'utf8');
-const envelope = JSON.parse(manifest);
-const payload = JSON.parse(Buffer.from(envelope.payload, 'base64').toString());
-payload.version += 1;
-write(
-  'published/manifest.json',
-  JSON.stringify({ ...envelope, payload: Buffer.from(JSON.stringify(payload)).toString('base64') }),
-);
-say(
-  `# published/manifest.json now says version ${payload.version}, with the signature of version ${payload.version - 1}`,
-);
-type('relaymap fetch --config gateway.toml', 1);
-type('relaymap lookup --config gateway.toml zoe@example.org');
+heading('Tampered with: one letter of the signed manifest. Refused');
+await type('cp central/published/manifest.json good-manifest.json');
+await type(`sed 's/"ey/"ez/' good-manifest.json >central/published/manifest.json`);
+await type('relaymap fetch --config gateway/relaymap.toml', /BAD_SIGNATURE[^]*version 2 .*still in use/, 1);
+await type(lookup('zoe.zimmer@example.org'), /accepted/);
+await type('relaymap health --config gateway/relaymap.toml', /^RELAYMAP WARNING .*BAD_SIGNATURE/s, 1);
 
-heading('And put right again');
-write('published/manifest.json', manifest);
-type('relaymap fetch --config gateway.toml');
-type('relaymap health --config gateway.toml');
+heading('Signed, but old: the list from before zoe comes back. Refused');
+await type('cp old-manifest.json central/published/manifest.json');
+await type('relaymap fetch --config gateway/relaymap.toml', /ROLLBACK[^]*version 2 .*still in use/, 1);
+await type(lookup('zoe.zimmer@example.org'), /accepted/);
+
+heading('Put right again');
+await type('cp good-manifest.json central/published/manifest.json');
+await type('relaymap fetch --config gateway/relaymap.toml', /unchanged, version 2,/);
+await type('relaymap health --config gateway/relaymap.toml --deep', /^RELAYMAP OK - example-org version 2, /);
 
 server.removeAllListeners('exit');
-if (kept === null) say('\nDone; the folder is removed. To keep one to play in: npm run demo -- --keep DIR');
-else say(`\nDone. To go on: cd ${kept}, start the server as above (another port: change urls), and type.`);
+await new Promise((resolve) => server.on('exit', resolve).kill());
+rmSync(noPostfix, { recursive: true });
+if (keep) {
+  const config = at('central', 'publish.toml');
+  writeFileSync(config, readFileSync(config, 'utf8').replace('127.0.0.1:0"', `${new URL(url).host}"`));
+  say(`\n== Done. To play on, type the first four commands from above, then for instance
+
+$ relaymap-publish serve --config central/publish.toml &    # the same port
+$ relaymap history --config gateway/relaymap.toml --diff 1 2
+$ echo yusuf@example.org >>central/recipients    # then publish, fetch, lookup`);
+} else say('\n== Done, and cleaned up. A folder to play in: npm run demo -- --keep [DIR]');
 process.exit(0);
