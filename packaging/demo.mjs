@@ -1,5 +1,5 @@
 // The main job end to end, without root, Postfix or openssl: a key, a list, a signed bundle over HTTPS on loopback, maps that answer,
-// and forgeries that are refused. Every command shown after a `$` is what /bin/sh is given; each must end and answer as it should.
+// and forgeries that are refused. What stands after a `$` is what /bin/sh is given (`serve` is started without it); each must end as it should.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -113,13 +113,8 @@ await type('wc -l central/recipients; head -n 7 central/recipients', /"john doe"
 say(`# central/tls.pem and tls.key: a certificate of its own for 127.0.0.1, as from
 #   openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=127.0.0.1 \\
 #     -addext subjectAltName=IP:127.0.0.1 -keyout tls.key -out tls.pem`);
-const certificate = await generate([{ name: 'commonName', value: '127.0.0.1' }], {
-  algorithm: 'sha256',
-  extensions: [
-    { name: 'basicConstraints', cA: true },
-    { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
-  ],
-});
+const extensions = [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }];
+const certificate = await generate([{ name: 'commonName', value: '127.0.0.1' }], { algorithm: 'sha256', extensions });
 writeFileSync(at('central', 'tls.pem'), certificate.cert);
 writeFileSync(at('central', 'tls.key'), certificate.private, { mode: 0o600 });
 await type(`(umask 077; node -p 'crypto.randomBytes(24).toString("hex")' >central/token)`);
