@@ -67,9 +67,9 @@ class Member {
     if (this.#header !== null) return piece;
     this.#head = Buffer.concat([this.#head, piece]);
     this.#header = headerLength(this.#head);
-    if (this.#header !== null) return this.#head.subarray(this.#header);
-    if (this.#head.length > MAX_HEADER) throw new TableError('BAD_GZIP', `the gzip header is over ${MAX_HEADER} bytes`);
-    return new Uint8Array(0);
+    if ((this.#header ?? this.#head.length) > MAX_HEADER)
+      throw new TableError('BAD_GZIP', `the gzip header is over ${MAX_HEADER} bytes`);
+    return this.#header === null ? new Uint8Array(0) : this.#head.subarray(this.#header);
   }
 
   /** @param consumed bytes of deflate; crc and plain are those of what came out. */

@@ -2,7 +2,7 @@
  * Checks the rows of a table while they stream (format section 4): form, order, case folding, lengths. The first fault is
  * kept, not thrown: whether it counts is decided when the hash of the whole text is known. Pure.
  */
-import { rowRule } from './address.ts';
+import { describeRule, rowRule } from './address.ts';
 import { DomainSet } from './domain-set.ts';
 import { compareBytes, MAX_ROW, type RowBlock } from './rows.ts';
 
@@ -49,7 +49,7 @@ export class TableChecker {
       }
       [before, from, to] = [bytes, start, end];
     }
-    this.#previous = before.slice(from, to);
+    this.#previous = new Uint8Array(before.subarray(from, to));
   }
 
   #fail(rule: string): void {
@@ -86,7 +86,8 @@ export class TableChecker {
     } catch {
       return 'is not UTF-8'; // a fault of the row, reported as one
     }
-    return rowRule(text);
+    const rule = rowRule(text);
+    return rule === null ? null : describeRule(rule);
   }
 }
 

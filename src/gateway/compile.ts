@@ -171,7 +171,7 @@ class Samples {
   take(block: RowBlock, before: number): void {
     for (let i = 0; i < block.count; i++) {
       if ((before + i) % this.#step !== 0) continue;
-      this.keys.push(block.bytes.slice(block.starts[i], (block.starts[i + 1] ?? 1) - 1));
+      this.keys.push(new Uint8Array(block.bytes.subarray(block.starts[i], (block.starts[i + 1] ?? 1) - 1)));
       if (this.keys.length < 2 * SAMPLES) continue;
       for (let k = 0; k < SAMPLES; k++) this.keys[k] = this.keys[2 * k] ?? new Uint8Array(0);
       this.keys.length = SAMPLES;

@@ -20,6 +20,10 @@ function isBaseUrl(value: string): boolean {
   return u.protocol === 'https:' && u.username === '' && u.password === '' && /^[^?#]*\/$/.test(value);
 }
 
+/** Node's timers end at 24.8 days, and a longer one fires at once; none at all would refuse everything. */
+const timeout = () =>
+  duration().check(z.refine((ms) => ms >= 1000 && ms <= 86_400_000, { error: 'must be from 1s to 24h' }));
+
 const domain = () =>
   text().check(
     z.refine((d) => /^(\*\.)?[^\s@*]+\.[^\s@*]+$/.test(d), { error: 'must be like "example.org" or "*.example.org"' }),
@@ -53,8 +57,8 @@ const Config = z.strictObject({
     z.strictObject({
       max_rows: z._default(whole(1, 2 ** 31), 20_000_000),
       max_bytes: z.prefault(size(), '1GiB'),
-      total_timeout: z.prefault(duration(), '5m'),
-      idle_timeout: z.prefault(duration(), '20s'),
+      total_timeout: z.prefault(timeout(), '5m'),
+      idle_timeout: z.prefault(timeout(), '20s'),
     }),
     {},
   ),

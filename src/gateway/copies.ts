@@ -37,7 +37,7 @@ export class Copies {
     return file;
   }
 
-  /** The rows of a kept table. Its last block comes only when the whole text has the right hash; else it throws. */
+  /** The rows of a kept table. Throws before it ends unless the whole text has the right hash: nothing of it counts before that. */
   async *rows(sha256: string): AsyncGenerator<RowBlock> {
     const hash = createHash('sha256');
     const hashed = async function* (chunks: AsyncIterable<Uint8Array>) {

@@ -37,7 +37,10 @@ export function settle(name: string, st: BundleState, copies: Copies, ring: Ring
   const named = namedEnvelopes(st);
   st.distrusted = [...new Set(named.filter((ref) => stored(copies, ref, ring) === null).map((ref) => ref.digest))];
   const trusted = named.filter((ref) => !st.distrusted.includes(ref.digest));
-  st.floor = trusted.reduce<EnvelopeRef | null>((a, b) => (a === null || b.version > a.version ? refOf(b) : a), null);
+  // Of what was kept, not of what was only seen: a refused version is no floor before a change of keys, nor after it.
+  st.floor = trusted
+    .filter((ref) => !st.seen.includes(ref))
+    .reduce<EnvelopeRef | null>((a, b) => (a === null || b.version > a.version ? refOf(b) : a), null);
   st.seen = st.seen.filter((ref) => trusted.includes(ref));
   if (st.ring !== '') {
     st.etags = {};

@@ -12,7 +12,7 @@ const COLOUR: Partial<Record<Level, string>> = { error: '\u001b[31m', warning: '
 
 /** The text with C0, C1 and DEL characters, bidirectional controls and line separators written as `\xNN` or `\u{N}`. */
 export function printable(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (c) => {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (c) => {
     const code = c.charCodeAt(0);
     return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
   });

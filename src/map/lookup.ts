@@ -25,6 +25,7 @@ export interface Answer {
 export function lookup(question: Question, recipients: Has, domains: Has): Answer {
   const address = foldCase(question.address);
   const at = address.lastIndexOf('@');
+  if (at < 0) return { accepted: false, row: null, relayDomain: false };
   const local = address.slice(0, at);
   const domain = address.slice(at + 1);
   if (!isRelayDomain(domain, domains)) return { accepted: false, row: null, relayDomain: false };

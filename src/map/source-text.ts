@@ -19,8 +19,9 @@ export function expressible(bytes: Uint8Array, start: number, end: number): bool
     if (c === SPACE) return false;
     if (c === QUOTE) bare++;
     if (c === QUOTE) quotes++;
-    if (c !== BACKSLASH || i + 1 === end || bytes[i + 1] === SPACE) continue;
-    i++;
+    if (c !== BACKSLASH) continue;
+    // Behind the last one postmap would find the TAB.
+    if (++i === end || bytes[i] === SPACE) return false;
     if (bytes[i] === QUOTE) quotes++;
   }
   return quotes % 2 === 0 && bare % 2 === 0;

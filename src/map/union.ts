@@ -14,11 +14,17 @@ export async function* union(members: readonly Member[]): AsyncGenerator<RowBloc
     yield* only.speaksFor === null ? only.rows : limited(only.rows, only.speaksFor);
     return;
   }
-  const cursors: RowCursor[] = [];
-  for (const { rows, speaksFor } of members) {
-    const cursor = new RowCursor(speaksFor === null ? rows : limited(rows, speaksFor));
-    if (await cursor.load()) cursors.push(cursor);
+  const all = members.map(({ rows, speaksFor }) => new RowCursor(speaksFor === null ? rows : limited(rows, speaksFor)));
+  try {
+    yield* merged(all);
+  } finally {
+    for (const cursor of all) await cursor.close();
   }
+}
+
+async function* merged(all: readonly RowCursor[]): AsyncGenerator<RowBlock> {
+  const cursors: RowCursor[] = [];
+  for (const cursor of all) if (await cursor.load()) cursors.push(cursor);
   const out = new RowCollector();
   while (cursors.length > 0) {
     const least = cursors.reduce((a, b) => (compare(b, a) < 0 ? b : a));

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { tableOf, timestamp } from '../support/forger.ts';
+import { SigningKey, tableOf, timestamp } from '../support/forger.ts';
 import { LIST, LONGER, Scene, type SceneOptions } from '../support/scene.ts';
 
 const DAY = 86_400_000;
@@ -49,6 +49,15 @@ describe('ROLLBACK', () => {
     expect(scene.gateway.maps()).toEqual(before);
     scene.forger.files.set('manifest.json', old);
     await scene.refused('ROLLBACK', MANIFEST);
+  });
+
+  test('a refused version is no floor after a change of keys either', async () => {
+    const scene = await open();
+    scene.publish(LIST.slice(0, 5), { version: 50 });
+    await scene.refused('SHRUNK', [...MANIFEST, expect.stringMatching(/^recipients\//) as string]);
+    scene.configure({ trusted: [...scene.forger.signers, new SigningKey()] });
+    scene.publish(LONGER, { version: 2 });
+    await scene.installs(2, LONGER);
   });
 
   test('a refused version is no floor: the source is repaired under the number after the installed one', async () => {

@@ -1,0 +1,52 @@
+// The set of domains against JavaScript's own Set.
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { DomainSet } from '../../src/bundle/domain-set.ts';
+import { sorted } from './blocks.ts';
+
+function setOf(names: readonly string[]): DomainSet {
+  const set = new DomainSet();
+  for (const [i, name] of names.entries()) {
+    const bytes = Buffer.from(`@${name}\n`);
+    set.add(bytes, 1, bytes.length - 1, i + 1);
+  }
+  return set;
+}
+const nameOf = (set: DomainSet, id: number) => Buffer.from(set.name(id)).toString();
+const find = (set: DomainSet, name: string) => set.find(Buffer.from(name), 0, Buffer.byteLength(name));
+
+const names = fc.array(fc.string({ unit: 'binary', maxLength: 12 }), { maxLength: 60 });
+
+test('each name once, in order of appearance, with its first row', () => {
+  fc.assert(
+    fc.property(names, names, (given, strangers) => {
+      const set = setOf(given);
+      const distinct = [...new Set(given)];
+      expect(set.size).toBe(distinct.length);
+      for (const [id, name] of distinct.entries()) {
+        expect(nameOf(set, id)).toBe(name);
+        expect(find(set, name)).toBe(id);
+        expect(set.firstRow(id)).toBe(given.indexOf(name) + 1);
+      }
+      for (const name of strangers) expect(find(set, name)).toBe(distinct.indexOf(name));
+      expect(set.sorted().map((id) => nameOf(set, id))).toEqual(sorted(given));
+      const other = setOf(strangers);
+      expect(set.missingIn(other)).toBe(distinct.filter((name) => !strangers.includes(name)).length);
+    }),
+  );
+});
+
+test('a name that is added again gets its id again', () => {
+  const set = setOf(['a.example', 'b.example']);
+  const bytes = Buffer.from('b.examplea.example');
+  expect([set.add(bytes, 9, 18, 7), set.add(bytes, 0, 9, 8), set.add(bytes, 0, 9, 9)]).toEqual([0, 1, 1]);
+  expect([set.size, set.firstRow(0), set.firstRow(1)]).toEqual([2, 1, 2]);
+});
+
+test('twenty thousand names, over every growth', () => {
+  const many = Array.from({ length: 20_000 }, (_, i) => `domain${i}.${'x'.repeat(i % 60)}.example`);
+  const set = setOf([...many, ...many]);
+  expect(set.size).toBe(many.length);
+  expect(many.every((name, id) => find(set, name) === id)).toBe(true);
+  expect(find(set, 'domain20000.example')).toBe(-1);
+});

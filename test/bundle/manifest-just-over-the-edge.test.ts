@@ -1,0 +1,264 @@
+// Every rule of format section 3, from both sides, and the order in which an offer is refused.
+import { describe, expect, test } from 'vitest';
+import { isoTime, parseManifest, type Manifest } from '../../src/bundle/manifest.ts';
+import { cdbBytes, judgeOffer, MAX_CDB, type OfferRules } from '../../src/bundle/offer.ts';
+import type { VerifiedManifest } from '../../src/bundle/verify.ts';
+
+const hash = (digit: string) => digit.repeat(64);
+const delta = { from: hash('b'), bytes: 3200, sha256: hash('c'), wireBytes: 1237 };
+const recipients = { rows: 10, bytes: 310, sha256: hash('a'), encoding: 'gzip', wireBytes: 100 };
+const good = {
+  format: 1,
+  name: 'example-org',
+  version: 42,
+  created: '2026-11-24T07:00:00Z',
+  expires: '2026-12-01T07:00:00Z',
+  tables: { recipients },
+};
+const parse = (value: unknown): Manifest =>
+  parseManifest(Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)));
+const code = (value: unknown): string => {
+  try {
+    parse(value);
+    return 'good';
+  } catch (error) {
+    return `${(error as Error).name} ${(error as { code: string }).code}`;
+  }
+};
+const table = (change: object) => ({ ...good, tables: { recipients: { ...recipients, ...change } } });
+const shrink = (change: object) => ({
+  ...good,
+  shrinkApproved: { until: '2026-11-25T07:00:00Z', rows: 1, domains: 1, ...change },
+});
+const drop = (from: object, name: string) => Object.fromEntries(Object.entries(from).filter(([key]) => key !== name));
+const BAD = 'ManifestError BAD_MANIFEST';
+const LATER = 'ManifestError UNSUPPORTED_FORMAT';
+
+describe('is taken', () => {
+  test.each<[string, unknown]>([
+    ['as it stands', good],
+    [
+      'members that are not known',
+      { ...good, later: { a: [1] }, tables: { recipients: { ...recipients, x: 1 }, senders: 7 } },
+    ],
+    ['a name twice: the last wins', JSON.stringify(good).replace('{', '{"version":"no",')],
+    ['version 1', { ...good, version: 1 }],
+    ['version 2^53-1', { ...good, version: Number.MAX_SAFE_INTEGER }],
+    ['version 42.0', JSON.stringify(good).replace('42', '42.0')],
+    ['version 4.2e1', JSON.stringify(good).replace('42', '4.2e1')],
+    ['a name of 64 characters', { ...good, name: 'a'.repeat(64) }],
+    ['a name of one', { ...good, name: '0' }],
+    ['expires a second after created', { ...good, expires: '2026-11-24T07:00:01Z' }],
+    ['expires exactly 90 days after', { ...good, expires: '2027-02-22T07:00:00Z' }],
+    ['keyring 3', { ...good, keyring: 3 }],
+    ['shrinkApproved exactly 7 days', shrink({ until: '2026-12-01T07:00:00Z' })],
+    ['shrinkApproved in the past', shrink({ until: '2020-01-01T00:00:00Z' })],
+    ['no row', table({ rows: 0, bytes: 0 })],
+    ['64 deltas', table({ deltas: Array.from({ length: 64 }, () => delta) })],
+    ['no delta', table({ deltas: [] })],
+    ['a delta larger than the table', table({ deltas: [{ ...delta, wireBytes: 101 }] })],
+    ['29 February of a leap year', { ...good, created: '2028-02-29T00:00:00Z', expires: '2028-03-01T00:00:00Z' }],
+  ])('%s', (_, value) => {
+    expect(code(value)).toBe('good');
+  });
+
+  test('with what is optional filled in, and times as times', () => {
+    const m = parse(good);
+    expect([m.keyring, m.tables.recipients.deltas, m.shrinkApproved]).toEqual([0, [], undefined]);
+    expect(m.created).toEqual(new Date('2026-11-24T07:00:00Z'));
+    expect(isoTime(m.expires)).toBe(good.expires);
+  });
+});
+
+describe('is refused', () => {
+  test.each<[string, unknown, string]>([
+    ['nothing', '', BAD],
+    ['cut short', JSON.stringify(good).slice(0, -1), BAD],
+    ['a BOM', `\ufeff${JSON.stringify(good)}`, BAD],
+    ['a list', [good], BAD],
+    ['null', 'null', BAD],
+    ['a number', '1', BAD],
+    ['brackets without end', '['.repeat(100_000), BAD],
+    ...Object.keys(good).map((name): [string, unknown, string] => [`no ${name}`, drop(good, name), BAD]),
+    ...Object.keys(recipients).map((name): [string, unknown, string] => [
+      `a table without ${name}`,
+      { ...good, tables: { recipients: drop(recipients, name) } },
+      BAD,
+    ]),
+    ...Object.keys(delta).map((name): [string, unknown, string] => [
+      `a delta without ${name}`,
+      table({ deltas: [delta, drop(delta, name)] }),
+      BAD,
+    ]),
+    ...['until', 'rows', 'domains'].map((name): [string, unknown, string] => [
+      `shrinkApproved without ${name}`,
+      { ...good, shrinkApproved: drop(shrink({}).shrinkApproved, name) },
+      BAD,
+    ]),
+    ['format "1"', { ...good, format: '1' }, BAD],
+    ['format 1.5', { ...good, format: 1.5 }, BAD],
+    ['format null', { ...good, format: null }, BAD],
+    ['format 2', { ...good, format: 2 }, LATER],
+    ['format 0', { ...good, format: 0 }, LATER],
+    ['format -1', { ...good, format: -1 }, LATER],
+    ['format 2 and nothing else', { format: 2 }, LATER],
+    ['encoding zstd', table({ encoding: 'zstd' }), LATER],
+    ['encoding GZIP', table({ encoding: 'GZIP' }), LATER],
+    ['encoding zstd, and no version', drop(table({ encoding: 'zstd' }), 'version'), LATER],
+    ['encoding 1', table({ encoding: 1 }), BAD],
+    ['encoding zstd of format 1.5', { ...table({ encoding: 'zstd' }), format: 1.5 }, BAD],
+    ['an empty name', { ...good, name: '' }, BAD],
+    ['a name of 65 characters', { ...good, name: 'a'.repeat(65) }, BAD],
+    ['a name with upper case', { ...good, name: 'Example' }, BAD],
+    ['a name that climbs', { ...good, name: '../x' }, BAD],
+    ['a name that begins with a dot', { ...good, name: '.x' }, BAD],
+    ['a name with a line end', { ...good, name: 'x\n' }, BAD],
+    ['version 0', { ...good, version: 0 }, BAD],
+    ['version -1', { ...good, version: -1 }, BAD],
+    ['version 1.5', { ...good, version: 1.5 }, BAD],
+    ['version 2^53', JSON.stringify(good).replace('42', '9007199254740992'), BAD],
+    ['version 1e400', JSON.stringify(good).replace('42', '1e400'), BAD],
+    ['version "42"', { ...good, version: '42' }, BAD],
+    ['expires as created', { ...good, expires: good.created }, BAD],
+    ['expires before created', { ...good, expires: '2026-11-24T06:59:59Z' }, BAD],
+    ['expires 90 days and a second after', { ...good, expires: '2027-02-22T07:00:01Z' }, BAD],
+    ['keyring -1', { ...good, keyring: -1 }, BAD],
+    ['keyring null', { ...good, keyring: null }, BAD],
+    ['shrinkApproved null', { ...good, shrinkApproved: null }, BAD],
+    ['shrinkApproved 7 days and a second', shrink({ until: '2026-12-01T07:00:01Z' }), BAD],
+    ['shrinkApproved for rows below 0', shrink({ rows: -1 }), BAD],
+    ['tables a list', { ...good, tables: [recipients] }, BAD],
+    ['no recipients', { ...good, tables: { senders: recipients } }, BAD],
+    ['rows -1', table({ rows: -1 }), BAD],
+    ['rows 0.5', table({ rows: 0.5 }), BAD],
+    ['bytes 2^53', JSON.stringify(good).replace('310', '9007199254740992'), BAD],
+    ['a hash in upper case', table({ sha256: hash('A') }), BAD],
+    ['a hash of 63 digits', table({ sha256: hash('a').slice(1) }), BAD],
+    ['a hash of 65 digits', table({ sha256: `${hash('a')}a` }), BAD],
+    ['a hash that climbs', table({ sha256: `../../../${hash('a').slice(9)}` }), BAD],
+    ['a hash with a line end', table({ sha256: `${hash('a')}\n` }), BAD],
+    ['65 deltas', table({ deltas: Array.from({ length: 65 }, () => delta) }), BAD],
+    ['deltas null', table({ deltas: null }), BAD],
+    ['a delta from no hash', table({ deltas: [{ ...delta, from: 'x' }] }), BAD],
+  ])('%s', (_, value, expected) => {
+    expect(code(value)).toBe(expected);
+  });
+
+  test.each([
+    '2026-11-24T07:00:00.000Z',
+    '2026-11-24T07:00:00+00:00',
+    '2026-11-24T07:00:00z',
+    '2026-11-24t07:00:00Z',
+    '2026-11-24 07:00:00Z',
+    '2026-11-24T07:00Z',
+    '2026-11-24',
+    '2026-02-30T07:00:00Z',
+    '2026-13-01T07:00:00Z',
+    '2026-11-24T24:00:00Z',
+    '2026-11-24T07:60:00Z',
+    '2026-11-24T07:00:60Z',
+    '+002026-11-24T07:00:00Z',
+    ' 2026-11-24T07:00:00Z',
+    '2026-11-24T07:00:00Z\n',
+    '٢٠٢٦-11-24T07:00:00Z',
+    1_795_503_600,
+    null,
+  ])('the time %j', (created) => {
+    expect(code({ ...good, created })).toBe(BAD);
+  });
+
+  test('with the member and the rule in the message', () => {
+    expect(() => parse({ ...good, tables: { recipients: { ...recipients, sha256: 'x' } } })).toThrow(
+      /tables\.recipients\.sha256 is not 64/,
+    );
+    expect(() => parse({ ...good, version: 0 })).toThrow(/version is below 1/);
+  });
+});
+
+describe('an offer', () => {
+  const verified = (value: object, digest = hash('1')) =>
+    ({ manifest: parse(value), digest, envelope: new Uint8Array(0) }) as unknown as VerifiedManifest;
+  const rules: OfferRules = {
+    name: 'example-org',
+    floor: { version: 42, digest: hash('1') },
+    seen: [{ version: 42, digest: hash('1') }],
+    now: new Date('2026-11-25T00:00:00Z'),
+    maxRows: 10,
+    maxBytes: 310,
+    valueBytes: 2,
+  };
+  const judged = (value: object, change: Partial<OfferRules> = {}): string => {
+    try {
+      const offer = verified(value);
+      expect(judgeOffer(offer, { ...rules, ...change })).toBe(offer);
+      return 'good';
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+  };
+
+  test('that breaks them all is refused for the first, then for the next', () => {
+    const wrongs: [string, Partial<typeof good>, Partial<OfferRules>][] = [
+      ['WRONG_NAME', {}, { name: 'other' }],
+      ['ROLLBACK', {}, { floor: { version: 43, digest: hash('3') } }],
+      ['EQUIVOCATION', {}, { seen: [{ version: 42, digest: hash('2') }] }],
+      ['EXPIRED', {}, { now: new Date(good.expires) }],
+      ['OVER_LIMIT', {}, { maxBytes: -1, maxRows: -1 }],
+      ['EMPTY', { tables: { recipients: { ...recipients, rows: 0, bytes: 0 } } }, {}],
+    ];
+    for (let first = 0; first < wrongs.length; first++) {
+      const rest = wrongs.slice(first);
+      const value = Object.assign({}, good, ...rest.map(([, change]) => change)) as object;
+      expect(judged(value, Object.assign({}, ...rest.map(([, , change]) => change)) as object)).toBe(rest[0]?.[0]);
+    }
+    expect(judged(good)).toBe('good');
+  });
+
+  test.each<[string, object, Partial<OfferRules>, string]>([
+    ['a floor of its own version', good, {}, 'good'],
+    ['no floor', good, { floor: null, seen: [] }, 'good'],
+    ['a version below the floor', { ...good, version: 41 }, {}, 'ROLLBACK'],
+    [
+      'below the floor, and known',
+      { ...good, version: 41 },
+      { seen: [{ version: 41, digest: hash('1') }] },
+      'ROLLBACK',
+    ],
+    ['another payload of the floor', good, { seen: [{ version: 42, digest: hash('2') }] }, 'EQUIVOCATION'],
+    [
+      'another payload above the floor',
+      { ...good, version: 50 },
+      { seen: [{ version: 50, digest: hash('2') }] },
+      'EQUIVOCATION',
+    ],
+    [
+      'the same payload of two that were seen',
+      good,
+      {
+        seen: [
+          { version: 42, digest: hash('1') },
+          { version: 42, digest: hash('2') },
+        ],
+      },
+      'EQUIVOCATION',
+    ],
+    ['a second before it expires', good, { now: new Date('2026-12-01T06:59:59Z') }, 'good'],
+    ['a millisecond before it expires', good, { now: new Date('2026-12-01T06:59:59.999Z') }, 'good'],
+    ['when it expires', good, { now: new Date('2026-12-01T07:00:00Z') }, 'EXPIRED'],
+    ['before it was created', good, { now: new Date('2020-01-01T00:00:00Z') }, 'good'],
+    ['a row too many', good, { maxRows: 9 }, 'OVER_LIMIT'],
+    ['a byte too many', good, { maxBytes: 309 }, 'OVER_LIMIT'],
+    ['no rows, but bytes', table({ rows: 0 }), {}, 'EMPTY'],
+  ])('%s', (_, value, change, expected) => {
+    expect(judged(value, change)).toBe(expected);
+  });
+
+  test('whose cdb would not fit its 32-bit offsets', () => {
+    const large = { maxRows: 2 ** 40, maxBytes: 2 ** 50 };
+    const rows = 100_000_000;
+    const keys = MAX_CDB - 2048 - rows * 26;
+    expect(cdbBytes(rows, keys, 2)).toBe(MAX_CDB);
+    expect(judged(table({ rows, bytes: keys + rows }), large)).toBe('good');
+    expect(judged(table({ rows, bytes: keys + rows + 1 }), large)).toBe('OVER_LIMIT');
+  });
+});

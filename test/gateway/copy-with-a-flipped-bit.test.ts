@@ -1,0 +1,164 @@
+// The last good copies: whatever becomes of a file on disk, a table that is not the one kept never reaches its end.
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Copies } from '../../src/gateway/copies.ts';
+import { refOf } from '../../src/gateway/ledger.ts';
+import type { CopyRef } from '../../src/gateway/state.ts';
+import { collected } from '../bundle/blocks.ts';
+import { sha256, SigningKey, tableOf } from '../support/forger.ts';
+import { digit, keep, signed } from './records.ts';
+
+const key = new SigningKey();
+const rows = Array.from({ length: 50 }, (_, i) => `user${i}@example.org`);
+let dir: string;
+let copies: Copies;
+let copy: CopyRef;
+let file: string;
+beforeEach(() => {
+  dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-copies-'));
+  copies = new Copies(dir, 'example-org', null);
+  copy = keep(copies, 1, key, rows);
+  file = path.join(copies.folder, `${copy.table}.gz`);
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+test('a whole copy gives its rows, is whole, and only its group may read it', async () => {
+  expect(await collected(copies.rows(copy.table))).toEqual(tableOf(rows).toString().trimEnd().split('\n'));
+  expect(await copies.isWhole(copy.table)).toBe(true);
+  expect([statSync(file).mode & 0o7777, statSync(copies.folder).mode & 0o7777]).toEqual([0o640, 0o750]);
+});
+
+test('one flipped bit, wherever: it throws before it ends, or it is the very same table', async () => {
+  const good = readFileSync(file);
+  const text = (await collected(copies.rows(copy.table))).join('\n');
+  let same = 0;
+  for (let bit = 0; bit < good.length * 8; bit += 3) {
+    const bytes = Buffer.from(good);
+    bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    writeFileSync(file, bytes);
+    const read = await collected(copies.rows(copy.table)).catch(() => null);
+    if (read === null) continue;
+    same++;
+    expect(read.join('\n')).toBe(text);
+  }
+  // The time and system in the gzip header, and padding: nothing else is without meaning.
+  expect(same).toBeLessThan(30);
+});
+
+describe('not whole', () => {
+  test.each<[string, () => void]>([
+    ['missing', () => rmSync(file)],
+    ['empty', () => truncateSync(file, 0)],
+    ['cut short', () => truncateSync(file, 100)],
+    ['two members', () => writeFileSync(file, Buffer.concat([readFileSync(file), gzipSync('')]))],
+    ['another table, well compressed', () => writeFileSync(file, gzipSync(tableOf(rows.slice(1))))],
+    ['a row too long to be one', () => writeFileSync(file, gzipSync('x'.repeat(5000)))],
+    ['not compressed', () => writeFileSync(file, tableOf(rows))],
+    ['a folder', () => (rmSync(file), mkdirSync(file))],
+  ])('%s', async (_, spoil) => {
+    spoil();
+    expect(await copies.isWhole(copy.table)).toBe(false);
+    await expect(collected(copies.rows(copy.table))).rejects.toThrow();
+  });
+
+  test('the wrong hash is told with both values', async () => {
+    writeFileSync(file, gzipSync(tableOf(['b@x.org'])));
+    await expect(collected(copies.rows(copy.table))).rejects.toMatchObject({
+      code: 'HASH_MISMATCH',
+      message: expect.stringMatching(new RegExp(`${sha256(tableOf(['b@x.org']))}.*${copy.table}`)),
+    });
+  });
+});
+
+test('a reader that stops early leaves no descriptor open', async () => {
+  const many = Array.from({ length: 60_000 }, (_, i) => `user${(i * 7919) % 1_000_003}@example.org`);
+  const large = keep(copies, 2, key, many);
+  const open = () => readdirSync('/proc/self/fd').length;
+  const before = open();
+  for (let i = 0; i < 20; i++) for await (const _ of copies.rows(large.table)) break;
+  await expect.poll(open).toBeLessThanOrEqual(before + 2);
+});
+
+describe('an envelope', () => {
+  const stored = () => path.join(copies.folder, `${copy.version}-${copy.digest}.json`);
+
+  test('comes back as it was', () => {
+    expect(Buffer.from(copies.envelope(copy) ?? '')).toEqual(readFileSync(stored()));
+  });
+
+  test.each<[string, () => void]>([
+    ['missing', () => rmSync(stored())],
+    ['empty', () => truncateSync(stored(), 0)],
+    ['of another payload', () => writeFileSync(stored(), signed(9, key).envelope)],
+    ['not JSON', () => writeFileSync(stored(), 'x')],
+    ['a folder', () => (rmSync(stored()), mkdirSync(stored()))],
+  ])('%s is none, and is not among the stored ones', (_, spoil) => {
+    expect(copies.storedEnvelopes().map(({ ref }) => ref)).toEqual([refOf(copy)]);
+    spoil();
+    expect([copies.envelope(copy), copies.storedEnvelopes()]).toEqual([null, []]);
+  });
+
+  test('files of other names are none', () => {
+    const envelope = readFileSync(stored());
+    for (const name of [`1-${copy.digest}.json.new`, `.1-${copy.digest}.json.new`, `x-${copy.digest}.json`, '1.json']) {
+      writeFileSync(path.join(copies.folder, name), envelope);
+    }
+    expect(copies.storedEnvelopes().map(({ ref }) => ref)).toEqual([refOf(copy)]);
+  });
+
+  test('before there is a folder there is none', () => {
+    expect(new Copies(dir, 'other', null).storedEnvelopes()).toEqual([]);
+    new Copies(dir, 'other', null).clean(new Set(), []);
+  });
+});
+
+describe('clean', () => {
+  test('takes away what nothing names, and leaves copies, evidence and key ring', () => {
+    const second = keep(copies, 2, key, ['b@example.org']);
+    for (const name of ['evidence', 'keyring', 'stray']) mkdirSync(path.join(copies.folder, name));
+    writeFileSync(path.join(copies.folder, `.${digit(1)}.gz.new`), 'half-written');
+    copies.clean(new Set([copy.table]), [copy]);
+    expect(readdirSync(copies.folder).sort()).toEqual(
+      ['evidence', 'keyring', `${copy.table}.gz`, `1-${copy.digest}.json`].sort(),
+    );
+    expect(copies.envelope(second)).toBeNull();
+  });
+
+  test('does not reach out of its folder', () => {
+    const other = new Copies(dir, 'other', null);
+    const theirs = keep(other, 1, key);
+    copies.clean(new Set(), []);
+    expect([readdirSync(copies.folder), existsSync(path.join(other.folder, `${theirs.table}.gz`))]).toEqual([[], true]);
+  });
+});
+
+test('two payloads of one version are both kept as evidence', () => {
+  const rival = signed(1, key, ['other@example.org']);
+  const folder = copies.keepEvidence(rival, copy);
+  expect(readdirSync(folder).sort()).toEqual(
+    [`1-${copy.digest.slice(0, 16)}.json`, `1-${rival.digest.slice(0, 16)}.json`].sort(),
+  );
+  expect(readFileSync(path.join(folder, `1-${rival.digest.slice(0, 16)}.json`))).toEqual(Buffer.from(rival.envelope));
+});
+
+test('a spool that is dropped leaves nothing, and does not touch the copy of its name', () => {
+  const before = readFileSync(file);
+  const spool = copies.spool(copy.table);
+  spool.write(Buffer.from('half'));
+  spool.discard();
+  expect(readFileSync(file)).toEqual(before);
+  expect(readdirSync(copies.folder).length).toBe(2);
+});

@@ -1,0 +1,219 @@
+// What a bundle's record says about the past, under keys that change: floor, payloads seen, baseline, copies that are kept.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Copies, dayOld, keptCopies } from '../../src/gateway/copies.ts';
+import {
+  advance,
+  allCopies,
+  baseline,
+  isTrusted,
+  namedEnvelopes,
+  refOf,
+  rememberSeen,
+  settle,
+} from '../../src/gateway/ledger.ts';
+import { freshBundle, type BundleState } from '../../src/gateway/state.ts';
+import { SigningKey } from '../support/forger.ts';
+import { ago, copy, digit, keep, NOW, ringOf } from './records.ts';
+
+const state = (change: Partial<BundleState>): BundleState => ({ ...freshBundle(), ...change });
+const versions = (copies: readonly { version: number }[]) => copies.map(({ version }) => version);
+
+describe('settle', () => {
+  const [old, next] = [new SigningKey(), new SigningKey()];
+  let dir: string;
+  let copies: Copies;
+  beforeEach(() => {
+    dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-ledger-'));
+    copies = new Copies(dir, 'example-org', null);
+  });
+  afterEach(() => rmSync(dir, { recursive: true }));
+
+  /** Version 5 installed, 7 the floor (gone back from), both by the old key. */
+  function known(): BundleState {
+    const st = state({ installed: keep(copies, 5, old), copies: [keep(copies, 7, old, ['b@example.org'])] });
+    st.floor = refOf(st.copies[0] ?? copy(0));
+    st.etags = { 'https://a.example/': { etag: '"x"', digest: digit(5) } };
+    settle('example-org', st, copies, ringOf(1, old));
+    return st;
+  }
+
+  test('under the same ring changes nothing, and verifies nothing again', () => {
+    const st = known();
+    const before = structuredClone(st);
+    expect(before).toMatchObject({ floor: { version: 7 }, distrusted: [], unconditional: false, etags: {} });
+    settle('example-org', st, copies, ringOf(1, old));
+    expect(st).toEqual(before);
+  });
+
+  test('for the first time keeps floor and ETags', () => {
+    const st = known();
+    expect(st.ring).toMatch(/^[0-9a-f]{64}$/);
+    expect([st.floor?.version, Object.keys(st.etags), st.unconditional]).toEqual([7, ['https://a.example/'], false]);
+  });
+
+  test('under a ring that still trusts the key keeps the floor, and asks without a condition', () => {
+    const st = known();
+    settle('example-org', st, copies, ringOf(1, old, next));
+    expect(st).toMatchObject({ floor: { version: 7 }, distrusted: [], unconditional: true, etags: {} });
+    expect(versions(namedEnvelopes(st))).toEqual([7, 5, 7]);
+  });
+
+  test('under a ring that trusts none of it: floor 0, no baseline, all of it distrusted, the copies still there', () => {
+    const st = known();
+    settle('example-org', st, copies, ringOf(1, next));
+    expect([st.floor, st.distrusted.length, st.unconditional]).toEqual([null, 2, true]);
+    expect(baseline(st, NOW)).toEqual({ base: null, dayAgoRows: null });
+    expect(versions(allCopies(st))).toEqual([7, 5]);
+    expect(st.installed !== null && isTrusted(st, st.installed)).toBe(false);
+  });
+
+  test("a stolen key's huge version is no floor once the key is gone", () => {
+    const st = state({ installed: keep(copies, 9_000_000, old), copies: [keep(copies, 5, next, ['b@example.org'])] });
+    st.floor = refOf(st.installed ?? copy(0));
+    settle('example-org', st, copies, ringOf(1, old, next));
+    expect(st.floor?.version).toBe(9_000_000);
+    settle('example-org', st, copies, ringOf(1, next));
+    expect(st.floor?.version).toBe(5);
+    expect(baseline(st, NOW).base?.version).toBe(5);
+  });
+
+  test('a higher threshold distrusts what too few have signed', () => {
+    const st = known();
+    settle('example-org', st, copies, ringOf(2, old, next));
+    expect([st.floor, st.distrusted.length]).toEqual([null, 2]);
+  });
+
+  test('what was distrusted is trusted again with the key', () => {
+    const st = known();
+    settle('example-org', st, copies, ringOf(1, next));
+    settle('example-org', st, copies, ringOf(1, old));
+    expect(st).toMatchObject({ floor: { version: 7 }, distrusted: [] });
+  });
+
+  test.each<[string, (file: string) => void]>([
+    ['missing', (file) => rmSync(file)],
+    ['damaged', (file) => writeFileSync(file, readFileSync(file).subarray(0, -10))],
+    ['another one', (file) => writeFileSync(file, '{"payload":"","payloadType":"","signatures":[]}')],
+    ['empty', (file) => writeFileSync(file, '')],
+  ])('a named envelope that is %s is STATE_CORRUPT, under the same ring too, and nothing is forgotten', (_, spoil) => {
+    for (const ring of [ringOf(1, old), ringOf(1, next)]) {
+      const st = known();
+      const floor = st.floor ?? { version: 0, digest: '' };
+      spoil(path.join(copies.folder, `${floor.version}-${floor.digest}.json`));
+      const before = structuredClone(st);
+      expect(() => settle('example-org', st, copies, ring)).toThrow(
+        expect.objectContaining({
+          code: 'STATE_CORRUPT',
+          message: expect.stringMatching(/version 7 .*--rebuild-state/),
+        }),
+      );
+      expect(st).toEqual(before);
+    }
+  });
+
+  test('a payload that was seen counts no more once its key is gone', () => {
+    const st = known();
+    rememberSeen(st, refOf(keep(copies, 8, next, ['c@example.org'])));
+    settle('example-org', st, copies, ringOf(1, old, next));
+    expect(versions(st.seen)).toEqual([8]);
+    const again = structuredClone(st);
+    settle('example-org', again, copies, ringOf(1, old));
+    expect([versions(again.seen), again.floor?.version]).toEqual([[], 7]);
+  });
+});
+
+describe('a payload that was met', () => {
+  test('is remembered once, and the eight newest of them', () => {
+    const st = state({ installed: copy(1) });
+    rememberSeen(st, refOf(copy(1)));
+    expect(st.seen).toEqual([]);
+    for (const version of [2, 3, 3, 4, 5, 6, 7, 8, 9, 10]) rememberSeen(st, refOf(copy(version)));
+    expect(versions(st.seen)).toEqual([3, 4, 5, 6, 7, 8, 9, 10]);
+  });
+
+  test('is one of two, if the same version says two things', () => {
+    const st = state({});
+    for (const digest of [digit(1), digit(2)]) rememberSeen(st, { version: 3, digest });
+    expect(st.seen).toEqual([
+      { version: 3, digest: digit(1) },
+      { version: 3, digest: digit(2) },
+    ]);
+  });
+});
+
+describe('advance', () => {
+  test('makes the copy the live one, the floor, and the one before it a kept one', () => {
+    const st = state({
+      installed: copy(1),
+      floor: refOf(copy(1)),
+      seen: [refOf(copy(2)), refOf(copy(3))],
+      unconditional: true,
+    });
+    st.waiting = copy(2);
+    st.distrusted = [copy(9).digest, copy(1).digest];
+    advance(st, copy(2), 5, NOW);
+    expect(versions(allCopies(st))).toEqual([1, 2]);
+    expect(st).toMatchObject({ installed: { version: 2 }, floor: { version: 2 }, waiting: null, unconditional: false });
+    expect(versions(st.seen)).toEqual([3]);
+    expect(st.distrusted).toEqual([copy(1).digest]);
+  });
+
+  test('to an older copy leaves the floor where it is', () => {
+    const st = state({ installed: copy(7), copies: [copy(5)], floor: refOf(copy(7)) });
+    advance(st, copy(5), 5, NOW);
+    expect(versions(allCopies(st))).toEqual([7, 5]);
+    expect(st.floor?.version).toBe(7);
+  });
+
+  test('to another payload of the same version takes its digest for the floor', () => {
+    const st = state({ installed: copy(7), floor: refOf(copy(7)) });
+    advance(st, copy(7, { digest: digit(0xff), table: digit(0xfe) }), 5, NOW);
+    expect(st.floor).toEqual({ version: 7, digest: digit(0xff) });
+  });
+
+  test('a renewal does not fill the kept copies with one table', () => {
+    const st = state({ installed: copy(1, { table: digit(1) }), copies: [copy(0)] });
+    for (const version of [2, 3, 4]) advance(st, copy(version, { table: digit(1) }), 2, NOW);
+    expect(versions(allCopies(st))).toEqual([0, 4]);
+  });
+});
+
+describe('the copies that are kept', () => {
+  const dated = (...hours: number[]) => hours.map((h, i) => copy(i + 1, { since: ago(h) }));
+  const kept = (all: ReturnType<typeof dated>, n: number) => versions(keptCopies(all, n, NOW));
+
+  test.each<[string, number[], number, number[]]>([
+    ['the newest five', [5, 4, 3, 2, 1, 0], 5, [2, 3, 4, 5, 6]],
+    ['one', [3, 2, 1], 1, [3]],
+    ['and the newest that is a day old', [72, 48, 30, 3, 2, 1], 2, [3, 5, 6]],
+    ['which is no more than one', [72, 48, 3, 2], 1, [2, 4]],
+    ['or is among them anyway', [72, 48, 30, 1], 2, [3, 4]],
+    ['exactly a day old', [24, 3, 2], 1, [1, 3]],
+    ['a second less than a day old', [24 - 1 / 3600, 3, 2], 1, [3]],
+    ['all of them are a day old', [72, 48, 30], 1, [3]],
+    ['none', [], 5, []],
+  ])('%s', (_, hours, n, expected) => {
+    expect(kept(dated(...hours), n)).toEqual(expected);
+  });
+
+  test('are distinct tables: the newest version of each, where it was last', () => {
+    const all = [copy(1, { table: digit(1) }), copy(2, { table: digit(2) }), copy(3, { table: digit(1) })];
+    expect(kept(all, 5)).toEqual([2, 3]);
+    expect(kept(all, 1)).toEqual([3]);
+  });
+
+  test('the copy of a day ago is the newest of those', () => {
+    expect(dayOld(dated(50, 26, 23), NOW)?.version).toBe(2);
+    expect(dayOld(dated(1), NOW)).toBeUndefined();
+  });
+});
+
+test('the baseline is the newest copy that is trusted, and the rows of a day ago too', () => {
+  const st = state({ copies: [copy(1, { since: ago(30) }), copy(2, { since: ago(26) })], installed: copy(3) });
+  expect(baseline(st, NOW)).toMatchObject({ base: { version: 3 }, dayAgoRows: 102 });
+  st.distrusted = [copy(3).digest, copy(2).digest];
+  expect(baseline(st, NOW)).toMatchObject({ base: { version: 1 }, dayAgoRows: 101 });
+});

@@ -1,0 +1,95 @@
+// The lock: one run at a time, told at once; and however the other ends, it is free again.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, symlinkSync, existsSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { takeLock } from '../../src/io/lock.ts';
+
+let dir: string;
+let file: string;
+beforeEach(() => {
+  dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-lock-'));
+  file = path.join(dir, 'lock');
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+const busy = (): unknown =>
+  expect.objectContaining({ name: 'HostError', code: 'BUSY', message: expect.stringContaining(file) });
+
+/** Another process that holds the lock until it dies. */
+async function holder(): Promise<ChildProcess> {
+  const child = spawn('flock', ['-x', '-o', file, 'sh', '-c', 'echo held; exec sleep 60'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    detached: true,
+  });
+  onTestFinished(() => {
+    if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
+      process.kill(-child.pid, 'SIGKILL');
+  });
+  await once(child.stdout, 'data');
+  return child;
+}
+
+test('a second taker is told BUSY at once', async () => {
+  const lock = await takeLock(file, 0);
+  const start = performance.now();
+  await expect(takeLock(file, 0, () => expect.fail('waits'))).rejects.toEqual(busy());
+  expect(performance.now() - start).toBeLessThan(2000);
+  lock.release();
+  (await takeLock(file, 0)).release();
+});
+
+test('a taker that waits says so once, and gets it when it is given back', async () => {
+  const lock = await takeLock(file, 0);
+  let told = 0;
+  const second = takeLock(file, 20, () => told++);
+  setTimeout(() => lock.release(), 300);
+  (await second).release();
+  expect(told).toBe(1);
+});
+
+test('a taker that waited in vain is told BUSY', async () => {
+  await holder();
+  let told = 0;
+  await expect(takeLock(file, 1, () => told++)).rejects.toEqual(busy());
+  expect(told).toBe(1);
+});
+
+test('a holder that is killed gives it back, though it could not say so', async () => {
+  const other = await holder();
+  await expect(takeLock(file, 0)).rejects.toEqual(busy());
+  const waiting = takeLock(file, 20);
+  if (other.pid !== undefined) process.kill(-other.pid, 'SIGKILL');
+  (await waiting).release();
+});
+
+test('a process of ours that is started while it is held does not keep it', async () => {
+  const lock = await takeLock(file, 0);
+  const child = spawn('sleep', ['60'], { stdio: 'ignore' });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  await once(child, 'spawn');
+  lock.release();
+  (await takeLock(file, 0)).release();
+});
+
+test('a link in its place is not followed', async () => {
+  symlinkSync(path.join(dir, 'elsewhere'), file);
+  await expect(takeLock(file, 0)).rejects.toMatchObject({ code: 'ELOOP' });
+  expect(existsSync(path.join(dir, 'elsewhere'))).toBe(false);
+});
+
+test('without flock(1) it says what is missing, and lets go of the file', async () => {
+  const before = process.env['PATH'];
+  process.env['PATH'] = dir;
+  onTestFinished(() => {
+    process.env['PATH'] = before;
+  });
+  await expect(takeLock(file, 0)).rejects.toMatchObject({
+    code: 'INTERNAL',
+    message: expect.stringContaining('flock'),
+  });
+  process.env['PATH'] = before;
+  (await takeLock(file, 0)).release();
+});

@@ -1,0 +1,66 @@
+// The writer works in one buffer of 1 MiB and grows its index: nothing may be lost where either is full.
+import { createHash } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { RowCollector, type RowBlock } from '../../src/bundle/rows.ts';
+import { CompileError } from '../../src/errors.ts';
+import { CdbReader, CdbWriter } from '../../src/map/cdb.ts';
+import { records, written } from './cdb-records.ts';
+
+const many = Array.from({ length: 60_000 }, (_, i) => `${'x'.repeat((i * 31) % 60)}${i}@example.org`);
+
+function collected(rows: readonly string[]): RowBlock[] {
+  const collector = new RowCollector();
+  const blocks: RowBlock[] = [];
+  for (const row of rows) {
+    const bytes = Buffer.from(row);
+    collector.add(bytes, 0, bytes.length);
+    const full = collector.full();
+    if (full !== null) blocks.push(full);
+  }
+  return [...blocks, collector.rest()];
+}
+const read = (file: Buffer) => new CdbReader((at, length) => file.subarray(at, at + length), file.length);
+
+test('every record is there, in the order given, and found', () => {
+  const file = written(collected(many), 'OK', 1);
+  expect(file.length).toBeGreaterThan(3 * 1024 * 1024);
+  expect(records(file)).toEqual(many.map((row) => [row, 'OK']));
+  const reader = read(file);
+  expect(reader.count()).toBe(many.length);
+  for (const row of many) expect(reader.get(Buffer.from(row))).not.toBeNull();
+  for (const row of many) if (reader.get(Buffer.from(`${row}x`)) !== null) expect.fail(row);
+});
+
+test('the same bytes, whatever the blocks and however many rows were expected', () => {
+  const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+  const whole = sha256(written(collected(many), 'OK', many.length));
+  for (const expected of [0, 1, 59_999, 200_000]) {
+    expect(sha256(written(collected(many), 'OK', expected))).toBe(whole);
+  }
+  const slices = Array.from({ length: 60 }, (_, i) => collected(many.slice(i * 1000, (i + 1) * 1000)));
+  expect(sha256(written(slices.flat(), 'OK', 1))).toBe(whole);
+});
+
+test('no record at all is a cdb all the same, and the longest value one too', () => {
+  const empty = written([], 'OK');
+  expect([empty.length, read(empty).count(), read(empty).get(Buffer.from('a@x.org'))]).toEqual([2048, 0, null]);
+  const value = 'v'.repeat(100);
+  expect(Buffer.from(read(written(collected(['a@x.org']), value)).get(Buffer.from('a@x.org')) ?? '').toString()).toBe(
+    value,
+  );
+});
+
+test('a cdb that would pass 4 GiB stops before it does', () => {
+  let bytes = 0;
+  const writer = new CdbWriter(
+    { append: (part) => (bytes += part.length), writeAt: () => expect.fail('the header') },
+    Buffer.alloc(100_000),
+  );
+  const [block] = collected(Array.from({ length: 1000 }, (_, i) => `${i}@x.org`));
+  if (block === undefined) throw new Error('no block');
+  const fill = () => {
+    for (let i = 0; i < 50; i++) writer.add(block);
+  };
+  expect(fill).toThrow(expect.objectContaining({ name: CompileError.name, code: 'OVER_LIMIT' }));
+  expect(bytes).toBeLessThanOrEqual(2 ** 32);
+});
