@@ -1,5 +1,6 @@
 // Text from outside on a terminal: nothing in it may be taken for a command.
 import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { closeSync, openSync, readFileSync, mkdtempSync, rmSync, fstatSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -38,7 +39,7 @@ test('no control character is left of any text, and what holds none is untouched
 });
 
 describe('a line of the log', () => {
-  const script = `import { log } from ${JSON.stringify(new URL('../../src/io/log.ts', import.meta.url).href)};
+  const script = `import { log } from ${JSON.stringify(fileURLToPath(new URL('../../src/io/log.ts', import.meta.url)))};
     for (const level of ['error', 'warning', 'notice', 'info', 'debug']) log(level, 'one\\u001b[1m\\nand two');`;
 
   /** What a process writes to a file in place of a terminal or the journal. */
@@ -51,7 +52,7 @@ describe('a line of the log', () => {
       path.resolve('node_modules/.bin/esbuild'),
       ['--bundle', '--format=esm', '--platform=node', `--outfile=${compiled}`, '--log-level=error'],
       {
-        input: script.replace('file://', ''),
+        input: script,
       },
     );
     const fd = openSync(file, 'w');
