@@ -11,41 +11,49 @@ const { version } = JSON.parse(await readFile(path.join(root, 'package.json'), '
 
 const common = {
   absWorkingDir: root,
+  outbase: 'src',
+  outdir: 'dist',
   bundle: true,
-  splitting: true,
-  format: 'esm',
   platform: 'node',
   target: 'node18.17',
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: 'none',
   define: { 'process.env.RELAYMAP_VERSION': JSON.stringify(version) },
-  // CommonJS dependencies inside an ES module still ask for node's own modules by require().
-  banner: { js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);" },
   logLevel: 'warning',
 };
 
-// A health check runs every minute, and each further file of a module graph costs a millisecond: it is one file of its own.
-const healthApart = {
-  name: 'health-apart',
+// The entry holds the health check, which runs every minute; what it needs but rarely is left to the modules of the other build.
+const rare = {
+  name: 'rare',
   setup: ({ onResolve }) =>
-    onResolve({ filter: /\/health-command\.ts$/ }, () => ({ path: '../health/health-command.js', external: true })),
+    onResolve({ filter: /\/(commands|live-trust)\.ts$/ }, ({ path: name }) => ({
+      path: name.endsWith('commands.ts') ? './commands.js' : '../gateway/live-trust.js',
+      external: true,
+    })),
 };
 
 rmSync(path.join(root, 'dist'), { recursive: true, force: true });
 await Promise.all([
   build({
     ...common,
-    entryPoints: ['src/bin/relaymap.ts', 'src/bin/relaymap-publish.ts', 'src/bundle/ed25519.ts'],
-    outbase: 'src',
-    outdir: 'dist',
-    chunkNames: 'chunks/[name]-[hash]',
-    plugins: [healthApart],
+    entryPoints: ['src/bin/relaymap.ts'],
+    format: 'cjs',
+    outExtension: { '.js': '.cjs' },
+    plugins: [rare],
   }),
   build({
     ...common,
-    entryPoints: ['src/bin/health-command.ts'],
-    outdir: 'dist/health',
-    chunkNames: '[name]-[hash]',
+    entryPoints: [
+      'src/bin/commands.ts',
+      'src/bin/relaymap-publish.ts',
+      'src/gateway/live-trust.ts',
+      'src/bundle/ed25519.ts',
+    ],
+    format: 'esm',
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+    // CommonJS dependencies inside an ES module still ask for node's own modules by require().
+    banner: { js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);" },
   }),
 ]);

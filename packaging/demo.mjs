@@ -20,7 +20,7 @@ const [flag, wanted, ...more] = process.argv.slice(2);
 const keep = flag === '--keep';
 if ((flag !== undefined && !keep) || more.length > 0) stop('usage: npm run demo [-- --keep [DIR]]', 2);
 if (Number(process.versions.node.split('.')[0]) < 20) stop(`needs Node 20 or later, this is ${process.version}`, 2);
-if (!existsSync(path.join(root, 'dist', 'bin', 'relaymap.js'))) stop('not built yet; type: npm run demo', 2);
+if (!existsSync(path.join(root, 'dist', 'bin', 'relaymap.cjs'))) stop('not built yet; type: npm run demo', 2);
 const { generate } = await import('selfsigned').catch(() => stop('a dependency is missing; type: npm ci', 2));
 const dir = folder();
 const at = (...names) => path.join(dir, ...names);
@@ -50,7 +50,7 @@ const folders = [noPostfix, path.dirname(process.execPath), process.env.PATH].jo
 const env = { ...process.env, PATH: folders, NO_COLOR: '1', no_proxy: '*', NO_PROXY: '*' };
 const typedFirst = [
   `R=${quoted(root)}`,
-  `alias relaymap='node "$R/dist/bin/relaymap.js"'`,
+  `alias relaymap='node "$R/dist/bin/relaymap.cjs"'`,
   `alias relaymap-publish='node "$R/dist/bin/relaymap-publish.js"'`,
   `D=${quoted(dir)}; mkdir -p "$D"; cd "$D"`,
 ];

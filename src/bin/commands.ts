@@ -1,10 +1,9 @@
 /** The gateway's command line: every command and option, by commander. */
-import { StepError } from '../errors.ts';
-import { log } from '../io/log.ts';
+import { exitStatus, StepError } from '../errors.ts';
 import type { CycleCommandOptions } from './fetch-command.ts';
 import type { ChangeOptions } from './history-command.ts';
 import { DEFAULT_CONFIG } from './health-arguments.ts';
-import { newProgram, runProgram } from './program.ts';
+import { main, newProgram } from './program.ts';
 
 interface Common {
   readonly config: string;
@@ -88,11 +87,8 @@ changeCommand('rollback', 'go back to an earlier copy and hold there').option(
 changeCommand('hold', 'install nothing new until resume');
 changeCommand('resume', 'go on after hold or rollback');
 
-try {
-  const usage = await runProgram(program, process.argv.slice(2), ([name]) => (name === 'health' ? 3 : 2));
-  process.exitCode = usage === 0 ? status : usage;
-} catch (error) {
-  if (error instanceof StepError) log('error', `${error.code}: ${error.message}`);
-  else log('error', `INTERNAL: ${error instanceof Error ? error.message : String(error)}`);
-  process.exitCode = 2;
-}
+await main(program, {
+  status: () => status,
+  usage: ([name]) => (name === 'health' ? 3 : 2),
+  known: (error) => (error instanceof StepError ? { code: error.code, status: exitStatus(error.code) } : null),
+});

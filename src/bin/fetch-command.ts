@@ -1,7 +1,7 @@
 /** `relaymap fetch` and `relaymap import`: config and secrets, then fewer rights, then one cycle, then its answer. */
 import { readAccess, becomeOwner } from '../gateway/access.ts';
 import { readGatewayConfig, type BundleConfig, type GatewayConfig } from '../gateway/config.ts';
-import { cycle, type CycleOptions } from '../gateway/cycle.ts';
+import { cycle, failed, type CycleOptions } from '../gateway/cycle.ts';
 import { directorySource, findBundles } from '../gateway/directory-source.ts';
 import { failure, outcomeExit, type Outcome } from '../gateway/outcome.ts';
 import { urlSource, type Source } from '../gateway/source.ts';
@@ -70,9 +70,15 @@ async function command(options: CycleCommandOptions, sources: (config: GatewayCo
 }
 
 async function run(options: CycleCommandOptions, sources: (config: GatewayConfig) => SourceOf): Promise<Outcome> {
+  const now = new Date();
+  let config: GatewayConfig | null = null;
   try {
-    const config = readGatewayConfig(options.config);
-    requireBundle(config, options.bundle);
+    if (options.dryRun && options.rebuildState) {
+      throw new HostError('CONFIG', '--rebuild-state gives up the rollback floor; with --dry-run nothing may change');
+    }
+    const read = readGatewayConfig(options.config);
+    requireBundle(read, options.bundle);
+    config = read;
     const bundles = config.bundle.map((bundle) => ({ bundle, ring: startingRing(bundle) }));
     const sourceOf = sources(config);
     becomeOwner(config.state_dir);
@@ -88,7 +94,7 @@ async function run(options: CycleCommandOptions, sources: (config: GatewayConfig
           if (source !== null) asked.push(source);
           return source;
         },
-        now: new Date(),
+        now,
         clock,
         log,
       });
@@ -97,6 +103,17 @@ async function run(options: CycleCommandOptions, sources: (config: GatewayConfig
     }
   } catch (error) {
     if (!(error instanceof StepError)) throw error;
+    return config === null ? failure(error.code, error.message) : onRecord(config, now, error, options.dryRun);
+  }
+}
+
+/** A report that cannot be written must not hide what it was to report. */
+function onRecord(config: GatewayConfig, now: Date, error: StepError, dryRun: boolean): Outcome {
+  try {
+    becomeOwner(config.state_dir);
+    return failed({ config, now }, error, dryRun);
+  } catch (e) {
+    log('warning', `status.json could not be written: ${(e as Error).message}`);
     return failure(error.code, error.message);
   }
 }

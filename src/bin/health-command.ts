@@ -1,8 +1,10 @@
 /** `relaymap health`: reads config, status and maps, and grades them. Needs no root, no network and no lock. */
+import { writeSync } from 'node:fs';
 import { becomeOwner } from '../gateway/access.ts';
 import { readGatewayConfig, type GatewayConfig } from '../gateway/config.ts';
 import { health, healthText, HEALTH_EXIT, type Health } from '../gateway/health.ts';
-import { directoryDigest } from '../gateway/ring-digest.ts';
+import { liveDamage } from '../gateway/live-maps.ts';
+import { directoryMark } from '../gateway/ring-mark.ts';
 import { readStatus, type BundleStatus, type Status } from '../gateway/status.ts';
 import { StepError } from '../errors.ts';
 
@@ -23,9 +25,9 @@ export async function healthCommand(options: HealthOptions, now: Date): Promise<
     const facts = status.is === 'absent' ? null : status.value;
     const verified = facts === null ? new Map<string, boolean | null>() : await underNewKeys(config, facts);
     const verifies = ({ name }: { readonly name: string }) => verified.get(name) ?? null;
-    const found = health({ config, status: facts, deep: options.deep, now, verifies });
-    answer(options.json, found, () => healthText(found, config, now));
-    return HEALTH_EXIT[found.status];
+    const mapDamage = facts?.maps == null ? null : await liveDamage(config.map_dir, facts.maps, options.deep);
+    const found = health({ config, status: facts, mapDamage, now, verifies });
+    return await answer(options.json, found, () => healthText(found, config, now));
   } catch (error) {
     const why =
       error instanceof StepError ? `${error.code}: ${error.message}` : `INTERNAL: ${(error as Error).message}`;
@@ -48,17 +50,24 @@ async function underNewKeys(config: GatewayConfig, facts: Status): Promise<Map<s
 
 function isSameRing(bundle: GatewayConfig['bundle'][number], live: BundleStatus): boolean {
   try {
-    return directoryDigest(bundle) === live.ring;
+    return directoryMark(bundle) === live.ring;
   } catch {
     return true; // keys that cannot be read are the next cycle's CONFIG, not a change
   }
 }
 
-function unknown(json: boolean, why: string): number {
-  answer(json, { status: 'unknown', bundles: [] }, () => `RELAYMAP UNKNOWN - ${why}`);
-  return HEALTH_EXIT.unknown;
+function unknown(json: boolean, why: string): Promise<number> {
+  return answer(json, { status: 'unknown', bundles: [] }, () => `RELAYMAP UNKNOWN - ${why}`);
 }
 
-function answer(json: boolean, found: Health, text: () => string): void {
-  process.stdout.write(`${json ? JSON.stringify(found) : text()}\n`);
+/** Not by process.stdout, which would load Node's streams and sockets for one line. @returns the exit status */
+async function answer(json: boolean, found: Health, text: () => string): Promise<number> {
+  try {
+    writeSync(1, `${json ? JSON.stringify(found) : text()}\n`);
+    return HEALTH_EXIT[found.status];
+  } catch (error) {
+    const { log } = await import('../io/log.ts');
+    log('error', `the answer cannot be written: ${(error as Error).message}`);
+    return HEALTH_EXIT.unknown;
+  }
 }

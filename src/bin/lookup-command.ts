@@ -1,10 +1,10 @@
 /** `relaymap lookup`: asks the installed maps what Postfix would ask them. */
 import { becomeOwner } from '../gateway/access.ts';
-import { answers } from '../gateway/answer.ts';
+import { answers, type LookupAnswer } from '../gateway/answer.ts';
 import { readGatewayConfig } from '../gateway/config.ts';
 import { recipientDelimiter } from '../gateway/postfix.ts';
 import { lookupLine } from '../gateway/words.ts';
-import { HostError } from '../errors.ts';
+import { CompileError, HostError } from '../errors.ts';
 import { log, printable } from '../io/log.ts';
 
 export async function lookupCommand(
@@ -15,7 +15,14 @@ export async function lookupCommand(
   const malformed = addresses.find((a) => !/.@[^@]+$/.test(a));
   if (malformed !== undefined) throw new HostError('CONFIG', `${malformed} is not an address`);
   becomeOwner(config.state_dir);
-  const found = await answers(config, addresses, options.delimiter ?? recipientDelimiter() ?? '');
+  let found: LookupAnswer[] | null;
+  try {
+    found = await answers(config, addresses, options.delimiter ?? recipientDelimiter() ?? '');
+  } catch (error) {
+    if (!(error instanceof CompileError)) throw error;
+    log('error', `${error.code}: ${error.message}. The next cycle makes the map again: relaymap fetch`);
+    return 2; // 1 would say that an address is rejected
+  }
   if (found === null) {
     log(
       'error',

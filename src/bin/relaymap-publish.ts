@@ -1,9 +1,8 @@
 #!/usr/bin/env node
 /** The central side's command: argv -> config -> one call -> exit status. Nothing else knows argv or process.exit. */
 import { StepError } from '../errors.ts';
-import { log } from '../io/log.ts';
 import { PublishError } from '../publisher/errors.ts';
-import { newProgram, runProgram } from './program.ts';
+import { main, newProgram } from './program.ts';
 
 const DEFAULT_CONFIG = '/etc/relaymap-publish/relaymap-publish.toml';
 
@@ -55,22 +54,11 @@ command('serve', 'the embedded HTTPS endpoint over the published files')
     await serving.close();
   });
 
-let unanswered = false;
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  unanswered = true;
-  if (error.code !== 'EPIPE') log('error', `the answer cannot be written: ${error.message}`);
+await main(program, {
+  status: () => 0,
+  usage: () => 2,
+  known: (error) => {
+    if (error instanceof PublishError) return { code: error.code, status: error.exitStatus };
+    return error instanceof StepError ? { code: error.code, status: 2 } : null;
+  },
 });
-process.once('exit', () => {
-  if (unanswered) process.exitCode = 2;
-});
-
-try {
-  process.exitCode = await runProgram(program, process.argv.slice(2), () => 2);
-} catch (error) {
-  const known = error instanceof StepError || error instanceof PublishError;
-  log(
-    'error',
-    known ? `${error.code}: ${error.message}` : `INTERNAL: ${error instanceof Error ? error.message : String(error)}`,
-  );
-  process.exitCode = error instanceof PublishError ? error.exitStatus : 2;
-}

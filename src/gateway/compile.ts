@@ -12,9 +12,9 @@ import { AtomicFile, makeFolder, translateSpace } from '../io/atomic-file.ts';
 import { CdbReader, CdbWriter } from '../map/cdb.ts';
 import { addDomains, domainRows } from '../map/domains.ts';
 import { expressible, sourceText } from '../map/source-text.ts';
-
 import { union, type Member } from '../map/union.ts';
-import { ENDINGS, fileSha256, type MapType } from './live-maps.ts';
+import { ENDINGS, type MapType } from './live-maps.ts';
+import { fileSha256 } from './map-bytes.ts';
 import { postmap } from './postmap.ts';
 
 const MODE = 0o640;
@@ -75,14 +75,14 @@ export async function compile(members: readonly Member[], rules: CompileRules): 
   }
 }
 
-/** Not a fault of the list: the folder cannot be written, and nothing there may be taken for unrepairable. */
+/** Not a fault of the list: the map folder cannot be written, and nothing there may be taken for unrepairable. */
 const FOLDER_CODES = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'ELOOP']);
 
 function translate(error: unknown, mapDir: string): unknown {
   const full = translateSpace(error, 'the maps');
   if (full instanceof HostError || full instanceof CompileError) return full;
-  const { message, code } = full as { message?: string; code?: unknown };
-  if (FOLDER_CODES.has(String(code)))
+  const { message, code, path: where } = full as { message?: string; code?: unknown; path?: string };
+  if (where?.startsWith(mapDir) === true && FOLDER_CODES.has(String(code)))
     return new InstallError('INSTALL_FAILED', `${mapDir} cannot be written: ${message}`, full);
   return new CompileError('COMPILE_FAILED', `the maps could not be made: ${message ?? String(full)}`, full);
 }

@@ -3,14 +3,14 @@
  * `state_dir/bundles/NAME/`. A table is re-hashed each time it is read; nothing here judges.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { constants, createReadStream, lstatSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { gunzipOne } from '../bundle/gzip.ts';
 import { rowBlocks, type RowBlock } from '../bundle/rows.ts';
 import { decodeEnvelope } from '../bundle/envelope.ts';
 import type { VerifiedManifest } from '../bundle/verify.ts';
 import { TableError } from '../errors.ts';
-import { AtomicFile, isAbsent, makeFolder, writeFileAtomic } from '../io/atomic-file.ts';
+import { AtomicFile, isAbsent, makeFolder, removeDurable, writeFileAtomic } from '../io/atomic-file.ts';
 import type { CopyRef, EnvelopeRef } from './state.ts';
 
 const MODE = 0o640;
@@ -28,7 +28,10 @@ export class Copies {
   /** Where a table's body is spooled and, once it is good, kept. */
   spool(sha256: string): AtomicFile {
     makeFolder(this.folder, 0o750);
-    const file = new AtomicFile(this.#table(sha256), MODE);
+    const table = this.#table(sha256);
+    // A folder cannot be renamed onto; this one is ours, and nothing but copies belongs here.
+    if (lstatSync(table, { throwIfNoEntry: false })?.isDirectory() === true) removeDurable(table);
+    const file = new AtomicFile(table, MODE);
     try {
       if (this.#gid !== null) file.giveToGroup(this.#gid);
     } catch {
@@ -46,7 +49,7 @@ export class Copies {
         yield chunk;
       }
     };
-    yield* rowBlocks(hashed(gunzipOne(createReadStream(this.#table(sha256)))));
+    yield* rowBlocks(hashed(gunzipOne(openTable(this.#table(sha256)))));
     const found = hash.digest('hex');
     if (found !== sha256)
       throw new TableError('HASH_MISMATCH', `a kept copy has the hash ${found}, expected ${sha256}`);
@@ -128,6 +131,12 @@ export class Copies {
   #envelope(ref: EnvelopeRef): string {
     return path.join(this.folder, `${ref.version}-${ref.digest}.json`);
   }
+}
+
+/** No link is followed, and a pipe that someone laid there ends at once instead of never. */
+function openTable(file: string): AsyncIterable<Buffer> {
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  return createReadStream('', { fd });
 }
 
 /** The copies to keep: the newest of `keep` distinct tables, and always the newest that is older than a day. */

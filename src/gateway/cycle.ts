@@ -8,7 +8,7 @@ import { StepError, UnionError } from '../errors.ts';
 import { bundleCycle, type BundleResult } from './bundle-cycle.ts';
 import type { BundleConfig } from './config.ts';
 import type { Copies } from './copies.ts';
-import { advance, allCopies, namedEnvelopes, refOf, rememberSeen } from './ledger.ts';
+import { advance, allCopies, namedEnvelopes, noteSettings, refOf, rememberSeen } from './ledger.ts';
 import { makeMaps, mapInputs, settleReload, type MapMaker } from './make-maps.ts';
 import { failure, overall, type BundleOutcome, type Outcome } from './outcome.ts';
 import { report, type Warnings } from './report.ts';
@@ -52,14 +52,23 @@ export async function cycle(cx: CycleContext): Promise<Outcome> {
         if (!options.dryRun) report(config, state, outcome, warnings, now);
         return outcome;
       } catch (error) {
-        const outcome = asFailure(error);
-        report(config, null, outcome, warnings, now);
-        return outcome;
+        return failed(cx, error, options.dryRun);
       }
     });
   } catch (error) {
     return asFailure(error); // no lock, or no room even for the report
   }
+}
+
+/** A run that failed before any bundle, on record: health must not take it for a daemon that does not run. */
+export function failed(
+  { config, now }: Pick<CycleContext, 'config' | 'now'>,
+  error: unknown,
+  dryRun: boolean,
+): Outcome {
+  const outcome = asFailure(error);
+  if (!dryRun) report(config, null, outcome, new Map(), now);
+  return outcome;
 }
 
 function asFailure(error: unknown): Outcome {
@@ -79,6 +88,7 @@ async function steps(
     warnings.set(name, [...(warnings.get(name) ?? []), message]);
   };
   const before = JSON.stringify(state);
+  noteSettings(cx.config, state);
   const asked = cx.bundles.flatMap((trusted) => {
     const source = cx.sourceOf(trusted.bundle);
     return source === null ? [] : [{ trusted, source }];

@@ -5,7 +5,6 @@
 import { exitStatus } from '../errors.ts';
 import { ADVICE } from './advice.ts';
 import type { BundleConfig, GatewayConfig } from './config.ts';
-import { mapDamage } from './live-maps.ts';
 import { reloadRequested } from './reload-request.ts';
 import type { BundleStatus, Status } from './status.ts';
 
@@ -44,7 +43,8 @@ export interface HealthFacts {
   readonly config: GatewayConfig;
   /** Null when no cycle has ever ended here. */
   readonly status: Status | null;
-  readonly deep: boolean;
+  /** What is wrong with the live maps, in words; null for nothing. */
+  readonly mapDamage: string | null;
   readonly now: Date;
   /** Whether the live copy verifies under the keys as they are now: a change since the last cycle; null for no change. */
   readonly verifies: (bundle: BundleConfig, status: BundleStatus) => boolean | null;
@@ -75,10 +75,9 @@ export function health(facts: HealthFacts): Health {
 }
 
 /** What concerns every bundle: the maps they share, a reload that is due, a failure before any bundle. */
-function hostReasons({ config, status, deep }: HealthFacts): Reason[] {
+function hostReasons({ status, mapDamage: damage }: HealthFacts): Reason[] {
   if (status === null) return [];
   const reasons: Reason[] = [];
-  const damage = status.maps === null ? null : mapDamage(config.map_dir, status.maps, deep);
   if (damage !== null)
     reasons.push({ grade: 'critical', text: `map damaged: ${damage}; the next cycle makes it again: relaymap fetch` });
   if (status.reloadPending !== null && reloadRequested()) {
@@ -91,7 +90,11 @@ function hostReasons({ config, status, deep }: HealthFacts): Reason[] {
   return reasons;
 }
 
-function bundleReasons({ config, now, verifies }: HealthFacts, bundle: BundleConfig, b: BundleStatus | null): Reason[] {
+function bundleReasons(
+  { config, now, verifies, status }: HealthFacts,
+  bundle: BundleConfig,
+  b: BundleStatus | null,
+): Reason[] {
   if (b?.version == null) {
     const why = b?.code == null ? 'try: relaymap fetch' : `the last cycle ended ${b.code}: ${ADVICE[b.code]}`;
     return [{ grade: 'critical', text: `nothing is installed; ${why}` }];
@@ -114,8 +117,8 @@ function bundleReasons({ config, now, verifies }: HealthFacts, bundle: BundleCon
       'critical',
       'the live copy does not verify under the current keys; it stays live until a good one comes: relaymap fetch',
     );
-  if (late >= criticalAfter) add('critical', `stale: no good cycle for ${age(late)}${last(b)}`);
-  else if (late >= warnAfter) add('warning', `stale: no good cycle for ${age(late)}${last(b)}`);
+  if (late >= criticalAfter) add('critical', `stale: no good cycle for ${age(late)}${last(b, status)}`);
+  else if (late >= warnAfter) add('warning', `stale: no good cycle for ${age(late)}${last(b, status)}`);
   if (b.held !== null)
     add('warning', `held at version ${b.held.version} since ${b.held.since}; to go on: relaymap resume`);
   else if (b.code !== null && exitStatus(b.code) === 1 && (b.code !== 'ROLLBACK' || late >= warnAfter)) {
@@ -124,7 +127,12 @@ function bundleReasons({ config, now, verifies }: HealthFacts, bundle: BundleCon
   return reasons;
 }
 
-const last = (b: BundleStatus): string => (b.code === null ? '; does relaymap run?' : `; the last one ended ${b.code}`);
+/** What the last run ended with; a failure before any bundle comes after all that is known of the bundle. */
+function last(b: BundleStatus, status: Status | null): string {
+  const { failure } = status ?? { failure: null };
+  if (failure !== null) return `; the last one ended ${failure.code}: ${failure.message}`;
+  return b.code === null ? '; does relaymap run?' : `; the last one ended ${b.code}`;
+}
 
 /** `31s`, `12m`, `5h`, `3d`: the largest whole unit. */
 export function age(ms: number): string {
@@ -138,7 +146,8 @@ export function age(ms: number): string {
 export function healthText(h: Health, config: GatewayConfig, now: Date): string {
   const worst = [...h.bundles].sort((a, b) => RANK[b.status] - RANK[a.status]);
   const line = worst.map((b) => summary(b, now)).join('; ');
-  const reasons = worst.flatMap((b) => b.reasons.map((r) => `${b.name}: ${r}`));
+  // The first reason of each stands in the first line already.
+  const reasons = worst.flatMap((b) => b.reasons.slice(1).map((r) => `${b.name}: ${r}`));
   const first = `RELAYMAP ${h.status.toUpperCase()} - ${line} | ${h.bundles.flatMap((b) => perfdata(b, config, now)).join(' ')}`;
   return [first.replace(/ \| $/, ''), ...reasons.map((r) => r.replaceAll('|', '/'))].join('\n');
 }

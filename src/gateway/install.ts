@@ -1,9 +1,9 @@
 /**
- * Puts compiled maps in place. Renames onto the real path; no hard links, no symlinks: either would keep the old inode alive and Postfix answering from it.
+ * Puts compiled maps in place. Renames onto the real path; no hard links, no symlinks: either would keep the old inode alive and
+ * Postfix answering from it.
  */
 import { lstatSync } from 'node:fs';
 import { InstallError, StepError } from '../errors.ts';
-import { removeDurable } from '../io/atomic-file.ts';
 import type { CompiledMap } from './compile.ts';
 import { lstatOrNull, type LiveMaps } from './live-maps.ts';
 import type { MapFileRecord } from './state.ts';
@@ -19,6 +19,17 @@ export function mapsRecord(map: CompiledMap, inputs: string): LiveMaps {
 }
 
 /**
+ * A link or a pipe in a map's place is replaced by the rename; a folder is not ours to delete.
+ * @throws InstallError INSTALL_FAILED, before anything is renamed.
+ */
+export function requirePlaces(map: CompiledMap): void {
+  for (const { file } of map.files) {
+    if (lstatOrNull(file.target)?.isDirectory() !== true) continue;
+    throw new InstallError('INSTALL_FAILED', `${file.target} is a folder; move it away`);
+  }
+}
+
+/**
  * @returns whether a map appeared where there was none, so that Postfix must be reloaded.
  * @throws InstallError; what was renamed before stays, and the pending set says how to go on.
  */
@@ -27,7 +38,6 @@ export function install(map: CompiledMap): { appeared: boolean } {
   for (const { name, file } of map.files) {
     try {
       const there = lstatOrNull(file.target);
-      if (there !== null && !there.isFile()) removeDurable(file.target); // a link or folder laid in the map's place
       if (name.includes('.') && there?.isFile() !== true) appeared = true;
       file.commit();
     } catch (error) {

@@ -2,10 +2,19 @@
  * What a bundle's state says about the past: floor, payloads seen, baseline of the shrink guard. Only envelopes that verify under
  * the current ring count (format section 6). Decides; reads envelopes through the copies it is given.
  */
+import { createHash } from 'node:crypto';
 import { verifyManifest, type Ring, type VerifiedManifest } from '../bundle/verify.ts';
 import { dayOld, keptCopies, type Copies } from './copies.ts';
-import { stateCorrupt, type BundleState, type CopyRef, type EnvelopeRef } from './state.ts';
-import { ringDigest } from './trust.ts';
+import type { GatewayConfig } from './config.ts';
+import {
+  bundleState,
+  stateCorrupt,
+  type BundleState,
+  type GatewayState,
+  type CopyRef,
+  type EnvelopeRef,
+} from './state.ts';
+import { ringMark } from './trust.ts';
 
 /** Every copy, oldest first, the installed one last. */
 export const allCopies = (st: BundleState): CopyRef[] => [
@@ -32,8 +41,8 @@ export function settle(name: string, st: BundleState, copies: Copies, ring: Ring
     if (copies.envelope(ref) === null)
       throw stateCorrupt(`${name}: the stored envelope of version ${ref.version} is missing or damaged`);
   }
-  const digest = ringDigest(ring);
-  if (st.ring === digest) return;
+  const mark = ringMark(ring);
+  if (st.ring === mark) return;
   const named = namedEnvelopes(st);
   st.distrusted = [...new Set(named.filter((ref) => stored(copies, ref, ring) === null).map((ref) => ref.digest))];
   const trusted = named.filter((ref) => !st.distrusted.includes(ref.digest));
@@ -46,7 +55,20 @@ export function settle(name: string, st: BundleState, copies: Copies, ring: Ring
     st.etags = {};
     st.unconditional = true;
   }
-  st.ring = digest;
+  st.ring = mark;
+}
+
+/** A change of a bundle's configuration, or of what holds for all, makes its next request unconditional. */
+export function noteSettings(config: GatewayConfig, state: GatewayState): void {
+  for (const bundle of config.bundle) {
+    const st = bundleState(state, bundle.name);
+    const settings = createHash('sha256')
+      .update(JSON.stringify([bundle, config.limits, config.maps]))
+      .digest('hex');
+    if (st.settings === settings) continue;
+    if (st.settings !== '') st.unconditional = true;
+    st.settings = settings;
+  }
 }
 
 export const refOf = ({ version, digest }: EnvelopeRef): EnvelopeRef => ({ version, digest });

@@ -1,17 +1,19 @@
 /**
- * The map files that an MTA opens: are they there, and are they still what was installed? Reads them, and removes them when there
- * is no other way.
+ * The map files that an MTA opens: are they there, and do they look like what was installed? What only their bytes can tell is
+ * map-bytes.ts's matter: a health check mostly need not ask.
  */
-import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, rmSync, type Stats } from 'node:fs';
+import { lstatSync, rmSync, type Stats } from 'node:fs';
 import path from 'node:path';
-import { isAbsent, removeDurable, tempName } from '../io/atomic-file.ts';
+import { isAbsent, tempName } from '../io/atomic-file.ts';
 import type { GatewayState, MapFileRecord } from './state.ts';
 
 export type LiveMaps = NonNullable<GatewayState['maps']>;
 
 /** The bases of the map files, in the order of installing: recipients before domains. */
 export const MAPS = ['relay_recipients', 'relay_domains'] as const;
+
+/** The file names that maps have. */
+export const MAP_FILE = /^relay_(recipients|domains)(\.(cdb|lmdb|db))?$/;
 
 /** A compiled map's ending, by map type. The cdb is always written: `lookup` and `health` read it. */
 export const ENDINGS = { cdb: '.cdb', lmdb: '.lmdb', hash: '.db', btree: '.db' } as const;
@@ -29,44 +31,37 @@ export const mapsComplete = (mapDir: string, types: readonly MapType[]): boolean
 
 const isRegular = (file: string): boolean => lstatOrNull(file)?.isFile() === true;
 
-/** The first live map file that is not what was installed, in words; null if all are. `deep` compares SHA-256 too. */
-export function mapDamage(mapDir: string, files: MapFiles, deep: boolean): string | null {
+export type MapFiles = Readonly<Record<string, MapFileRecord>>;
+
+/** What a look at the live map files says: the first that is not what was installed, and those that only their bytes can clear. */
+export interface Look {
+  readonly damage: string | null;
+  readonly unsure: readonly string[];
+}
+
+export function lookAtMaps(mapDir: string, files: MapFiles): Look {
+  const unsure: string[] = [];
   for (const [name, record] of Object.entries(files)) {
-    const damage = fileDamage(mapDir, name, record, deep);
-    if (damage !== null) return damage;
+    const found = lstatOrNull(path.join(mapDir, name));
+    const damage = found === null ? `${name} is missing` : wrongKind(name, found, record);
+    if (damage !== null) return { damage, unsure: [] };
+    if (found?.ino !== record.ino || found.mtimeMs !== record.mtimeMs) unsure.push(name);
   }
-  return null;
+  return { damage: null, unsure };
 }
 
-type MapFiles = Readonly<Record<string, MapFileRecord>>;
+/** What is wrong with the live maps, in words: by their looks, and by their bytes where that is asked for or they were touched. */
+export async function liveDamage(mapDir: string, files: MapFiles, deep: boolean): Promise<string | null> {
+  const { damage, unsure } = lookAtMaps(mapDir, files);
+  const names = deep ? Object.keys(files) : unsure;
+  if (damage !== null || names.length === 0) return damage;
+  const { bytesDamage } = await import('./map-bytes.ts'); // seldom needed, and hashing takes its time to load
+  return bytesDamage(mapDir, files, names);
+}
 
-function fileDamage(mapDir: string, name: string, record: MapFileRecord, deep: boolean): string | null {
-  const file = path.join(mapDir, name);
-  const found = lstatOrNull(file);
-  if (found === null) return `${name} is missing`;
+function wrongKind(name: string, found: Stats, record: MapFileRecord): string | null {
   if (!found.isFile()) return `${name} is not a regular file`;
-  if (found.size !== record.bytes) return `${name} has ${found.size} bytes, ${record.bytes} were installed`;
-  if (found.ino === record.ino && found.mtimeMs === record.mtimeMs && !deep) return null;
-  // A file that was only touched or copied back is as good as before: the bytes decide.
-  const sha256 = readableSha256(file);
-  if (sha256 === null) return `${name} has changed or is to be hashed, and cannot be read by this user`;
-  if (sha256 === record.sha256) return null;
-  return `${name} has the SHA-256 ${sha256.slice(0, 16)}, installed was ${record.sha256.slice(0, 16)}`;
-}
-
-function readableSha256(file: string): string | null {
-  try {
-    return fileSha256(file);
-  } catch {
-    return null; // not for this user's eyes, or gone since
-  }
-}
-
-/** Takes damaged map files away, domains first: deferring mail beats rejecting it. What is good stays. */
-export function removeDamaged(mapDir: string, files: MapFiles): void {
-  for (const [name, record] of Object.entries(files).sort(([a], [b]) => (a < b ? -1 : 1))) {
-    if (fileDamage(mapDir, name, record, true) !== null) removeDurable(path.join(mapDir, name));
-  }
+  return found.size === record.bytes ? null : `${name} has ${found.size} bytes, ${record.bytes} were installed`;
 }
 
 /** Takes away what a killed run left beside the maps. */
@@ -85,22 +80,4 @@ export function lstatOrNull(file: string): Stats | null {
     if (isAbsent(error)) return null;
     throw error;
   }
-}
-
-/** Lower-case hex; of nothing where the file cannot be read. */
-export function fileSha256(file: string): string {
-  const hash = createHash('sha256');
-  const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
-  try {
-    const chunk = Buffer.allocUnsafe(1024 * 1024);
-    for (let left = fstatSync(fd).size; left > 0;) {
-      const read = readSync(fd, chunk);
-      if (read === 0) break;
-      hash.update(chunk.subarray(0, read));
-      left -= read;
-    }
-  } finally {
-    closeSync(fd);
-  }
-  return hash.digest('hex');
 }

@@ -4,13 +4,13 @@ import type { BundleConfig } from './config.ts';
 import { Copies } from './copies.ts';
 import { stored } from './ledger.ts';
 import type { BundleStatus } from './status.ts';
-import { ringDigest, startingRing } from './trust.ts';
+import { ringMark, startingRing } from './trust.ts';
 
 /** @returns null where the keys are those of the last report, or where a look is not possible: the report then stands. */
 export function verifiesNow(stateDir: string, bundle: BundleConfig, live: BundleStatus): boolean | null {
   try {
     const ring = startingRing(bundle);
-    if (live.ring === ringDigest(ring) || live.version === null || live.digest === null) return null;
+    if (live.ring === ringMark(ring) || live.version === null || live.digest === null) return null;
     const copies = new Copies(stateDir, bundle.name, null);
     const ref = { version: live.version, digest: live.digest };
     if (copies.envelope(ref) === null) return null; // not readable for this user

@@ -9,7 +9,7 @@ import { domainMatcher } from '../map/domains.ts';
 import { compile } from './compile.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Copies } from './copies.ts';
-import { install, mapsRecord } from './install.ts';
+import { install, mapsRecord, requirePlaces } from './install.ts';
 import { mapsComplete } from './live-maps.ts';
 import { reloadPostfix, reloadServed } from './postfix.ts';
 import type { GatewayState, StateFiles } from './state.ts';
@@ -61,6 +61,7 @@ export async function makeMaps(maker: MapMaker, next: GatewayState): Promise<voi
     warn: maker.warn,
   });
   try {
+    requirePlaces(map);
     next.maps = mapsRecord(map, mapInputs(config, next));
     // Told before it happens, so that a process killed in between still has Postfix reloaded afterwards.
     if (!mapsComplete(config.map_dir, config.maps.types)) next.reloadPending = maker.now.toISOString();

@@ -3,10 +3,10 @@
  * What was found on the way is handed to the judge. Nothing is kept here: the spool is the caller's to keep or to drop.
  */
 import { createHash } from 'node:crypto';
-import { createGzip } from 'node:zlib';
 import { applyDelta } from '../bundle/delta.ts';
 import type { DomainSet } from '../bundle/domain-set.ts';
 import { gunzipOne } from '../bundle/gzip.ts';
+import { GzipWriter } from '../bundle/gzip-writer.ts';
 import type { DeltaEntry, TableEntry } from '../bundle/manifest.ts';
 import { RemovedRows } from '../bundle/removed-rows.ts';
 import { RequiredRows } from '../bundle/required-rows.ts';
@@ -42,21 +42,15 @@ export async function obtainWhole(
   questions: Questions,
 ): Promise<Findings> {
   const inspection = new Inspection(questions);
-  const hash = createHash('sha256');
+  const plain = new Plain('the table', entry);
   const splitter = new RowSplitter();
-  let bytes = 0;
   try {
     for await (const chunk of gunzipOne(spooled(body, entry.wireBytes, spool))) {
-      bytes += chunk.length;
-      if (bytes > entry.bytes)
-        throw new TableError('LENGTH_MISMATCH', `the table has over ${entry.bytes} bytes, as declared`);
-      hash.update(chunk);
+      plain.take(chunk);
       await inspection.push(splitter.push(chunk));
     }
     splitter.end();
-    if (bytes !== entry.bytes)
-      throw new TableError('LENGTH_MISMATCH', `the table has ${bytes} bytes, declared ${entry.bytes}`);
-    requireHash(hash.digest('hex'), entry.sha256);
+    plain.end();
     return await inspection.findings(splitter.fault, entry.rows);
   } finally {
     await inspection.close();
@@ -77,68 +71,63 @@ export async function obtainByDelta(
   questions: Questions,
 ): Promise<Findings> {
   const inspection = new Inspection(questions);
-  const hash = createHash('sha256');
-  const packer = new Packer(spool);
-  let bytes = 0;
+  const plain = new Plain('the table', entry);
+  const packer = new GzipWriter(1, (chunk) => spool.write(chunk)); // a kept copy costs compressed size
   try {
     for await (const block of applyDelta(base, rowBlocks(deltaText(body, delta)))) {
       const text = block.bytes.subarray(0, block.starts[block.count]);
-      bytes += text.length;
-      if (bytes > entry.bytes)
-        throw new TableError('LENGTH_MISMATCH', `the table has over ${entry.bytes} bytes, as declared`);
-      hash.update(text);
+      plain.take(text);
       await packer.write(text);
       await inspection.push(block);
     }
-    requireHash(hash.digest('hex'), entry.sha256);
+    plain.end();
     await packer.end();
     return await inspection.findings(null, entry.rows);
   } finally {
+    packer.destroy();
     await inspection.close();
   }
 }
 
 /** The plain text of a delta, which must be what the manifest says of it. */
 async function* deltaText(body: AsyncIterable<Uint8Array>, delta: DeltaEntry): AsyncGenerator<Uint8Array> {
-  const hash = createHash('sha256');
-  let bytes = 0;
+  const plain = new Plain('the delta', delta);
   for await (const chunk of gunzipOne(limited(body, delta.wireBytes))) {
-    bytes += chunk.length;
-    if (bytes > delta.bytes)
-      throw new TableError('LENGTH_MISMATCH', `the delta has over ${delta.bytes} bytes, as declared`);
-    hash.update(chunk);
+    plain.take(chunk);
     yield chunk;
   }
-  requireHash(hash.digest('hex'), delta.sha256);
+  plain.end();
 }
 
-/** Compresses into a spool with back-pressure; a kept copy costs compressed size. */
-class Packer {
-  readonly #gzip = createGzip({ level: 1 });
-  readonly #ended: Promise<unknown>;
+/** A plain text against what the manifest says of it: stops at the first byte too many, and at the end length and hash must fit. */
+class Plain {
+  readonly #hash = createHash('sha256');
+  readonly #what: string;
+  readonly #declared: { readonly bytes: number; readonly sha256: string };
+  #bytes = 0;
 
-  constructor(spool: AtomicFile) {
-    this.#ended = new Promise((resolve, reject) => {
-      this.#gzip
-        .on('data', (chunk: Buffer) => spool.write(chunk))
-        .on('end', resolve)
-        .on('error', reject);
-    });
+  constructor(what: string, declared: { readonly bytes: number; readonly sha256: string }) {
+    this.#what = what;
+    this.#declared = declared;
   }
 
-  async write(text: Uint8Array): Promise<void> {
-    if (!this.#gzip.write(text)) await new Promise((resolve) => this.#gzip.once('drain', resolve));
+  take(text: Uint8Array): void {
+    this.#bytes += text.length;
+    const { bytes } = this.#declared;
+    if (this.#bytes > bytes)
+      throw new TableError('LENGTH_MISMATCH', `${this.#what} has over ${bytes} bytes, as declared`);
+    this.#hash.update(text);
   }
 
-  async end(): Promise<void> {
-    this.#gzip.end();
-    await this.#ended;
+  end(): void {
+    const { bytes, sha256 } = this.#declared;
+    if (this.#bytes !== bytes) {
+      throw new TableError('LENGTH_MISMATCH', `${this.#what} has ${this.#bytes} bytes, declared ${bytes}`);
+    }
+    const found = this.#hash.digest('hex');
+    if (found !== sha256)
+      throw new TableError('HASH_MISMATCH', `${this.#what}'s SHA-256 is ${found}, declared ${sha256}`);
   }
-}
-
-function requireHash(found: string, declared: string): void {
-  if (found !== declared)
-    throw new TableError('HASH_MISMATCH', `the table's SHA-256 is ${found}, declared ${declared}`);
 }
 
 /** Writes the body to the spool as it passes. */

@@ -36,26 +36,23 @@ export interface Recovery {
   readonly changed: boolean;
 }
 
+export interface RecoverContext {
+  readonly config: GatewayConfig;
+  readonly files: StateFiles;
+  readonly holders: readonly Holder[];
+  /** `--rebuild-state` */
+  readonly giveUpFloor: boolean;
+  readonly log: (message: string) => void;
+}
+
 /** @throws StateError STATE_CORRUPT */
-export async function recover(
-  config: GatewayConfig,
-  files: StateFiles,
-  holders: readonly Holder[],
-  giveUpFloor: boolean,
-  log: (message: string) => void,
-): Promise<Recovery> {
-  const recovery = await found(config, files, holders, giveUpFloor, log);
-  for (const h of holders) settle(h.name, bundleState(recovery.state, h.name), h.copies, h.ring);
+export async function recover(cx: RecoverContext): Promise<Recovery> {
+  const recovery = await found(cx);
+  for (const h of cx.holders) settle(h.name, bundleState(recovery.state, h.name), h.copies, h.ring);
   return recovery;
 }
 
-async function found(
-  config: GatewayConfig,
-  files: StateFiles,
-  holders: readonly Holder[],
-  giveUpFloor: boolean,
-  log: (message: string) => void,
-): Promise<Recovery> {
+async function found({ config, files, holders, giveUpFloor, log }: RecoverContext): Promise<Recovery> {
   const read = files.read();
   if (giveUpFloor) return { state: await anew(files, holders, log), changed: true };
   if (read.is === 'whole') {

@@ -9,8 +9,9 @@ import { makeFolder, translateSpace } from '../io/atomic-file.ts';
 import { takeLock } from '../io/lock.ts';
 import type { BundleConfig, GatewayConfig } from './config.ts';
 import { Copies } from './copies.ts';
-import { mapDamage, removeDamaged, removeUnfinished } from './live-maps.ts';
+import { removeUnfinished } from './live-maps.ts';
 import { makeMaps, type MapMaker } from './make-maps.ts';
+import { mapDamage, removeDamaged } from './map-bytes.ts';
 import { postfixGroup } from './postfix.ts';
 import { recover, type Holder } from './recover.ts';
 import { StateFiles, type GatewayState } from './state.ts';
@@ -74,7 +75,7 @@ export async function openSession(cx: SessionContext, rebuildState: boolean): Pr
     copies: copiesOf(bundle.name),
   }));
   removeUnfinished(config.map_dir);
-  const { state, changed } = await recover(config, files, holders, rebuildState, maker.warn);
+  const { state, changed } = await recover({ config, files, holders, giveUpFloor: rebuildState, log: maker.warn });
   return { files, state, maker, copiesOf, broken: await heal(maker, state, changed) };
 }
 
@@ -86,7 +87,7 @@ export async function openSession(cx: SessionContext, rebuildState: boolean): Pr
 async function heal(maker: MapMaker, state: GatewayState, changed: boolean): Promise<boolean> {
   const { config } = maker;
   const installed = config.bundle.filter((b) => state.bundles[b.name]?.installed);
-  const damage = state.maps === null ? null : mapDamage(config.map_dir, state.maps.files, true);
+  const damage = state.maps === null ? null : mapDamage(config.map_dir, state.maps.files);
   const lost = state.maps === null && installed.length === config.bundle.length;
   if (damage === null && !lost) {
     if (changed) maker.files.write(state);

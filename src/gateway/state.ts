@@ -5,8 +5,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod/mini';
+import { NAME } from '../bundle/name.ts';
 import { StateError } from '../errors.ts';
 import { isAbsent, removeDurable, writeFileAtomic } from '../io/atomic-file.ts';
+import { MAP_FILE } from './live-maps.ts';
 
 const digest = () => z.string().check(z.regex(/^[0-9a-f]{64}$/));
 const count = () => z.int().check(z.gte(0));
@@ -45,6 +47,8 @@ const Bundle = z.object({
   etags: z.record(z.string(), z.object({ etag: z.string(), digest: digest() })),
   /** The next request carries no condition. */
   unconditional: z.boolean(),
+  /** Stands for the configuration of the last cycle. */
+  settings: z._default(z.string(), ''),
   /** Deltas that did not work, ever; and whether the next cycle takes none. */
   deltaFailures: count(),
   noDelta: z.boolean(),
@@ -57,9 +61,12 @@ const MapFile = z.object({ sha256: digest(), bytes: count(), mtimeMs: z.number()
 
 const State = z.object({
   format: z.literal(1),
-  bundles: z.record(z.string(), Bundle),
+  // Names and file names become paths: nothing else than what is written here is read back.
+  bundles: z.record(z.string().check(z.regex(NAME)), Bundle),
   /** The live maps; null while there are none of ours. */
-  maps: z.nullable(z.object({ inputs: digest(), rows: count(), files: z.record(z.string(), MapFile) })),
+  maps: z.nullable(
+    z.object({ inputs: digest(), rows: count(), files: z.record(z.string().check(z.regex(MAP_FILE)), MapFile) }),
+  ),
   reloadPending: z.nullable(time()),
 });
 
@@ -80,6 +87,7 @@ export const freshBundle = (): BundleState => ({
   held: null,
   etags: {},
   unconditional: false,
+  settings: '',
   deltaFailures: 0,
   noDelta: false,
   ring: '',

@@ -4,6 +4,7 @@ import path from 'node:path';
 import * as z from 'zod/mini';
 import type { Code } from '../errors.ts';
 import { isAbsent } from '../io/atomic-file.ts';
+import { MAP_FILE } from './live-maps.ts';
 
 const nullableText = () => z.nullable(z.string());
 const nullableNumber = () => z.nullable(z.number());
@@ -37,7 +38,10 @@ const Status = z.object({
   /** A failure before any bundle. */
   failure: z.nullable(z.object({ code: code(), message: z.string() })),
   maps: z.nullable(
-    z.record(z.string(), z.object({ sha256: z.string(), bytes: z.number(), mtimeMs: z.number(), ino: z.number() })),
+    z.record(
+      z.string().check(z.regex(MAP_FILE)),
+      z.object({ sha256: z.string(), bytes: z.number(), mtimeMs: z.number(), ino: z.number() }),
+    ),
   ),
   reloadPending: nullableText(),
   bundles: z.array(Bundle),

@@ -4,7 +4,7 @@ import { keyid, parsePublicKey } from '../bundle/public-key.ts';
 import type { Ring } from '../bundle/verify.ts';
 import { HostError } from '../errors.ts';
 import type { BundleConfig } from './config.ts';
-import { digestOf, publicKeyFiles } from './ring-digest.ts';
+import { markOf, publicKeyFiles } from './ring-mark.ts';
 
 const MAX_KEYS = 16;
 
@@ -37,4 +37,4 @@ function parse(file: string): Uint8Array {
 }
 
 /** Stands for a starting ring: another set of keys, threshold or step gives another text. */
-export const ringDigest = (ring: Ring): string => digestOf([...ring.keys.keys()], ring.threshold, ring.step);
+export const ringMark = (ring: Ring): string => markOf([...ring.keys.values()], ring.threshold, ring.step);

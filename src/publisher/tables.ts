@@ -1,8 +1,8 @@
 /** Measures, writes and checks tables and deltas, streaming (format sections 3 to 5). Writes only through the repository. */
 import { createHash } from 'node:crypto';
-import { createGzip } from 'node:zlib';
 import { applyDelta, diffRows } from '../bundle/delta.ts';
 import type { DomainSet } from '../bundle/domain-set.ts';
+import { GzipWriter } from '../bundle/gzip-writer.ts';
 import type { DeltaEntry, TableEntry } from '../bundle/manifest.ts';
 import { rowBlocks, type RowBlock, type RowStream } from '../bundle/rows.ts';
 import { TableChecker } from '../bundle/table.ts';
@@ -59,7 +59,7 @@ export async function writeFiles(
 
 /** Compresses a table into files, all at once. @returns the size of the gzip member. */
 async function writeTable(table: SortedRows, files: readonly AtomicFile[]): Promise<number> {
-  const gzip = new Gzip(LEVEL, (chunk) => {
+  const gzip = new GzipWriter(LEVEL, (chunk) => {
     for (const file of files) file.write(chunk);
   });
   try {
@@ -85,7 +85,7 @@ async function writeDelta(
   const hash = createHash('sha256');
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  const gzip = new Gzip(DELTA_LEVEL, (chunk) => chunks.push(chunk));
+  const gzip = new GzipWriter(DELTA_LEVEL, (chunk) => chunks.push(chunk));
   for await (const block of diffRows(repository.table(from), streamed(table.blocks()))) {
     const rows = text(block);
     hash.update(rows);
@@ -107,42 +107,6 @@ async function writeDelta(
     }
   }
   return { from, bytes, sha256, wireBytes: there ?? gzip.wireBytes };
-}
-
-/** One gzip member in pieces; the same bytes in give the same bytes out, its header holds no time. */
-class Gzip {
-  wireBytes = 0;
-  readonly #stream;
-  readonly #ended: Promise<unknown>;
-
-  constructor(level: number, take: (chunk: Uint8Array) => void) {
-    this.#stream = createGzip({ level });
-    this.#ended = new Promise((resolve, reject) => {
-      this.#stream.on('end', resolve).on('error', reject);
-      this.#stream.on('data', (chunk: Buffer) => {
-        this.wireBytes += chunk.length;
-        try {
-          take(chunk);
-        } catch (error) {
-          this.#stream.destroy(error as Error);
-        }
-      });
-    });
-    this.#ended.catch(() => undefined); // whoever writes or ends hears of it
-  }
-
-  async write(bytes: Uint8Array): Promise<void> {
-    if (this.#stream.write(bytes)) return;
-    const drained = new Promise((resolve) => this.#stream.once('drain', resolve));
-    await Promise.race([drained, this.#ended]);
-  }
-
-  /** @returns the size of the member in bytes. */
-  async end(): Promise<number> {
-    this.#stream.end();
-    await this.#ended;
-    return this.wireBytes;
-  }
 }
 
 /**

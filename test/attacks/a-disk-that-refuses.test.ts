@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { publishWithDelta } from '../support/delta.ts';
 import type { Fetched } from '../support/gateway.ts';
 import { LIST, LONGER, Scene, type SceneOptions } from '../support/scene.ts';
 
@@ -143,6 +144,24 @@ describe('NO_SPACE', () => {
     await scene.refused('NO_SPACE', ['manifest.json', table]);
     scene.publish(LONGER);
     await scene.installs(3, LONGER);
+  });
+
+  test('for the table that a delta makes: no crash in the middle of a stream', async () => {
+    const scene = await open({ installed: false });
+    expect(mount('-t', 'tmpfs', '-o', 'size=320k', 'tmpfs', scene.gateway.stateDir)).toBe(true);
+    const { table } = scene.publish(MANY);
+    await scene.installs(1, MANY);
+    const ballast = path.join(scene.gateway.stateDir, 'ballast');
+    const free = Number(
+      spawnSync('df', ['--output=avail', '-k', scene.gateway.stateDir], { encoding: 'utf8' }).stdout.split('\n')[1],
+    );
+    spawnSync('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=1k', `count=${free - 24}`]);
+    const more = [...MANY, 'zoe@example.org'];
+    scene.gateway.unspeakable.add('zoe@example.org');
+    const { delta } = publishWithDelta(scene.forger, { rows: MANY, table }, more);
+    await scene.refused('NO_SPACE', ['manifest.json', delta]);
+    spawnSync('rm', [ballast]);
+    expect((await scene.installs(2, more)).bundle.via).toBe('delta');
   });
 
   test('for anything at all', async () => {

@@ -19,7 +19,7 @@ export class Site {
 
   /** A path in the site's folder. */
   at = (...names) => path.join(this.folder, ...names);
-  relaymap = (...args) => [process.execPath, path.join(dist, 'relaymap.js'), ...args];
+  relaymap = (...args) => [process.execPath, path.join(dist, 'relaymap.cjs'), ...args];
   publish = (...args) => [process.execPath, path.join(dist, 'relaymap-publish.js'), ...args];
 
   /** Both contenders use the same private Postfix configuration: the machine's own may be missing or in use. */

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { readGatewayConfig, type GatewayConfig } from '../../src/gateway/config.ts';
 import { age, health, HEALTH_EXIT, healthText, type HealthFacts } from '../../src/gateway/health.ts';
+import { liveDamage } from '../../src/gateway/live-maps.ts';
 import type { BundleStatus, Status } from '../../src/gateway/status.ts';
 import { sha256 } from '../support/forger.ts';
 import { ago, digit, NOW } from './records.ts';
@@ -55,7 +56,7 @@ const status = (one: Partial<BundleStatus> = {}, change: Partial<Status> = {}): 
   ...change,
 });
 const look = (facts: Partial<HealthFacts>) =>
-  health({ config, status: status(), deep: false, now: NOW, verifies: () => null, ...facts });
+  health({ config, status: status(), mapDamage: null, now: NOW, verifies: () => null, ...facts });
 const of = (one: Partial<BundleStatus>, facts: Partial<HealthFacts> = {}) => {
   const [found] = look({ status: status(one), ...facts }).bundles;
   return { grade: found?.status, reasons: (found?.reasons ?? []).join('\n') };
@@ -158,8 +159,9 @@ describe('the host', () => {
       const { mtimeMs, ino } = statSync(map());
       return { 'relay_recipients.cdb': { sha256: sha256(content), bytes: content.length, mtimeMs, ino } };
     };
-    const grade = (record: Status['maps'], deep: boolean) => {
-      const h = look({ status: status({}, { maps: record }), deep });
+    const grade = async (record: Status['maps'], deep: boolean) => {
+      const mapDamage = record === null ? null : await liveDamage(dir, record, deep);
+      const h = look({ status: status({}, { maps: record }), mapDamage });
       return [h.status, h.bundles[0]?.reasons[0] ?? ''];
     };
     beforeEach(() => {
@@ -167,42 +169,45 @@ describe('the host', () => {
       writeFileSync(map(), 'installed');
     });
 
-    test('as installed is fine', () => {
-      expect([grade(maps(), false), grade(maps(), true)]).toEqual([
+    test('as installed is fine', async () => {
+      expect([await grade(maps(), false), await grade(maps(), true)]).toEqual([
         ['ok', ''],
         ['ok', ''],
       ]);
     });
 
-    test('that is missing, shorter or a link is damaged', () => {
+    test('that is missing, shorter or a link is damaged', async () => {
       const record = maps();
       writeFileSync(map(), 'x');
-      expect(grade(record, false)).toEqual(['critical', expect.stringMatching(/map damaged: .* has 1 bytes, 9 were/)]);
+      expect(await grade(record, false)).toEqual([
+        'critical',
+        expect.stringMatching(/map damaged: .* has 1 bytes, 9 were/),
+      ]);
       rmSync(map());
-      expect(grade(record, false)).toEqual(['critical', expect.stringMatching(/map damaged: .* is missing/)]);
+      expect(await grade(record, false)).toEqual(['critical', expect.stringMatching(/map damaged: .* is missing/)]);
       symlinkSync('/dev/null', map());
-      expect(grade(record, false)).toEqual(['critical', expect.stringMatching(/not a regular file/)]);
+      expect(await grade(record, false)).toEqual(['critical', expect.stringMatching(/not a regular file/)]);
     });
 
-    test('that was changed in place, its length and time as before, shows with --deep alone', () => {
+    test('that was changed in place, its length and time as before, shows with --deep alone', async () => {
       const record = maps();
       const { atime, mtime } = statSync(map());
       writeFileSync(map(), 'Installed');
       utimesSync(map(), atime, mtime);
       const { mtimeMs } = statSync(map());
       const kept = { 'relay_recipients.cdb': { ...record?.['relay_recipients.cdb'], mtimeMs } } as Status['maps'];
-      expect(grade(kept, false)).toEqual(['ok', '']);
-      expect(grade(kept, true)).toEqual(['critical', expect.stringMatching(/SHA-256/)]);
+      expect(await grade(kept, false)).toEqual(['ok', '']);
+      expect(await grade(kept, true)).toEqual(['critical', expect.stringMatching(/SHA-256/)]);
     });
 
-    test('with another time or inode is looked into: the bytes decide', () => {
+    test('with another time or inode is looked into: the bytes decide', async () => {
       const record = maps();
       rmSync(map());
       writeFileSync(map(), 'installed');
       utimesSync(map(), 1, 1);
-      expect(grade(record, false)).toEqual(['ok', '']);
+      expect(await grade(record, false)).toEqual(['ok', '']);
       writeFileSync(map(), 'Installed');
-      expect(grade(record, false)).toEqual(['critical', expect.stringMatching(/SHA-256/)]);
+      expect(await grade(record, false)).toEqual(['critical', expect.stringMatching(/SHA-256/)]);
     });
   });
 });

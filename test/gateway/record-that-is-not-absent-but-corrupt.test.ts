@@ -115,6 +115,20 @@ describe('corrupt', () => {
     );
   });
 
+  test('a name that would lead out of the folder', () => {
+    const wrong = [
+      { ...full, bundles: { '../..': Object.values(full.bundles)[0] } },
+      {
+        ...full,
+        maps: { inputs: 'a'.repeat(64), rows: 1, files: { '../passwd': Object.values(full.maps?.files ?? {})[0] } },
+      },
+    ];
+    for (const record of wrong) {
+      writeFileSync(file, JSON.stringify(record));
+      expect(files.read().is).toBe('corrupt');
+    }
+  });
+
   test('a folder in its place, or in that of state_dir', () => {
     mkdirSync(file);
     expect(files.read().is).toBe('corrupt');

@@ -10,34 +10,16 @@ import { readPublisherConfig } from '../../src/publisher/config.ts';
 import { PublishError } from '../../src/publisher/errors.ts';
 import { publish, type PublishOptions, type PublishResult } from '../../src/publisher/publish.ts';
 import { makeKey, readKey } from '../../src/publisher/signing-key.ts';
+import type { DeltaEntry, Manifest } from './central.ts';
 
 export const START = new Date('2026-11-24T07:00:00Z');
 export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
 export const later = (ms: number): Date => new Date(START.getTime() + ms);
 
-export interface DeltaJson {
-  readonly from: string;
-  readonly bytes: number;
-  readonly sha256: string;
-  readonly wireBytes: number;
-}
-
-export interface ManifestJson {
-  readonly version: number;
-  readonly created: string;
-  readonly expires: string;
-  readonly shrinkApproved?: { readonly until: string; readonly rows: number; readonly domains: number };
-  readonly tables: {
-    readonly recipients: {
-      readonly rows: number;
-      readonly bytes: number;
-      readonly sha256: string;
-      readonly wireBytes: number;
-      readonly deltas: readonly DeltaJson[];
-    };
-  };
-}
+export type DeltaJson = DeltaEntry;
+/** What publish writes always names its deltas. */
+export type ManifestJson = Manifest & { tables: { recipients: { deltas: readonly DeltaEntry[] } } };
 
 export class Desk {
   readonly dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-desk-'));

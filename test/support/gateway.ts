@@ -12,7 +12,7 @@ import { sha256, type SigningKey } from './forger.ts';
 
 const command = path.join(
   process.env['RELAYMAP_BIN_DIR'] ?? fileURLToPath(new URL('../../dist/bin', import.meta.url)),
-  'relaymap.js',
+  'relaymap.cjs',
 );
 
 export interface BundleSetup {

@@ -105,7 +105,8 @@ export async function createSite(options: SiteOptions = {}): Promise<Site> {
       gatewayConfig: at('gateway.toml'),
       env,
       requests,
-      relaymap: (command = '', ...args) => node('relaymap.js', [command, '--config', at('gateway.toml'), ...args], env),
+      relaymap: (command = '', ...args) =>
+        node('relaymap.cjs', [command, '--config', at('gateway.toml'), ...args], env),
       relaymapPublish: (command = '', ...args) =>
         node('relaymap-publish.js', [command, '--config', at('publisher.toml'), ...args], env),
       async publish(rows, ...args) {

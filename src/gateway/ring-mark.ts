@@ -2,7 +2,6 @@
  * Whether the key directory is still the one that the last cycle saw, without checking a key: `health` starts in milliseconds. Reads
  * that directory and nothing else; nothing is trusted for it.
  */
-import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { HostError } from '../errors.ts';
@@ -20,17 +19,17 @@ export function publicKeyFiles(folder: string): string[] {
   }
 }
 
-/** @param keyids in any order. */
-export function digestOf(keyids: readonly string[], threshold: number, step: number): string {
-  const text = JSON.stringify([[...new Set(keyids)].sort(), threshold, step]);
-  return createHash('sha256').update(text).digest('hex');
+/** A text that stands for a ring: other keys, another threshold or step give another one. */
+export function markOf(keys: readonly Uint8Array[], threshold: number, step: number): string {
+  const texts = keys.map((raw) => Buffer.from(raw).toString('base64'));
+  return JSON.stringify([[...new Set(texts)].sort(), threshold, step]);
 }
 
-/** What `ringDigest` would say of the directory, if all in it is as it should be. @throws what reading throws */
-export function directoryDigest({ keys, threshold, ring }: BundleConfig): string {
-  const keyids = publicKeyFiles(keys).map((file) => {
+/** What `ringMark` would say of the directory, if all in it is as it should be. @throws what reading throws */
+export function directoryMark({ keys, threshold, ring }: BundleConfig): string {
+  const raw = publicKeyFiles(keys).map((file) => {
     const base64 = readFileSync(file, 'latin1').replace(/-----[^-]*-----|\s/g, '');
-    return createHash('sha256').update(Buffer.from(base64, 'base64').subarray(-32)).digest('hex');
+    return Buffer.from(base64, 'base64').subarray(-32);
   });
-  return digestOf(keyids, threshold, ring);
+  return markOf(raw, threshold, ring);
 }

@@ -1,0 +1,44 @@
+/** One gzip member written in pieces, with back-pressure; both sides use it. The same bytes in give the same bytes out. Pure. */
+import { createGzip } from 'node:zlib';
+
+export class GzipWriter {
+  /** Bytes of the member so far. */
+  wireBytes = 0;
+  readonly #stream;
+  readonly #ended: Promise<unknown>;
+
+  /** @param take gets the member's bytes; what it throws (a full disk) comes out of `write` or `end`, never out of a stream's event. */
+  constructor(level: number, take: (chunk: Uint8Array) => void) {
+    this.#stream = createGzip({ level });
+    this.#ended = new Promise((resolve, reject) => {
+      this.#stream.on('end', resolve).on('error', reject);
+      this.#stream.on('data', (chunk: Buffer) => {
+        this.wireBytes += chunk.length;
+        try {
+          take(chunk);
+        } catch (error) {
+          this.#stream.destroy(error as Error);
+        }
+      });
+    });
+    this.#ended.catch(() => undefined); // whoever writes or ends hears of it
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (this.#stream.write(bytes)) return;
+    const drained = new Promise((resolve) => this.#stream.once('drain', resolve));
+    await Promise.race([drained, this.#ended]);
+  }
+
+  /** @returns the size of the member in bytes. */
+  async end(): Promise<number> {
+    this.#stream.end();
+    await this.#ended;
+    return this.wireBytes;
+  }
+
+  /** Lets go of a member that will not be ended. */
+  destroy(): void {
+    this.#stream.destroy();
+  }
+}
