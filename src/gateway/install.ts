@@ -4,6 +4,7 @@
  */
 import { lstatSync } from 'node:fs';
 import { InstallError, StepError } from '../errors.ts';
+import { removeEmptyFolder } from '../io/atomic-file.ts';
 import type { CompiledMap } from './compile.ts';
 import { lstatOrNull, type LiveMaps } from './live-maps.ts';
 import type { MapFileRecord } from './state.ts';
@@ -19,13 +20,18 @@ export function mapsRecord(map: CompiledMap, inputs: string): LiveMaps {
 }
 
 /**
- * A link or a pipe in a map's place is replaced by the rename; a folder is not ours to delete.
+ * A link or a pipe in a map's place is replaced by the rename. A folder is in its way: an empty one goes, one that holds
+ * something is not ours to delete.
  * @throws InstallError INSTALL_FAILED, before anything is renamed.
  */
 export function requirePlaces(map: CompiledMap): void {
   for (const { file } of map.files) {
     if (lstatOrNull(file.target)?.isDirectory() !== true) continue;
-    throw new InstallError('INSTALL_FAILED', `${file.target} is a folder; move it away`);
+    try {
+      removeEmptyFolder(file.target);
+    } catch (error) {
+      throw new InstallError('INSTALL_FAILED', `${file.target} is a folder; move it away`, error);
+    }
   }
 }
 

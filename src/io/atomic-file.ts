@@ -12,6 +12,7 @@ import {
   openSync,
   renameSync,
   rmSync,
+  rmdirSync,
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -158,6 +159,12 @@ export function createFile(target: string, text: string, mode: number): void {
 export function removeDurable(target: string): void {
   rmSync(target, { force: true, recursive: true });
   fsyncFolder(path.dirname(target));
+}
+
+/** Removes a folder that holds nothing. Throws what rmdir threw, ENOTEMPTY above all. */
+export function removeEmptyFolder(folder: string): void {
+  rmdirSync(folder);
+  fsyncFolder(path.dirname(folder));
 }
 
 /** Makes a folder and those above it. */
