@@ -54,6 +54,13 @@ command('health', 'monitoring-plugin output: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKN
     status = await healthCommand(options, new Date());
   });
 
+command('check', 'does this host use the maps, and safely? Each finding with the line to type')
+  .addHelpText('after', '\nExit status: 0 nothing found, or notes only; 1 errors or warnings; 2 could not.')
+  .action(async (options: Common) => {
+    const { checkCommand } = await import('./check-command.ts');
+    status = await checkCommand(options, new Date());
+  });
+
 command('lookup', 'what Postfix will answer for these addresses, and why')
   .argument('<address...>')
   .option('--delimiter <CHARS>', 'recipient_delimiter where there is no postconf')

@@ -54,9 +54,15 @@ function bearer(file: string, content: string): string {
   return token;
 }
 
+// Missing from the types of Node 20, there since 0.9.4: the group postfix must come along.
+const initGroups = (user: number, extra: number): void =>
+  (process as { initgroups?: (user: number, extra: number) => void }).initgroups?.(user, extra);
+
+let forATime = false;
+
 /** A process started as root becomes the owner of `stateDir`, with that user's groups. */
 export function becomeOwner(stateDir: string): void {
-  if (process.getuid?.() !== 0) return;
+  if (process.geteuid?.() !== 0) return;
   let owner: { uid: number; gid: number };
   try {
     owner = statSync(stateDir);
@@ -66,10 +72,14 @@ export function becomeOwner(stateDir: string): void {
   }
   if (owner.uid === 0) return;
   try {
-    // Missing from the types of Node 20, there since 0.9.4: the group postfix must come along.
-    (process as { initgroups?: (user: number, extra: number) => void }).initgroups?.(owner.uid, owner.gid);
-    process.setgid?.(owner.gid);
-    process.setuid?.(owner.uid);
+    initGroups(owner.uid, owner.gid);
+    if (forATime) {
+      process.setegid?.(owner.gid);
+      process.seteuid?.(owner.uid);
+    } else {
+      process.setgid?.(owner.gid);
+      process.setuid?.(owner.uid);
+    }
   } catch (error) {
     throw new HostError(
       'CONFIG',
@@ -77,4 +87,18 @@ export function becomeOwner(stateDir: string): void {
       error,
     );
   }
+}
+
+/**
+ * For `init --apply` alone, which must be root once more after the cycle: `becomeOwner` then holds until the function that is returned
+ * is called. What is written to state_dir meanwhile is the owner's, and no link there leads root astray.
+ */
+export function keepRoot(): () => void {
+  forATime = true;
+  return () => {
+    if (process.getuid?.() !== 0) return;
+    process.seteuid?.(0);
+    process.setegid?.(0);
+    initGroups(0, 0);
+  };
 }
