@@ -32,11 +32,12 @@ export function several(names: readonly string[], most = 3): string {
 
 /** The findings as text that fits 80 columns; the lines to type are never broken. */
 export function findingLines({ level, text, type }: Finding): string[] {
-  const [head = '', ...rest] = wrapped(`${level}: ${text}`, 78);
+  const [head = '', ...rest] = wrapped(`${level}: ${text}`);
   return [head, ...rest.map((line) => `  ${line}`), ...type.map((line) => `    ${line}`)];
 }
 
-function wrapped(text: string, width: number): string[] {
+/** The text in lines of at most `width` columns, the second and later ones two less. */
+export function wrapped(text: string, width = 78): string[] {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {

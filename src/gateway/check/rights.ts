@@ -9,6 +9,7 @@ export function rightsFindings({ host }: CheckFacts): Finding[] {
     ...host.paths.flatMap((fact) => writable(fact, host)),
     ...host.paths.flatMap((fact) => secret(fact, host)),
     ...unreadableByService(host),
+    ...unwritableByService(host),
     ...unreadableByPostfix(host),
   ];
 }
@@ -91,6 +92,18 @@ function unreadableByService({ paths, owner }: HostFacts): Finding[] {
       },
     ];
   });
+}
+
+function unwritableByService({ paths, owner }: HostFacts): Finding[] {
+  if (owner === null || owner.uid === 0) return [];
+  return paths
+    .filter(({ option, above }) => option === 'map_dir' && !above)
+    .filter((fact) => !may(owner, 2, fact) || !may(owner, 1, fact))
+    .map(({ path }) => ({
+      level: 'error',
+      text: `${owner.name}, as whom relaymap runs, cannot write ${path}: no new map is installed.`,
+      type: [`chown ${owner.name} ${shell(path)}`],
+    }));
 }
 
 /** smtpd opens its tables while it is root; proxymap, and whoever asks with postmap, does not. */
