@@ -54,10 +54,10 @@ export async function initCommand(options: InitOptions, now: Date): Promise<numb
   if (before === null) return withoutPostfix(config);
   const map = newMap(config);
   try {
-    const { sample, rows } = await sampleRows(path.join(config.map_dir, 'relay_recipients'), SAMPLE);
+    const sample = await sampleRows(path.join(config.map_dir, 'relay_recipients'), SAMPLE);
     rootAgain(); // Postfix's commands do not run for somebody who is root by half
     const found = await compare(before, map, sample);
-    for (const line of comparisonLines(before, found, rows)) say(line);
+    for (const line of comparisonLines(before, found)) say(line);
     const all = settings(config, before, found, map.domains);
     if (options.apply) apply(config, before, all, now);
     else suggest(before, all);
