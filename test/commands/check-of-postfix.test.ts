@@ -153,6 +153,14 @@ describe('domains', () => {
     expect((await host.check()).findings).toEqual([]);
   });
 
+  test('and not for what is local all the same', async () => {
+    await set(
+      'mydestination = localhost, mx.example.net',
+      `relay_domains = cdb:${host.site.mapDir}/relay_domains, $mydestination`,
+    );
+    expect((await host.check()).findings).toEqual([]);
+  });
+
   test.each([
     ['mydestination', 'local', NOBODY, 250],
     ['virtual_mailbox_domains', 'virtual mailbox', NOBODY, 250],
@@ -288,6 +296,17 @@ describe('nobody is refused by', () => {
     const finding = await found('note', /only the content filter/);
     await mends(finding);
   });
+});
+
+test('a service in a chroot opens its maps before it goes there, and sees new ones: no fault', async () => {
+  const jailed = master.replace(/^(127\S+ inet n -|rewrite unix - -) n/gm, '$1 y');
+  writeFileSync(file('master.cf'), jailed);
+  expect(jailed.match(/ y /g)).toHaveLength(2);
+  expect(await ask(ALICE, NOBODY)).toEqual([250, 550]);
+  await host.site.publishAndFetch([ALICE, 'bob@sub.example.org', NOBODY]);
+  expect((await askOnce(host.postfix.port, [ALICE, NOBODY])).map(({ code }) => code)).toEqual([250, 250]);
+  expect((await host.check()).findings).toEqual([]);
+  await host.site.publishAndFetch([ALICE, 'bob@sub.example.org']);
 });
 
 describe('unknown_relay_recipient_reject_code = 450', () => {

@@ -40,16 +40,16 @@ const trustCa = (): void =>
     readFileSync(at('relaymap.toml'), 'utf8').replace(/^# ca_file = "[^"]*"/m, `ca_file = "${site.dir}/tls.pem"`),
   );
 
-const ARGUMENTS = (): string[] => [
-  ...['--config', at('relaymap.toml'), '--name', 'example-org', '--url', site.url],
-  ...['--key', `${site.dir}/signing/example-org.pub`],
-];
+function initArguments(): string[] {
+  const key = `${site.dir}/signing/example-org.pub`;
+  return ['init', '--config', at('relaymap.toml'), '--name', 'example-org', '--url', site.url, '--key', key];
+}
 
-const init = (...more: string[]): Promise<Finished> => site.relaymap('init', ...ARGUMENTS(), ...more);
+const init = (...more: string[]): Promise<Finished> => site.relaymap(...initArguments(), ...more);
 
 /** The same where state_dir and map_dir are the defaults: /var/lib is an empty one of this command's own. */
 async function initInOwnVarLib(...more: string[]): Promise<Finished> {
-  const all = ['init', ...ARGUMENTS(), ...more].map((arg) => `'${arg}'`);
+  const all = [...initArguments(), ...more].map((arg) => `'${arg}'`);
   const command = [process.execPath, path.resolve('dist/bin/relaymap.cjs'), ...all].join(' ');
   const child = spawn('unshare', ['-m', 'sh', '-c', `mount -t tmpfs none /var/lib && ${command}`], {
     env: { ...process.env, NO_COLOR: '1', ...site.env },
@@ -299,13 +299,20 @@ describe('the comparison', () => {
 
   test('everybody is accepted today: no map can tell who is lost, but a whole domain can be named', async () => {
     await configured();
-    await mx({ mainCf: { relay_domains: 'example.org, other.example', relay_recipient_maps: '' } });
+    await mx({
+      mainCf: {
+        mydestination: 'localhost, mx.example.net',
+        relay_domains: '$mydestination, example.org, other.example',
+        relay_recipient_maps: '',
+      },
+    });
     const { stdout } = await init();
     expect(stdout).toMatch(
       /^Today Postfix accepts every address of its relay domains: relay_recipient_maps\s+is empty/m,
     );
     expect(under(stdout, /^Accepted now whatever stands before the @/)).toEqual(['@other.example']);
     expect(stdout).not.toMatch(/Nobody who is accepted now/);
+    expect(stdout).toContain(`/relay_domains, $mydestination, other.example'`);
   });
 });
 
