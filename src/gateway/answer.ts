@@ -1,5 +1,5 @@
 /** What Postfix will answer from the installed maps, and which row of which bundle makes it so: `relaymap lookup`. Reads only. */
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import path from 'node:path';
 import { compareBytes } from '../bundle/rows.ts';
 import { isAbsent } from '../io/atomic-file.ts';
@@ -40,7 +40,10 @@ export async function answers(
   }
 }
 
-export function openMap(file: string): { has: Has; close: () => void } | null {
+const MOST_IN_MEMORY = 2 ** 30;
+
+/** @param inMemory for many questions: the whole file is read at once, unless it is very large. */
+export function openMap(file: string, inMemory = false): { has: Has; close: () => void } | null {
   let fd: number;
   try {
     fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -48,7 +51,9 @@ export function openMap(file: string): { has: Has; close: () => void } | null {
     if (isAbsent(error)) return null;
     throw error;
   }
+  const whole = inMemory && fstatSync(fd).size <= MOST_IN_MEMORY ? readFileSync(fd) : null;
   const read = (position: number, length: number) => {
+    if (whole !== null) return whole.subarray(position, position + length);
     const bytes = Buffer.alloc(length);
     return bytes.subarray(0, readSync(fd, bytes, 0, length, position));
   };
