@@ -4,11 +4,12 @@
  */
 import { domainOf } from '../bundle/address.ts';
 import { log } from '../io/log.ts';
-import { fileSources, type FileSource, type PublisherConfig } from './config.ts';
+import type { PublisherConfig } from './config.ts';
 import { addressOf, EntryError, firstField, rowsOf, simpleRow } from './entry.ts';
 import { PublishError } from './errors.ts';
 import { RowCollection, type SortedRows } from './sorted-rows.ts';
-import { fileLines } from './sources/file.ts';
+import type { SourceConfig } from './source-config.ts';
+import { openSource, type SourceReader } from './sources/open.ts';
 
 /** As many faults are named before it is given up: whoever corrects a list wants more than the first. */
 const NAMED_FAULTS = 20;
@@ -22,9 +23,9 @@ export interface Gathered {
 }
 
 /** @throws PublishError SOURCE, INVALID_ENTRY or WILDCARD */
-export async function gather(config: PublisherConfig): Promise<Gathered> {
+export async function gather(config: PublisherConfig, now: Date): Promise<Gathered> {
   const gathering = new Gathering(config);
-  for (const source of fileSources(config)) await gathering.read(source);
+  for (const source of config.source) await gathering.read(source, await openSource(source), now);
   return gathering.result();
 }
 
@@ -41,36 +42,36 @@ class Gathering {
     this.#wildcards = new Set(policy.wildcards.map((domain) => `@${domain}`));
   }
 
-  async read(source: FileSource): Promise<void> {
+  async read({ name }: SourceConfig, { form, unit, read }: SourceReader, now: Date): Promise<void> {
     const before = this.#entries;
     let number = 0;
-    let begun = false;
-    for await (const lines of fileLines(source)) {
-      for (const line of lines) {
+    let begun = form === 'addresses';
+    for await (const batch of read(now)) {
+      for (const entry of batch) {
         number++;
-        const simple = simpleRow(line);
+        const simple = simpleRow(entry);
         if (simple !== null) {
           this.#take(simple);
           this.#entries++;
           begun = true;
           continue;
         }
-        let field: string | null = null;
+        let field: string | null = entry;
         try {
-          field = firstField(line);
+          if (form === 'lines') field = firstField(entry);
           if (field === null) continue;
-          if (begun || line.includes('@')) this.#add(field, `${source.name}, line ${number}`);
-          else log('notice', `${source.name}, line ${number}: taken for a header and skipped, since it has no @`);
+          if (begun || entry.includes('@')) this.#add(field, `${name}, ${unit} ${number}`);
+          else log('notice', `${name}, ${unit} ${number}: taken for a header and skipped, since it has no @`);
         } catch (error) {
           if (!(error instanceof EntryError)) throw error;
-          this.#fault(`${source.name}, line ${number}: ${shown(field ?? line)} ${error.message}`, error);
+          this.#fault(`${name}, ${unit} ${number}: ${shown(field ?? entry)} ${error.message}`, error);
         }
         begun = true;
       }
     }
     this.#refuseFaults();
     if (this.#entries === before)
-      throw new PublishError('SOURCE', `${source.name} gave no address; an empty list would reject all mail`);
+      throw new PublishError('SOURCE', `${name} gave no address; an empty list would reject all mail`);
   }
 
   result(): Gathered {

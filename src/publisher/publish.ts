@@ -88,7 +88,7 @@ async function run(
 ): Promise<PublishResult> {
   const published = repository.published();
   const state = continued(config, repository.state(), published, options.nextVersion);
-  const gathered = await gather(config);
+  const gathered = await gather(config, now);
   const table = measure(gathered.table);
   const work: Work = { config, options, keys, repository, state, published, gathered, table, now };
   const result = (outcome: PublishResult['outcome'], version = published?.manifest.version ?? null) => ({
