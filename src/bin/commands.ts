@@ -57,7 +57,8 @@ command('health', 'monitoring-plugin output: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKN
 command('lookup', 'what Postfix will answer for these addresses, and why')
   .argument('<address...>')
   .option('--delimiter <CHARS>', 'recipient_delimiter where there is no postconf')
-  .action(async (addresses: string[], options: Common & { delimiter?: string }) => {
+  .option('--history', 'since which kept version', false)
+  .action(async (addresses: string[], options: Common & { delimiter?: string; history: boolean }) => {
     const { lookupCommand } = await import('./lookup-command.ts');
     status = await lookupCommand(addresses, options);
   });
