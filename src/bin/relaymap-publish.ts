@@ -69,6 +69,14 @@ command('inspect', 'verify published files as a gateway would, and print the man
     status = await inspectCommand(place, options, new Date());
   });
 
+command('explain', 'why an address is or is not in the list')
+  .argument('<ADDRESS>')
+  .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
+  .action(async (address: string, options: { config: string }) => {
+    const { explainCommand } = await import('./explain-command.ts');
+    status = await explainCommand(address, options, new Date());
+  });
+
 await main(program, {
   status: () => status,
   usage: () => 2,

@@ -1,9 +1,9 @@
 /** Since which kept version an address has been accepted, or not: `relaymap lookup --history`. Reads the record and the copies only. */
+import { presentRows } from '../bundle/present-rows.ts';
 import { keysOf } from '../map/lookup.ts';
 import type { GatewayConfig } from './config.ts';
 import { Copies } from './copies.ts';
 import { keptCopiesOf, type Kept } from './going-back.ts';
-import { presentRows } from './present-rows.ts';
 import { StateFiles } from './state.ts';
 
 /** What one bundle's kept copies, up to the live one, say of an address. */
@@ -58,7 +58,7 @@ async function verdictsOf(
   const live = copies.findIndex((c) => c.live);
   for (const { version, created, table } of copies.slice(0, live + 1)) {
     try {
-      const present = await presentRows(store, table, [...keys.values()].flat());
+      const present = await presentRows(store.rows(table), [...keys.values()].flat());
       for (const [address, list] of keys) {
         verdicts.get(address)?.push({ version, created, row: list.find((key) => present.has(key)) ?? null });
       }

@@ -1,12 +1,12 @@
 /** What Postfix will answer from the installed maps, and which row of which bundle makes it so: `relaymap lookup`. Reads only. */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import path from 'node:path';
+import { presentRows } from '../bundle/present-rows.ts';
 import { isAbsent } from '../io/atomic-file.ts';
 import { CdbReader } from '../map/cdb.ts';
 import { lookup, type Answer, type Has } from '../map/lookup.ts';
 import type { GatewayConfig } from './config.ts';
 import { Copies } from './copies.ts';
-import { presentRows } from './present-rows.ts';
 import { StateFiles, type CopyRef } from './state.ts';
 
 export interface LookupAnswer extends Answer {
@@ -66,7 +66,7 @@ async function holders(config: GatewayConfig, row: string): Promise<{ name: stri
   const found: { name: string; version: number }[] = [];
   for (const { name, installed } of installedCopies(config)) {
     try {
-      const present = await presentRows(new Copies(config.state_dir, name, null), installed.table, [row]);
+      const present = await presentRows(new Copies(config.state_dir, name, null).rows(installed.table), [row]);
       if (present.size > 0) found.push({ name, version: installed.version });
     } catch {
       // A copy that cannot be read tells nothing; the map has answered all the same.

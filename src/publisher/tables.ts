@@ -58,7 +58,7 @@ export async function writeFiles(
 }
 
 /** Compresses a table into files, all at once. @returns the size of the gzip member. */
-async function writeTable(table: SortedRows, files: readonly AtomicFile[]): Promise<number> {
+export async function writeTable(table: SortedRows, files: readonly AtomicFile[]): Promise<number> {
   const gzip = new GzipWriter(LEVEL, (chunk) => {
     for (const file of files) file.write(chunk);
   });

@@ -1,13 +1,12 @@
-/** Which of some rows a kept copy has: one pass over it. Reads that copy and nothing else. */
-import { compareBytes } from '../bundle/rows.ts';
-import type { Copies } from './copies.ts';
+/** Which of some rows a table has: one pass over it. Pure. */
+import { compareBytes, type RowStream } from './rows.ts';
 
-/** @throws TableError or what reading throws, for a copy that is gone or damaged. */
-export async function presentRows(copies: Copies, table: string, rows: readonly string[]): Promise<Set<string>> {
+/** Errors of the table's stream pass through; it is left once the last of the rows would have come. */
+export async function presentRows(table: RowStream, rows: Iterable<string>): Promise<Set<string>> {
   const wanted = [...new Set(rows)].map((row) => Buffer.from(row)).sort((a, b) => Buffer.compare(a, b));
   const found = new Set<string>();
   let next = 0;
-  for await (const { bytes, starts, count } of copies.rows(table)) {
+  for await (const { bytes, starts, count } of table) {
     for (let i = 0; i < count;) {
       const key = wanted[next];
       if (key === undefined) return found;
