@@ -39,7 +39,7 @@ export interface TreeRun {
 export interface DebianTree {
   /** The folder that is the tree's root. It is shared by all tests: whoever writes into it takes a copy or an overlay. */
   readonly root: string;
-  /** Runs a command in the tree, as root, with a `/proc` and an empty `/tmp` of its own that end with it, and no network. */
+  /** Runs a command in the tree, as root, with a `/proc`, an empty `/tmp` and a loopback interface of its own, and no other. */
   run(argv: readonly string[], options?: TreeRun): Promise<TreeFinished>;
 }
 
@@ -73,6 +73,7 @@ async function runIn(
       shift 2; count=$((count - 1))
     done
     mount -t proc none "$root/proc"; mount --rbind /dev "$root/dev"
+    ip link set lo up
     exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root "$@"`;
   const folders = Object.entries(shown);
   return await finished(
