@@ -2,22 +2,29 @@
 import { becomeOwner } from '../gateway/access.ts';
 import { answers, type LookupAnswer } from '../gateway/answer.ts';
 import { readGatewayConfig } from '../gateway/config.ts';
-import { recipientDelimiter } from '../gateway/postfix.ts';
+import { postfixHabits } from '../gateway/postfix.ts';
 import { lookupLine } from '../gateway/words.ts';
 import { CompileError, HostError } from '../errors.ts';
 import { log, printable } from '../io/log.ts';
+import { typedAddress } from '../map/typed-address.ts';
 
 export async function lookupCommand(
   addresses: string[],
   options: { config: string; delimiter?: string },
 ): Promise<number> {
   const config = readGatewayConfig(options.config);
-  const malformed = addresses.find((a) => !/.@[^@]+$/.test(a));
-  if (malformed !== undefined) throw new HostError('CONFIG', `${malformed} is not an address`);
+  const asked = addresses.map((typed) => {
+    const address = typedAddress(typed);
+    if (address === null) throw new HostError('CONFIG', `${typed} is not an address`);
+    return address;
+  });
   becomeOwner(config.state_dir);
   let found: LookupAnswer[] | null;
   try {
-    found = await answers(config, addresses, options.delimiter ?? recipientDelimiter() ?? '');
+    found = await answers(config, asked, {
+      ...postfixHabits(),
+      ...(options.delimiter === undefined ? {} : { delimiter: options.delimiter }),
+    });
   } catch (error) {
     if (!(error instanceof CompileError)) throw error;
     log('error', `${error.code}: ${error.message}. The next cycle makes the map again: relaymap fetch`);
@@ -30,6 +37,7 @@ export async function lookupCommand(
     );
     return 2;
   }
-  for (const a of found) process.stdout.write(`${printable(lookupLine(a))}\n`);
+  for (const [i, a] of found.entries())
+    process.stdout.write(`${printable(lookupLine({ ...a, address: addresses[i] ?? a.address }))}\n`);
   return found.every((a) => a.accepted) ? 0 : 1;
 }

@@ -1,7 +1,8 @@
-/** What the gateway asks of the Postfix beside it: its group, its recipient_delimiter, and one reload when a map first appears. */
+/** What the gateway asks of the Postfix beside it: its group, what of its configuration decides a lookup, and one reload when a map first appears. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { writeFileAtomic } from '../io/atomic-file.ts';
+import type { Habits } from '../map/lookup.ts';
 import { RELOAD_FOLDER, RELOAD_REQUEST } from './reload-request.ts';
 
 /** The group `postfix`, which smtpd reads maps as; null where there is none. */
@@ -32,10 +33,32 @@ function run(command: string, args: string[]): { status: number | null; stdout: 
   return { status: result.error === undefined ? result.status : null, stdout: result.stdout };
 }
 
-/** Postfix's recipient_delimiter, or null where there is no postconf. */
-export function recipientDelimiter(): string | null {
-  const { status, stdout } = run('postconf', ['-h', 'recipient_delimiter']);
-  return status === 0 ? stdout.trim() : null;
+const HABITS = [
+  'recipient_delimiter',
+  'smtputf8_enable',
+  'parent_domain_matches_subdomains',
+  'allow_untrusted_routing',
+  'allow_min_user',
+  'owner_request_special',
+  'double_bounce_sender',
+] as const;
+
+/** What of the host's main.cf a lookup hangs on; nothing, which means Postfix's defaults, where there is no postconf. */
+export function postfixHabits(): Habits {
+  const { status, stdout } = run('postconf', ['-xh', ...HABITS]);
+  if (status !== 0) return {};
+  const [delimiter = '', utf8, parents = '', routing, hyphen, special, doubleBounce = ''] = stdout
+    .split('\n')
+    .map((v) => v.trim());
+  return {
+    delimiter,
+    utf8: utf8 !== 'no',
+    subdomains: parents.split(/[\s,]+/).includes('relay_domains'),
+    untrustedRouting: routing === 'yes',
+    leadingHyphen: hyphen === 'yes',
+    ownerRequestSpecial: special !== 'no',
+    doubleBounce,
+  };
 }
 
 /**
