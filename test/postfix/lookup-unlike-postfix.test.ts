@@ -1,16 +1,13 @@
 // `relaymap lookup` says what Postfix will answer: thousands of generated addresses are asked of a live smtpd, over the maps that our own
 // fetch installed, and its answers are held against ours; so are the keys that we say it asks for, against postmap.
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { domainToASCII } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CdbReader } from '../../src/map/cdb.ts';
-import { lookup, type Habits, type Has, type Rejection } from '../../src/map/lookup.ts';
-import { typedAddress } from '../../src/map/typed-address.ts';
+import type { Habits } from '../../src/map/lookup.ts';
 import { listed, questions } from '../support/addresses.ts';
 import { freePort, startGateway, type Postfix } from '../support/postfix.ts';
 import { Scene } from '../support/scene.ts';
-import { SmtpClient, type SmtpReply } from '../support/smtp.ts';
+import { SmtpClient } from '../support/smtp.ts';
+import { InstalledMaps, rare, said, type Verdict } from '../support/verdicts.ts';
 
 const COUNT = 2000;
 const DELIMITERS = ['', '+', '-', '+-', '=.', 'é'];
@@ -65,47 +62,13 @@ afterAll(async () => {
   await scene?.close();
 });
 
-type Verdict = 'accepted' | 'unlisted' | 'relay access denied' | 'bad address syntax';
-
-function said({ code, text }: SmtpReply): string {
-  const is = (verdict: Verdict) => verdict;
-  if (code === 250) return is('accepted');
-  if (code === 550 && /User unknown in relay recipient table/.test(text)) return is('unlisted');
-  if (code === 554 && /Relay access denied/.test(text)) return is('relay access denied');
-  if (code === 501 && text.startsWith('5.1.3 ')) return is('bad address syntax');
-  return `${code} ${text}`;
-}
-
-const VERDICTS: Record<Rejection, Verdict> = {
-  'leading-hyphen': 'bad address syntax',
-  'no-host-name': 'bad address syntax',
-  'no-relay-domain': 'relay access denied',
-  routed: 'relay access denied',
-  unlisted: 'unlisted',
-};
-
 async function byPostfix(port: number, recipients: readonly string[], utf8 = true): Promise<string[]> {
   const client = await SmtpClient.connect(port);
   const replies = await client.askMany(recipients, { utf8 });
   await client.quit();
   const verdicts = replies.map(said);
-  // Each kind of answer has its share, or the questions are no longer worth asking.
-  for (const verdict of new Set(Object.values(VERDICTS).concat('accepted')))
-    expect(verdicts.filter((v) => v === verdict).length, verdict).toBeGreaterThan(COUNT / 20);
+  expect(rare(verdicts)).toEqual([]);
   return verdicts;
-}
-
-/** One of the installed maps, and what it was asked for. */
-function mapOf(name: string): { has: Has; asked: Map<string, boolean> } {
-  const file = readFileSync(`${scene.gateway.mapDir}/${name}.cdb`);
-  const reader = new CdbReader((from, length) => file.subarray(from, from + length), file.length);
-  const asked = new Map<string, boolean>();
-  const has: Has = (key) => {
-    const found = reader.get(Buffer.from(key)) !== null;
-    asked.set(key, found);
-    return found;
-  };
-  return { has, asked };
 }
 
 /** Those of the keys that postmap finds. */
@@ -120,19 +83,15 @@ function byPostmap(postfix: Postfix, map: string, keys: Iterable<string>): Set<s
 
 /** Where our answers are not Postfix's, each in words; the keys that were asked for are put to postmap as well. */
 function differences(asked: readonly string[], answers: readonly string[], postfix: Postfix, habits: Habits): string[] {
-  const [recipients, domains] = [mapOf('relay_recipients'), mapOf('relay_domains')];
-  const toAscii = (domain: string) => domainToASCII(`${domain}.x`).slice(0, -2);
-  const differing = asked.flatMap((question, i) => {
-    const address = typedAddress(question);
-    if (address === null) return [`${question} is no address to us; Postfix: ${answers[i]}`];
-    const { rejection } = lookup({ ...habits, address, toAscii }, recipients.has, domains.has);
-    const ours = rejection === null ? 'accepted' : VERDICTS[rejection];
-    return ours === answers[i] ? [] : [`${question}: ${ours}; Postfix: ${answers[i]}`];
-  });
-  for (const [name, map] of [['relay_recipients', recipients] as const, ['relay_domains', domains] as const]) {
-    const found = byPostmap(postfix, name, map.asked.keys());
+  const maps = new InstalledMaps(scene.gateway.mapDir);
+  const differing = maps.differences(asked, answers, habits);
+  for (const [name, keys] of [
+    ['relay_recipients', maps.recipients] as const,
+    ['relay_domains', maps.domains] as const,
+  ]) {
+    const found = byPostmap(postfix, name, keys.keys());
     expect(found.size).toBeGreaterThan(5);
-    for (const [key, ours] of map.asked) if (found.has(key) !== ours) differing.push(`${key} in ${name}: ${ours}`);
+    for (const [key, ours] of keys) if (found.has(key) !== ours) differing.push(`${key} in ${name}: ${ours}`);
   }
   return differing;
 }
