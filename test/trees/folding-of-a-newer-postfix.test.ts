@@ -4,19 +4,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { debianTree, type DebianTree } from '../support/debian-tree.ts';
+import type { DebianTree } from '../support/debian-tree.ts';
 import { everyCodePoint, type EveryCodePoint } from '../support/every-code-point.ts';
+import { postfixTree } from '../support/postfix-tree.ts';
 
 let dir: string;
 let every: EveryCodePoint;
 let tree: DebianTree;
 beforeAll(async () => {
-  tree = await debianTree({
-    suite: 'trixie',
-    packages: ['postfix', 'postfix-cdb'],
-    debconf: ['postfix postfix/main_mailer_type select No configuration'],
-    name: 'postfix',
-  });
+  tree = await postfixTree();
   dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-folding-'));
   writeFileSync(path.join(dir, 'main.cf'), 'compatibility_level = 3.6\nsmtputf8_enable = yes\n');
   every = everyCodePoint();
