@@ -3,7 +3,10 @@ import { defineConfig } from 'vitest/config';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** `unit` needs nothing but Node; `real` starts real servers (Postfix, nginx) as private instances, one file at a time. */
+/**
+ * `unit` needs nothing but Node; `real` starts real servers (Postfix, nginx) as private instances, one file at a time; `trees` asks
+ * the software of other Debian releases, for which it downloads them: not part of `npm test`.
+ */
 export default defineConfig({
   test: {
     root,
@@ -24,6 +27,16 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'trees',
+          root,
+          include: ['test/trees/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 1_500_000,
         },
       },
     ],

@@ -1,10 +1,11 @@
 /**
- * What the gateway asks of the Postfix beside it: its group, its recipient_delimiter, one reload when a map first appears; and the
- * runner of Postfix's own commands, which read MAIL_CONFIG from the environment and so mean the instance that the user means.
+ * What the gateway asks of the Postfix beside it: its group, what of its configuration decides a lookup, one reload when a map first appears; and
+ * the runner of Postfix's own commands, which read MAIL_CONFIG from the environment and so mean the instance that the user means.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { writeFileAtomic } from '../io/atomic-file.ts';
+import type { Habits } from '../map/lookup.ts';
 import { RELOAD_FOLDER, RELOAD_REQUEST } from './reload-request.ts';
 
 /** The group `postfix`, which smtpd reads maps as; null where there is none. */
@@ -64,10 +65,32 @@ export function postfixStream(
   });
 }
 
-/** Postfix's recipient_delimiter, or null where there is no postconf. */
-export function recipientDelimiter(): string | null {
-  const { status, stdout } = postfixCommand('postconf', ['-h', 'recipient_delimiter']);
-  return status === 0 ? stdout.trim() : null;
+const HABITS = [
+  'recipient_delimiter',
+  'smtputf8_enable',
+  'parent_domain_matches_subdomains',
+  'allow_untrusted_routing',
+  'allow_min_user',
+  'owner_request_special',
+  'double_bounce_sender',
+] as const;
+
+/** What of the host's main.cf a lookup hangs on; nothing, which means Postfix's defaults, where there is no postconf. */
+export function postfixHabits(): Habits {
+  const { status, stdout } = postfixCommand('postconf', ['-xh', ...HABITS]);
+  if (status !== 0) return {};
+  const [delimiter = '', utf8, parents = '', routing, hyphen, special, doubleBounce = ''] = stdout
+    .split('\n')
+    .map((v) => v.trim());
+  return {
+    delimiter,
+    utf8: utf8 !== 'no',
+    subdomains: parents.split(/[\s,]+/).includes('relay_domains'),
+    untrustedRouting: routing === 'yes',
+    leadingHyphen: hyphen === 'yes',
+    ownerRequestSpecial: special !== 'no',
+    doubleBounce,
+  };
 }
 
 /**
