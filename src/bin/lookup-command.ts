@@ -16,7 +16,8 @@ export async function lookupCommand(
   const config = readGatewayConfig(options.config);
   const asked = addresses.map((typed) => {
     const address = typedAddress(typed);
-    if (address === null) throw new HostError('CONFIG', `${typed} is not an address`);
+    if (address === null)
+      throw new HostError('CONFIG', `${typed} is not an address; type it as local@domain, each as a word of its own`);
     return address;
   });
   becomeOwner(config.state_dir);
