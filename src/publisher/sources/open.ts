@@ -24,6 +24,8 @@ export async function openSource(source: SourceConfig): Promise<SourceReader> {
   switch (source.type) {
     case 'file':
       return fileSource(source);
+    case 'sql':
+      return (await import('./sql.ts')).sqlSource(source);
     default:
       throw new HostError('CONFIG', `${source.name}: type "${source.type}" is not built yet; this version reads files`);
   }
