@@ -54,7 +54,7 @@ export async function startPostgres(): Promise<Database> {
     ssl: 'on',
     ssl_cert_file: `${dir}/tls.pem`,
     ssl_key_file: `${dir}/tls.key`,
-    max_connections: 20,
+    max_connections: 100,
   };
   const options = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const guardian = guard(dir, 'INT', ['setpriv', ...as, path.join(bin, 'postgres'), '-D', data, ...options]);

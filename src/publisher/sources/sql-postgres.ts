@@ -1,5 +1,5 @@
 /** Rows of PostgreSQL, by a cursor in one read-only snapshot. Loaded only for a source that needs it; connects to the one server. */
-import pg from 'pg';
+import { Client } from 'pg';
 import Cursor from 'pg-cursor';
 import { HostError } from '../../errors.ts';
 import type { Rows } from './sql-rows.ts';
@@ -11,7 +11,7 @@ const BATCH = 5000;
 /** Errors of the driver and the server are thrown as they are. @param signal cuts the connection. */
 export async function* postgresRows(target: SqlTarget, query: string, signal: AbortSignal): AsyncGenerator<Rows> {
   const tls = tlsOptions(target);
-  const client = new pg.Client({
+  const client = new Client({
     host: target.host || target.socket,
     port: target.port,
     user: target.user,

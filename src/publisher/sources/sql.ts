@@ -76,11 +76,8 @@ const queryOf = ({ preset, query }: SqlSource, dialect: SqlTarget['dialect'], no
   preset === undefined ? (query ?? '') : presetQuery(preset, dialect, now);
 
 /** Several addresses of one host that all refuse have one error without words of its own. A password never stands in any. */
-function words(
-  error: Error & { errors?: unknown; code?: unknown; hint?: unknown },
-  password: string | undefined,
-): string {
+function words(error: Error & { errors?: unknown; code?: string }, password: string | undefined): string {
   const inner = Array.isArray(error.errors) ? (error.errors as Error[]).map(({ message }) => message).join('; ') : '';
-  const text = error.message || inner || String(error.code ?? error.name);
+  const text = error.message || inner || (error.code ?? error.name);
   return password === undefined ? text : text.replaceAll(password, '***');
 }
