@@ -45,7 +45,7 @@ const PARAMETERS: Record<Dialect, readonly string[]> = {
 };
 const FORMS = 'postgres:///DATABASE, mysql://USER@HOST/DATABASE or sqlite:/FILE';
 const PARTS =
-  /^(?<scheme>[a-z]+):(?:\/\/(?:(?<user>[^@/?#:]*)(?::(?<password>[^@/?#]*))?@)?(?<host>\[[^\]]*\]|[^:/?#@[\]]*)(?::(?<port>[0-9]{1,5}))?)?(?<path>\/[^?#]*)?(?:\?(?<query>[^#]*))?$/i;
+  /^(?<scheme>[a-z]+):(?:\/\/(?:(?<user>[^@/?#:]*)(?::(?<password>[^@/?#]*))?@)?(?<host>\[[^\]]*\]|[^:/?#@[\]]*)(?::(?<port>[0-9]{1,5}))?)?(?<path>\/(?!\/)[^?#]*)?(?:\?(?<query>[^#]*))?$/i;
 
 /**
  * @param where what messages call the URL: they never show it, since it may hold a password.
