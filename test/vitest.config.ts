@@ -3,7 +3,10 @@ import { defineConfig } from 'vitest/config';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** `unit` needs nothing but Node; `real` starts real servers (Postfix, nginx) as private instances, one file at a time. */
+/**
+ * `unit` needs nothing but Node; `real` starts real servers (Postfix, nginx) as private instances, one file at a time; so does
+ * `sources` with databases and directories, which is no part of `npm test`.
+ */
 export default defineConfig({
   test: {
     root,
@@ -21,6 +24,16 @@ export default defineConfig({
           name: 'real',
           root,
           include: ['test/{postfix,attacks,commands}/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'sources',
+          root,
+          include: ['test/sources/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,
