@@ -7,7 +7,7 @@ import { fileSource } from './file.ts';
 export interface SourceReader {
   /**
    * `lines`: lines of a list in the file source's own form, comments and header and all; `addresses`: one address each, as it stands,
-   * quoted local parts or plain.
+   * quoted local parts or plain; an empty one is no entry, and is counted.
    */
   readonly form: 'lines' | 'addresses';
   /** What its entries are called where a message counts them: `line`, `row`, `entry`. */
@@ -24,6 +24,12 @@ export async function openSource(source: SourceConfig): Promise<SourceReader> {
   switch (source.type) {
     case 'file':
       return fileSource(source);
+    case 'command':
+      return (await import('./command.ts')).commandSource(source);
+    case 'http':
+      return (await import('./http.ts')).httpSource(source);
+    case 'postfix-map':
+      return (await import('./postfix-map.ts')).postfixMapSource(source);
     default:
       throw new HostError('CONFIG', `${source.name}: type "${source.type}" is not built yet; this version reads files`);
   }
