@@ -28,6 +28,8 @@ export async function openSource(source: SourceConfig): Promise<SourceReader> {
       return (await import('./command.ts')).commandSource(source);
     case 'http':
       return (await import('./http.ts')).httpSource(source);
+    case 'ldap':
+      return (await import('./ldap.ts')).ldapSource(source);
     case 'postfix-map':
       return (await import('./postfix-map.ts')).postfixMapSource(source);
     default:
