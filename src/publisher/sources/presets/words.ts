@@ -22,8 +22,8 @@ export interface Words {
 
 export const postgres: Words = {
   is: (column) => column,
-  domain: (address) => `substring(${address} from '[^@]*$')`,
-  moved: (address, domain) => `substring(${address} from '^.*@') || ${domain}`,
+  domain: (address) => `substring(${address} FROM '[^@]*$')`,
+  moved: (address, domain) => `substring(${address} FROM '^.*@') || ${domain}`,
   catchAll: (domain) => `'@' || ${domain}`,
   now: `TIMESTAMP WITH TIME ZONE '{utc}+00'`,
   found: (address) => `${address} = lower(${address})`,
