@@ -38,9 +38,10 @@ export async function startPostgres(): Promise<Database> {
   await certificate(dir, 'postgres');
   const init = ['-D', data, '-A', 'trust', '-U', 'postgres', '--no-sync', '-E', 'UTF8', '--locale=C.UTF-8'];
   await run('setpriv', [...as, path.join(bin, 'initdb'), ...init]);
-  // Only these two have to say who they are.
+  // Only these have to say who they are.
   const rules = [
     'local all secretive scram-sha-256',
+    'local all root peer',
     'host all secretive 127.0.0.1/32 scram-sha-256',
     'local all all trust',
   ];

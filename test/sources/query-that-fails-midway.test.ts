@@ -161,6 +161,32 @@ describe.each(KINDS)('%s', (kind) => {
     );
   });
 
+  test('through a socket the name of the own user is enough', async () => {
+    const query = 'SELECT local, domain FROM people WHERE n = 1';
+    if (kind === 'postgres')
+      await servers.postgres.sql('mail', 'CREATE ROLE root LOGIN; GRANT SELECT ON people TO root');
+    else await servers.mysql.sql('mail', 'ALTER USER root@localhost IDENTIFIED VIA unix_socket');
+    const own = url(kind).replace('&user=postgres', '').replace('root@', '');
+    expect(own).not.toBe(url(kind));
+    expect(await rowsOf({ url: own, query })).toEqual(['p1@d1.example']);
+    expect(await refusal({ url: own.replace('?', '?user=secretive&'), query })).toMatch(/^(CONFIG|SOURCE) /);
+  });
+
+  test('a whole URL from a file, and no second password beside it', async () => {
+    const dir = ownFolder();
+    const [file, secret] = [path.join(dir, 'url'), path.join(dir, 'password')];
+    const query = 'SELECT local, domain FROM people WHERE n = 1';
+    const text = `${kind}://secretive:Correct%2FHorse%401@127.0.0.1:${servers[kind].port}/mail\n`;
+    writeFileSync(file, text, { mode: 0o600 });
+    writeFileSync(secret, 'Correct/Horse@1', { mode: 0o600 });
+    expect(await rowsOf({ url_file: file, query })).toEqual(['p1@d1.example']);
+    expect(await refusal({ url_file: file, password_file: secret, query })).toMatch(/^CONFIG .* both give a password/);
+    expect(await refusal({ url: text.trim(), query })).toMatch(/^CONFIG .*holds a password; take it out/);
+    expect(await refusal({ url: text.trim(), query })).not.toMatch(/Horse/);
+    chmodSync(file, 0o604);
+    expect(await refusal({ url_file: file, query })).toMatch(/^CONFIG .*can be read or written by others/);
+  });
+
   test('a password from a file: right, wrong, missing, open to others, and never shown', async () => {
     const dir = ownFolder();
     const file = path.join(dir, 'password');
