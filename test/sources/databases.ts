@@ -26,6 +26,8 @@ export interface Database {
   readonly create: (database: string, statements?: string) => Promise<void>;
   /** Lines of a Postfix table that asks this server. */
   readonly postfixLines: (database: string) => string;
+  /** Takes another certificate, for this name alone. */
+  readonly rename: (name: string) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 
@@ -79,6 +81,10 @@ export async function startPostgres(): Promise<Database> {
       await sql(database, statements);
     },
     postfixLines: (database) => `hosts = inet:127.0.0.1:${port}\nuser = postgres\ndbname = ${database}\n`,
+    rename: async (name) => {
+      await certificate(dir, 'postgres', name);
+      await sql('postgres', 'SELECT pg_reload_conf()');
+    },
     stop: () => dismiss(guardian),
   };
 }
@@ -123,6 +129,10 @@ export async function startMariadb(): Promise<Database> {
       await sql(database, statements);
     },
     postfixLines: (database) => `hosts = unix:${socket}\nuser = root\ndbname = ${database}\n`,
+    rename: async (name) => {
+      await certificate(dir, 'mysql', name);
+      await sql('mysql', 'FLUSH SSL');
+    },
     stop: () => dismiss(guardian),
   };
 }
@@ -133,9 +143,9 @@ function folder(name: string): string {
   return dir;
 }
 
-/** For localhost and 127.0.0.1; it is its own authority. */
-async function certificate(dir: string, owner: string): Promise<void> {
-  const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
+/** A certificate that is its own authority. */
+async function certificate(dir: string, owner: string, name = 'localhost'): Promise<void> {
+  const names = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`];
   const files = ['-keyout', `${dir}/tls.key`, '-out', `${dir}/tls.pem`, '-days', '2'];
   await run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', ...files, ...names]);
   await run('chown', [owner, `${dir}/tls.key`]);
