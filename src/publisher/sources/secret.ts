@@ -9,27 +9,30 @@ import { HostError } from '../../errors.ts';
  * @throws HostError CONFIG: not readable, empty, of several lines, or readable by others.
  */
 export function readSecret(option: string, file: string): string {
-  const { text, mode } = read(option, file);
-  if ((mode & 0o027) !== 0) {
-    throw new HostError(
-      'CONFIG',
-      `${option} ${file} can be read or written by others (mode ${(mode & 0o777).toString(8)}): chmod 0600 ${file}`,
-    );
-  }
-  const secret = text.replace(/\r?\n$/, '');
+  const secret = readSecretPem(option, file).replace(/\r?\n$/, '');
   // A bind with an empty password is an anonymous one, and succeeds.
   if (secret === '') throw new HostError('CONFIG', `${option} ${file} is empty`);
   if (/[\r\n\0]/.test(secret)) throw new HostError('CONFIG', `${option} ${file} holds more than one line`);
   return secret;
 }
 
+/** A secret of any number of lines. @throws HostError CONFIG: not readable, or readable by others. */
+export function readSecretPem(option: string, file: string): string {
+  const { text, mode } = read(option, file);
+  if ((mode & 0o027) === 0) return text;
+  throw new HostError(
+    'CONFIG',
+    `${option} ${file} can be read or written by others (mode ${(mode & 0o777).toString(8)}): chmod 0600 ${file}`,
+  );
+}
+
 /** @throws HostError CONFIG: not readable, or no certificate in it; without this check it would be taken in silence. */
-export function readAuthority(file: string): string {
-  const { text } = read('ca_file', file);
+export function readAuthority(file: string, option = 'ca_file'): string {
+  const { text } = read(option, file);
   try {
     void new X509Certificate(text);
   } catch (error) {
-    throw new HostError('CONFIG', `ca_file ${file} holds no certificate in PEM form`, error);
+    throw new HostError('CONFIG', `${option} ${file} holds no certificate in PEM form`, error);
   }
   return text;
 }
