@@ -161,6 +161,7 @@ export async function startSamba(): Promise<DomainController> {
   mkdirSync(own);
   const options = [
     `posix:eadb = ${dir}/eadb.tdb`, // a temporary folder may have no extended attributes
+    'ldb:nosync = true', // nothing here outlives the test
     'bind interfaces only = yes',
     `interfaces = ${address}/8`,
     `log file = ${dir}/samba.log`,
