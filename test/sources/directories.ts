@@ -132,7 +132,7 @@ objectclass ( 1.3.6.1.4.1.7914.1.2.2.1 NAME 'qmailUser' SUP top AUXILIARY MAY ( 
   await run('slapadd', ['-q', '-f', conf, '-l', path.join(dir, 'data.ldif')], {
     env: { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin` },
   });
-  const urls = `ldap://127.0.0.1:${port}/ ldaps://127.0.0.1:${securePort}/`;
+  const urls = `ldap://127.0.0.1:${port}/ ldaps://127.0.0.1:${securePort}/ ldaps://127.0.0.2:${securePort}/ ldap://127.0.0.2:${port}/`;
   const guardian = guarded(dir, ['slapd', '-d', '0', '-f', conf, '-h', urls]);
   await listening(dir, port, '127.0.0.1');
   return {

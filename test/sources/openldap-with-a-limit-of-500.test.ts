@@ -126,11 +126,10 @@ describe('a part is not published', () => {
       2,
       /SOURCE: people failed: .*certificate/,
     );
-    const other = { url: slapd.ldaps.replace('localhost', '127.0.0.2') };
-    await publisher(other).refused(2, /SOURCE: people failed: /);
-    await publisher({ url: slapd.ldap.replace('localhost', 'ip6-localhost'), starttls: true }).refused(
-      2,
-      /SOURCE: people failed: /,
-    );
+    // It is there, and its certificate is good, but not for this address.
+    const elsewhere = (url: string) => url.replace('localhost', '127.0.0.2');
+    const words = /SOURCE: people failed: .*127\.0\.0\.2/;
+    await publisher({ url: elsewhere(slapd.ldaps) }).refused(2, words);
+    await publisher({ url: elsewhere(slapd.ldap), starttls: true }).refused(2, words);
   });
 });
