@@ -23,6 +23,7 @@ const OWNERS: Record<string, RegExp> = {
   undici: /^io\/http\.ts$/,
   tweetnacl: /^bundle\/ed25519\.ts$/,
   commander: /^bin\//,
+  ldapts: /^publisher\/sources\/ldap(-connection)?\.ts$/,
   send: /^publisher\/serve\.ts$/,
   pg: /^publisher\/sources\/sql-postgres\.ts$/,
   'pg-cursor': /^publisher\/sources\/sql-postgres\.ts$/,

@@ -300,11 +300,21 @@ describe('the log-in', () => {
     expect(server.binds).toEqual(['cn=reader x']);
   });
 
-  test('a certificate of another authority: no password is sent', async () => {
+  test('a certificate of an authority that nobody named: no password is sent', async () => {
     const keys = { starttls: true, bind_dn: 'cn=reader', password_file: password('secret') };
     expect(await refused(keys)).toMatch(/^SOURCE list failed: /);
     expect([server.connections, server.binds]).toEqual([1, []]);
   });
+
+  test.each(['for another name', 'expired', 'self-signed', 'of another authority'] as const)(
+    'a certificate %s: no password is sent',
+    async (kind) => {
+      server.certificate = kind;
+      const keys = { starttls: true, ca_file: ca(), bind_dn: 'cn=reader', password_file: password('secret') };
+      expect(await refused(keys)).toMatch(/^SOURCE list failed: /);
+      expect([server.connections, server.binds]).toEqual([1, []]);
+    },
+  );
 
   test('what is slipped in behind the answer to StartTLS is not taken for the server s', async () => {
     // The beginning of an entry that would swallow what follows.

@@ -18,6 +18,7 @@ export function folder(): string {
 /** A source's keys as TOML; `name` is `list` where nothing else is said. */
 export const sourceToml = (keys: Readonly<Record<string, unknown>>): string =>
   `[[source]]\n${Object.entries({ name: 'list', ...keys })
+    .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`)
     .join('')}`;
 

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { certificate } from './endpoint.ts';
+import { certificate, type Certificate } from './endpoint.ts';
 
 /** Tag, length, value. */
 export function ber(tag: number, ...parts: readonly (Buffer | string)[]): Buffer {
@@ -100,6 +100,7 @@ export class LdapServer {
   injected: Buffer | null = null;
   /** False: no TLS follows that answer. */
   tls = true;
+  certificate: Certificate = 'good';
   connections = 0;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -160,7 +161,7 @@ export class LdapServer {
       const answer = ber(0x30, ber(0x02, id.value), extended());
       socket.write(this.injected === null ? answer : Buffer.concat([answer, this.injected]));
       if (!this.tls) return true;
-      const { key, cert } = certificate('good');
+      const { key, cert } = certificate(this.certificate);
       this.#serve(new TLSSocket(socket, { isServer: true, key, cert }));
       return true;
     } else if (request.tag === 0x63) this.#search(socket, send, parts, controls);

@@ -97,12 +97,12 @@ async function restOf(
   directory: Directory,
 ): Promise<string[]> {
   const failed = (why: string) => new PublishError('SOURCE', `${name} ${why} of ${attribute} of one entry`);
-  const require = (range: Range, from: number, length: number) => {
+  const insist = (range: Range, from: number, length: number) => {
     const whole = range.from === from && (range.to === null || (length > 0 && range.to === from + length - 1));
     if (!whole)
       throw failed(`gave ${length} values as ${range.from} to ${range.to ?? 'the last'}, asked from ${from} on,`);
   };
-  require(first, 0, count);
+  insist(first, 0, count);
   const rest: string[] = [];
   for (let range = first; range.to !== null;) {
     const from = range.to + 1;
@@ -115,7 +115,7 @@ async function restOf(
     const part = same.find(({ raw }) => raw.length > 0);
     if (part === undefined || part.range === null) throw failed(`gave no values from ${from} on`);
     const values = textsOf(name, attribute, part.raw);
-    require(part.range, from, values.length);
+    insist(part.range, from, values.length);
     rest.push(...values);
     range = part.range;
   }
