@@ -53,6 +53,8 @@ await Promise.all([
     format: 'esm',
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
+    // A native driver that pg would take if it were asked to and it were there.
+    external: ['pg-native'],
     // CommonJS dependencies inside an ES module still ask for node's own modules by require().
     banner: { js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);" },
   }),

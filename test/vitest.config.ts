@@ -4,8 +4,8 @@ import { defineConfig } from 'vitest/config';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /**
- * `unit` needs nothing but Node; `real` starts real servers (Postfix, nginx) as private instances, one file at a time; `trees` asks
- * the software of other Debian releases, for which it downloads them: not part of `npm test`.
+ * `unit` needs nothing but Node; `real` starts real servers (Postfix, nginx) as private instances, one file at a time. No part of
+ * `npm test`: `trees` asks the software of other Debian releases, for which it downloads them; `sources` starts databases and directories.
  */
 export default defineConfig({
   test: {
@@ -37,6 +37,16 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 1_500_000,
+        },
+      },
+      {
+        test: {
+          name: 'sources',
+          root,
+          include: ['test/sources/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
     ],

@@ -68,7 +68,7 @@ export class HttpClient {
     try {
       const request = this.#agent(url).request({
         origin: url.origin,
-        path: url.pathname,
+        path: url.pathname + url.search,
         method: 'GET',
         headers: {
           'accept-encoding': 'identity',

@@ -186,6 +186,25 @@ export class CdbReader {
     return slotsInAll / 2;
   }
 
+  /**
+   * The keys of all records, as they lie in the file, each as often as it is there.
+   * @throws CompileError READBACK_FAILED unless there are as many as the hash tables say.
+   */
+  *keys(): Generator<Uint8Array> {
+    const expected = this.count();
+    const end = this.#table(0).position;
+    let found = 0;
+    for (let at = HEADER; at < end; found++) {
+      const lengths = this.#view(at, 8);
+      const keyLength = lengths.getUint32(0, true);
+      const next = at + 8 + keyLength + lengths.getUint32(4, true);
+      if (next > end) throw damaged(`the record at ${at} runs into the hash tables at ${end}`);
+      yield this.#bytes(at + 8, keyLength);
+      at = next;
+    }
+    if (found !== expected) throw damaged(`it has ${found} records, by its hash tables ${expected}`);
+  }
+
   #table(t: number): { position: number; slots: number } {
     return { position: this.#header.getUint32(t * 8, true), slots: this.#header.getUint32(t * 8 + 4, true) };
   }

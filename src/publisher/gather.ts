@@ -3,7 +3,7 @@
  * ends it all: half a list is worse than an old one.
  */
 import { domainOf } from '../bundle/address.ts';
-import { log } from '../io/log.ts';
+import { log, logOnce } from '../io/log.ts';
 import type { PublisherConfig } from './config.ts';
 import { addressOf, EntryError, firstField, rowsOf, simpleRow } from './entry.ts';
 import { PublishError } from './errors.ts';
@@ -85,9 +85,9 @@ class Gathering {
         let field: string | null = entry;
         try {
           if (form === 'lines') field = firstField(entry);
-          if (field === null) continue;
+          if (field === null || field === '') continue;
           if (begun || entry.includes('@')) this.#add(field, name, unit, number);
-          else log('notice', `${name}, ${unit} ${number}: taken for a header and skipped, since it has no @`);
+          else logOnce('notice', `${name}, ${unit} ${number}: taken for a header and skipped, since it has no @`);
         } catch (error) {
           if (!(error instanceof EntryError)) throw error;
           this.#fault(`${name}, ${unit} ${number}: ${shown(field ?? entry)} ${error.message}`, error);
