@@ -29,15 +29,19 @@ export interface Source {
   close(): Promise<void>;
 }
 
-/** @param clock monotonic milliseconds. */
+/**
+ * @param clock monotonic milliseconds.
+ * @param signal ends what is under way.
+ */
 export function urlSource(
   urls: readonly string[],
   access: Access,
   limits: { idle: number; total: number },
   clock: () => number,
   env: Readonly<Record<string, string | undefined>>,
+  signal?: AbortSignal,
 ): Source {
-  const client = new HttpClient(access, Math.min(limits.idle, Math.ceil(limits.total / 3)), env);
+  const client = new HttpClient(access, Math.min(limits.idle, Math.ceil(limits.total / 3)), env, signal);
   const end = clock() + limits.total;
   let received = 0;
   // One URL gets at most a third of what is left (commands.md section 2.1), so that a slow mirror cannot eat the cycle.

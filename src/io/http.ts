@@ -36,17 +36,25 @@ export class HttpClient {
   readonly #proxies: Proxies;
   readonly #options: Agent.Options;
   readonly #connectTimeout: number;
+  readonly #signal: AbortSignal | undefined;
   readonly #agents = new Map<string, Dispatcher>();
 
   /**
    * @param connectTimeout milliseconds for TCP and TLS: a signal does not reach a request that waits for its connection.
    * @param env the environment, for the proxy variables.
+   * @param signal ends every request, in a SourceError that nobody needs to see.
    */
-  constructor(access: Access, connectTimeout: number, env: Readonly<Record<string, string | undefined>>) {
+  constructor(
+    access: Access,
+    connectTimeout: number,
+    env: Readonly<Record<string, string | undefined>>,
+    signal?: AbortSignal,
+  ) {
     const { ca, cert, key } = access;
     this.#token = access.token;
     this.#proxies = new Proxies(env);
     this.#connectTimeout = connectTimeout;
+    this.#signal = signal;
     this.#options = {
       allowH2: false,
       pipelining: 1,
@@ -64,7 +72,7 @@ export class HttpClient {
 
   /** @throws SourceError NETWORK, TLS or TIMEOUT. */
   async get(url: URL, headers: Record<string, string>, limits: Limits): Promise<Answer> {
-    const watch = new Watch(limits);
+    const watch = new Watch(limits, this.#signal);
     try {
       const request = this.#agent(url).request({
         origin: url.origin,
@@ -139,24 +147,29 @@ async function* watched(
   }
 }
 
-/** The idle timer and the total deadline of one request. */
+/** The idle timer and the total deadline of one request, and the end of all. */
 class Watch {
   readonly #abort = new AbortController();
   /** Rejects when one of the two has fired; without a listener that is no fault. */
   readonly late: Promise<never>;
   readonly #idle: number;
   readonly #deadline: NodeJS.Timeout;
+  readonly #stop: AbortSignal | undefined;
+  readonly #stopped = (): void => this.#fire('this process ends');
   #timer: NodeJS.Timeout | undefined;
   #late: string | undefined;
 
-  constructor({ idle, total }: Limits) {
+  constructor({ idle, total }: Limits, stop?: AbortSignal) {
     this.#idle = idle;
+    this.#stop = stop;
     this.late = new Promise((_, reject) => {
       this.signal.addEventListener('abort', () => reject(new SourceError('TIMEOUT', this.#late ?? 'aborted')));
     });
     this.late.catch(() => undefined);
     this.#deadline = setTimeout(() => this.#fire(`not done within ${total / 1000} s`), total);
+    stop?.addEventListener('abort', this.#stopped);
     this.wait();
+    if (stop?.aborted === true) this.#stopped();
   }
 
   get signal(): AbortSignal {
@@ -174,6 +187,7 @@ class Watch {
   end(): void {
     clearTimeout(this.#timer);
     clearTimeout(this.#deadline);
+    this.#stop?.removeEventListener('abort', this.#stopped);
   }
 
   translate(error: unknown, url: URL): Error {

@@ -14,9 +14,10 @@ export interface Lock {
 
 /**
  * @param wait seconds to wait for another run; `onWait` is called once if there is something to wait for.
+ * @param signal ends the waiting, as if its time were over.
  * @throws HostError BUSY when the other run still holds it then; INTERNAL when flock(1) is missing.
  */
-export async function takeLock(file: string, wait: number, onWait?: () => void): Promise<Lock> {
+export async function takeLock(file: string, wait: number, onWait?: () => void, signal?: AbortSignal): Promise<Lock> {
   const fd = openSync(file, constants.O_CREAT | constants.O_RDWR | constants.O_NOFOLLOW, 0o600);
   try {
     const first = spawnSync('flock', ['-x', '-n', '-E', String(TAKEN), '3'], {
@@ -25,7 +26,7 @@ export async function takeLock(file: string, wait: number, onWait?: () => void):
     let status = first.error ? fail(first.error) : first.status;
     if (status === TAKEN && wait > 0) {
       onWait?.();
-      status = await waiting(fd, wait);
+      status = await waiting(fd, wait, signal);
     }
     if (status === TAKEN) throw new HostError('BUSY', `another run holds ${file} (waited ${wait} s)`);
     if (status !== 0) throw new HostError('INTERNAL', `flock ended with status ${status} on ${file}`);
@@ -36,13 +37,18 @@ export async function takeLock(file: string, wait: number, onWait?: () => void):
   return { release: () => closeSync(fd) };
 }
 
-function waiting(fd: number, seconds: number): Promise<number | null> {
+function waiting(fd: number, seconds: number, signal: AbortSignal | undefined): Promise<number | null> {
   return new Promise((resolve, reject) => {
     const child = spawn('flock', ['-x', '-w', String(seconds), '-E', String(TAKEN), '3'], {
       stdio: ['ignore', 'ignore', 'ignore', fd],
     });
+    const end = () => child.kill();
+    signal?.addEventListener('abort', end);
     child.on('error', reject);
-    child.on('close', resolve);
+    child.on('close', (status) => {
+      signal?.removeEventListener('abort', end);
+      resolve(signal?.aborted === true && status !== 0 ? TAKEN : status);
+    });
   });
 }
 

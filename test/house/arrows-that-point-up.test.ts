@@ -25,7 +25,8 @@ const OWNERS: Record<string, RegExp> = {
   commander: /^bin\//,
   send: /^publisher\/serve\.ts$/,
   'smol-toml': /^io\/config-file\.ts$/,
-  'node:child_process': /^(io\/lock|gateway\/(postmap|postfix|daemon)|publisher\/sources\/.*)\.ts$/,
+  'node-cron': /^gateway\/schedule\.ts$/,
+  'node:child_process': /^(io\/lock|gateway\/(postmap|postfix|notify)|publisher\/sources\/.*)\.ts$/,
 };
 
 /** Of node, the pure rooms may use hashing and inflating alone. */
