@@ -1,5 +1,4 @@
 /** `relaymap fetch` and `relaymap import`: config and secrets, then fewer rights, then one cycle, then its answer. */
-import { becomeOwner } from '../gateway/access.ts';
 import { readGatewayConfig, type GatewayConfig } from '../gateway/config.ts';
 import { cycle, type CycleOptions } from '../gateway/cycle.ts';
 import { directorySource, findBundles } from '../gateway/directory-source.ts';
@@ -10,6 +9,7 @@ import { doneLine, keptLines, number } from '../gateway/words.ts';
 import { HostError, OfferError, StepError } from '../errors.ts';
 import { log, progress } from '../io/log.ts';
 import { forNodeExporter, onRecord } from './on-record.ts';
+import { becomeOwner } from './become-owner.ts';
 
 export interface CycleCommandOptions extends CycleOptions {
   readonly config: string;
@@ -87,7 +87,7 @@ async function run(
     config = read;
     const bundles = trustedBundles(config);
     const sourceOf = sources(config);
-    becomeOwner(config.state_dir);
+    await becomeOwner(config.state_dir);
     const asked: Source[] = [];
     const done = progress(() => `fetching, ${number(asked.reduce((sum, s) => sum + s.received(), 0))} bytes received`);
     try {
@@ -110,7 +110,8 @@ async function run(
     }
   } catch (error) {
     if (!(error instanceof StepError)) throw error;
-    const outcome = config === null ? failure(error.code, error.message) : onRecord(config, now, error, options.dryRun);
+    const outcome =
+      config === null ? failure(error.code, error.message) : await onRecord(config, now, error, options.dryRun);
     return { outcome, config };
   }
 }

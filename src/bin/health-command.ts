@@ -1,10 +1,10 @@
 /** `relaymap health`: reads config, status and maps, and grades them. Needs no root, no network and no lock. */
 import { writeSync } from 'node:fs';
-import { becomeOwner } from '../gateway/access.ts';
 import { readGatewayConfig } from '../gateway/config.ts';
 import { HEALTH_EXIT, healthJson, healthText, type Health } from '../gateway/health.ts';
 import { lookAtHealth } from '../gateway/health-look.ts';
 import { StepError } from '../errors.ts';
+import { becomeOwner } from './become-owner.ts';
 
 export interface HealthOptions {
   readonly config: string;
@@ -15,7 +15,7 @@ export interface HealthOptions {
 export async function healthCommand(options: HealthOptions, now: Date): Promise<number> {
   try {
     const config = readGatewayConfig(options.config);
-    becomeOwner(config.state_dir);
+    await becomeOwner(config.state_dir);
     const { health, unknown: why } = await lookAtHealth(config, now, options.deep);
     if (why !== null) return await unknown(options.json, why);
     return await answer(options.json, health, () => healthText(health, config, now));

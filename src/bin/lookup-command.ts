@@ -1,11 +1,11 @@
 /** `relaymap lookup`: asks the installed maps what Postfix would ask them. */
-import { becomeOwner } from '../gateway/access.ts';
 import { answers, type LookupAnswer } from '../gateway/answer.ts';
 import { readGatewayConfig } from '../gateway/config.ts';
 import { recipientDelimiter } from '../gateway/postfix.ts';
 import { lookupLine } from '../gateway/words.ts';
 import { CompileError, HostError } from '../errors.ts';
 import { log, printable } from '../io/log.ts';
+import { becomeOwner } from './become-owner.ts';
 
 export async function lookupCommand(
   addresses: string[],
@@ -14,7 +14,7 @@ export async function lookupCommand(
   const config = readGatewayConfig(options.config);
   const malformed = addresses.find((a) => !/.@[^@]+$/.test(a));
   if (malformed !== undefined) throw new HostError('CONFIG', `${malformed} is not an address`);
-  becomeOwner(config.state_dir);
+  await becomeOwner(config.state_dir);
   let found: LookupAnswer[] | null;
   try {
     found = await answers(config, addresses, options.delimiter ?? recipientDelimiter() ?? '');

@@ -1,5 +1,4 @@
 /** What a run leaves behind however it ended: its failure in `status.json`, and the textfile of node_exporter. */
-import { becomeOwner } from '../gateway/access.ts';
 import type { GatewayConfig } from '../gateway/config.ts';
 import { failed } from '../gateway/cycle.ts';
 import { lookAtHealth } from '../gateway/health-look.ts';
@@ -7,12 +6,13 @@ import { failure, type Outcome } from '../gateway/outcome.ts';
 import { unrecorded, writeTextfile } from '../gateway/textfile.ts';
 import type { StepError } from '../errors.ts';
 import { log } from '../io/log.ts';
+import { becomeOwner } from './become-owner.ts';
 import { VERSION } from './program.ts';
 
 /** A report that cannot be written must not hide what it was to report. */
-export function onRecord(config: GatewayConfig, now: Date, error: StepError, dryRun: boolean): Outcome {
+export async function onRecord(config: GatewayConfig, now: Date, error: StepError, dryRun: boolean): Promise<Outcome> {
   try {
-    becomeOwner(config.state_dir);
+    await becomeOwner(config.state_dir);
     return failed({ config, now }, error, dryRun);
   } catch (e) {
     log('warning', `status.json could not be written: ${(e as Error).message}`);

@@ -27,7 +27,7 @@ export async function runCommand(file: string): Promise<number> {
   } catch (error) {
     if (!(error instanceof StepError)) throw error;
     const now = new Date();
-    await forNodeExporter(config, onRecord(config, now, error, false), now);
+    await forNodeExporter(config, await onRecord(config, now, error, false), now);
     throw error;
   }
   becomeOwner(config.state_dir);

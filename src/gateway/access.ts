@@ -54,7 +54,23 @@ function bearer(file: string, content: string): string {
   return token;
 }
 
-/** A process started as root becomes the owner of `stateDir`, with that user's groups. */
+/** This Node does not let a running process become another user. */
+export class Unchangeable extends HostError {
+  readonly uid: number;
+  readonly gid: number;
+
+  constructor(stateDir: string, { uid, gid }: { uid: number; gid: number }, cause: unknown) {
+    const goOn = `start it as that user: setpriv --reuid ${uid} --regid ${gid} --init-groups relaymap ...`;
+    super('CONFIG', `cannot become user ${uid}, the owner of ${stateDir}, on this Node; ${goOn}`, cause);
+    this.uid = uid;
+    this.gid = gid;
+  }
+}
+
+/**
+ * A process started as root becomes the owner of `stateDir`, with that user's groups.
+ * @throws HostError CONFIG; Unchangeable on a Node that refuses it to every process, as Debian 13's does.
+ */
 export function becomeOwner(stateDir: string): void {
   if (process.getuid?.() !== 0) return;
   let owner: { uid: number; gid: number };
@@ -71,6 +87,7 @@ export function becomeOwner(stateDir: string): void {
     process.setgid?.(owner.gid);
     process.setuid?.(owner.uid);
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_INVALID_STATE') throw new Unchangeable(stateDir, owner, error);
     throw new HostError(
       'CONFIG',
       `cannot become user ${owner.uid}, the owner of ${stateDir}: ${(error as Error).message}`,

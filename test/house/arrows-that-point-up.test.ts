@@ -26,7 +26,7 @@ const OWNERS: Record<string, RegExp> = {
   send: /^publisher\/serve\.ts$/,
   'smol-toml': /^io\/config-file\.ts$/,
   'node-cron': /^gateway\/schedule\.ts$/,
-  'node:child_process': /^(io\/lock|gateway\/(postmap|postfix|notify)|publisher\/sources\/.*)\.ts$/,
+  'node:child_process': /^(bin\/start-again|io\/lock|gateway\/(postmap|postfix|notify)|publisher\/sources\/.*)\.ts$/,
 };
 
 /** Of node, the pure rooms may use hashing and inflating alone. */

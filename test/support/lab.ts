@@ -37,7 +37,10 @@ const MORTAL = ['setpriv', '--pdeathsig', 'KILL'];
 
 async function finished(argv: readonly string[], input: string | Uint8Array = ''): Promise<Finished> {
   const [command = '', ...args] = [...MORTAL, ...argv];
-  const child = spawn(command, args, { stdio: 'pipe', env: { ...process.env, PATH: `${process.env['PATH']}:${PATH}` } });
+  const child = spawn(command, args, {
+    stdio: 'pipe',
+    env: { ...process.env, PATH: `${process.env['PATH']}:${PATH}` },
+  });
   const [out, err]: [Buffer[], Buffer[]] = [[], []];
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
@@ -136,7 +139,10 @@ export class LabHost {
   /** PID 1 of the host: the child of nspawn that has become systemd. */
   #findLeader(nspawn: number): number {
     for (const pid of childrenOf(nspawn)) {
-      if (/\/systemd\0|^\/sbin\/init\0|^\/usr\/lib\/systemd\/systemd/.test(readFileSync(`/proc/${pid}/cmdline`, 'latin1'))) return pid;
+      if (
+        /\/systemd\0|^\/sbin\/init\0|^\/usr\/lib\/systemd\/systemd/.test(readFileSync(`/proc/${pid}/cmdline`, 'latin1'))
+      )
+        return pid;
     }
     return 0;
   }
