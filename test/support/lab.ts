@@ -67,8 +67,21 @@ export async function until<T>(what: string, seconds: number, ask: () => Promise
   }
 }
 
+/** What /proc says of a process; nothing of one that has ended. */
+function processFile(pid: number, name: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, 'latin1');
+  } catch {
+    return ''; // it has just ended
+  }
+}
+const commandOf = (pid: number): string => processFile(pid, 'cmdline');
 const childrenOf = (pid: number): number[] =>
-  readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').filter(Boolean).map(Number);
+  processFile(pid, `task/${pid}/children`)
+    .trim()
+    .split(' ')
+    .filter(Boolean)
+    .map(Number);
 
 export class LabHost {
   readonly name: string;
@@ -136,15 +149,10 @@ export class LabHost {
     return `relaymap-lab-${process.pid}-${this.name}`;
   }
 
-  /** PID 1 of the host: the child of nspawn that has become systemd. */
+  /** PID 1 of the host: the child of nspawn that has become systemd; 0 as long as there is none. */
   #findLeader(nspawn: number): number {
-    for (const pid of childrenOf(nspawn)) {
-      if (
-        /\/systemd\0|^\/sbin\/init\0|^\/usr\/lib\/systemd\/systemd/.test(readFileSync(`/proc/${pid}/cmdline`, 'latin1'))
-      )
-        return pid;
-    }
-    return 0;
+    const isSystemd = (pid: number) => /\/systemd\0|^\/sbin\/init\0|^\/usr\/lib\/systemd\/systemd/.test(commandOf(pid));
+    return childrenOf(nspawn).find(isSystemd) ?? 0;
   }
 
   /** What the host said on its console. */
@@ -190,7 +198,9 @@ export class LabHost {
     const nspawn = this.#nspawn;
     if (nspawn === null || nspawn.exitCode !== null || nspawn.signalCode !== null) return;
     const closed = once(nspawn, 'exit');
-    if (this.#leader > 0) await finished(['kill', '-s', 'RTMIN+4', String(this.#leader)]); // systemd's own poweroff
+    // systemd's own poweroff
+    if (this.#leader > 0) await finished(['kill', '-s', 'RTMIN+4', String(this.#leader)]);
+    else nspawn.kill('SIGKILL');
     const patience = setTimeout(() => nspawn.kill('SIGKILL'), 20_000);
     await closed;
     clearTimeout(patience);
