@@ -2,7 +2,7 @@
 import { readGatewayConfig, type GatewayConfig } from '../gateway/config.ts';
 import { Copies } from '../gateway/copies.ts';
 import { bundleNames, hold, keptCopiesOf, resume, rollback, type Change, type Kept } from '../gateway/going-back.ts';
-import { StateFiles, stateCorrupt, type GatewayState } from '../gateway/state.ts';
+import { freshState, StateFiles, stateCorrupt, type GatewayState } from '../gateway/state.ts';
 import { startingRing } from '../gateway/trust.ts';
 import { number } from '../gateway/words.ts';
 import { diffRows } from '../bundle/delta.ts';
@@ -70,7 +70,7 @@ export async function historyCommand(
 function readState(config: GatewayConfig): GatewayState {
   const read = new StateFiles(config.state_dir).read();
   if (read.is === 'whole') return read.value;
-  if (read.is === 'absent') return { format: 1, bundles: {}, maps: null, reloadPending: null };
+  if (read.is === 'absent') return freshState();
   throw stateCorrupt(`state.json is damaged (${read.why}); the next cycle rebuilds it if it can`);
 }
 

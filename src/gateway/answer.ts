@@ -40,7 +40,7 @@ export async function answers(
   }
 }
 
-function openMap(file: string): { has: Has; close: () => void } | null {
+export function openMap(file: string): { has: Has; close: () => void } | null {
   let fd: number;
   try {
     fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);

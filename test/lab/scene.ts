@@ -1,7 +1,7 @@
 // The four hosts of the lab, set up as the packages' manuals say: central publishes, mx1 and mx2 are backup MXs, primary has the mailboxes.
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
-import { OUT, Lab, type LabHost, type Suite } from '../support/lab.ts';
+import { OUT, until, type Lab, type LabHost, type Suite } from '../support/lab.ts';
 
 export const CENTRAL = '10.77.0.10';
 export const PRIMARY = '10.77.0.20';
@@ -75,7 +75,7 @@ export async function recipientsAre(host: LabHost, recipients: readonly string[]
 export async function primary(lab: Lab): Promise<LabHost> {
   const host = await lab.host('primary', PRIMARY);
   await host.ok('useradd --create-home catch && touch /var/mail/catch && chown catch:mail /var/mail/catch');
-  await postfix(host, ['mydestination=example.org', 'local_recipient_maps=', 'luser_relay=catch']);
+  await postfix(host, ['mydestination=example.org, primary.lab', 'local_recipient_maps=', 'luser_relay=catch']);
   return host;
 }
 
@@ -199,3 +199,37 @@ export async function health(host: LabHost): Promise<{ status: number; text: str
   const { status, stdout } = await host.run('setpriv --reuid nobody --regid nogroup --clear-groups relaymap health');
   return { status, text: stdout };
 }
+
+/** Waits until a version, or a later one, is installed. */
+export async function installed(host: LabHost, version: number): Promise<number> {
+  const ask = async () => {
+    const { stdout } = await host.run('cat /var/lib/relaymap/status.json');
+    return Number(/"version": ?([0-9]+)/.exec(stdout)?.[1] ?? 0);
+  };
+  return await until(`version ${version} on ${host.name}`, 40, ask, (found) => found >= version);
+}
+
+/** A gateway from nothing to its first list, under its shipped unit. */
+export async function gateway(
+  lab: Lab,
+  from: Central,
+  [name, address]: readonly [string, string],
+  { more = '', suite = 'trixie' }: { more?: string; suite?: Suite } = {},
+): Promise<LabHost> {
+  const host = await backupMx(lab, name, address, suite);
+  await host.install(deb('relaymap'));
+  await carry(host, from);
+  await follow(host, more);
+  await host.ok(`postconf -e ${MAPS.join(' ')} && postfix reload 2>&1 && systemctl start relaymap`);
+  await installed(host, 1);
+  await until(
+    `${name} knows its recipients`,
+    30,
+    () => smtp(lab, host, ['postmaster@example.org']),
+    ([a]) => a?.startsWith('250') === true,
+  );
+  return host;
+}
+
+export const MX1 = ['mx1', '10.77.0.31'] as const;
+export const MX2 = ['mx2', '10.77.0.32'] as const;

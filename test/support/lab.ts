@@ -77,11 +77,7 @@ function processFile(pid: number, name: string): string {
 }
 const commandOf = (pid: number): string => processFile(pid, 'cmdline');
 const childrenOf = (pid: number): number[] =>
-  processFile(pid, `task/${pid}/children`)
-    .trim()
-    .split(' ')
-    .filter(Boolean)
-    .map(Number);
+  processFile(pid, `task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number);
 
 export class LabHost {
   readonly name: string;
