@@ -19,6 +19,7 @@ async function inputsOf(entryPoints) {
     platform: 'node',
     format: 'esm',
     logLevel: 'error',
+    external: ['supports-color'], // as in build.mjs
   });
   return Object.keys(metafile.inputs);
 }

@@ -7,6 +7,7 @@ import { build } from 'esbuild';
 const root = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
 const ENTRIES = { relaymap: 'src/bin/commands.ts', 'relaymap-publish': 'src/bin/relaymap-publish.ts' };
 const HANDED_OVER = Symbol.for('relaymap.program');
+const programs = new Map();
 
 const handOver = {
   name: 'hand-over',
@@ -40,8 +41,12 @@ export async function programOf(name) {
     plugins: [handOver],
     banner: { js: "import{createRequire as __cr}from'node:module';const require=__cr(process.execPath);" },
   });
+  // The import of the same text is done once, and hands over once.
   await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
-  return globalThis[HANDED_OVER];
+  const program = globalThis[HANDED_OVER] ?? programs.get(name);
+  delete globalThis[HANDED_OVER];
+  programs.set(name, program);
+  return program;
 }
 
 /**

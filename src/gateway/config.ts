@@ -45,7 +45,7 @@ const Bundle = z.strictObject({
   token_file: z.optional(absolute()),
 });
 
-const Config = z.strictObject({
+export const Config = z.strictObject({
   state_dir: z._default(absolute(), '/var/lib/relaymap'),
   map_dir: z._default(absolute(), '/var/lib/relaymap/maps'),
   bundle: list(Bundle).check(z.minLength(1, { error: 'must be there at least once, as [[bundle]]' })),

@@ -34,7 +34,7 @@ const Source = z.strictObject({
   argv: z.optional(list(text())),
 });
 
-const Config = z.strictObject({
+export const Config = z.strictObject({
   name: z.string({ error: 'must be text' }).check(z.regex(NAME, { error: 'must match [a-z0-9][a-z0-9.-]{0,63}' })),
   output: absolute(),
   state_dir: z._default(absolute(), '/var/lib/relaymap-publish'),
