@@ -44,9 +44,9 @@ test('an upgrade under load: not one wrong answer, state kept, the new daemon ru
   load.goesOn = false;
   await Promise.all([...asking, changes]);
   expect([...answers]).toEqual(['250']);
-  expect(
-    await mx.ok('systemctl is-active relaymap relaymap-reload.path; dpkg-query -W relaymap'),
-  ).toBe('active\nactive\nrelaymap\t99.0\n');
+  expect(await mx.ok('systemctl is-active relaymap relaymap-reload.path; dpkg-query -W relaymap')).toBe(
+    'active\nactive\nrelaymap\t99.0\n',
+  );
   expect(await mx.ok('systemctl show -P MainPID relaymap')).not.toBe(pid);
   expect((await stateOf()).bundles['example-org'].floor.version).toBeGreaterThanOrEqual(floor);
   await until(

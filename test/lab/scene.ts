@@ -98,8 +98,14 @@ async function postfix(host: LabHost, settings: readonly string[]): Promise<void
 }
 
 /** A backup MX before relaymap: it relays for nobody yet. */
-export async function backupMx(lab: Lab, name: string, address: string, suite: Suite = 'trixie'): Promise<LabHost> {
-  const host = await lab.host(name, address, suite);
+export async function backupMx(
+  lab: Lab,
+  name: string,
+  address: string,
+  suite: Suite = 'trixie',
+  packages: readonly string[] = [],
+): Promise<LabHost> {
+  const host = await lab.host(name, address, suite, packages);
   await postfix(host, [
     'mydestination=',
     'relay_domains=',

@@ -245,6 +245,7 @@ export class Lab {
     const host = new LabHost(this, name, address, root, path.join(this.folder, name));
     this.hosts.set(name, host);
     await host.boot();
+    await host.ok('rm -f /usr/sbin/policy-rc.d'); // from the making of the tree: here packages do start their services
     return host;
   }
 
