@@ -1,5 +1,5 @@
-// `node test/bench/day.mjs`: a day of unchanged polls (1440) of one `relaymap run`, speeded up by SIGUSR2. Prints the curve of its resident
-// memory and the CPU of a poll, children included, and fails on growth. Loopback only.
+// `node test/bench/day.mjs`: two days of unchanged polls (2880) of one `relaymap run`, speeded up by SIGUSR2. Prints the curve of its resident
+// memory and the CPU of a poll, children included, and fails if the second day adds to the first. Loopback only.
 import { spawn } from 'node:child_process';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
@@ -9,7 +9,9 @@ import { parseArgs } from 'node:util';
 import { Site } from './site.mjs';
 
 const TICK = 1 / Number(process.env.CLK_TCK ?? 100);
-/** MiB that the last quarter of the day may lie above the second one. */
+/** As the service's unit has it: a nursery of 1 MiB and early collections; without them V8 lets 40 MiB of garbage lie about. */
+const FLAGS = ['--max-semi-space-size=1', '--initial-heap-size=16', '--heap-growing-percent=20'];
+/** MiB that the last quarter may lie above the one before. */
 const GROWTH = 4;
 
 const status = (pid, name) =>
@@ -91,15 +93,18 @@ async function day(polls, rows) {
     appendFileSync(site.at('relaymap.toml'), '[schedule]\ncron = "0 0 1 1 *"\n[health]\n');
     appendFileSync(site.at('relaymap.toml'), `textfile = "${site.at('relaymap.prom')}"\n`);
     const [program, ...args] = site.relaymap('run', '--config', site.at('relaymap.toml'));
-    daemon = spawn(program, [...(process.env.DAYFLAGS ?? '').split(' ').filter(Boolean), ...args], { env: { ...process.env, ...site.env }, stdio: ['ignore', 'inherit', 'inherit'] });
+    daemon = spawn(program, [...FLAGS, ...args], {
+      env: { ...process.env, ...site.env },
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
     await installed(site, daemon);
     const done = await poll(site, daemon, polls);
     process.stdout.write(`${curve(done.samples).join('\n')}\n`);
     const quarter = done.samples.length / 4;
-    const growth = mean(done.samples.slice(-quarter)) - mean(done.samples.slice(quarter, 2 * quarter));
+    const growth = mean(done.samples.slice(-quarter)) - mean(done.samples.slice(-2 * quarter, -quarter));
     process.stdout.write(
       `${polls} polls, ${rows} rows: ${(done.own * 1000).toFixed(1)} ms CPU a poll and ${(done.children * 1000).toFixed(1)} ms of its children; ` +
-        `last quarter against the second: ${growth.toFixed(1)} MiB\n`,
+        `last quarter against the one before: ${growth.toFixed(1)} MiB\n`,
     );
     if (growth > GROWTH) throw new Error(`it grows: ${growth.toFixed(1)} MiB`);
   } finally {
@@ -127,7 +132,7 @@ async function installed(site, daemon) {
 }
 
 const { values } = parseArgs({
-  options: { polls: { type: 'string', default: '1440' }, rows: { type: 'string', default: '10000' } },
+  options: { polls: { type: 'string', default: '2880' }, rows: { type: 'string', default: '10000' } },
 });
 try {
   await day(Number(values.polls), Number(values.rows));
