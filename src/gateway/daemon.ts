@@ -254,7 +254,7 @@ export class Daemon {
     this.#missing = summed(this.#missing, unrecorded(look, outcome, config, now));
     const fault = writeTextfile(config, look, this.#missing, this.#setup.version);
     if (fault !== null) say('warning', fault);
-    await this.#server.listen(config.health.listen);
+    await this.#server.listen(config.health.listen, say);
     this.#notifier.tell([], statusLine(look));
   }
 
