@@ -2,7 +2,7 @@
 import { readGatewayConfig, type GatewayConfig } from '../gateway/config.ts';
 import { cycle, type CycleOptions } from '../gateway/cycle.ts';
 import { directorySource, findBundles } from '../gateway/directory-source.ts';
-import { trustedBundles, urlSources, type SourceOf } from '../gateway/equipment.ts';
+import { trustedBundles, urlSources, type Sources } from '../gateway/equipment.ts';
 import { failure, outcomeExit, type Outcome } from '../gateway/outcome.ts';
 import type { Source } from '../gateway/source.ts';
 import { doneLine, keptLines, number } from '../gateway/words.ts';
@@ -19,17 +19,18 @@ export interface CycleCommandOptions extends CycleOptions {
 
 /** One cycle from the URLs of the configuration. */
 export function fetchCommand(options: CycleCommandOptions): Promise<number> {
-  return command(options, (config) => urlSources(config, clock, process.env)());
+  return command(options, (config) => urlSources(config, clock, process.env));
 }
 
 /** The same cycle from a directory. */
 export function importCommand(folder: string, options: CycleCommandOptions): Promise<number> {
   return command(options, (config) => {
     const folders = foldersByBundle(config, folder);
-    return ({ name }) => {
+    const of = ({ name }: { readonly name: string }) => {
       const found = folders.get(name);
       return found === undefined ? null : directorySource(found);
     };
+    return { of, close: () => Promise.resolve() };
   });
 }
 
@@ -56,7 +57,7 @@ function foldersByBundle(config: GatewayConfig, folder: string): Map<string, str
 
 const clock = (): number => performance.now();
 
-async function command(options: CycleCommandOptions, sources: (config: GatewayConfig) => SourceOf): Promise<number> {
+async function command(options: CycleCommandOptions, sources: (config: GatewayConfig) => Sources): Promise<number> {
   const now = new Date();
   const { outcome, config } = await run(options, sources, now);
   if (config !== null && !options.dryRun) await forNodeExporter(config, outcome, now);
@@ -72,11 +73,7 @@ interface Ran {
   readonly config: GatewayConfig | null;
 }
 
-async function run(
-  options: CycleCommandOptions,
-  sources: (config: GatewayConfig) => SourceOf,
-  now: Date,
-): Promise<Ran> {
+async function run(options: CycleCommandOptions, sources: (config: GatewayConfig) => Sources, now: Date): Promise<Ran> {
   let config: GatewayConfig | null = null;
   try {
     if (options.dryRun && options.rebuildState) {
@@ -86,7 +83,7 @@ async function run(
     requireBundle(read, options.bundle);
     config = read;
     const bundles = trustedBundles(config);
-    const sourceOf = sources(config);
+    const { of: sourceOf, close } = sources(config);
     await becomeOwner(config.state_dir);
     const asked: Source[] = [];
     const done = progress(() => `fetching, ${number(asked.reduce((sum, s) => sum + s.received(), 0))} bytes received`);
@@ -107,6 +104,7 @@ async function run(
       return { outcome, config };
     } finally {
       done();
+      await close();
     }
   } catch (error) {
     if (!(error instanceof StepError)) throw error;

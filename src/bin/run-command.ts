@@ -1,4 +1,5 @@
 /** `relaymap run`: configuration, keys and secrets, then fewer rights, then the daemon; and the signals that steer it. */
+import { setMaxListeners } from 'node:events';
 import { becomeOwner } from '../gateway/access.ts';
 import { readGatewayConfig, type GatewayConfig } from '../gateway/config.ts';
 import { Daemon, type Equipment } from '../gateway/daemon.ts';
@@ -11,6 +12,8 @@ import { VERSION } from './program.ts';
 
 /** @throws HostError CONFIG: it never began. @returns when a signal has ended it. */
 export async function runCommand(file: string): Promise<number> {
+  const abort = new AbortController();
+  setMaxListeners(0, abort.signal); // one for each request under way
   const read = (): GatewayConfig => {
     const config = readGatewayConfig(file);
     requireCron(file, config.schedule.cron);
@@ -18,7 +21,7 @@ export async function runCommand(file: string): Promise<number> {
   };
   const equip = (config: GatewayConfig): Equipment => {
     const bundles = trustedBundles(config);
-    return { config, bundles, sources: urlSources(config, () => performance.now(), process.env) };
+    return { config, bundles, sources: urlSources(config, () => performance.now(), process.env, abort.signal) };
   };
   const config = read();
   let first: Equipment;
@@ -32,7 +35,7 @@ export async function runCommand(file: string): Promise<number> {
   }
   becomeOwner(config.state_dir);
   const load = () => equip(read());
-  const daemon = new Daemon({ first, load, log, env: process.env, pid: process.pid, version: VERSION });
+  const daemon = new Daemon({ first, load, abort, log, env: process.env, pid: process.pid, version: VERSION });
   process.on('SIGTERM', () => daemon.stop());
   process.on('SIGINT', () => daemon.stop());
   process.on('SIGHUP', () => daemon.reload());

@@ -7,10 +7,11 @@ import type { Level } from '../io/log.ts';
 import { cycle, type CycleOptions } from './cycle.ts';
 import type { GatewayConfig } from './config.ts';
 import { countersOf, NO_COUNTERS, summed, type Counters } from './counters.ts';
-import type { SourceOf } from './equipment.ts';
+import type { Sources } from './equipment.ts';
 import { lookAtHealth, type HealthLook } from './health-look.ts';
 import { HealthServer } from './health-server.ts';
 import { healthPages, statusLine } from './health-pages.ts';
+import { StandingLock } from '../io/lock.ts';
 import { Notifier } from './notify.ts';
 import type { Outcome } from './outcome.ts';
 import { Pace } from './pace.ts';
@@ -23,13 +24,15 @@ import { doneLine, keptLines } from './words.ts';
 export interface Equipment {
   readonly config: GatewayConfig;
   readonly bundles: readonly TrustedBundle[];
-  readonly sources: (signal: AbortSignal) => SourceOf;
+  readonly sources: Sources;
 }
 
 export interface DaemonSetup {
   readonly first: Equipment;
   /** @throws StepError CONFIG: the old one then goes on. */
   readonly load: () => Equipment;
+  /** Ends everything; the sources know its signal. */
+  readonly abort: AbortController;
   readonly log: (level: Level, message: string) => void;
   readonly env: NodeJS.ProcessEnv;
   readonly pid: number;
@@ -59,7 +62,8 @@ export class Daemon {
   readonly #notifier: Notifier;
   readonly #server: HealthServer;
   readonly #schedule: Schedule;
-  readonly #abort = new AbortController();
+  readonly #abort: AbortController;
+  readonly #lock = new StandingLock();
   readonly #startedAt = new Date();
   #equipment: Equipment;
   #configReadAt = new Date();
@@ -80,6 +84,7 @@ export class Daemon {
   constructor(setup: DaemonSetup) {
     const { log, env, version } = setup;
     this.#setup = setup;
+    this.#abort = setup.abort;
     this.#equipment = setup.first;
     this.#pace = new Pace(setup.first.config.health.warn_after);
     this.#notifier = new Notifier(env, (message) => log('warning', message));
@@ -98,6 +103,8 @@ export class Daemon {
       await new Promise<void>((resolve) => this.#abort.signal.addEventListener('abort', () => resolve()));
     this.#notifier.tell(['STOPPING=1'], 'ending');
     await this.#working;
+    this.#lock.close();
+    await this.#equipment.sources.close();
     await this.#server.close();
     await this.#notifier.told();
   }
@@ -113,7 +120,9 @@ export class Daemon {
     const monotonic = process.hrtime.bigint() / 1000n;
     this.#notifier.tell(['RELOADING=1', `MONOTONIC_USEC=${monotonic}`]);
     try {
-      this.#equipment = this.#setup.load();
+      const next = this.#setup.load();
+      this.#retire(this.#equipment.sources);
+      this.#equipment = next;
       this.#configGood = true;
       this.#configReadAt = new Date();
       this.#hashed = false;
@@ -128,6 +137,11 @@ export class Daemon {
       this.#setup.log('error', `${error.code}: ${error.message}. The old configuration goes on`);
     }
     this.#notifier.tell(['READY=1']);
+  }
+
+  /** Ends the connections by the old configuration, once no cycle uses them. */
+  #retire(sources: Sources): void {
+    void (this.#working ?? Promise.resolve()).then(() => sources.close());
   }
 
   /** SIGTERM: waits on the network end, an installation is completed, nothing else is begun. */
@@ -195,7 +209,6 @@ export class Daemon {
   async #cycle(kind: Kind): Promise<void> {
     const { config, bundles, sources } = this.#equipment;
     const now = new Date();
-    const sourceOf = sources(this.#abort.signal);
     const pace = this.#pace;
     this.#cycleSince = steady();
     const lines = new Set<string>();
@@ -204,11 +217,12 @@ export class Daemon {
       config,
       bundles,
       options: PLAIN,
-      sourceOf: (b) => (kind === 'look' || (kind === 'due' && !pace.isDue(b.name, steady())) ? null : sourceOf(b)),
+      sourceOf: (b) => (kind === 'look' || (kind === 'due' && !pace.isDue(b.name, steady())) ? null : sources.of(b)),
       now,
       clock: steady,
       log: say,
       hashed: this.#hashed,
+      takeLock: (file, wait, onWait, signal) => this.#lock.take(file, wait, onWait, signal),
       signal: this.#abort.signal,
     });
     this.#cycleSince = null;
@@ -240,7 +254,7 @@ export class Daemon {
     this.#missing = summed(this.#missing, unrecorded(look, outcome, config, now));
     const fault = writeTextfile(config, look, this.#missing, this.#setup.version);
     if (fault !== null) say('warning', fault);
-    await this.#server.listen(config.health.listen);
+    await this.#server.listen(config.health.listen, say);
     this.#notifier.tell([], statusLine(look));
   }
 

@@ -12,22 +12,24 @@ export interface Page {
   readonly body: string;
 }
 
+type Log = (level: 'notice' | 'warning', message: string) => void;
+
 /** By path. */
 export type Pages = Readonly<Record<string, () => Promise<Page>>>;
 
 export class HealthServer {
   readonly #pages: Pages;
-  readonly #log: (level: 'notice' | 'warning', message: string) => void;
+  readonly #log: Log;
   #server: Server | null = null;
   #listen: string | null = null;
 
-  constructor(pages: Pages, log: (level: 'notice' | 'warning', message: string) => void) {
+  constructor(pages: Pages, log: Log) {
     this.#pages = pages;
     this.#log = log;
   }
 
   /** Listens there and no longer elsewhere; where it does so already nothing happens. What goes wrong is told, and tried again at the next call. */
-  async listen(listen: string | undefined): Promise<void> {
+  async listen(listen: string | undefined, log: Log): Promise<void> {
     if (listen === this.#listen) return;
     await this.close();
     const address = listen === undefined ? null : listenAddress(listen);
@@ -37,7 +39,7 @@ export class HealthServer {
     server.on('request', (request, response) => void this.#answer(request, response));
     await new Promise<void>((resolve) => {
       server.once('error', (error) => {
-        this.#log('warning', `health.listen ${listen}: ${error.message}; tried again at each cycle`);
+        log('warning', `health.listen ${listen}: ${error.message}; tried again at each cycle`);
         resolve();
       });
       server.listen(address, () => {
@@ -45,7 +47,7 @@ export class HealthServer {
         server.removeAllListeners('error').on('error', (error) => this.#log('warning', `health: ${error.message}`));
         this.#server = server;
         this.#listen = listen;
-        this.#log('notice', `health: http://${listen.replace(/[0-9]+$/, String(port))}/healthz and /metrics`);
+        log('notice', `health: http://${listen.replace(/[0-9]+$/, String(port))}/healthz and /metrics`);
         resolve();
       });
     });

@@ -6,7 +6,7 @@ import path from 'node:path';
 import type { Ring } from '../bundle/verify.ts';
 import { HostError, StepError } from '../errors.ts';
 import { makeFolder, translateSpace } from '../io/atomic-file.ts';
-import { takeLock } from '../io/lock.ts';
+import { takeLock, type TakeLock } from '../io/lock.ts';
 import type { BundleConfig, GatewayConfig } from './config.ts';
 import { Copies } from './copies.ts';
 import { removeUnfinished } from './live-maps.ts';
@@ -31,6 +31,8 @@ export interface SessionContext {
   readonly log: (level: 'warning' | 'notice', message: string) => void;
   /** The live maps were hashed by this process before: by size, mtime and inode is enough (commands.md section 2.3, Healing). */
   readonly hashed?: boolean;
+  /** How the lock is taken; else by a child for each time. */
+  readonly takeLock?: TakeLock;
   /** The process is to end: nothing is begun any more, and no waiting goes on. */
   readonly signal?: AbortSignal;
 }
@@ -45,10 +47,13 @@ export interface Session {
 }
 
 /** @throws HostError BUSY, NO_SPACE, INTERNAL, or what the work throws */
-export async function withLock<T>({ config, log, signal }: SessionContext, work: () => Promise<T>): Promise<T> {
+export async function withLock<T>(
+  { config, log, signal, takeLock: take = takeLock }: SessionContext,
+  work: () => Promise<T>,
+): Promise<T> {
   makeFolder(config.state_dir, 0o755);
   const waits = () => log('notice', 'waiting for another run to end');
-  const lock = await takeLock(path.join(config.state_dir, 'lock'), LOCK_WAIT, waits, signal);
+  const lock = await take(path.join(config.state_dir, 'lock'), LOCK_WAIT, waits, signal);
   try {
     return await work();
   } finally {

@@ -2,6 +2,7 @@
  * HTTPS GET and nothing else; the only user of undici. No redirect is followed, no encoding undone, HTTP/1.1 only. An idle
  * timer and a total deadline stand over every request, and every failure becomes a SourceError.
  */
+import { createSecureContext } from 'node:tls';
 import { Agent, ProxyAgent, type Dispatcher } from 'undici';
 import { SourceError } from '../errors.ts';
 import { Proxies } from './proxies.ts';
@@ -38,6 +39,7 @@ export class HttpClient {
   readonly #connectTimeout: number;
   readonly #signal: AbortSignal | undefined;
   readonly #agents = new Map<string, Dispatcher>();
+  #failed = false;
 
   /**
    * @param connectTimeout milliseconds for TCP and TLS: a signal does not reach a request that waits for its connection.
@@ -63,9 +65,12 @@ export class HttpClient {
       bodyTimeout: 0,
       connect: {
         timeout: connectTimeout,
-        ...(ca === undefined ? {} : { ca }),
-        ...(cert === undefined ? {} : { cert }),
-        ...(key === undefined ? {} : { key }),
+        // Made once: each costs a millisecond, and memory that is given back late.
+        secureContext: createSecureContext({
+          ...(ca === undefined ? {} : { ca }),
+          ...(cert === undefined ? {} : { cert }),
+          ...(key === undefined ? {} : { key }),
+        }),
       },
     };
   }
@@ -91,21 +96,54 @@ export class HttpClient {
       return {
         status: answer.statusCode,
         header: (name) => [answer.headers[name]].flat()[0],
-        body: watched(answer.body, watch, url),
+        body: this.#watched(answer.body, watch, url),
         discard: () => {
           watch.end();
           answer.body.destroy();
         },
       };
     } catch (error) {
+      this.#failed = true;
       watch.end();
       throw watch.translate(error, url);
     }
   }
 
+  /**
+   * Between two cycles: what a failure may have left behind is ended; what went well is kept, for its TLS session is taken up again the next
+   * time, at a fraction of the cost.
+   */
+  async rest(): Promise<void> {
+    if (!this.#failed) return;
+    this.#failed = false;
+    const agents = [...this.#agents.values()];
+    this.#agents.clear();
+    await Promise.all(agents.map((agent) => agent.destroy()));
+  }
+
   /** Ends all connections now. */
   async close(): Promise<void> {
     await Promise.all([...this.#agents.values()].map((agent) => agent.destroy()));
+  }
+
+  async *#watched(
+    body: AsyncIterable<Uint8Array> & { destroy(): unknown },
+    watch: Watch,
+    url: URL,
+  ): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const chunk of body) {
+        watch.pause(); // the reader's time is not the server's
+        yield chunk;
+        watch.wait();
+      }
+    } catch (error) {
+      this.#failed = true;
+      throw watch.translate(error, url);
+    } finally {
+      watch.end();
+      body.destroy();
+    }
   }
 
   /** One agent for direct connections, one for each proxy. The client's certificate is shown to the server, never to the proxy. */
@@ -125,25 +163,6 @@ export class HttpClient {
           });
     this.#agents.set(proxy ?? '', agent);
     return agent;
-  }
-}
-
-async function* watched(
-  body: AsyncIterable<Uint8Array> & { destroy(): unknown },
-  watch: Watch,
-  url: URL,
-): AsyncGenerator<Uint8Array> {
-  try {
-    for await (const chunk of body) {
-      watch.pause(); // the reader's time is not the server's
-      yield chunk;
-      watch.wait();
-    }
-  } catch (error) {
-    throw watch.translate(error, url);
-  } finally {
-    watch.end();
-    body.destroy();
   }
 }
 
