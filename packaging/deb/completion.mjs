@@ -7,7 +7,7 @@ const kindOf = (option) => {
   if (option.value === 'FILE') return 'file';
   return option.long === '--bundle' ? 'bundle' : 'other';
 };
-const argumentKind = ({ name }) => (name === 'DIR' ? 'folder' : name === 'FILE' ? 'file' : 'other');
+const argumentKind = ({ name }) => (name.endsWith('DIR') ? 'folder' : name === 'FILE' ? 'file' : 'other');
 const shellName = (name) => name.replace(/[^a-z]/g, '_');
 const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 const config = (name) => `/etc/${name}/${name}.toml`;

@@ -84,7 +84,8 @@ command('init', 'configure this host for a list: write, fetch, compare, say what
 command('lookup', 'what Postfix will answer for these addresses, and why')
   .argument('<address...>')
   .option('--delimiter <CHARS>', 'recipient_delimiter where there is no postconf')
-  .action(async (addresses: string[], options: Common & { delimiter?: string }) => {
+  .option('--history', 'since which kept version', false)
+  .action(async (addresses: string[], options: Common & { delimiter?: string; history: boolean }) => {
     const { lookupCommand } = await import('./lookup-command.ts');
     status = await lookupCommand(addresses, options);
   });

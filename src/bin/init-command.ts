@@ -19,7 +19,7 @@ import { sampleRows } from '../gateway/sample-rows.ts';
 import { today, type Today } from '../gateway/today.ts';
 import { ourTable } from '../gateway/wiring.ts';
 import { HostError } from '../errors.ts';
-import { log, printable } from '../io/log.ts';
+import { log, printable, progress } from '../io/log.ts';
 import { fetchCommand } from './fetch-command.ts';
 import { startAgain } from './start-again.ts';
 
@@ -59,10 +59,11 @@ export async function initCommand(options: InitOptions, now: Date): Promise<numb
   if (before === null) return withoutPostfix(config);
   const map = newMap(config);
   try {
-    const { sample, rows } = await sampleRows(path.join(config.map_dir, 'relay_recipients'), SAMPLE);
+    const sample = await sampleRows(path.join(config.map_dir, 'relay_recipients'), SAMPLE);
     rootAgain(); // Postfix's commands do not run for somebody who is root by half
-    const found = await compare(before, map, sample);
-    for (const line of comparisonLines(before, found, rows)) say(line);
+    const done = progress(() => 'comparing with what Postfix accepts today');
+    const found = await compare(before, map, sample).finally(done);
+    for (const line of comparisonLines(before, found)) say(line);
     const all = settings(config, before, found, map.domains);
     if (options.apply) apply(config, before, all, now);
     else suggest(before, all);
@@ -76,7 +77,7 @@ const SAMPLE = 1000;
 
 /** The map that the cycle has installed. */
 function newMap(config: GatewayConfig): NewMap & { close: () => void } {
-  const map = openMap(path.join(config.map_dir, 'relay_recipients.cdb'));
+  const map = openMap(path.join(config.map_dir, 'relay_recipients.cdb'), true);
   if (map === null) throw new HostError('INTERNAL', `there is no map in ${config.map_dir} after a good cycle`);
   const domains = readFileSync(path.join(config.map_dir, 'relay_domains'), 'utf8').split('\n').slice(0, -1);
   return { recipients: map.has, domains: domains.map((row) => row.split('\t')[0] ?? ''), close: map.close };

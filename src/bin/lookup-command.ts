@@ -1,23 +1,25 @@
 /** `relaymap lookup`: asks the installed maps what Postfix would ask them. */
 import { answers, type LookupAnswer } from '../gateway/answer.ts';
+import { histories } from '../gateway/answer-history.ts';
 import { readGatewayConfig } from '../gateway/config.ts';
 import { recipientDelimiter } from '../gateway/postfix.ts';
-import { lookupLine } from '../gateway/words.ts';
+import { historyLine, lookupLine } from '../gateway/words.ts';
 import { CompileError, HostError } from '../errors.ts';
 import { log, printable } from '../io/log.ts';
 import { becomeOwner } from './become-owner.ts';
 
 export async function lookupCommand(
   addresses: string[],
-  options: { config: string; delimiter?: string },
+  options: { config: string; delimiter?: string; history: boolean },
 ): Promise<number> {
   const config = readGatewayConfig(options.config);
   const malformed = addresses.find((a) => !/.@[^@]+$/.test(a));
   if (malformed !== undefined) throw new HostError('CONFIG', `${malformed} is not an address`);
   await becomeOwner(config.state_dir);
+  const delimiter = options.delimiter ?? recipientDelimiter() ?? '';
   let found: LookupAnswer[] | null;
   try {
-    found = await answers(config, addresses, options.delimiter ?? recipientDelimiter() ?? '');
+    found = await answers(config, addresses, delimiter);
   } catch (error) {
     if (!(error instanceof CompileError)) throw error;
     log('error', `${error.code}: ${error.message}. The next cycle makes the map again: relaymap fetch`);
@@ -30,6 +32,11 @@ export async function lookupCommand(
     );
     return 2;
   }
-  for (const a of found) process.stdout.write(`${printable(lookupLine(a))}\n`);
+  const warn = (message: string) => log('warning', message);
+  const past = options.history ? await histories(config, addresses, delimiter, warn) : null;
+  for (const a of found) {
+    const lines = [lookupLine(a), ...(past?.get(a.address) ?? []).map(historyLine)];
+    process.stdout.write(`${lines.map(printable).join('\n')}\n`);
+  }
   return found.every((a) => a.accepted) ? 0 : 1;
 }

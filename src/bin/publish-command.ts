@@ -32,6 +32,8 @@ function versionOf(text: string | undefined): number | null {
   return version;
 }
 
+const from = (sources: readonly string[]): string => (sources.length === 0 ? '' : `  (${sources.join(', ')})`);
+
 function words(name: string, r: PublishResult): string[] {
   const size = `${r.rows} rows in ${r.domains} ${r.domains === 1 ? 'domain' : 'domains'}`;
   if (r.outcome === 'unchanged') return [`${name}: unchanged, version ${r.version} is current (${size})`];
@@ -42,7 +44,7 @@ function words(name: string, r: PublishResult): string[] {
   if (d === null) return [];
   const rest = d.added + d.removed - d.rows.length;
   return [
-    ...d.rows,
+    ...d.rows.map((row, i) => `${row}${from(d.from[i] ?? [])}`),
     ...(rest > 0 ? [`... and ${rest} more`] : []),
     ...d.domainsRemoved.map((domain) => `the whole domain ${domain} would go`),
     ...d.domainsAdded.map((domain) => `the domain ${domain} would come`),

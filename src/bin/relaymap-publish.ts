@@ -1,8 +1,11 @@
 #!/usr/bin/env node
 /** The central side's command: argv -> config -> one call -> exit status. Nothing else knows argv or process.exit. */
-import { StepError } from '../errors.ts';
+import { exitStatus, StepError } from '../errors.ts';
 import { PublishError } from '../publisher/errors.ts';
+import type { InspectOptions } from './inspect-command.ts';
 import { main, newProgram } from './program.ts';
+
+let status = 0;
 
 const DEFAULT_CONFIG = '/etc/relaymap-publish/relaymap-publish.toml';
 
@@ -54,11 +57,31 @@ command('serve', 'the embedded HTTPS endpoint over the published files')
     await serving.close();
   });
 
+command('inspect', 'verify published files as a gateway would, and print the manifest')
+  .argument('<URL-or-DIR>')
+  .option('--keys <DIR>', 'public keys (*.pub) to verify by')
+  .option('--ca-file <FILE>', 'CA of the server, as on a gateway')
+  .option('--token-file <FILE>', 'bearer token, as on a gateway')
+  .option('--client-cert <FILE>', 'client certificate, as on a gateway')
+  .option('--client-key <FILE>', 'its key')
+  .action(async (place: string, options: InspectOptions) => {
+    const { inspectCommand } = await import('./inspect-command.ts');
+    status = await inspectCommand(place, options, new Date());
+  });
+
+command('explain', 'why an address is or is not in the list')
+  .argument('<ADDRESS>')
+  .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
+  .action(async (address: string, options: { config: string }) => {
+    const { explainCommand } = await import('./explain-command.ts');
+    status = await explainCommand(address, options, new Date());
+  });
+
 await main(program, {
-  status: () => 0,
+  status: () => status,
   usage: () => 2,
   known: (error) => {
     if (error instanceof PublishError) return { code: error.code, status: error.exitStatus };
-    return error instanceof StepError ? { code: error.code, status: 2 } : null;
+    return error instanceof StepError ? { code: error.code, status: exitStatus(error.code) } : null;
   },
 });

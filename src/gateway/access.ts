@@ -9,7 +9,9 @@ import type { Access } from '../io/http.ts';
 import type { BundleConfig } from './config.ts';
 
 /** @throws HostError CONFIG: a file that cannot be read, or a secret that others can. */
-export function readAccess(bundle: BundleConfig): Access {
+export function readAccess(
+  bundle: Pick<BundleConfig, 'ca_file' | 'client_cert' | 'client_key' | 'token_file'>,
+): Access {
   const { ca_file: ca, client_cert: cert, client_key: key, token_file: token } = bundle;
   return {
     ...(ca === undefined ? {} : { ca: pem('ca_file', ca, 'CERTIFICATE') }),

@@ -1,13 +1,13 @@
 /** What Postfix will answer from the installed maps, and which row of which bundle makes it so: `relaymap lookup`. Reads only. */
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import path from 'node:path';
-import { compareBytes } from '../bundle/rows.ts';
+import { presentRows } from '../bundle/present-rows.ts';
 import { isAbsent } from '../io/atomic-file.ts';
 import { CdbReader } from '../map/cdb.ts';
 import { lookup, type Answer, type Has } from '../map/lookup.ts';
 import type { GatewayConfig } from './config.ts';
 import { Copies } from './copies.ts';
-import { StateFiles } from './state.ts';
+import { StateFiles, type CopyRef } from './state.ts';
 
 export interface LookupAnswer extends Answer {
   readonly address: string;
@@ -40,7 +40,10 @@ export async function answers(
   }
 }
 
-export function openMap(file: string): { has: Has; close: () => void } | null {
+const MOST_IN_MEMORY = 2 ** 30;
+
+/** @param inMemory for many questions: the whole file is read at once, unless it is very large. */
+export function openMap(file: string, inMemory = false): { has: Has; close: () => void } | null {
   let fd: number;
   try {
     fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -48,7 +51,9 @@ export function openMap(file: string): { has: Has; close: () => void } | null {
     if (isAbsent(error)) return null;
     throw error;
   }
+  const whole = inMemory && fstatSync(fd).size <= MOST_IN_MEMORY ? readFileSync(fd) : null;
   const read = (position: number, length: number) => {
+    if (whole !== null) return whole.subarray(position, position + length);
     const bytes = Buffer.alloc(length);
     return bytes.subarray(0, readSync(fd, bytes, 0, length, position));
   };
@@ -63,16 +68,11 @@ export function openMap(file: string): { has: Has; close: () => void } | null {
 
 /** Which installed copies hold a row: they are read through, so it takes a moment for a large list. */
 async function holders(config: GatewayConfig, row: string): Promise<{ name: string; version: number }[]> {
-  const state = new StateFiles(config.state_dir).read();
-  if (state.is !== 'whole') return [];
-  const key = Buffer.from(row);
   const found: { name: string; version: number }[] = [];
-  for (const { name } of config.bundle) {
-    const installed = state.value.bundles[name]?.installed ?? null;
-    if (installed === null) continue;
+  for (const { name, installed } of installedCopies(config)) {
     try {
-      if (await holds(new Copies(config.state_dir, name, null), installed.table, key))
-        found.push({ name, version: installed.version });
+      const present = await presentRows(new Copies(config.state_dir, name, null).rows(installed.table), [row]);
+      if (present.size > 0) found.push({ name, version: installed.version });
     } catch {
       // A copy that cannot be read tells nothing; the map has answered all the same.
     }
@@ -80,13 +80,11 @@ async function holders(config: GatewayConfig, row: string): Promise<{ name: stri
   return found;
 }
 
-async function holds(copies: Copies, table: string, key: Uint8Array): Promise<boolean> {
-  for await (const { bytes, starts, count } of copies.rows(table)) {
-    for (let i = 0; i < count; i++) {
-      const order = compareBytes(bytes, starts[i] ?? 0, (starts[i + 1] ?? 1) - 1, key, 0, key.length);
-      if (order === 0) return true;
-      if (order > 0) return false;
-    }
-  }
-  return false;
+function installedCopies(config: GatewayConfig): { name: string; installed: CopyRef }[] {
+  const state = new StateFiles(config.state_dir).read();
+  if (state.is !== 'whole') return [];
+  return config.bundle.flatMap(({ name }) => {
+    const installed = state.value.bundles[name]?.installed ?? null;
+    return installed === null ? [] : [{ name, installed }];
+  });
 }

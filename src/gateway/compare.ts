@@ -2,6 +2,7 @@
  * The fear of a migration: someone who gets mail today gets none tomorrow. Compares whom Postfix takes mail for with the list that has
  * been installed. Asks tables and the installed map; changes nothing.
  */
+import { setImmediate } from 'node:timers/promises';
 import { foldCase } from '../bundle/case-folding.ts';
 import { lookup, type Has } from '../map/lookup.ts';
 import type { PostfixConfig } from './postfix-config.ts';
@@ -45,9 +46,10 @@ export async function compare(before: Today, map: NewMap, sample: readonly strin
   };
   const kept = before.tables.filter(isKept);
   const missing = new Set<string>();
-  let common = 0;
+  let [common, seen] = [0, 0];
   for (const table of before.tables) {
     for (const key of keysOf(table)) {
+      if (++seen % 20_000 === 0) await setImmediate(); // a long list: let the terminal be told
       const row = foldCase(key);
       const domain = domainOf(row);
       if (domain === null || !own.has(domain) || !relayed.has(domain)) continue;

@@ -45,6 +45,14 @@ const Bundle = z.strictObject({
   token_file: z.optional(absolute()),
 });
 
+/** `[limits]` where the configuration says nothing: rows, bytes, milliseconds. */
+export const DEFAULT_LIMITS = {
+  max_rows: 20_000_000,
+  max_bytes: 1024 ** 3,
+  total_timeout: 5 * 60_000,
+  idle_timeout: 20_000,
+};
+
 export const Config = z.strictObject({
   state_dir: z._default(absolute(), '/var/lib/relaymap'),
   map_dir: z._default(absolute(), '/var/lib/relaymap/maps'),
@@ -55,10 +63,10 @@ export const Config = z.strictObject({
   ),
   limits: z.prefault(
     z.strictObject({
-      max_rows: z._default(whole(1, 2 ** 31), 20_000_000),
-      max_bytes: z.prefault(size(), '1GiB'),
-      total_timeout: z.prefault(timeout(), '5m'),
-      idle_timeout: z.prefault(timeout(), '20s'),
+      max_rows: z._default(whole(1, 2 ** 31), DEFAULT_LIMITS.max_rows),
+      max_bytes: z._default(size(), DEFAULT_LIMITS.max_bytes),
+      total_timeout: z._default(timeout(), DEFAULT_LIMITS.total_timeout),
+      idle_timeout: z._default(timeout(), DEFAULT_LIMITS.idle_timeout),
     }),
     {},
   ),

@@ -72,3 +72,12 @@ export async function listed(
   }
   return { domains, unlistable };
 }
+
+/** Those of `domains` that are of no other class: only for these is relay_domains asked. */
+export async function ofRelayClass(postfix: PostfixConfig, domains: readonly string[]): Promise<string[]> {
+  const others = new Set<string>();
+  for (const parameter of ['mydestination', 'virtual_alias_domains', 'virtual_mailbox_domains']) {
+    for (const domain of await covered(postfix, parameter, domains, () => undefined)) others.add(domain);
+  }
+  return domains.filter((domain) => !others.has(domain));
+}

@@ -6,12 +6,11 @@ import { number } from './words.ts';
 
 const people = (n: number): string => (n === 1 ? '1 address' : `${number(n)} addresses`);
 
-/** @param rows of the installed list */
-export function comparisonLines(before: Today, found: Comparison, rows: number): string[] {
+export function comparisonLines(before: Today, found: Comparison): string[] {
   return [
     '',
     ...now(before),
-    ...everyone(before, rows),
+    ...everyone(before),
     ...found.unlisted.flatMap(({ table, asked, known }) =>
       paragraph(
         `${table.table}: ${table.why}, so whom it alone knows is not named here. ${
@@ -44,11 +43,11 @@ function now({ tables }: Today): string[] {
     .map(({ table, rows }) => `Postfix uses ${table} today (${number(rows)} rows).`);
 }
 
-function everyone(before: Today, rows: number): string[] {
+function everyone(before: Today): string[] {
   if (before.everyone === null) return [];
   return [
     ...paragraph(
-      `Today Postfix accepts every address of its relay domains: ${before.everyone}. Whoever is not among the ${number(rows)} rows of the list would be rejected; who that is, no map can tell.`,
+      `Today Postfix accepts every address of its relay domains: ${before.everyone}. Whoever is not on the list would be rejected; who that is, no map can tell.`,
     ),
   ];
 }

@@ -13,7 +13,11 @@ import { RequiredRows } from '../bundle/required-rows.ts';
 import { rowBlocks, RowSplitter, type RowBlock, type RowStream } from '../bundle/rows.ts';
 import { TableChecker } from '../bundle/table.ts';
 import { TableError } from '../errors.ts';
-import type { AtomicFile } from '../io/atomic-file.ts';
+
+/** Where a body is kept as it passes. */
+export interface Spool {
+  write(bytes: Uint8Array): void;
+}
 
 /** What is known of a table whose bytes are those the manifest vouches for. */
 export interface Findings {
@@ -38,7 +42,7 @@ export interface Questions {
 export async function obtainWhole(
   body: AsyncIterable<Uint8Array>,
   entry: TableEntry,
-  spool: AtomicFile,
+  spool: Spool,
   questions: Questions,
 ): Promise<Findings> {
   const inspection = new Inspection(questions);
@@ -67,7 +71,7 @@ export async function obtainByDelta(
   delta: DeltaEntry,
   base: RowStream,
   entry: TableEntry,
-  spool: AtomicFile,
+  spool: Spool,
   questions: Questions,
 ): Promise<Findings> {
   const inspection = new Inspection(questions);
@@ -89,8 +93,8 @@ export async function obtainByDelta(
   }
 }
 
-/** The plain text of a delta, which must be what the manifest says of it. */
-async function* deltaText(body: AsyncIterable<Uint8Array>, delta: DeltaEntry): AsyncGenerator<Uint8Array> {
+/** The plain text of a delta, which must be what the manifest says of it. @throws TableError, SourceError */
+export async function* deltaText(body: AsyncIterable<Uint8Array>, delta: DeltaEntry): AsyncGenerator<Uint8Array> {
   const plain = new Plain('the delta', delta);
   for await (const chunk of gunzipOne(limited(body, delta.wireBytes))) {
     plain.take(chunk);
@@ -131,11 +135,7 @@ class Plain {
 }
 
 /** Writes the body to the spool as it passes. */
-async function* spooled(
-  body: AsyncIterable<Uint8Array>,
-  wireBytes: number,
-  spool: AtomicFile,
-): AsyncGenerator<Uint8Array> {
+async function* spooled(body: AsyncIterable<Uint8Array>, wireBytes: number, spool: Spool): AsyncGenerator<Uint8Array> {
   for await (const chunk of limited(body, wireBytes)) {
     spool.write(chunk);
     yield chunk;

@@ -1,9 +1,9 @@
-/** A few rows from all over the installed text map, and how many there are. Reads that file. */
+/** A few rows from all over the installed text map. Reads that file. */
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 /** @param most how many rows to give */
-export async function sampleRows(file: string, most: number): Promise<{ sample: string[]; rows: number }> {
+export async function sampleRows(file: string, most: number): Promise<string[]> {
   let [rows, step] = [0, 1];
   let sample: string[] = [];
   for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
@@ -13,5 +13,5 @@ export async function sampleRows(file: string, most: number): Promise<{ sample: 
     sample = sample.filter((_, i) => i % 2 === 0);
     step *= 2;
   }
-  return { sample, rows };
+  return sample;
 }

@@ -1,7 +1,7 @@
 /** Whom Postfix takes mail for today, before relaymap's map is named: tables listed as far as they can be. Reads only. */
 import { foldCase } from '../bundle/case-folding.ts';
 import type { GatewayConfig } from './config.ts';
-import { covered, listed } from './domain-lists.ts';
+import { covered, listed, ofRelayClass } from './domain-lists.ts';
 import type { PostfixConfig } from './postfix-config.ts';
 import { isTable, listTable, withoutProxy, words } from './postfix-tables.ts';
 import { isOurs } from './wiring.ts';
@@ -21,7 +21,7 @@ export interface Today {
   readonly tables: readonly OldTable[];
   /** Why every address is taken; null where a table decides. */
   readonly everyone: string | null;
-  /** Domains of relay_domains as far as they can be listed, with the table that names each; null for a name in main.cf. */
+  /** Domains of relay_domains that are of no other class, as far as they can be listed, with the table that names each; null for a name in main.cf. */
   readonly domains: ReadonlyMap<string, string | null>;
   /** The domains of the tables' rows that are relayed today; with a table that cannot be asked, all of them may be. */
   readonly relayed: ReadonlySet<string>;
@@ -35,7 +35,15 @@ export async function today(config: GatewayConfig, postfix: PostfixConfig): Prom
   const tables: OldTable[] = [];
   for (const table of others) tables.push(await oldTable(table));
   const known = await listed(postfix, 'relay_domains', (table) => isOurs(config, 'relay_domains', table));
-  return { postfix, tables, everyone: everyone(postfix, value), relayed: await relayedOf(postfix, tables), ...known };
+  const names = await ofRelayClass(postfix, [...known.domains.keys()]);
+  return {
+    postfix,
+    tables,
+    everyone: everyone(postfix, value),
+    relayed: await relayedOf(postfix, tables),
+    domains: new Map(names.map((name) => [name, known.domains.get(name) ?? null])),
+    unlistable: known.unlistable,
+  };
 }
 
 async function relayedOf(postfix: PostfixConfig, tables: readonly OldTable[]): Promise<Set<string>> {

@@ -9,7 +9,7 @@ import { markOf, publicKeyFiles } from './ring-mark.ts';
 const MAX_KEYS = 16;
 
 /** @throws HostError CONFIG: the directory cannot be read, a file is no key, or there are too few or too many keys. */
-export function startingRing(bundle: BundleConfig): Ring {
+export function startingRing(bundle: Pick<BundleConfig, 'keys' | 'threshold' | 'ring'>): Ring {
   const keys = new Map<string, Uint8Array>();
   for (const file of publicKeyFiles(bundle.keys)) {
     const raw = parse(file);

@@ -1,6 +1,7 @@
 /** The lines that a person reads at a terminal: outcomes of a cycle and answers of a look-up. Words only. */
 import { ADVICE } from './advice.ts';
 import type { LookupAnswer } from './answer.ts';
+import type { AddressHistory } from './answer-history.ts';
 import type { BundleOutcome } from './outcome.ts';
 
 export const number = (n: number): string => n.toString().replace(/\B(?=(\d{3})+$)/g, ',');
@@ -36,4 +37,16 @@ export function lookupLine(a: LookupAnswer): string {
   if (a.row === null) return `${a.address}: rejected, no such recipient`;
   const from = a.from.map((f) => `${f.name} version ${f.version}`).join(', ');
   return `${a.address}: accepted by the row ${a.row}${from === '' ? '' : ` of ${from}`}`;
+}
+
+export function historyLine({ name, accepted, since, oldest }: AddressHistory): string {
+  if (since === null) {
+    return accepted
+      ? `  ${name}: accepted since version ${oldest}, the oldest kept, or earlier`
+      : `  ${name}: in no kept version, the oldest is ${oldest}`;
+  }
+  const { version, created, before } = since;
+  return accepted
+    ? `  ${name}: accepted since version ${version} of ${created}; version ${before.version} did not have it`
+    : `  ${name}: gone since version ${version} of ${created}; version ${before.version} had the row ${before.row ?? ''}`;
 }

@@ -23,13 +23,11 @@ export interface Answer {
 }
 
 export function lookup(question: Question, recipients: Has, domains: Has): Answer {
-  const address = foldCase(question.address);
-  const at = address.lastIndexOf('@');
-  if (at < 0) return { accepted: false, row: null, relayDomain: false };
-  const local = address.slice(0, at);
-  const domain = address.slice(at + 1);
-  if (!isRelayDomain(domain, domains)) return { accepted: false, row: null, relayDomain: false };
-  const row = keys(local, domain, question.delimiter).find(recipients) ?? null;
+  const keys = keysOf(question);
+  const domain = keys.at(-1)?.slice(1);
+  if (domain === undefined || !isRelayDomain(domain, domains))
+    return { accepted: false, row: null, relayDomain: false };
+  const row = keys.find(recipients) ?? null;
   return { accepted: row !== null, row, relayDomain: true };
 }
 
@@ -41,8 +39,15 @@ function isRelayDomain(domain: string, domains: Has): boolean {
   return false;
 }
 
-/** The keys that Postfix tries, in order: quoted form first where the local part needs quotes, without extension, the domain. */
-function keys(local: string, domain: string, delimiter: string): string[] {
+/**
+ * The keys that Postfix tries, in order: quoted form first where the local part needs quotes, without extension, last `@domain`. None for
+ * what has no `@`.
+ */
+export function keysOf({ address, delimiter }: Question): string[] {
+  const folded = foldCase(address);
+  const at = folded.lastIndexOf('@');
+  if (at < 0) return [];
+  const [local, domain] = [folded.slice(0, at), folded.slice(at + 1)];
   const forms = (part: string) => {
     const quoted = externalForm(part);
     return quoted === part ? [`${part}@${domain}`] : [`${quoted}@${domain}`, `${part}@${domain}`];

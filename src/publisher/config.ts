@@ -1,39 +1,13 @@
 /** The publisher's configuration (commands.md section 3): TOML in, checked values out. Reads the one file. */
-import path from 'node:path';
 import * as z from 'zod/mini';
 import { domainOf } from '../bundle/address.ts';
 import { NAME } from '../bundle/name.ts';
 import { HostError } from '../errors.ts';
 import { duration, flag, list, percent, readConfigFile, text, whole } from '../io/config-file.ts';
 import { EntryError, rowsOf } from './entry.ts';
+import { absolute, namedApart, Source, type SourceConfig } from './source-config.ts';
 
 const DAY = 86_400_000;
-const SOURCE_TYPES = ['file', 'sql', 'ldap', 'http', 'command', 'postfix-map'] as const;
-
-const absolute = () => text().check(z.refine((p) => path.isAbsolute(p), { error: 'must be an absolute path' }));
-
-const Source = z.strictObject({
-  type: z.enum(SOURCE_TYPES, { error: `must be one of ${SOURCE_TYPES.join(', ')}` }),
-  name: z.optional(text()),
-  path: z.optional(absolute()),
-  max_shrink_percent: z.optional(percent()),
-  // Known, and refused by name below until their sources are built.
-  url: z.optional(text()),
-  url_file: z.optional(absolute()),
-  preset: z.optional(text()),
-  query: z.optional(text()),
-  starttls: z.optional(flag()),
-  bind_dn: z.optional(text()),
-  password_file: z.optional(absolute()),
-  base_dn: z.optional(text()),
-  filter: z.optional(text()),
-  attributes: z.optional(list(text())),
-  ca_file: z.optional(absolute()),
-  token_file: z.optional(absolute()),
-  format: z.optional(z.enum(['text', 'csv', 'json'], { error: 'must be text, csv or json' })),
-  argv: z.optional(list(text())),
-});
-
 export const Config = z.strictObject({
   name: z.string({ error: 'must be text' }).check(z.regex(NAME, { error: 'must match [a-z0-9][a-z0-9.-]{0,63}' })),
   output: absolute(),
@@ -83,26 +57,16 @@ function milliseconds() {
   );
 }
 
-export type PublisherConfig = z.infer<typeof Config>;
-
-/** A file of addresses, with the name that messages give it. */
-export interface FileSource {
-  readonly name: string;
-  readonly path: string;
+export interface PublisherConfig extends Omit<z.infer<typeof Config>, 'source'> {
+  readonly source: readonly SourceConfig[];
 }
 
 /** @throws HostError CONFIG */
 export function readPublisherConfig(file: string): PublisherConfig {
   const config = readConfigFile(file, Config);
-  for (const [i, source] of config.source.entries()) {
-    const wrong = (message: string) => new HostError('CONFIG', `${file}: source.${i}: ${message}`);
-    if (source.type !== 'file') throw wrong(`type "${source.type}" is not built yet; this version reads files`);
-    if (source.path === undefined) throw wrong('path is missing');
-    const foreign = Object.keys(source).find((key) => !['type', 'name', 'path', 'max_shrink_percent'].includes(key));
-    if (foreign !== undefined) throw wrong(`${foreign} means nothing for a file`);
-  }
-  config.policy.wildcards = config.policy.wildcards.flatMap((domain, i) => wildcardForms(file, domain, i));
-  return config;
+  const source = namedApart(file, config.source);
+  const wildcards = config.policy.wildcards.flatMap((domain, i) => wildcardForms(file, domain, i));
+  return { ...config, source, policy: { ...config.policy, wildcards } };
 }
 
 /** A wildcard's domain in every form in which its row appears. */
@@ -114,6 +78,3 @@ function wildcardForms(file: string, domain: string, index: number): string[] {
     throw new HostError('CONFIG', `${file}: policy.wildcards.${index} "${domain}" ${error.message}`, error);
   }
 }
-
-export const fileSources = (config: PublisherConfig): FileSource[] =>
-  config.source.map(({ name, path: file = '' }) => ({ name: name ?? file, path: file }));

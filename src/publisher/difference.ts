@@ -14,6 +14,8 @@ export interface Difference {
   readonly removed: number;
   /** `+ROW` and `-ROW`, in order. */
   readonly rows: readonly string[];
+  /** For each of them the sources that have it, or had it when it was published. */
+  readonly from: readonly (readonly string[])[];
   readonly domainsAdded: readonly string[];
   readonly domainsRemoved: readonly string[];
   /** Why the guard would refuse it; null if it would not. */
@@ -40,6 +42,7 @@ export async function difference(base: RowStream | null, next: SortedRows): Prom
     added,
     removed,
     rows,
+    from: rows.map(() => []),
     domainsAdded: only(after, before),
     domainsRemoved: only(before, after),
     refusal: null,
@@ -54,7 +57,8 @@ export async function* noted(rows: RowStream, domains: DomainSet): AsyncGenerato
   }
 }
 
-function only(these: DomainSet, notThese: DomainSet): string[] {
+/** The domains of one set that are not in another, in order. */
+export function only(these: DomainSet, notThese: DomainSet): string[] {
   return these
     .sorted()
     .map((id) => these.name(id))

@@ -4,27 +4,47 @@
  */
 import { domainOf } from '../bundle/address.ts';
 import { log } from '../io/log.ts';
-import { fileSources, type FileSource, type PublisherConfig } from './config.ts';
+import type { PublisherConfig } from './config.ts';
 import { addressOf, EntryError, firstField, rowsOf, simpleRow } from './entry.ts';
 import { PublishError } from './errors.ts';
 import { RowCollection, type SortedRows } from './sorted-rows.ts';
-import { fileLines } from './sources/file.ts';
+import type { SourceConfig } from './source-config.ts';
+import { openSource, type SourceReader } from './sources/open.ts';
 
 /** As many faults are named before it is given up: whoever corrects a list wants more than the first. */
 const NAMED_FAULTS = 20;
 /** A field of a fault is shown up to here. */
 const SHOWN = 80;
 
+/** Where a row comes from. */
+export interface Origin {
+  readonly source: string;
+  /** `line`, `row` or `entry`, and its number, from 1. */
+  readonly unit: string;
+  readonly number: number;
+  /** As the source has it. */
+  readonly entry: string;
+}
+
+export interface GatherOptions {
+  /** Keep each source's own rows too. */
+  readonly apart?: boolean;
+  /** Told of every row, each time it comes. */
+  readonly each?: (row: string, origin: Origin) => void;
+}
+
 export interface Gathered {
   readonly table: SortedRows;
+  /** Each source's own rows by its name; empty unless asked for. */
+  readonly sources: ReadonlyMap<string, SortedRows>;
   /** Entries left out under `skip_invalid`: source, line and reason. */
   readonly skipped: readonly string[];
 }
 
 /** @throws PublishError SOURCE, INVALID_ENTRY or WILDCARD */
-export async function gather(config: PublisherConfig): Promise<Gathered> {
-  const gathering = new Gathering(config);
-  for (const source of fileSources(config)) await gathering.read(source);
+export async function gather(config: PublisherConfig, now: Date, options: GatherOptions = {}): Promise<Gathered> {
+  const gathering = new Gathering(config, options);
+  for (const source of config.source) await gathering.read(source, await openSource(source), now);
   return gathering.result();
 }
 
@@ -34,67 +54,75 @@ class Gathering {
   readonly #policy: PublisherConfig['policy'];
   readonly #wildcards: ReadonlySet<string>;
   readonly #faults: string[] = [];
+  readonly #options: GatherOptions;
+  readonly #sources = new Map<string, SortedRows>();
+  #own: RowCollection | null = null;
   #entries = 0;
 
-  constructor({ policy }: PublisherConfig) {
+  constructor({ policy }: PublisherConfig, options: GatherOptions) {
     this.#policy = policy;
+    this.#options = options;
     this.#wildcards = new Set(policy.wildcards.map((domain) => `@${domain}`));
   }
 
-  async read(source: FileSource): Promise<void> {
+  async read({ name }: SourceConfig, { form, unit, read }: SourceReader, now: Date): Promise<void> {
     const before = this.#entries;
+    this.#own = this.#options.apart === true ? new RowCollection() : null;
     let number = 0;
-    let begun = false;
-    for await (const lines of fileLines(source)) {
-      for (const line of lines) {
+    let begun = form === 'addresses';
+    for await (const batch of read(now)) {
+      for (const entry of batch) {
         number++;
-        const simple = simpleRow(line);
+        const simple = simpleRow(entry);
         if (simple !== null) {
-          this.#take(simple);
+          this.#take(simple, name, unit, number, entry);
           this.#entries++;
           begun = true;
           continue;
         }
-        let field: string | null = null;
+        let field: string | null = entry;
         try {
-          field = firstField(line);
+          if (form === 'lines') field = firstField(entry);
           if (field === null) continue;
-          if (begun || line.includes('@')) this.#add(field, `${source.name}, line ${number}`);
-          else log('notice', `${source.name}, line ${number}: taken for a header and skipped, since it has no @`);
+          if (begun || entry.includes('@')) this.#add(field, name, unit, number);
+          else log('notice', `${name}, ${unit} ${number}: taken for a header and skipped, since it has no @`);
         } catch (error) {
           if (!(error instanceof EntryError)) throw error;
-          this.#fault(`${source.name}, line ${number}: ${shown(field ?? line)} ${error.message}`, error);
+          this.#fault(`${name}, ${unit} ${number}: ${shown(field ?? entry)} ${error.message}`, error);
         }
         begun = true;
       }
     }
     this.#refuseFaults();
     if (this.#entries === before)
-      throw new PublishError('SOURCE', `${source.name} gave no address; an empty list would reject all mail`);
+      throw new PublishError('SOURCE', `${name} gave no address; an empty list would reject all mail`);
+    if (this.#own !== null) this.#sources.set(name, this.#own.sorted());
   }
 
   result(): Gathered {
     if (this.#policy.postmaster) for (const domain of this.#domains) this.#rows.add(`postmaster@${domain}`);
-    return { table: this.#rows.sorted(), skipped: this.#faults };
+    return { table: this.#rows.sorted(), sources: this.#sources, skipped: this.#faults };
   }
 
-  #add(field: string, where: string): void {
+  #add(field: string, source: string, unit: string, number: number): void {
     const rows = rowsOf(addressOf(field));
     for (const row of rows) {
       // A wildcard is refused whatever skip_invalid says: it is no slip of the pen, it accepts all there is.
       if (row.startsWith('@') && row.lastIndexOf('@') === 0 && !this.#wildcards.has(row)) {
         throw new PublishError(
           'WILDCARD',
-          `${where}: ${row} accepts every address of its domain, and policy.wildcards does not name ${row.slice(1)}`,
+          `${source}, ${unit} ${number}: ${row} accepts every address of its domain, and policy.wildcards does not name ${row.slice(1)}`,
         );
       }
-      this.#take(row);
+      this.#take(row, source, unit, number, field);
     }
     this.#entries++;
   }
 
-  #take(row: string): void {
+  #take(row: string, source: string, unit: string, number: number, entry: string): void {
     this.#rows.add(row);
+    this.#own?.add(row);
+    this.#options.each?.(row, { source, unit, number, entry });
     this.#domains.add(domainOf(row));
   }
 

@@ -2,23 +2,24 @@
  * One publish, in order: read all sources -> normalise -> guard -> compare with what is published -> tables, deltas -> sign -> verify as
  * a gateway would -> manifest last. Whatever fails before the last step leaves the published manifest as it is.
  */
-import { DomainSet } from '../bundle/domain-set.ts';
 import { approves, shrunk } from '../bundle/guard.ts';
 import type { TableEntry } from '../bundle/manifest.ts';
-import { RemovedRows } from '../bundle/removed-rows.ts';
 import type { VerifiedManifest } from '../bundle/verify.ts';
 import { HostError } from '../errors.ts';
 import { takeLock, type Lock } from '../io/lock.ts';
 import { log } from '../io/log.ts';
 import type { PublisherConfig } from './config.ts';
-import { difference, noted, type Difference } from './difference.ts';
+import { attributed } from './attribution.ts';
+import { soundDeltas, writeDeltas } from './deltas.ts';
+import { difference, type Difference } from './difference.ts';
 import { PublishError } from './errors.ts';
 import { gather, type Gathered } from './gather.ts';
 import { Repository, type Published } from './repository.ts';
+import { apart, keepSources, lossOf, sourceRefusal } from './shrinkage.ts';
 import { isSignedBy, signManifest } from './sign.ts';
 import type { SigningKey } from './signing-key.ts';
 import { continued, dayAgoRows, remembered, type PublisherState } from './state.ts';
-import { measure, soundDeltas, verifyTable, writeFiles, type Measure } from './tables.ts';
+import { measure, verifyTable, writeTableFile, type Measure } from './tables.ts';
 
 const LOCK_WAIT = 30;
 
@@ -88,7 +89,7 @@ async function run(
 ): Promise<PublishResult> {
   const published = repository.published();
   const state = continued(config, repository.state(), published, options.nextVersion);
-  const gathered = await gather(config);
+  const gathered = await gather(config, now, { apart: apart(config) });
   const table = measure(gathered.table);
   const work: Work = { config, options, keys, repository, state, published, gathered, table, now };
   const result = (outcome: PublishResult['outcome'], version = published?.manifest.version ?? null) => ({
@@ -106,11 +107,11 @@ async function run(
     repository.dropUnnamed(state, namedBy(published.manifest.tables.recipients), now);
     return result('unchanged');
   }
-  const refusal = options.allowShrink ? null : await guard(work);
+  const refusal = await guard(work);
   if (options.dryRun) {
     const base = baseOf(work);
     const found = await difference(base === null ? null : repository.table(base), gathered.table);
-    return { ...result('dry-run'), difference: { ...found, refusal } };
+    return { ...result('dry-run'), difference: { ...(await attributed(found, gathered, repository)), refusal } };
   }
   if (refusal !== null) {
     const goOn = 'Look at it with --dry-run; if it is meant: relaymap-publish publish --allow-shrink';
@@ -149,38 +150,30 @@ function baseOf({ published, state }: Work): string | null {
   return published?.manifest.tables.recipients.sha256 ?? state.tables.at(-1)?.sha256 ?? null;
 }
 
-/** Why the new table has shrunk too far against the published one; the gateways' own rule. */
+/**
+ * Why the new table has shrunk too far against the published one, by the gateways' own rule, or a source against what it gave then;
+ * null where it has not, or where that is meant. A whole domain that goes is named, meant or not.
+ */
 async function guard(work: Work): Promise<string | null> {
-  const { config, repository, state, published, gathered, table, now } = work;
+  const { config, options, repository, state, published, gathered, table, now } = work;
   const base = baseOf(work);
   if (base === null || base === table.sha256) return null;
   const next = { rows: table.rows, domains: table.domains.size };
-  if (approves(published?.manifest.shrinkApproved, next, now)) return null;
+  const meant = options.allowShrink || approves(published?.manifest.shrinkApproved, next, now);
   if (!repository.hasTable(base)) {
+    if (meant) return null;
     const goOn = 'publish with --allow-shrink to go on without comparing';
     throw new PublishError(
       'STATE',
       `the table published now (${base.slice(0, 16)}) is gone from output and state; ${goOn}`,
     );
   }
-  const domains = new DomainSet();
-  let rows = 0;
-  const counted = async function* () {
-    for await (const block of noted(repository.table(base), domains)) {
-      rows += block.count;
-      yield block;
-    }
-  };
-  const removed = new RemovedRows(counted());
-  for (const block of gathered.table.blocks()) await removed.push(block);
-  await removed.end();
-  return shrunk({
-    percent: config.policy.max_shrink_percent,
-    installed: { rows, domains: domains.size },
-    removed: { rows: removed.rows, domains: removed.domains.missingIn(table.domains) },
-    next,
-    dayAgoRows: dayAgoRows(state.history, now),
-  });
+  const { installed, removed, domains } = await lossOf(repository.table(base), gathered.table, table.domains);
+  if (!options.dryRun) for (const domain of domains) log('warning', `the whole domain ${domain} goes with this list`);
+  if (meant) return null;
+  const percent = config.policy.max_shrink_percent;
+  const reason = shrunk({ percent, installed, removed, next, dayAgoRows: dayAgoRows(state.history, now) });
+  return reason ?? (await sourceRefusal(config, repository, gathered.sources));
 }
 
 async function goOut(work: Work, same: boolean): Promise<VerifiedManifest['manifest']> {
@@ -193,6 +186,7 @@ async function goOut(work: Work, same: boolean): Promise<VerifiedManifest['manif
   const facts = { name: config.name, version, now, validFor: config.valid_for, entry, approve, carried };
   const signed = signManifest(facts, keys);
   await verifyTable(repository, signed.manifest.tables.recipients);
+  if (!same) await keepSources(repository, apart(config) ? work.gathered.sources : new Map());
 
   const current = same ? state.tables.find((t) => t.sha256 === sha256) : undefined;
   const earlier = state.tables.filter((t) => t.sha256 !== sha256);
@@ -226,5 +220,7 @@ async function entryOf(work: Work, same: boolean): Promise<TableEntry> {
     return { ...entry, deltas: await soundDeltas(repository, entry, newest(entry.deltas)) };
   }
   const bases = state.tables.map((t) => t.sha256).filter((sha256) => sha256 !== table.sha256);
-  return writeFiles(repository, gathered.table, table, newest(bases));
+  const made = await writeTableFile(repository, gathered.table, table);
+  const step = { table: gathered.table, entry: made, before: entry ?? null };
+  return { ...made, deltas: await writeDeltas(repository, step, newest(bases)) };
 }

@@ -117,15 +117,29 @@ export class Repository {
 
   /** The rows of an earlier table. @throws PublishError STATE: it is gone or damaged. */
   async *table(sha256: string): AsyncGenerator<RowBlock> {
-    const file = this.hasKept(sha256) ? this.#keptPath(sha256) : this.#blobPath(`${sha256}.gz`);
-    try {
-      yield* rowBlocks(gunzipOne(createReadStream(file)));
-    } catch (error) {
-      if (!isAbsent(error)) {
-        throw new PublishError('STATE', `${file} is damaged (${(error as Error).message}); remove it`, error);
-      }
-      throw new PublishError('STATE', `${file} is gone`, error);
-    }
+    yield* readTable(this.hasKept(sha256) ? this.#keptPath(sha256) : this.#blobPath(`${sha256}.gz`));
+  }
+
+  /** A source's own rows, kept for the guard of the next publish. */
+  sourceTable(source: string): AtomicFile {
+    const file = this.#sourcePath(source);
+    return written(file, () => {
+      makeFolder(path.dirname(file), 0o700);
+      return new AtomicFile(file, 0o600);
+    });
+  }
+
+  /** The rows that a source gave for the last publish; null where none are kept. The stream throws PublishError STATE if they are damaged. */
+  sourceRows(source: string): AsyncGenerator<RowBlock> | null {
+    const file = this.#sourcePath(source);
+    return existsSync(file) ? readTable(file) : null;
+  }
+
+  /** Drops what is kept of sources that are no more. */
+  keepSources(sources: readonly string[]): void {
+    const folder = path.join(this.#stateDir, 'sources');
+    const keep = new Set(sources.map((source) => path.basename(this.#sourcePath(source))));
+    for (const name of names(folder)) if (!keep.has(name)) rmSync(path.join(folder, name), { force: true });
   }
 
   /** Drops kept tables that no delta starts from, and blobs that have not been named for a day. */
@@ -156,8 +170,23 @@ export class Repository {
     return path.join(this.#output, 'recipients', name);
   }
 
+  #sourcePath(source: string): string {
+    return path.join(this.#stateDir, 'sources', `${createHash('sha256').update(source).digest('hex')}.gz`);
+  }
+
   #keptPath(sha256: string): string {
     return path.join(this.#stateDir, 'tables', `${sha256}.gz`);
+  }
+}
+
+async function* readTable(file: string): AsyncGenerator<RowBlock> {
+  try {
+    yield* rowBlocks(gunzipOne(createReadStream(file)));
+  } catch (error) {
+    if (!isAbsent(error)) {
+      throw new PublishError('STATE', `${file} is damaged (${(error as Error).message}); remove it`, error);
+    }
+    throw new PublishError('STATE', `${file} is gone`, error);
   }
 }
 

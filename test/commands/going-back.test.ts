@@ -112,3 +112,12 @@ test('only the newest five tables are kept', async () => {
   const versions = [...(await done(scene, 'history')).matchAll(/version (\d+)/g)].map((m) => Number(m[1]));
   expect(versions).toEqual([5, 6, 7, 8, 9]);
 });
+
+test('maps.keep says how many distinct lists are kept; the live one is among them', async () => {
+  const scene = await three();
+  scene.configure({ config: '[maps]\nkeep = 2\n' });
+  scene.publish([...LONGEST, 'erin@example.org']);
+  await scene.installs(4, [...LONGEST, 'erin@example.org']);
+  const kept = [...(await done(scene, 'history')).matchAll(/^ {2}version (\d+)/gm)].map((match) => match[1]);
+  expect(kept).toEqual(['3', '4']);
+});

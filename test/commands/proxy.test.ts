@@ -1,6 +1,11 @@
 // Through an HTTP proxy: CONNECT to the central side, TLS end to end, the proxy's password never shown to anyone else.
+import { writeFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { Proxies } from '../../src/io/proxies.ts';
+import { Central, people } from '../publisher/central.ts';
+import { configure, serving, stop } from '../publisher/serving.ts';
+import { certificate } from '../support/endpoint.ts';
+import { Gateway } from '../support/gateway.ts';
 import { LIST, LONGER, Scene } from '../support/scene.ts';
 import { Proxy } from '../support/proxy.ts';
 
@@ -42,6 +47,33 @@ test('the proxy is gone: NETWORK, and the old maps stay', async () => {
   const env = { https_proxy: `http://127.0.0.1:${proxy.port}` };
   await proxy.stop();
   await scene.refused('NETWORK', [], { env });
+});
+
+test('a client certificate goes through the proxy to the server, and no further', async () => {
+  const central = new Central();
+  central.rows(people(30));
+  await central.publish();
+  configure(central, 'client_ca = @ca.pem');
+  const at = await serving(central);
+  const proxy = await Proxy.start();
+  const gateway = new Gateway();
+  onTestFinished(async () => {
+    await stop(at);
+    await proxy.stop();
+    gateway.remove();
+  });
+  const { key, cert } = certificate('good');
+  writeFileSync(gateway.at('c.key'), key, { mode: 0o600 });
+  writeFileSync(gateway.at('c.pem'), cert);
+  const bundle = { name: 'example-org', urls: [`https://localhost:${at.port}/`], keys: central.keys };
+  const lines = `client_cert = "${gateway.at('c.pem')}"\nclient_key = "${gateway.at('c.key')}"`;
+  const env = { https_proxy: `http://127.0.0.1:${proxy.port}` };
+  gateway.configure([bundle]);
+  expect((await gateway.fetch([], { env })).bundle.code).toMatch(/^(TLS|NETWORK)$/);
+  expect(gateway.maps()).toEqual({});
+  gateway.configure([{ ...bundle, lines }]);
+  expect((await gateway.fetch([], { env })).outcome).toBe('installed');
+  expect(proxy.asked.map(({ target }) => target)).toContain(`localhost:${at.port}`);
 });
 
 test('a proxy that is no HTTP proxy is CONFIG, and its password is not printed', async () => {

@@ -7,6 +7,7 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -350,6 +351,17 @@ describe('what cannot be written', () => {
     spawnSync('mkfifo', ['-m', '600', central.keyFile(0)]);
     const run = await central.run(['publish'], ['timeout', '5']);
     expect([run.status, run.stderr]).toEqual([2, expect.stringContaining(central.keyFile(0)) as string]);
+  });
+
+  test('a file where the tables should be: OUTPUT, and the file stays', async () => {
+    const central = new Central();
+    central.rows(people(3));
+    mkdirSync(central.output);
+    writeFileSync(`${central.output}/recipients`, 'somebody’s work');
+    const run = await central.run(['publish']);
+    expect([run.status, run.stdout]).toEqual([2, '']);
+    expect(run.stderr).toMatch(/^error: OUTPUT: .*recipients/);
+    expect(readFileSync(`${central.output}/recipients`, 'utf8')).toBe('somebody’s work');
   });
 
   test('an answer that cannot be written: no stack', async () => {

@@ -64,7 +64,7 @@ describe.each(['relaymap', 'relaymap-publish'])('%s(1)', (name) => {
         );
       }
       for (const argument of command.arguments)
-        expect(synopsis, command.name).toContain(`Ar ${argument.name.toUpperCase()}`);
+        expect(synopsis.toLowerCase(), command.name).toContain(`ar ${argument.name.toLowerCase()}`);
     }
     for (const long of everywhere) expect(text).toContain(`Fl ${long.slice(1)}`);
     const named = [...text.matchAll(/\bFl -([a-z][a-z-]+)/g)].map(([, option = '']) => `--${option}`);

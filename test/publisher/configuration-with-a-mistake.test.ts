@@ -67,17 +67,29 @@ describe('an unknown key is named, with the nearest known one', () => {
   });
 });
 
-describe('a source that this version cannot read is refused by its type', () => {
+describe('a source whose keys do not fit its type', () => {
   test.each([
-    ['sql', 'url = "postgres:///mail"\npreset = "postfixadmin"'],
-    ['ldap', 'url = "ldaps://dc1.example.org"\nbase_dn = "dc=example"'],
-    ['http', 'url = "https://x.example/"'],
-    ['command', 'argv = ["/bin/true"]'],
-    ['postfix-map', 'path = "/etc/postfix/relay_recipients"'],
-  ])('%s', (type, lines) => {
-    expect(message(`${TOP}[[source]]\ntype = "${type}"\n${lines}\n`)).toMatch(
-      new RegExp(`^CONFIG FILE: source\\.0: .*"${type}"`),
-    );
+    ['sql', 'preset = "mailcow"', 'source.0: url or url_file is missing'],
+    ['sql', 'url = "postgres:///mail"', 'source.0: preset or query is missing'],
+    ['sql', 'url = "postgres:///mail"\npreset = "mailcow"\nquery = "SELECT 1"', 'preset and query exclude each other'],
+    ['ldap', 'url = "ldaps://dc1.example.org"\nfilter = "(mail=*)"', 'source.0: base_dn is missing'],
+    [
+      'ldap',
+      'url = "ldaps://x"\nbase_dn = "dc=x"\nfilter = "(mail=*)"\nargv = ["x"]',
+      'argv means nothing for type "ldap"',
+    ],
+    ['http', 'format = "csv"', 'source.0: url is missing'],
+    ['command', 'argv = []', 'source.0.argv must name a program'],
+    ['postfix-map', 'format = "text"\npath = "/x"', 'format means nothing for type "postfix-map"'],
+  ])('%s with %j', (type, lines, words) => {
+    expect(message(`${TOP}[[source]]\ntype = "${type}"\n${lines}\n`)).toContain(words);
+  });
+
+  test('two of one name; two that have none are told apart by their number', () => {
+    const sql = (lines: string) => `[[source]]\ntype = "sql"\nurl = "postgres://reader:secret@db/mail"\n${lines}\n`;
+    expect(message(TOP + sql('query = "1"\nname = "a"') + sql('query = "2"\nname = "a"'))).toContain('named "a"');
+    const names = read(TOP + sql('query = "1"') + sql('query = "2"')).source.map(({ name }) => name);
+    expect(names).toEqual(['postgres://db/mail', 'postgres://db/mail (source 2)']);
   });
 
   test('a type that nobody knows, and a file with the settings of another type', () => {

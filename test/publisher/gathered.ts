@@ -22,7 +22,7 @@ export async function gathered(source: string | Uint8Array, policy = 'postmaster
     config,
     `name = "example-org"\noutput = "/nowhere"\nkeys = ["/nowhere/a.key"]\n\n[[source]]\ntype = "file"\nname = "list"\npath = ${JSON.stringify(path.join(dir, 'list'))}\n\n[policy]\n${policy}\n`,
   );
-  const { table, skipped } = await gather(readPublisherConfig(config));
+  const { table, skipped } = await gather(readPublisherConfig(config), new Date());
   return { rows: Buffer.from(table.text).toString().split('\n').slice(0, -1), skipped };
 }
 

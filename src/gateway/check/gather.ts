@@ -4,7 +4,7 @@ import path from 'node:path';
 import { becomeOwner, ownerBeside } from '../access.ts';
 import { openMap } from '../answer.ts';
 import type { GatewayConfig } from '../config.ts';
-import { covered, listed } from '../domain-lists.ts';
+import { covered, listed, ofRelayClass } from '../domain-lists.ts';
 import { ENDINGS, lstatOrNull } from '../live-maps.ts';
 import { postfixRuns, readPostfix, type PostfixConfig, type PostfixHere } from '../postfix-config.ts';
 import { listTable, queryTable } from '../postfix-tables.ts';
@@ -92,9 +92,9 @@ async function strangersOf(
   const own = new Set(domains);
   // A domain may be named to cover those of the list that are below it.
   const above = new Set(coversSubdomains(postfix) ? domains.flatMap((d) => withParents(d).slice(1)) : []);
-  return new Map(
-    [...found.domains].filter(([domain]) => !own.has(domain) && !(above.has(domain) && domain.includes('.'))),
-  );
+  const others = [...found.domains.keys()].filter((d) => !own.has(d) && !(above.has(d) && d.includes('.')));
+  const relayed = await ofRelayClass(postfix, others);
+  return new Map(relayed.map((domain) => [domain, found.domains.get(domain) ?? null]));
 }
 
 /** The domains of other tables' rows. */

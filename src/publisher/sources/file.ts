@@ -1,17 +1,24 @@
 /** The file source: one address a line (commands.md section 3). Reads the one file, in chunks, and notices if it changes meanwhile. */
 import { constants, open, type FileHandle } from 'node:fs/promises';
-import type { FileSource } from '../config.ts';
 import { PublishError } from '../errors.ts';
+import type { FileSource } from '../source-config.ts';
+import type { SourceReader } from './open.ts';
 
 const LF = 0x0a;
 const CHUNK = 256 * 1024;
 const MAX_LINE = 64 * 1024;
 
+export const fileSource = (source: FileSource): SourceReader => ({
+  form: 'lines',
+  unit: 'line',
+  read: () => fileLines(source),
+});
+
 /**
  * The lines of a file as text, without their LF, in batches; a byte order mark at the file's start is no part of the first.
  * @throws PublishError SOURCE: it cannot be read, is no regular file, is not UTF-8, has a line that cannot be one, or changed.
  */
-export async function* fileLines(source: FileSource): AsyncGenerator<string[]> {
+export async function* fileLines(source: Pick<FileSource, 'name' | 'path'>): AsyncGenerator<string[]> {
   let file: FileHandle | undefined;
   try {
     // Without NONBLOCK a FIFO would be waited for, until somebody writes to it.
@@ -25,7 +32,7 @@ export async function* fileLines(source: FileSource): AsyncGenerator<string[]> {
   }
 }
 
-async function* lines(source: FileSource, file: FileHandle): AsyncGenerator<string[]> {
+async function* lines(source: Pick<FileSource, 'name' | 'path'>, file: FileHandle): AsyncGenerator<string[]> {
   const before = await file.stat();
   if (!before.isFile()) throw new PublishError('SOURCE', `${source.name} is no regular file`);
   const decoder = new LineDecoder(source.name);

@@ -1,0 +1,94 @@
+/** Why an address is or is not in the list: source, entry, rule (commands.md section 3, `explain`). Reads all sources, writes nothing. */
+import { domainOf } from '../bundle/address.ts';
+import { presentRows } from '../bundle/present-rows.ts';
+import { HostError } from '../errors.ts';
+import type { PublisherConfig } from './config.ts';
+import { addressOf, EntryError, rowsOf } from './entry.ts';
+import { gather, type Origin } from './gather.ts';
+import { Repository } from './repository.ts';
+
+/** As many entries are named for a row; a whole domain's may be thousands. */
+const NAMED = 20;
+
+export interface Explanation {
+  /** Whether the list that would be published now accepts it. */
+  readonly accepted: boolean;
+  readonly lines: readonly string[];
+}
+
+/** @throws PublishError where the sources cannot be read or would be refused; HostError CONFIG for what is no address. */
+export async function explain(config: PublisherConfig, address: string, now: Date): Promise<Explanation> {
+  const rows = wanted(address);
+  const domains = rows.map(domainOf);
+  const wildcards = new Set(domains.map((domain) => `@${domain}`));
+  const found = new Map<string, Origin[]>();
+  const neighbours = new Map<string, number>();
+  const each = (row: string, origin: Origin) => {
+    if (rows.includes(row) || wildcards.has(row)) found.set(row, [...(found.get(row) ?? []), origin]);
+    const domain = domains.find((d) => row.endsWith(`@${d}`));
+    if (domain !== undefined) neighbours.set(origin.source, (neighbours.get(origin.source) ?? 0) + 1);
+  };
+  // What would stop a publish must not stop the answer: entries that are none are told, those that mean this address by name.
+  const { skipped } = await gather({ ...config, policy: { ...config.policy, skip_invalid: true } }, now, { each });
+  const lines: string[] = [];
+  for (const row of [...rows, ...wildcards]) {
+    const origins = found.get(row);
+    if (origins !== undefined) lines.push(...origin(row, origins));
+  }
+  const byPolicy = rows.filter((row) => isPostmaster(row) && neighbours.size > 0 && config.policy.postmaster);
+  for (const row of byPolicy.filter((r) => !found.has(r))) {
+    lines.push(`${row} is in the list by policy.postmaster: its domain has other addresses`);
+  }
+  const accepted = lines.length > 0;
+  if (!accepted) lines.push(...absent(address, domains, config, neighbours));
+  const typed = address.toLowerCase();
+  for (const line of skipped.filter((fault) => fault.toLowerCase().includes(typed)))
+    lines.push(`not an address: ${line}`);
+  const published = await publishedLine(config, [...rows, ...wildcards], accepted);
+  return { accepted, lines: [...lines, published] };
+}
+
+/** The rows that stand for it, one in each form of its domain. */
+function wanted(address: string): string[] {
+  try {
+    return rowsOf(addressOf(address));
+  } catch (error) {
+    if (!(error instanceof EntryError)) throw error;
+    throw new HostError('CONFIG', `${address} ${error.message}`, error);
+  }
+}
+
+const isPostmaster = (row: string): boolean => row.startsWith('postmaster@') && row.lastIndexOf('@') === 10;
+
+function origin(row: string, origins: readonly Origin[]): string[] {
+  const more = origins.length - NAMED;
+  return [
+    row.startsWith('@') ? `the whole domain is accepted by ${row}:` : `${row} is in the list:`,
+    ...origins.slice(0, NAMED).map(({ source, unit, number, entry }) => `  ${source}, ${unit} ${number}: ${entry}`),
+    ...(more > 0 ? [`  ... and ${more} more`] : []),
+  ];
+}
+
+function absent(
+  address: string,
+  domains: readonly string[],
+  config: PublisherConfig,
+  neighbours: ReadonlyMap<string, number>,
+): string[] {
+  const count = (n: number) => (n === 0 ? 'no address' : n === 1 ? '1 other address' : `${n} other addresses`);
+  return [
+    `${address} is not in the list: no source has it`,
+    ...config.source.map(({ name }) => `  ${name}: ${count(neighbours.get(name) ?? 0)} of ${domains[0] ?? ''}`),
+  ];
+}
+
+/** Whether what gateways have now agrees. */
+async function publishedLine(config: PublisherConfig, rows: readonly string[], accepted: boolean): Promise<string> {
+  const repository = new Repository(config.output, config.state_dir);
+  const published = repository.published();
+  if (published === null) return 'nothing is published yet: relaymap-publish publish';
+  const { version, tables } = published.manifest;
+  const there = (await presentRows(repository.table(tables.recipients.sha256), rows)).size > 0;
+  if (there === accepted) return `the published version ${version} ${there ? 'has it' : 'does not have it either'}`;
+  return `the published version ${version} ${there ? 'still has it' : 'does not have it yet'}: relaymap-publish publish`;
+}

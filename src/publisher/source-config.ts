@@ -1,0 +1,152 @@
+/** The `[[source]]` tables of the publisher's configuration (commands.md section 3): which keys each type takes. Reads nothing. */
+import path from 'node:path';
+import * as z from 'zod/mini';
+import { HostError } from '../errors.ts';
+import { flag, list, percent, text } from '../io/config-file.ts';
+
+interface Common {
+  /** What messages call it: its `name`, else its path, URL without password, or command. */
+  readonly name: string;
+  readonly max_shrink_percent?: number | undefined;
+}
+export interface FileSource extends Common {
+  readonly type: 'file';
+  readonly path: string;
+}
+export interface PostfixMapSource extends Common {
+  readonly type: 'postfix-map';
+  /** `type:/path`, or the path of a map's text. */
+  readonly path: string;
+}
+export interface SqlSource extends Common {
+  readonly type: 'sql';
+  readonly url?: string | undefined;
+  readonly url_file?: string | undefined;
+  readonly preset?: string | undefined;
+  readonly query?: string | undefined;
+  readonly password_file?: string | undefined;
+}
+export interface LdapSource extends Common {
+  readonly type: 'ldap';
+  readonly url: string;
+  readonly starttls: boolean;
+  readonly bind_dn?: string | undefined;
+  readonly password_file?: string | undefined;
+  readonly base_dn: string;
+  readonly preset?: string | undefined;
+  readonly filter?: string | undefined;
+  readonly attributes?: readonly string[] | undefined;
+  readonly ca_file?: string | undefined;
+}
+export interface HttpSource extends Common {
+  readonly type: 'http';
+  readonly url: string;
+  readonly format: 'text' | 'csv' | 'json';
+  readonly token_file?: string | undefined;
+  readonly ca_file?: string | undefined;
+}
+export interface CommandSource extends Common {
+  readonly type: 'command';
+  /** Program and arguments; no shell. */
+  readonly argv: readonly string[];
+}
+export type SourceConfig = FileSource | PostfixMapSource | SqlSource | LdapSource | HttpSource | CommandSource;
+
+const TYPES = ['file', 'sql', 'ldap', 'http', 'command', 'postfix-map'] as const;
+type SourceType = (typeof TYPES)[number];
+
+export const absolute = () => text().check(z.refine((p) => path.isAbsolute(p), { error: 'must be an absolute path' }));
+
+/** Every key of every type, so that an unknown one is told from a misplaced one. */
+export const Source = z.strictObject({
+  type: z.enum(TYPES, { error: `must be one of ${TYPES.join(', ')}` }),
+  name: z.optional(text()),
+  max_shrink_percent: z.optional(percent()),
+  path: z.optional(text()),
+  url: z.optional(text()),
+  url_file: z.optional(absolute()),
+  preset: z.optional(text()),
+  query: z.optional(text()),
+  starttls: z.optional(flag()),
+  bind_dn: z.optional(text()),
+  password_file: z.optional(absolute()),
+  base_dn: z.optional(text()),
+  filter: z.optional(text()),
+  attributes: z.optional(list(text())),
+  ca_file: z.optional(absolute()),
+  token_file: z.optional(absolute()),
+  format: z.optional(z.enum(['text', 'csv', 'json'], { error: 'must be text, csv or json' })),
+  argv: z.optional(list(text()).check(z.minLength(1, { error: 'must name a program' }))),
+});
+type RawSource = z.infer<typeof Source>;
+type Key = keyof RawSource;
+
+interface Keys {
+  /** Each group: exactly one of them. */
+  readonly must: readonly (readonly Key[])[];
+  readonly may: readonly Key[];
+}
+
+const KEYS: Record<SourceType, Keys> = {
+  file: { must: [['path']], may: [] },
+  'postfix-map': { must: [['path']], may: [] },
+  sql: {
+    must: [
+      ['url', 'url_file'],
+      ['preset', 'query'],
+    ],
+    may: ['password_file'],
+  },
+  ldap: {
+    must: [['url'], ['base_dn'], ['preset', 'filter']],
+    may: ['starttls', 'bind_dn', 'password_file', 'attributes', 'ca_file'],
+  },
+  http: { must: [['url']], may: ['format', 'token_file', 'ca_file'] },
+  command: { must: [['argv']], may: [] },
+};
+
+/** @throws HostError CONFIG */
+function sourceConfig(file: string, raw: RawSource, index: number): SourceConfig {
+  const wrong = (message: string) => new HostError('CONFIG', `${file}: source.${index}: ${message}`);
+  const { must, may } = KEYS[raw.type];
+  for (const group of must) {
+    const given = group.filter((key) => raw[key] !== undefined);
+    if (given.length === 0) throw wrong(`${group.join(' or ')} is missing`);
+    if (given.length > 1) throw wrong(`${given.join(' and ')} exclude each other`);
+  }
+  const known = new Set<string>(['type', 'name', 'max_shrink_percent', ...must.flat(), ...may]);
+  const foreign = Object.keys(raw).find((key) => !known.has(key));
+  if (foreign !== undefined) throw wrong(`${foreign} means nothing for type "${raw.type}"`);
+  const { type, name = raw.path ?? withoutPassword(raw.url) ?? raw.url_file ?? raw.argv?.join(' ') ?? type } = raw;
+  if (type === 'file' && !path.isAbsolute(raw.path ?? '')) {
+    throw new HostError('CONFIG', `${file}: source.${index}.path must be an absolute path`);
+  }
+  const defaults = { ...(type === 'ldap' ? { starttls: false } : {}), ...(type === 'http' ? { format: 'text' } : {}) };
+  // The table above has just shown that what the type needs is there.
+  return { ...defaults, ...raw, name } as SourceConfig;
+}
+
+/**
+ * The sources under names of their own, by which guards and messages tell them apart: the second of two that only a query tells apart
+ * gets its number.
+ * @throws HostError CONFIG where the configuration itself gives one name twice.
+ */
+export function namedApart(file: string, raw: readonly RawSource[]): SourceConfig[] {
+  const names = new Set<string>();
+  for (const { name } of raw) {
+    if (name !== undefined && names.has(name)) {
+      throw new HostError('CONFIG', `${file}: two sources are named "${name}"; give each a name of its own`);
+    }
+    if (name !== undefined) names.add(name);
+  }
+  return raw.map((each, i) => {
+    const source = sourceConfig(file, each, i);
+    const name = each.name ?? (names.has(source.name) ? `${source.name} (source ${i + 1})` : source.name);
+    names.add(name);
+    return { ...source, name };
+  });
+}
+
+function withoutPassword(url: string | undefined): string | undefined {
+  return url?.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1');
+}

@@ -1,0 +1,48 @@
+// A fault of the publisher's own must not be signed: what it wrote is read back, and what does not hold is VERIFY.
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import { PublishError } from '../../src/publisher/errors.ts';
+import { Repository } from '../../src/publisher/repository.ts';
+import { SortedRows } from '../../src/publisher/sorted-rows.ts';
+import { measure, verifyTable } from '../../src/publisher/tables.ts';
+import { Desk, people, START } from './desk.ts';
+
+const refusal = (work: () => unknown): PublishError => {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof PublishError) return error;
+    throw error;
+  }
+  throw new Error('not refused');
+};
+
+test.each([
+  ['rows out of order', 'b@example.org\na@example.org\n'],
+  ['a row twice', 'a@example.org\na@example.org\n'],
+  ['a row that is not folded', 'A@example.org\n'],
+])('%s', (_, text) => {
+  const rows = text.split('\n').length - 1;
+  expect(refusal(() => measure(new SortedRows(Buffer.from(text), rows)))).toMatchObject({
+    code: 'VERIFY',
+    exitStatus: 2,
+  });
+});
+
+test('a blob that is not what the manifest will say', async () => {
+  const desk = new Desk();
+  await desk.publishes(people(50), START);
+  const entry = desk.manifest().tables.recipients;
+  const [name = ''] = readdirSync(desk.at('out', 'recipients'));
+  const file = desk.at('out', 'recipients', name);
+  const whole = readFileSync(file);
+  const declared = { ...entry, encoding: 'gzip' as const, deltas: [] };
+  const verify = () => verifyTable(new Repository(desk.output, desk.stateDir), declared);
+  await verify();
+  writeFileSync(file, gzipSync(gunzipSync(whole).subarray(0, -17)));
+  await expect(verify()).rejects.toMatchObject({ code: 'VERIFY' });
+  writeFileSync(file, whole);
+  truncateSync(file, whole.length - 1);
+  await expect(verify()).rejects.toThrow();
+});
