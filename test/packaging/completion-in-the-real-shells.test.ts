@@ -51,6 +51,33 @@ async function fish(line: readonly string[]): Promise<string[]> {
   return words(stdout.replace(/\t.*/g, ''));
 }
 
+/** Types the line in a zsh with a terminal of its own (zsh/zpty), has it list what could come, and reads the screen. */
+const ZPTY = `zmodload zsh/zpty
+zpty z zsh -f -i
+zpty -w z 'PS1=""; stty rows 60 cols 100; fpath=($PWD $fpath); autoload -Uz compinit; compinit -u -D; setopt nobeep; LISTMAX=0
+  zle-line-init() { print -n "<Z""LE>" }; zle -N zle-line-init
+  list() { zle list-choices; zle -R; print -n "<E""ND>" }; zle -N list; bindkey "^X" list'
+zpty -r z out '*<ZLE>*'
+zpty -w -n z "$1"$'\\C-x'
+zpty -r z out '*<END>*'; print -r -- "$out"
+zpty -d z`;
+
+async function zsh(line: readonly string[]): Promise<string[]> {
+  const { stdout } = await run('zsh', ['-f', '-c', ZPTY, 'zsh', line.join(' ')], {
+    cwd: folder,
+    env: { ...process.env, TERM: 'dumb', HOME: folder },
+    timeout: 60_000,
+  });
+  return [...stdout.matchAll(/^(\S+) +-- /gm)].map(([, word = '']) => word);
+}
+
+test('zsh lists the commands with what they do, and the options of a command', async () => {
+  const { commands } = await commandModel('relaymap');
+  expect(await zsh(['relaymap', ''])).toEqual(commands.map((c) => c.name).sort((a, b) => (a < b ? -1 : 1)));
+  expect(await zsh(['relaymap', 'health', '--'])).toEqual(['--config', '--deep', '--help', '--json']);
+  expect(await zsh(['relaymap-publish', 'publish', '--'])).toContain('--next-version');
+});
+
 describe('bash and fish', () => {
   test.each([
     ['bash', bash],
