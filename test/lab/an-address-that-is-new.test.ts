@@ -39,6 +39,11 @@ test('fetch --force by hand, beside the service, takes the whole list again', as
   expect(await mx.ok('find /var/lib/relaymap ! -user relaymap')).toBe('');
 });
 
+test('root publishes by hand beside the timer, and leaves nothing that the service could not write', async () => {
+  expect(await from.host.ok('relaymap-publish publish')).toMatch(/^example-org: (unchanged|published)/);
+  expect(await from.host.ok('find /var/lib/relaymap-publish /srv/relaymap ! -user relaymap-publish')).toBe('');
+});
+
 test('the central side is down: mail goes on, also after a reboot; health turns warning, then critical, then ok again', async () => {
   const [mx, other] = both;
   await until(

@@ -3,7 +3,17 @@
 // named after this process; every process dies with this one. Needs root, systemd-container, debootstrap and iproute2.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -78,6 +88,14 @@ function processFile(pid: number, name: string): string {
 const commandOf = (pid: number): string => processFile(pid, 'cmdline');
 const childrenOf = (pid: number): number[] =>
   processFile(pid, `task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number);
+
+/** A cgroup and those below it, which the kernel lets go only as empty folders, the innermost first. */
+function removeEmptyFolders(folder: string): void {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeEmptyFolders(path.join(folder, entry.name));
+  }
+  rmdirSync(folder);
+}
 
 export class LabHost {
   readonly name: string;
@@ -202,13 +220,8 @@ export class LabHost {
     clearTimeout(patience);
     this.#nspawn = null;
     for (const hierarchy of ['systemd', 'unified', '.']) {
-      for (const part of ['payload', 'supervisor', '']) {
-        try {
-          rmdirSync(path.join('/sys/fs/cgroup', hierarchy, this.#group, part));
-        } catch {
-          continue; // not of this hierarchy
-        }
-      }
+      const group = path.join('/sys/fs/cgroup', hierarchy, this.#group);
+      if (existsSync(group)) removeEmptyFolders(group);
     }
   }
 
