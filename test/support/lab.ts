@@ -45,6 +45,9 @@ export interface Finished {
 /** Dies when this process dies, however that ends. */
 const MORTAL = ['setpriv', '--pdeathsig', 'KILL'];
 
+/** Mounts and processes that end with this one: of nspawn alone the host would outlive a killed test. */
+const ALONE = ['unshare', '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child'];
+
 async function finished(argv: readonly string[], input: string | Uint8Array = ''): Promise<Finished> {
   const [command = '', ...args] = [...MORTAL, ...argv];
   const child = spawn(command, args, {
@@ -125,14 +128,15 @@ export class LabHost {
         procs=/sys/fs/cgroup/$hierarchy/cgroup.procs
         [ -e "$procs" ] || continue
         mkdir -p "/sys/fs/cgroup/$hierarchy/$group"
-        echo $$ >"/sys/fs/cgroup/$hierarchy/$group/cgroup.procs"
+        echo 0 >"/sys/fs/cgroup/$hierarchy/$group/cgroup.procs"
       done
-      exec setpriv --pdeathsig KILL systemd-nspawn --directory="$folder/root" --register=no --keep-unit --boot --quiet \\
+      mount -t proc proc /proc
+      exec systemd-nspawn --directory="$folder/root" --register=no --keep-unit --boot --quiet \\
         --private-network --machine="$name" --hostname="$name" --resolv-conf=off --timezone=off --link-journal=no`;
     const log = openSync(path.join(this.#folder, 'boot.log'), 'a');
     const nspawn = spawn(
-      'unshare',
-      ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh'].concat([
+      'setpriv',
+      ['--pdeathsig', 'KILL', ...ALONE, 'sh', '-c', script, 'sh'].concat([
         this.#folder,
         this.#tree,
         `${this.name}-${process.pid}`.slice(0, 60),
@@ -163,10 +167,10 @@ export class LabHost {
     return `relaymap-lab-${process.pid}-${this.name}`;
   }
 
-  /** PID 1 of the host: the child of nspawn that has become systemd; 0 as long as there is none. */
+  /** PID 1 of the host: the child of nspawn, itself a child of unshare, that has become systemd; 0 as long as there is none. */
   #findLeader(nspawn: number): number {
     const isSystemd = (pid: number) => /\/systemd\0|^\/sbin\/init\0|^\/usr\/lib\/systemd\/systemd/.test(commandOf(pid));
-    return childrenOf(nspawn).find(isSystemd) ?? 0;
+    return childrenOf(nspawn).flatMap(childrenOf).find(isSystemd) ?? 0;
   }
 
   /** What the host said on its console. */
