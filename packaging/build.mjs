@@ -21,6 +21,8 @@ const common = {
   legalComments: 'none',
   define: { 'process.env.RELAYMAP_VERSION': JSON.stringify(version) },
   logLevel: 'warning',
+  // Asked for by debug, in vain where it is not installed; here it would be a tool's, by chance.
+  external: ['supports-color'],
 };
 
 // The entry holds the health check, which runs every minute; what it needs but rarely is left to the modules of the other build.

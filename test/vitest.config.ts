@@ -23,7 +23,7 @@ export default defineConfig({
         test: {
           name: 'real',
           root,
-          include: ['test/{postfix,attacks,commands}/**/*.test.ts'],
+          include: ['test/{postfix,attacks,commands,packaging}/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,

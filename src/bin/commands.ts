@@ -40,6 +40,13 @@ cycleCommand('fetch', 'one cycle now: fetch, verify, compile, install')
     status = await fetchCommand(options);
   });
 
+command('run', 'the daemon: last good copy first, then a cycle on schedule')
+  .addHelpText('after', '\nSIGUSR2: a cycle now. SIGHUP: read configuration and keys again. SIGTERM: end.')
+  .action(async (options: Common) => {
+    const { runCommand } = await import('./run-command.ts');
+    status = await runCommand(options.config);
+  });
+
 cycleCommand('import', 'the same cycle from a directory or a USB stick')
   .argument('<DIR>')
   .action(async (folder: string, options: Omit<CycleCommandOptions, 'dryRun' | 'rebuildState'>) => {

@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { becomeOwner, keepRoot } from '../gateway/access.ts';
+import { becomeOwner, keepRoot, ownerBeside } from '../gateway/access.ts';
 import { openMap } from '../gateway/answer.ts';
 import { applySettings, changes, REJECT_CODE, requireType, settings, type Setting } from '../gateway/apply.ts';
 import { setting, shell } from '../gateway/check/finding.ts';
@@ -21,6 +21,7 @@ import { ourTable } from '../gateway/wiring.ts';
 import { HostError } from '../errors.ts';
 import { log, printable, progress } from '../io/log.ts';
 import { fetchCommand } from './fetch-command.ts';
+import { startAgain } from './start-again.ts';
 
 export interface InitOptions {
   readonly config: string;
@@ -45,8 +46,12 @@ export async function initCommand(options: InitOptions, now: Date): Promise<numb
   const { config } = prepared;
   const before = here.is === 'here' ? await today(config, here.config) : null;
   if (options.apply && before !== null) requireType(config, before.postfix);
-  const rootAgain = options.apply ? keepRoot() : () => undefined;
-  const status = await fetchCommand(cycleOptions(options.config));
+  const beside = ownerBeside(config.state_dir);
+  const rootAgain = options.apply && beside === null ? keepRoot() : () => undefined;
+  const status =
+    beside === null
+      ? await fetchCommand(cycleOptions(options.config))
+      : startAgain(beside, ['fetch', '--config', options.config]);
   if (status !== 0) {
     howOn(options, prepared);
     return status;
@@ -147,7 +152,7 @@ function apply(config: GatewayConfig, { postfix }: Today, all: readonly Setting[
   if (!postfixRuns(postfix)) say('Postfix does not run: postfix start');
   else if (reloadPostfix() === 'pending') log('error', 'Postfix could not be reloaded: postfix reload');
   else say('Postfix has been reloaded.');
-  becomeOwner(config.state_dir);
+  if (ownerBeside(config.state_dir) === null) becomeOwner(config.state_dir);
   if (wanted.some(({ name }) => name === REJECT_CODE) || deferringSince(config.state_dir) === null) {
     rememberDeferring(config.state_dir, now);
   }

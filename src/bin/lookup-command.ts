@@ -1,5 +1,4 @@
 /** `relaymap lookup`: asks the installed maps what Postfix would ask them. */
-import { becomeOwner } from '../gateway/access.ts';
 import { answers, type LookupAnswer } from '../gateway/answer.ts';
 import { histories } from '../gateway/answer-history.ts';
 import { readGatewayConfig } from '../gateway/config.ts';
@@ -8,6 +7,7 @@ import { historyLine, lookupLine } from '../gateway/words.ts';
 import { CompileError, HostError } from '../errors.ts';
 import { log, printable } from '../io/log.ts';
 import { typedAddress } from '../map/typed-address.ts';
+import { becomeOwner } from './become-owner.ts';
 
 export async function lookupCommand(
   addresses: string[],
@@ -20,7 +20,7 @@ export async function lookupCommand(
       throw new HostError('CONFIG', `${typed} is not an address; type it as local@domain, each as a word of its own`);
     return address;
   });
-  becomeOwner(config.state_dir);
+  await becomeOwner(config.state_dir);
   const habits = { ...postfixHabits(), ...(options.delimiter === undefined ? {} : { delimiter: options.delimiter }) };
   let found: LookupAnswer[] | null;
   try {

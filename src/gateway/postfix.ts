@@ -94,10 +94,10 @@ export function postfixHabits(): Habits {
 }
 
 /**
- * Has Postfix reloaded, or asks for it. `done`: reloaded, or no Postfix runs here, so nothing is pending. `pending`: asked for, or
- * refused; health says so until it is done.
+ * Has Postfix reloaded, or asks for it. `done`: reloaded, or no Postfix runs here, so nothing is pending. `asked`: the request is made
+ * and not yet served. `pending`: refused. Health says so until it is done.
  */
-export function reloadPostfix(): 'done' | 'pending' {
+export function reloadPostfix(): 'done' | 'asked' | 'pending' {
   if (process.geteuid?.() === 0) {
     if (postfixCommand('postfix', ['status']).status !== 0) return 'done';
     return postfixCommand('postfix', ['reload']).status === 0 ? 'done' : 'pending';
@@ -105,10 +105,10 @@ export function reloadPostfix(): 'done' | 'pending' {
   if (!existsSync(RELOAD_FOLDER)) return 'done';
   try {
     writeFileAtomic(RELOAD_REQUEST, '', 0o644);
+    return 'asked';
   } catch {
     return 'pending'; // asked again in the next cycle
   }
-  return 'pending';
 }
 
 /** Whether a request that an unprivileged process made has been served. */

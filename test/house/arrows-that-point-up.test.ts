@@ -29,7 +29,8 @@ const OWNERS: Record<string, RegExp> = {
   'pg-cursor': /^publisher\/sources\/sql-postgres\.ts$/,
   mysql2: /^publisher\/sources\/sql-mysql\.ts$/,
   'smol-toml': /^io\/config-file\.ts$/,
-  'node:child_process': /^(io\/lock|gateway\/(postmap|postfix|daemon)|publisher\/sources\/.*)\.ts$/,
+  'node-cron': /^gateway\/schedule\.ts$/,
+  'node:child_process': /^(bin\/start-again|io\/lock|gateway\/(postmap|postfix|notify)|publisher\/sources\/.*)\.ts$/,
 };
 
 /** Of node, the pure rooms may use hashing and inflating alone. */

@@ -1,7 +1,7 @@
 /** Finds out what `check` judges: asks Postfix and its tables, looks at files. Changes nothing; judges nothing. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { becomeOwner } from '../access.ts';
+import { becomeOwner, ownerBeside } from '../access.ts';
 import { openMap } from '../answer.ts';
 import type { GatewayConfig } from '../config.ts';
 import { covered, listed, ofRelayClass } from '../domain-lists.ts';
@@ -18,7 +18,8 @@ export async function gather(file: string, config: GatewayConfig, now: Date): Pr
   const here = readPostfix();
   const runs = here.is === 'here' && postfixRuns(here.config);
   const early = earlyFacts(file, config);
-  becomeOwner(config.state_dir);
+  // On a Node that does not let it change it goes on as root, and does no more than read.
+  if (ownerBeside(config.state_dir) === null) becomeOwner(config.state_dir);
   const domains = ourDomains(config);
   return {
     file,
