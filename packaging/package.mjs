@@ -54,7 +54,12 @@ const PACKAGES = [
     entry: 'bin/relaymap-publish.js',
     built: ['bin/relaymap-publish.js'],
     source: ['bin/relaymap-publish.ts'],
-    units: ['relaymap-publish.service', 'relaymap-publish.timer', 'relaymap-publish-serve.service'],
+    units: [
+      'relaymap-publish.service',
+      'relaymap-publish.timer',
+      'relaymap-publish-serve.service',
+      'relaymap-publish-watch.service',
+    ],
     manual: ['relaymap-publish.1', 'relaymap-publish.toml.5'],
     more() {},
   },
