@@ -84,7 +84,7 @@ scrape_configs:
 
 async function ask(url: string, api: string, parameters: Record<string, string>): Promise<Answer | null> {
   try {
-    return (await (await fetch(`${url}/api/v1/${api}?${new URLSearchParams(parameters)}`)).json()) as Answer;
+    return (await (await fetch(`${url}/api/v1/${api}?${new URLSearchParams(parameters).toString()}`)).json()) as Answer;
   } catch {
     return null; // it is not up yet
   }
