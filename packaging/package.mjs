@@ -43,6 +43,12 @@ const PACKAGES = [
     manual: ['relaymap.1', 'relaymap.toml.5'],
     more(tree) {
       tree.add('/usr/lib/relaymap/reload-postfix', own('relaymap', 'reload-postfix'), 0o755);
+      for (const file of ['prometheus/relaymap.rules.yml', 'grafana/relaymap.json']) {
+        tree.add(
+          `/usr/share/doc/relaymap/examples/${path.basename(file)}`,
+          readFileSync(path.join(root, 'packaging', file), 'utf8'),
+        );
+      }
       tree.add('/usr/lib/tmpfiles.d/relaymap.conf', own('relaymap', 'tmpfiles.conf'));
       for (const { where, pem } of anchors(values.keys)) tree.add(`/etc/relaymap/keys/${where}`, pem);
     },
