@@ -5,6 +5,8 @@ import type { Finished, Gateway } from '../support/gateway.ts';
 import { sha256 } from '../support/forger.ts';
 import { injected, injecting, ONE_THREAD, recorded, recording, type Call, type Fault } from '../support/injection.ts';
 import { floors, FOLDERS, meaning, view } from '../support/meaning.ts';
+import { changesIn, changesTo, cuts } from '../support/power-cut.ts';
+import type { Room } from '../support/room.ts';
 import { layTree, takeTree, type Tree } from '../support/tree.ts';
 import { Stage, type Scenario } from './scenarios.ts';
 
@@ -45,8 +47,9 @@ export class Drill {
     this.#references = references;
   }
 
-  static async open(scenario: Scenario, lanes: number): Promise<Drill> {
-    const stage = await Stage.open(lanes);
+  /** @param folder where the gateways' folders are; else in the system's for temporary ones. */
+  static async open(scenario: Scenario, lanes: number, folder?: string): Promise<Drill> {
+    const stage = await Stage.open(lanes, folder);
     await scenario.prepare(stage);
     const args = scenario.args(stage);
     const references = new Map<Gateway, Reference>();
@@ -70,17 +73,80 @@ export class Drill {
   }
 
   /** Tries all points, as many at once as there are gateways. @returns what went wrong, by point. */
-  async all(points: readonly Point[]): Promise<string[]> {
-    const wrong: string[] = [];
+  all(points: readonly Point[]): Promise<string[]> {
     const queue = [...points];
-    const lane = async (gateway: Gateway): Promise<void> => {
+    return this.#lanes(async (gateway, wrong) => {
       for (let point = queue.shift(); point !== undefined; point = queue.shift()) {
         const faults = await this.#try(gateway, point).catch((error: unknown) => [String(error)]);
         if (faults.length > 0) wrong.push(`${nameOf(point)}: ${faults.join('; ')}`);
       }
-    };
-    await Promise.all(this.#stage.gateways.map(lane));
+    });
+  }
+
+  /**
+   * What a power cut at any moment of the command may leave, and what the next fetch makes of it.
+   * @param limit at most as many survivors of each moment. @param most at most as many different ones, evenly taken; all if not told.
+   */
+  async powerCuts(limit: number, most: number): Promise<{ tried: number; wrong: string[] }> {
+    let tried = 0;
+    const wrong = await this.#lanes(async (gateway, wrong, lane) => {
+      const reference = this.#reference(gateway);
+      layTree(gateway.dir, FOLDERS, reference.before);
+      const log = gateway.at('strace.log');
+      await gateway.run(this.#args, { under: changesTo(log), env: ONE_THREAD });
+      const changes = changesIn(log, gateway.dir, FOLDERS);
+      const different = new Map(
+        Array.from(cuts(reference.before, changes, limit), (tree) => [JSON.stringify(meaning(tree)), tree]),
+      );
+      const trees = [...different.values()];
+      const step = Math.max(1, trees.length / most);
+      const lanes = this.#stage.gateways.length;
+      for (let i = lane; i * step < trees.length; i += lanes) {
+        const left = trees[Math.floor(i * step)] ?? reference.before;
+        tried++;
+        layTree(gateway.dir, FOLDERS, left);
+        gateway.postfixTold();
+        const faults = [...judgeLeft(reference, left, null), ...(await judgeNext(gateway, reference, true))]; // Postfix starts anew too
+        if (faults.length > 0) wrong.push(`cut ${i} of ${trees.length}: ${faults.join('; ')}`);
+      }
+    });
+    return { tried, wrong };
+  }
+
+  /** Runs the command with room for so many bytes, for each of these numbers; then there is room again for the next fetch. */
+  async starved(room: Room, bytes: readonly number[]): Promise<{ refused: number; wrong: string[] }> {
+    let refused = 0;
+    const wrong = await this.#lanes(async (gateway, wrong) => {
+      for (const left of bytes) {
+        const reference = this.#reference(gateway);
+        layTree(gateway.dir, FOLDERS, reference.before);
+        room.leave(left);
+        const ran = await gateway.run(this.#args).finally(() => room.free());
+        if (ran.status !== 0) refused++;
+        const found = takeTree(gateway.dir, FOLDERS);
+        const faults = [
+          ...(ran.status === 0 || /NO_SPACE/.test(ran.stdout + ran.stderr)
+            ? []
+            : [`not NO_SPACE: ${ran.stdout}${ran.stderr}`]),
+          ...judgeLeft(reference, found, ran.status),
+          ...(await judgeNext(gateway, reference, true)), // the stand-in for postfix had no room to write down what it was told
+        ];
+        if (faults.length > 0) wrong.push(`room for ${left} bytes: ${faults.join('; ')}`);
+      }
+    });
+    return { refused, wrong };
+  }
+
+  async #lanes(work: (gateway: Gateway, wrong: string[], lane: number) => Promise<void>): Promise<string[]> {
+    const wrong: string[] = [];
+    await Promise.all(this.#stage.gateways.map((gateway, lane) => work(gateway, wrong, lane)));
     return wrong;
+  }
+
+  #reference(gateway: Gateway): Reference {
+    const reference = this.#references.get(gateway);
+    if (reference === undefined) throw new Error('a gateway of another stage');
+    return reference;
   }
 
   close(): Promise<void> {
@@ -88,8 +154,7 @@ export class Drill {
   }
 
   async #try(gateway: Gateway, { call, fault }: Point): Promise<string[]> {
-    const reference = this.#references.get(gateway);
-    if (reference === undefined) throw new Error('a gateway of another stage');
+    const reference = this.#reference(gateway);
     layTree(gateway.dir, FOLDERS, reference.before);
     gateway.postfixTold();
     const log = gateway.at('strace.log');
@@ -98,7 +163,7 @@ export class Drill {
     if (!injected(log)) return [`it did not come to that: ${readFileSync(log, 'utf8')}`];
     const left = takeTree(gateway.dir, FOLDERS);
     const reloaded = gateway.postfixTold().includes('reload');
-    const wrong = [...judgeEnd(disturbed, fault), ...judgeLeft(reference, left, disturbed)];
+    const wrong = [...judgeEnd(disturbed, fault), ...judgeLeft(reference, left, disturbed.status)];
     const known = sha256(JSON.stringify([gateway.dir, reloaded, meaning(left)]));
     if (this.#known.has(known)) return wrong;
     this.#known.add(known);
@@ -119,7 +184,7 @@ function judgeEnd({ status, stdout, stderr }: Finished, fault: Fault): string[] 
 }
 
 /** Each map is the old or the new one, recipients first; what was damaged may be gone. The floor has not moved down. */
-function judgeLeft({ before, after }: Reference, left: Tree, { status }: Finished): string[] {
+function judgeLeft({ before, after }: Reference, left: Tree, status: number | null): string[] {
   const [old, next, now] = [view(before), view(after), view(left)];
   const wrong = Object.entries(now)
     .filter(([map, found]) => found !== old[map] && found !== next[map] && !(found === null && isDamaged(before, map)))

@@ -33,8 +33,8 @@ export class Stage {
     this.gateways = gateways;
   }
 
-  static async open(count: number): Promise<Stage> {
-    const gateways = Array.from({ length: count }, () => new Gateway());
+  static async open(count: number, folder?: string): Promise<Stage> {
+    const gateways = Array.from({ length: count }, () => new Gateway(folder));
     const forger = new Forger();
     const endpoint = await Endpoint.start(forger.files);
     for (const gateway of gateways) {
