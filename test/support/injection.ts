@@ -51,12 +51,20 @@ export const recording = (log: string): readonly string[] => [
   `trace=${CALLS.join(',')},execve`,
 ];
 
-/** The command that runs a command and has one call fail, or its process killed before it; `log` tells whether it came to that. */
-export function injecting(call: Pick<Call, 'name' | 'path' | 'when'>, fault: Fault, log: string): readonly string[] {
+/**
+ * The command that runs a command and has one call fail, or its process killed before it; `log` tells whether it came to that. Without
+ * a path the calls of that name are counted whatever they are made on.
+ */
+export function injecting(
+  call: Pick<Call, 'name' | 'when'> & { readonly path?: string },
+  fault: Fault,
+  log: string,
+): readonly string[] {
   // With seccomp strace stops at fewer calls, but then no signal is delivered.
   const how = fault === 'KILL' ? [] : ['--seccomp-bpf'];
   const what = fault === 'KILL' ? 'signal=KILL' : `error=${fault}`;
-  const inject = ['-P', call.path, '-e', `trace=${call.name}`, '-e', `inject=${call.name}:${what}:when=${call.when}`];
+  const on = call.path === undefined ? [] : ['-P', call.path];
+  const inject = [...on, '-e', `trace=${call.name}`, '-e', `inject=${call.name}:${what}:when=${call.when}`];
   return ['strace', '-f', '-qq', ...how, '-o', log, ...inject];
 }
 
