@@ -5,7 +5,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 /**
  * `unit` needs nothing but Node; `real` starts real servers (Postfix, nginx) as private instances, one file at a time. No part of
- * `npm test`: `trees` asks the software of other Debian releases, for which it downloads them; `sources` starts databases and directories.
+ * `npm test`: `crash` kills and starves whole cycles, for minutes; `trees` asks the software of other Debian releases, for which it
+ * downloads them; `sources` starts databases and directories.
  */
 export default defineConfig({
   test: {
@@ -46,6 +47,17 @@ export default defineConfig({
           include: ['test/sources/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'crash',
+          root,
+          include: ['test/crash/**/*.test.ts'],
+          globalSetup: ['test/crash/summary.ts'],
+          fileParallelism: false,
+          testTimeout: 3_600_000,
           hookTimeout: 120_000,
         },
       },

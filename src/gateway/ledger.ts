@@ -37,14 +37,19 @@ const MAX_SEEN = 8;
  * @throws StateError STATE_CORRUPT for a named envelope that is missing or damaged.
  */
 export function settle(name: string, st: BundleState, copies: Copies, ring: Ring): void {
-  for (const ref of namedEnvelopes(st)) {
-    if (copies.envelope(ref) === null)
+  const named = namedEnvelopes(st);
+  // Read once: one that cannot be read the second time would count as distrusted, and the floor would fall.
+  const proofs = new Map<string, Uint8Array>();
+  for (const ref of named) {
+    const bytes = copies.envelope(ref);
+    if (bytes === null)
       throw stateCorrupt(`${name}: the stored envelope of version ${ref.version} is missing or damaged`);
+    proofs.set(ref.digest, bytes);
   }
   const mark = ringMark(ring);
   if (st.ring === mark) return;
-  const named = namedEnvelopes(st);
-  st.distrusted = [...new Set(named.filter((ref) => stored(copies, ref, ring) === null).map((ref) => ref.digest))];
+  const distrusted = Array.from(proofs).filter(([, bytes]) => verified(bytes, ring) === null);
+  st.distrusted = distrusted.map(([digest]) => digest);
   const trusted = named.filter((ref) => !st.distrusted.includes(ref.digest));
   // Of what was kept, not of what was only seen: a refused version is no floor before a change of keys, nor after it.
   st.floor = trusted
@@ -82,7 +87,11 @@ const proven = new WeakMap<Ring, { readonly sha256: string; readonly manifest: V
 /** A stored envelope, verified again; null where it does not verify. */
 export function stored(copies: Copies, ref: EnvelopeRef, ring: Ring): VerifiedManifest | null {
   const bytes = copies.envelope(ref);
-  if (bytes === null) return null;
+  return bytes === null ? null : verified(bytes, ring);
+}
+
+/** An envelope's bytes, verified; null where they do not verify. */
+export function verified(bytes: Uint8Array, ring: Ring): VerifiedManifest | null {
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   const known = proven.get(ring);
   if (known?.sha256 === sha256) return known.manifest;

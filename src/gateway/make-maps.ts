@@ -71,12 +71,24 @@ export async function makeMaps(maker: MapMaker, next: GatewayState): Promise<voi
     for (const { file } of map.files) file.discard();
   }
   files.write(next);
-  files.dropPending();
+  dropSettled(maker);
   if (map.left > 0)
     maker.log(
       `${map.left === 1 ? '1 row' : `${map.left} rows`} cannot be written in the text form; in the cdb all the same`,
     );
   settleReload(maker, next);
+}
+
+/**
+ * The record is on disk: from here on nothing may make the caller believe that nothing was installed, and write the old one over it. A
+ * set that stays is completed once more at the next start, before anything else is installed.
+ */
+function dropSettled({ files, warn }: MapMaker): void {
+  try {
+    files.dropPending();
+  } catch (error) {
+    warn(`the pending set of what is installed cannot be removed: ${(error as Error).message}`);
+  }
 }
 
 /** A request that was made before this map appeared does not count for it. */

@@ -11,7 +11,7 @@ import { addDomains } from '../map/domains.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Copies } from './copies.ts';
 import { mapsExist } from './live-maps.ts';
-import { settle, stored } from './ledger.ts';
+import { settle, verified as verify } from './ledger.ts';
 import {
   bundleState,
   freshBundle,
@@ -53,21 +53,24 @@ export async function recover(cx: RecoverContext): Promise<Recovery> {
 }
 
 async function found({ config, files, holders, giveUpFloor, log }: RecoverContext): Promise<Recovery> {
+  files.removeUnfinished();
   const read = files.read();
   if (giveUpFloor) return { state: await anew(files, holders, log), changed: true };
-  if (read.is === 'whole') {
-    const pending = await completePending(files, holders, log);
-    const state = pending ?? read.value;
-    return { state, changed: pending !== null };
-  }
+  const pending = files.readPending();
+  // Also where the record is lost, or was never written, as in a first installation: the pending set is the whole next record.
+  if (pending !== null && (await isComplete(pending, holders, log))) return { state: pending, changed: true };
+  const dropped = (state: GatewayState, changed: boolean): Recovery => {
+    if (pending === null) return { state, changed };
+    state.reloadPending ??= pending.reloadPending; // a map may have appeared before it was cut short
+    return { state, changed: true };
+  };
+  if (read.is === 'whole') return dropped(read.value, false);
   const envelopes = holders.some((h) => h.copies.storedEnvelopes().length > 0);
   if (read.is === 'absent') {
-    if (mapsExist(config.map_dir))
+    // Beside a pending set maps without a record are those of a first installation that was cut short.
+    if (pending === null && mapsExist(config.map_dir))
       throw stateCorrupt(`${config.state_dir} has no state.json, but ${config.map_dir} has maps`);
-    if (!envelopes) {
-      files.dropPending();
-      return { state: freshState(), changed: false };
-    }
+    if (!envelopes && pending === null) return { state: freshState(), changed: false };
   }
   const why = read.is === 'corrupt' ? read.why : 'it is gone';
   if (!envelopes)
@@ -75,28 +78,24 @@ async function found({ config, files, holders, giveUpFloor, log }: RecoverContex
   log(`state.json is damaged (${why}); it is rebuilt from the stored signed envelopes`);
   const state = freshState();
   for (const h of holders) state.bundles[h.name] = await rebuilt(h, hints(config.state_dir, h.name));
-  files.dropPending();
-  return { state, changed: true };
+  return dropped(state, true);
 }
 
 /** A set that was about to be installed: if its copies are whole it is the record now, and healing makes its maps; else it never was. */
-async function completePending(
-  files: StateFiles,
+async function isComplete(
+  pending: GatewayState,
   holders: readonly Holder[],
   log: (message: string) => void,
-): Promise<GatewayState | null> {
-  const pending = files.readPending();
-  if (pending === null) return null;
+): Promise<boolean> {
   for (const { name, copies } of holders) {
     const installed = pending.bundles[name]?.installed ?? null;
     if (installed === null) continue;
     if (copies.envelope(installed) !== null && (await copies.isWhole(installed.table))) continue;
     log(`an interrupted installation is dropped: ${name}'s copy of version ${installed.version} is not whole`);
-    files.dropPending();
-    return null;
+    return false;
   }
   log('an interrupted installation is completed');
-  return pending;
+  return true;
 }
 
 /** What `status.json` said before, as a hint only: which version was live, and whether it was held. */
@@ -119,7 +118,7 @@ async function rebuilt(h: Holder, hint: ReturnType<typeof hints>): Promise<Bundl
   const st = freshBundle();
   const verified = h.copies
     .storedEnvelopes()
-    .flatMap(({ ref }) => stored(h.copies, ref, h.ring) ?? [])
+    .flatMap(({ bytes }) => verify(bytes, h.ring) ?? [])
     .sort((a, b) => a.manifest.version - b.manifest.version);
   const highest = verified.at(-1);
   if (hint.version !== null && (highest === undefined || highest.manifest.version < hint.version)) {

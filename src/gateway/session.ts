@@ -116,6 +116,7 @@ async function heal(maker: MapMaker, state: GatewayState, changed: boolean, hash
     if (state.maps !== null) removeDamaged(config.map_dir, state.maps.files);
     state.maps = null;
     maker.files.write(state);
+    maker.files.dropPending(); // it would come back over what the cycles from here on remember
     return true;
   }
 }

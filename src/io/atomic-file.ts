@@ -15,17 +15,23 @@ import {
   rmdirSync,
   writeSync,
 } from 'node:fs';
+import { constants as system } from 'node:os';
 import path from 'node:path';
 import { HostError } from '../errors.ts';
 
+const { errno: errnos } = system;
 const { O_CREAT, O_EXCL, O_RDWR, O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
 
 const systemCode = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 
+/** libuv has no name for EDQUOT: Node calls it `Unknown system error -122`, and only the number tells. */
+const isQuota = (error: unknown): boolean =>
+  error instanceof Error && 'errno' in error && error.errno === -errnos.EDQUOT;
+
 /** Turns a full disk or quota into NO_SPACE; every other error is returned as it came, for the step to name. */
 export function translateSpace(error: unknown, what: string): unknown {
-  const code = systemCode(error);
+  const code = isQuota(error) ? 'EDQUOT' : systemCode(error);
   if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
   return new HostError('NO_SPACE', `no space left to write ${what} (${code})`, error);
 }
@@ -167,10 +173,18 @@ export function removeEmptyFolder(folder: string): void {
   fsyncFolder(path.dirname(folder));
 }
 
-/** Makes a folder and those above it. */
+/** Makes a folder and those above it; each of their names is durable. */
 export function makeFolder(folder: string, mode: number): void {
   try {
-    if (mkdirSync(folder, { recursive: true, mode }) !== undefined) fsyncFolder(path.dirname(folder));
+    const first = mkdirSync(folder, { recursive: true, mode });
+    if (first === undefined) return;
+    const top = path.dirname(first);
+    let above = path.dirname(path.resolve(folder));
+    fsyncFolder(above);
+    while (above !== top && above.startsWith(top)) {
+      above = path.dirname(above);
+      fsyncFolder(above);
+    }
   } catch (error) {
     throw translateSpace(error, folder);
   }

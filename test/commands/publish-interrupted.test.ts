@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { injecting, recorded, recording } from '../support/injection.ts';
 import { Central, COMMAND, people, verifiedPayload } from '../publisher/central.ts';
 
 /** Every payload that was ever signed, by version; also those that a killed run left under a temp name. */
@@ -94,15 +95,13 @@ test('killed at random moments, 20 times: what is on the air is whole, and the n
   expect(killed).toBeGreaterThan(4);
 });
 
-/** How often one publish makes each of these calls. */
+/** How often one publish makes each of these calls below its folders. */
 function calls(central: Central, names: readonly string[]): Map<string, number> {
   const log = central.at('trace');
-  const args = ['-f', '-qq', '-e', `trace=${names.join(',')}`, '-o', log, process.execPath, COMMAND, 'publish'];
-  execFileSync('strace', [...args, '--config', central.config], { stdio: 'pipe' });
-  const lines = readFileSync(log, 'utf8').split('\n');
-  return new Map(
-    names.map((name) => [name, lines.filter((line) => new RegExp(`^\\d+ +${name}\\(`).test(line)).length]),
-  );
+  const [strace, ...args] = [...recording(log), process.execPath, COMMAND, 'publish', '--config', central.config];
+  execFileSync(strace, args, { stdio: 'pipe' });
+  const made = recorded(log, [central.output, central.stateDir]);
+  return new Map(names.map((name) => [name, made.filter((call) => call.name === name).length]));
 }
 
 test('killed before every rename, every fsync and every unlink of a publish, one after the other', async () => {
@@ -123,17 +122,8 @@ test('killed before every rename, every fsync and every unlink of a publish, one
     for (let when = 1; when <= count; when++) {
       change();
       const before = signed.check();
-      const inject = [
-        '-f',
-        '-qq',
-        '-o',
-        '/dev/null',
-        '-e',
-        `trace=${name}`,
-        '-e',
-        `inject=${name}:signal=KILL:when=${when}`,
-      ];
-      const run = spawnSync('strace', [...inject, process.execPath, COMMAND, 'publish', '--config', central.config]);
+      const [strace = '', ...args] = injecting({ name, when }, 'KILL', '/dev/null');
+      const run = spawnSync(strace, [...args, process.execPath, COMMAND, 'publish', '--config', central.config]);
       expect(run.signal ?? `status ${run.status}`, `${name} ${when}`).toBe('SIGKILL');
       const after = signed.check();
       expect([before, before + 1, before + 2]).toContain(after);

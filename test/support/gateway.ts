@@ -82,14 +82,19 @@ export interface RunOptions {
 }
 
 export class Gateway {
-  readonly dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-gw-'));
-  readonly stateDir = path.join(this.dir, 'state');
-  readonly mapDir = path.join(this.dir, 'maps');
-  readonly config = path.join(this.dir, 'relaymap.toml');
+  readonly dir: string;
+  readonly stateDir: string;
+  readonly mapDir: string;
+  readonly config: string;
   /** No output may hold one of these. */
   readonly unspeakable = new Set<string>();
 
-  constructor() {
+  /** @param parent where its folder is made. */
+  constructor(parent = os.tmpdir()) {
+    this.dir = mkdtempSync(path.join(parent, 'relaymap-gw-'));
+    this.stateDir = this.at('state');
+    this.mapDir = this.at('maps');
+    this.config = this.at('relaymap.toml');
     chmodSync(this.dir, 0o755);
     for (const folder of [this.stateDir, this.mapDir]) mkdirSync(folder);
     writeFileSync(path.join(this.dir, 'ca.pem'), authority().cert);

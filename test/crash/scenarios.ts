@@ -1,0 +1,138 @@
+// The cycles that are disturbed, each with what was there before it: a gateway's folders, and what its endpoint and its stick offer.
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { expect } from 'vitest';
+import { publishWithDelta } from '../support/delta.ts';
+import { Endpoint } from '../support/endpoint.ts';
+import { Forger } from '../support/forger.ts';
+import { Gateway } from '../support/gateway.ts';
+import { injecting, ONE_THREAD } from '../support/injection.ts';
+import { LIST } from '../support/scene.ts';
+
+/** The next list has another row and another domain: a new map of each kind. */
+export const NEXT: readonly string[] = [...LIST, 'carol@example.org', 'dora@example.net'];
+
+export interface Scenario {
+  readonly name: string;
+  readonly args: (stage: Stage) => readonly string[];
+  /** Brings every gateway of the stage to where the command begins. */
+  readonly prepare: (stage: Stage) => Promise<void>;
+}
+
+/** One publication, and as many gateways alike as there are to run side by side. */
+export class Stage {
+  readonly forger: Forger;
+  readonly stick = mkdtempSync(path.join(os.tmpdir(), 'relaymap-stick-'));
+  readonly gateways: readonly Gateway[];
+  readonly #endpoint: Endpoint;
+
+  private constructor(forger: Forger, endpoint: Endpoint, gateways: readonly Gateway[]) {
+    this.forger = forger;
+    this.#endpoint = endpoint;
+    this.gateways = gateways;
+  }
+
+  static async open(count: number, folder?: string): Promise<Stage> {
+    const gateways = Array.from({ length: count }, () => new Gateway(folder));
+    const forger = new Forger();
+    const endpoint = await Endpoint.start(forger.files);
+    for (const gateway of gateways) {
+      gateway.configure([{ name: forger.name, urls: [endpoint.url], keys: forger.signers }]);
+      gateway.postfix(true);
+    }
+    return new Stage(forger, endpoint, gateways);
+  }
+
+  /** Runs a command on each gateway; it must end well. */
+  async each(...args: string[]): Promise<void> {
+    for (const gateway of this.gateways) {
+      const { status, stderr } = await gateway.run(args);
+      expect(status, stderr).toBe(0);
+    }
+  }
+
+  /** Runs `fetch` on each gateway, killed before it renames onto this file of its folder. */
+  async killedBefore(file: string): Promise<void> {
+    for (const gateway of this.gateways) {
+      const log = gateway.at('strace.log');
+      const temp = gateway.at(path.dirname(file), `.${path.basename(file)}.new`);
+      const under = injecting({ name: 'rename', path: temp, when: 1 }, 'KILL', log);
+      const { status } = await gateway.run(['fetch'], { under, env: ONE_THREAD });
+      expect(status, 'killed').toBeNull();
+    }
+  }
+
+  /** Publishes the first list, and the next one with a delta from it. */
+  publishFirst(): void {
+    this.forger.publish(LIST);
+  }
+
+  publishNext(): void {
+    const [table = ''] = [...this.forger.files.keys()].filter((name) => name.endsWith('.gz'));
+    publishWithDelta(this.forger, { rows: LIST, table }, NEXT);
+    for (const [name, bytes] of this.forger.files) {
+      mkdirSync(path.dirname(path.join(this.stick, name)), { recursive: true });
+      writeFileSync(path.join(this.stick, name), bytes);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#endpoint.stop();
+    rmSync(this.stick, { recursive: true, force: true });
+    for (const gateway of this.gateways) gateway.remove();
+  }
+}
+
+const fetch = () => ['fetch', '--json'];
+
+async function installed(stage: Stage): Promise<void> {
+  stage.publishFirst();
+  await stage.each('fetch');
+}
+
+async function twoInstalled(stage: Stage): Promise<void> {
+  await installed(stage);
+  stage.publishNext();
+  await stage.each('fetch');
+}
+
+async function nextPublished(stage: Stage): Promise<void> {
+  await installed(stage);
+  stage.publishNext();
+}
+
+export const SCENARIOS: readonly Scenario[] = [
+  { name: 'an update by delta', args: fetch, prepare: nextPublished },
+  { name: 'the first copy', args: fetch, prepare: (stage) => Promise.resolve(stage.publishFirst()) },
+  {
+    name: 'healing',
+    args: fetch,
+    async prepare(stage) {
+      await installed(stage);
+      for (const { mapDir } of stage.gateways) {
+        truncateSync(path.join(mapDir, 'relay_recipients.cdb'), 1000);
+        rmSync(path.join(mapDir, 'relay_domains.cdb'));
+      }
+    },
+  },
+  { name: 'a rollback', args: () => ['rollback'], prepare: twoInstalled },
+  { name: 'an import', args: ({ stick }) => ['import', stick, '--json'], prepare: nextPublished },
+  { name: 'the whole table, forced', args: () => ['fetch', '--force', '--json'], prepare: nextPublished },
+  {
+    name: 'the end of an update that was cut short',
+    args: fetch,
+    async prepare(stage) {
+      await nextPublished(stage);
+      await stage.killedBefore('maps/relay_domains');
+    },
+  },
+  {
+    name: 'the end of a first copy that was cut short',
+    args: fetch,
+    async prepare(stage) {
+      stage.publishFirst();
+      await stage.killedBefore('maps/relay_recipients.cdb');
+    },
+  },
+];
