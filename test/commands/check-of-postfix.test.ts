@@ -364,7 +364,7 @@ describe('without a Postfix', () => {
     const shown = await host.type(
       `ln -s "$(command -v node)" ${bin}/node`,
       // The folders of Postfix's commands are always looked through: here they are empty.
-      `unshare -m sh -c 'mount -t tmpfs none /usr/sbin && PATH=${bin} ${process.execPath} ${path.resolve('dist/bin/relaymap.cjs')} check --config ${host.site.gatewayConfig}' || test $? = 1`,
+      `unshare -m sh -c 'mount -t tmpfs none /usr/sbin && PATH=${bin} ${process.execPath} "${path.resolve('dist/bin/relaymap.cjs')}" check --config ${host.site.gatewayConfig}' || test $? = 1`,
     );
     expect(findingsOf(shown.stdout).map((f) => [f.level, f.type])).toEqual([
       ['error', ['apt-get install postfix postfix-cdb']],

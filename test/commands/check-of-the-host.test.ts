@@ -119,7 +119,7 @@ describe('relaymap runs as a user of its own', () => {
     // A /run of its own, so that the host's stays as it is.
     const inOwnRun = (before: string) =>
       host.type(
-        `unshare -m sh -c 'mount -t tmpfs none /run && ${before} && ${process.execPath} ${path.resolve('dist/bin/relaymap.cjs')} check --config ${host.site.gatewayConfig}; true'`,
+        `unshare -m sh -c 'mount -t tmpfs none /run && ${before} && ${process.execPath} "${path.resolve('dist/bin/relaymap.cjs')}" check --config ${host.site.gatewayConfig}; true'`,
       );
     expect((await inOwnRun('true')).stdout).toMatch(/there is no\s+\/run\/relaymap/);
     const { stdout } = await inOwnRun('install -d -o daemon /run/relaymap');
