@@ -21,6 +21,8 @@ const common = {
   legalComments: 'none',
   define: { 'process.env.RELAYMAP_VERSION': JSON.stringify(version) },
   logLevel: 'warning',
+  // Asked for by debug, in vain where it is not installed; here it would be a tool's, by chance.
+  external: ['supports-color'],
 };
 
 // The entry holds the health check, which runs every minute; what it needs but rarely is left to the modules of the other build.
@@ -53,6 +55,8 @@ await Promise.all([
     format: 'esm',
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
+    // A native driver that pg would take if it were asked to and it were there.
+    external: ['pg-native'],
     // CommonJS dependencies inside an ES module still ask for node's own modules by require().
     banner: { js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);" },
   }),

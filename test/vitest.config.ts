@@ -3,8 +3,11 @@ import { defineConfig } from 'vitest/config';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** `unit` needs nothing but Node; `real` starts real servers (Postfix, nginx) as private instances, one file at a time.
- * `crash` kills and starves whole cycles, for minutes; it has a script of its own. */
+/**
+ * `unit` needs nothing but Node; `real` starts real servers (Postfix, nginx) as private instances, one file at a time. No part of
+ * `npm test`: `trees` asks the software of other Debian releases, for which it downloads them; `sources` starts databases and directories; `crash`
+ * kills and starves whole cycles, for minutes.
+ */
 export default defineConfig({
   test: {
     root,
@@ -21,7 +24,27 @@ export default defineConfig({
         test: {
           name: 'real',
           root,
-          include: ['test/{postfix,attacks,commands}/**/*.test.ts'],
+          include: ['test/{postfix,attacks,commands,packaging}/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'trees',
+          root,
+          include: ['test/trees/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 1_500_000,
+        },
+      },
+      {
+        test: {
+          name: 'sources',
+          root,
+          include: ['test/sources/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,

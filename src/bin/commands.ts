@@ -3,6 +3,7 @@ import { exitStatus, StepError } from '../errors.ts';
 import type { CycleCommandOptions } from './fetch-command.ts';
 import type { ChangeOptions } from './history-command.ts';
 import { DEFAULT_CONFIG } from './health-arguments.ts';
+import type { InitOptions } from './init-command.ts';
 import { main, newProgram } from './program.ts';
 
 interface Common {
@@ -39,6 +40,13 @@ cycleCommand('fetch', 'one cycle now: fetch, verify, compile, install')
     status = await fetchCommand(options);
   });
 
+command('run', 'the daemon: last good copy first, then a cycle on schedule')
+  .addHelpText('after', '\nSIGUSR2: a cycle now. SIGHUP: read configuration and keys again. SIGTERM: end.')
+  .action(async (options: Common) => {
+    const { runCommand } = await import('./run-command.ts');
+    status = await runCommand(options.config);
+  });
+
 cycleCommand('import', 'the same cycle from a directory or a USB stick')
   .argument('<DIR>')
   .action(async (folder: string, options: Omit<CycleCommandOptions, 'dryRun' | 'rebuildState'>) => {
@@ -52,6 +60,25 @@ command('health', 'monitoring-plugin output: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKN
   .action(async (options: Common & { json: boolean; deep: boolean }) => {
     const { healthCommand } = await import('./health-command.ts');
     status = await healthCommand(options, new Date());
+  });
+
+command('check', 'does this host use the maps, and safely? Each finding with the line to type')
+  .addHelpText('after', '\nExit status: 0 nothing found, or notes only; 1 errors or warnings; 2 could not.')
+  .action(async (options: Common) => {
+    const { checkCommand } = await import('./check-command.ts');
+    status = await checkCommand(options, new Date());
+  });
+
+command('init', 'configure this host for a list: write, fetch, compare, say what to type')
+  .requiredOption('--name <NAME>', 'the name of the list, as its publisher says')
+  .requiredOption('--url <URL>', 'where it is: https, a folder')
+  .requiredOption('--key <FILE>', "the publisher's public key, brought here by a way that you trust")
+  .option('--domains <LIST>', 'all that it may speak for: example.org,*.example.org')
+  .option('--apply', 'have Postfix use it, once a good list is installed; unknown recipients get 450', false)
+  .addHelpText('after', '\nAn existing configuration that says something else is never changed.')
+  .action(async (options: InitOptions) => {
+    const { initCommand } = await import('./init-command.ts');
+    status = await initCommand(options, new Date());
   });
 
 command('lookup', 'what Postfix will answer for these addresses, and why')

@@ -1,14 +1,15 @@
 /** `relaymap fetch` and `relaymap import`: config and secrets, then fewer rights, then one cycle, then its answer. */
-import { readAccess, becomeOwner } from '../gateway/access.ts';
-import { readGatewayConfig, type BundleConfig, type GatewayConfig } from '../gateway/config.ts';
-import { cycle, failed, type CycleOptions } from '../gateway/cycle.ts';
+import { readGatewayConfig, type GatewayConfig } from '../gateway/config.ts';
+import { cycle, type CycleOptions } from '../gateway/cycle.ts';
 import { directorySource, findBundles } from '../gateway/directory-source.ts';
+import { trustedBundles, urlSources, type Sources } from '../gateway/equipment.ts';
 import { failure, outcomeExit, type Outcome } from '../gateway/outcome.ts';
-import { urlSource, type Source } from '../gateway/source.ts';
-import { startingRing } from '../gateway/trust.ts';
+import type { Source } from '../gateway/source.ts';
 import { doneLine, keptLines, number } from '../gateway/words.ts';
 import { HostError, OfferError, StepError } from '../errors.ts';
 import { log, progress } from '../io/log.ts';
+import { forNodeExporter, onRecord } from './on-record.ts';
+import { becomeOwner } from './become-owner.ts';
 
 export interface CycleCommandOptions extends CycleOptions {
   readonly config: string;
@@ -16,25 +17,20 @@ export interface CycleCommandOptions extends CycleOptions {
   readonly json: boolean;
 }
 
-type SourceOf = (bundle: BundleConfig) => Source | null;
-
 /** One cycle from the URLs of the configuration. */
 export function fetchCommand(options: CycleCommandOptions): Promise<number> {
-  return command(options, (config) => {
-    const access = new Map(config.bundle.map((b) => [b.name, readAccess(b)]));
-    const { idle_timeout: idle, total_timeout: total } = config.limits;
-    return (b) => urlSource(b.urls, access.get(b.name) ?? {}, { idle, total }, clock, process.env);
-  });
+  return command(options, (config) => urlSources(config, clock, process.env));
 }
 
 /** The same cycle from a directory. */
 export function importCommand(folder: string, options: CycleCommandOptions): Promise<number> {
   return command(options, (config) => {
     const folders = foldersByBundle(config, folder);
-    return ({ name }) => {
+    const of = ({ name }: { readonly name: string }) => {
       const found = folders.get(name);
       return found === undefined ? null : directorySource(found);
     };
+    return { of, close: () => Promise.resolve() };
   });
 }
 
@@ -61,16 +57,23 @@ function foldersByBundle(config: GatewayConfig, folder: string): Map<string, str
 
 const clock = (): number => performance.now();
 
-async function command(options: CycleCommandOptions, sources: (config: GatewayConfig) => SourceOf): Promise<number> {
-  const outcome = await run(options, sources);
+async function command(options: CycleCommandOptions, sources: (config: GatewayConfig) => Sources): Promise<number> {
+  const now = new Date();
+  const { outcome, config } = await run(options, sources, now);
+  if (config !== null && !options.dryRun) await forNodeExporter(config, outcome, now);
   if (options.json)
     process.stdout.write(`${JSON.stringify(options.dryRun ? { ...outcome, dryRun: true } : outcome)}\n`);
   else tell(outcome, options.dryRun);
   return outcomeExit(outcome);
 }
 
-async function run(options: CycleCommandOptions, sources: (config: GatewayConfig) => SourceOf): Promise<Outcome> {
-  const now = new Date();
+interface Ran {
+  readonly outcome: Outcome;
+  /** Null where it cannot be read. */
+  readonly config: GatewayConfig | null;
+}
+
+async function run(options: CycleCommandOptions, sources: (config: GatewayConfig) => Sources, now: Date): Promise<Ran> {
   let config: GatewayConfig | null = null;
   try {
     if (options.dryRun && options.rebuildState) {
@@ -79,13 +82,13 @@ async function run(options: CycleCommandOptions, sources: (config: GatewayConfig
     const read = readGatewayConfig(options.config);
     requireBundle(read, options.bundle);
     config = read;
-    const bundles = config.bundle.map((bundle) => ({ bundle, ring: startingRing(bundle) }));
-    const sourceOf = sources(config);
-    becomeOwner(config.state_dir);
+    const bundles = trustedBundles(config);
+    const { of: sourceOf, close } = sources(config);
+    await becomeOwner(config.state_dir);
     const asked: Source[] = [];
     const done = progress(() => `fetching, ${number(asked.reduce((sum, s) => sum + s.received(), 0))} bytes received`);
     try {
-      return await cycle({
+      const outcome = await cycle({
         config,
         bundles,
         options,
@@ -98,23 +101,16 @@ async function run(options: CycleCommandOptions, sources: (config: GatewayConfig
         clock,
         log,
       });
+      return { outcome, config };
     } finally {
       done();
+      await close();
     }
   } catch (error) {
     if (!(error instanceof StepError)) throw error;
-    return config === null ? failure(error.code, error.message) : onRecord(config, now, error, options.dryRun);
-  }
-}
-
-/** A report that cannot be written must not hide what it was to report. */
-function onRecord(config: GatewayConfig, now: Date, error: StepError, dryRun: boolean): Outcome {
-  try {
-    becomeOwner(config.state_dir);
-    return failed({ config, now }, error, dryRun);
-  } catch (e) {
-    log('warning', `status.json could not be written: ${(e as Error).message}`);
-    return failure(error.code, error.message);
+    const outcome =
+      config === null ? failure(error.code, error.message) : await onRecord(config, now, error, options.dryRun);
+    return { outcome, config };
   }
 }
 

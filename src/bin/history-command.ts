@@ -1,15 +1,15 @@
 /** `relaymap history`, `rollback`, `hold` and `resume`: config and keys, then fewer rights, then one call, then its answer. */
-import { becomeOwner } from '../gateway/access.ts';
 import { readGatewayConfig, type GatewayConfig } from '../gateway/config.ts';
 import { Copies } from '../gateway/copies.ts';
 import { bundleNames, hold, keptCopiesOf, resume, rollback, type Change, type Kept } from '../gateway/going-back.ts';
-import { StateFiles, stateCorrupt, type GatewayState } from '../gateway/state.ts';
+import { freshState, StateFiles, stateCorrupt, type GatewayState } from '../gateway/state.ts';
 import { startingRing } from '../gateway/trust.ts';
 import { number } from '../gateway/words.ts';
 import { diffRows } from '../bundle/delta.ts';
 import { HostError } from '../errors.ts';
 import { log, printable } from '../io/log.ts';
 import { requireBundle } from './fetch-command.ts';
+import { becomeOwner } from './become-owner.ts';
 
 export interface ChangeOptions {
   readonly config: string;
@@ -25,7 +25,7 @@ export async function changeCommand(
   requireBundle(config, options.bundle);
   const bundles = config.bundle.map((bundle) => ({ bundle, ring: startingRing(bundle) }));
   const to = options.to === undefined ? null : version(options.to, '--to');
-  becomeOwner(config.state_dir);
+  await becomeOwner(config.state_dir);
   const cx = { config, bundles, now, log };
   const names = bundleNames(config, options.bundle);
   const changes = await {
@@ -56,7 +56,7 @@ export async function historyCommand(
 ): Promise<number> {
   const config = readGatewayConfig(options.config);
   requireBundle(config, options.bundle);
-  becomeOwner(config.state_dir);
+  await becomeOwner(config.state_dir);
   const state = readState(config);
   const kept = keptCopiesOf(state, bundleNames(config, options.bundle));
   if (options.diff === undefined) {
@@ -70,7 +70,7 @@ export async function historyCommand(
 function readState(config: GatewayConfig): GatewayState {
   const read = new StateFiles(config.state_dir).read();
   if (read.is === 'whole') return read.value;
-  if (read.is === 'absent') return { format: 1, bundles: {}, maps: null, reloadPending: null };
+  if (read.is === 'absent') return freshState();
   throw stateCorrupt(`state.json is damaged (${read.why}); the next cycle rebuilds it if it can`);
 }
 

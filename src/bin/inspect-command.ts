@@ -3,7 +3,7 @@ import { DEFAULT_LIMITS } from '../gateway/config.ts';
 import { readAccess } from '../gateway/access.ts';
 import { directorySource, findBundles } from '../gateway/directory-source.ts';
 import { inspect } from '../gateway/inspect.ts';
-import { urlSource, type Source } from '../gateway/source.ts';
+import { urlClient, urlSource, type Source } from '../gateway/source.ts';
 import { startingRing } from '../gateway/trust.ts';
 import { exitStatus, HostError, StepError } from '../errors.ts';
 import type { Access } from '../io/http.ts';
@@ -29,9 +29,7 @@ export async function inspectCommand(place: string, options: InspectOptions, now
   const ring = keys === undefined ? null : startingRing({ keys, threshold: 1, ring: 0 });
   const url = baseUrl(place);
   const sources =
-    url === null
-      ? findBundles(place).map(({ folder }) => directorySource(folder))
-      : [urlSource([url], access, LIMITS, clock, process.env)];
+    url === null ? findBundles(place).map(({ folder }) => directorySource(folder)) : [overHttps(url, access)];
   let status = 0;
   for (const source of sources) {
     try {
@@ -51,6 +49,11 @@ export async function inspectCommand(place: string, options: InspectOptions, now
   return status;
 }
 
+function overHttps(url: string, access: Access): Source {
+  const client = urlClient(access, LIMITS, process.env);
+  return urlSource([url], client, LIMITS, clock, () => client.close());
+}
+
 /** An HTTPS base URL in the form that has its slash; null for a directory. @throws HostError CONFIG for other URLs. */
 function baseUrl(place: string): string | null {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(place)) return null;
@@ -63,7 +66,7 @@ function baseUrl(place: string): string | null {
 
 /** The list is confidential: whoever asks without a credential must not get it. */
 async function lookAsStranger(url: string, { ca }: Access): Promise<void> {
-  const source: Source = urlSource([url], ca === undefined ? {} : { ca }, LIMITS, clock, process.env);
+  const source = overHttps(url, ca === undefined ? {} : { ca });
   try {
     for (const origin of source.origins) await origin.manifest(null);
     log(

@@ -1,25 +1,30 @@
 /** `relaymap lookup`: asks the installed maps what Postfix would ask them. */
-import { becomeOwner } from '../gateway/access.ts';
 import { answers, type LookupAnswer } from '../gateway/answer.ts';
 import { histories } from '../gateway/answer-history.ts';
 import { readGatewayConfig } from '../gateway/config.ts';
-import { recipientDelimiter } from '../gateway/postfix.ts';
+import { postfixHabits } from '../gateway/postfix.ts';
 import { historyLine, lookupLine } from '../gateway/words.ts';
 import { CompileError, HostError } from '../errors.ts';
 import { log, printable } from '../io/log.ts';
+import { typedAddress } from '../map/typed-address.ts';
+import { becomeOwner } from './become-owner.ts';
 
 export async function lookupCommand(
   addresses: string[],
   options: { config: string; delimiter?: string; history: boolean },
 ): Promise<number> {
   const config = readGatewayConfig(options.config);
-  const malformed = addresses.find((a) => !/.@[^@]+$/.test(a));
-  if (malformed !== undefined) throw new HostError('CONFIG', `${malformed} is not an address`);
-  becomeOwner(config.state_dir);
-  const delimiter = options.delimiter ?? recipientDelimiter() ?? '';
+  const asked = addresses.map((typed) => {
+    const address = typedAddress(typed);
+    if (address === null)
+      throw new HostError('CONFIG', `${typed} is not an address; type it as local@domain, each as a word of its own`);
+    return address;
+  });
+  await becomeOwner(config.state_dir);
+  const habits = { ...postfixHabits(), ...(options.delimiter === undefined ? {} : { delimiter: options.delimiter }) };
   let found: LookupAnswer[] | null;
   try {
-    found = await answers(config, addresses, delimiter);
+    found = await answers(config, asked, habits);
   } catch (error) {
     if (!(error instanceof CompileError)) throw error;
     log('error', `${error.code}: ${error.message}. The next cycle makes the map again: relaymap fetch`);
@@ -33,9 +38,12 @@ export async function lookupCommand(
     return 2;
   }
   const warn = (message: string) => log('warning', message);
-  const past = options.history ? await histories(config, addresses, delimiter, warn) : null;
-  for (const a of found) {
-    const lines = [lookupLine(a), ...(past?.get(a.address) ?? []).map(historyLine)];
+  const past = options.history ? await histories(config, asked, habits, warn) : null;
+  for (const [i, a] of found.entries()) {
+    const lines = [
+      lookupLine({ ...a, address: addresses[i] ?? a.address }),
+      ...(past?.get(a.address) ?? []).map(historyLine),
+    ];
     process.stdout.write(`${lines.map(printable).join('\n')}\n`);
   }
   return found.every((a) => a.accepted) ? 0 : 1;

@@ -4,12 +4,15 @@ import { log, printable } from '../io/log.ts';
 import { readPublisherConfig } from '../publisher/config.ts';
 import { publish, type PublishResult } from '../publisher/publish.ts';
 import { readKey } from '../publisher/signing-key.ts';
+import { becomeOwner } from './become-owner.ts';
 import type { PublishCommandOptions } from './relaymap-publish.ts';
 
 export async function publishCommand(options: PublishCommandOptions, now: Date): Promise<void> {
   const config = readPublisherConfig(options.config);
   const keys = config.keys.map((file) => readKey(file));
   const nextVersion = versionOf(options.nextVersion);
+  // By root beside the service: what is written stays the service's.
+  await becomeOwner(config.state_dir);
   const result = await publish(
     config,
     keys,

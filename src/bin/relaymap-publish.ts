@@ -46,6 +46,13 @@ export interface PublishCommandOptions {
   readonly json: boolean;
 }
 
+command('watch', 'publish whenever a source changes, and renew in time')
+  .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
+  .action(async (options: { config: string }) => {
+    const { watchCommand } = await import('./watch-command.ts');
+    await watchCommand(options.config);
+  });
+
 command('serve', 'the embedded HTTPS endpoint over the published files')
   .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
   .action(async (options: { config: string }) => {

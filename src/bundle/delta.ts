@@ -39,6 +39,35 @@ function order3(a: RowCursor, b: RowCursor, inA: boolean, inB: boolean): number 
 export class DeltaMismatch extends Error {}
 
 /**
+ * The delta that does what `first` and then `second` do: from the base of the one to the table of the other, without either table.
+ * @throws DeltaMismatch where the second cannot follow the first: it adds what is there, or removes what is gone.
+ */
+export async function* composeDeltas(first: RowStream, second: RowStream): AsyncGenerator<RowBlock> {
+  const [a, b] = [new RowCursor(first), new RowCursor(second)];
+  const out = new RowCollector();
+  try {
+    let inA = await a.load();
+    let inB = await b.load();
+    while (inA || inB) {
+      const order = !inB ? -1 : inA ? compareBytes(a.bytes, a.start + 1, a.end, b.bytes, b.start + 1, b.end) : 1;
+      if (order < 0) out.add(a.bytes, a.start, a.end);
+      if (order > 0) out.add(b.bytes, b.start, b.end);
+      // Added and removed again, or the other way round: nothing is left of it.
+      if (order === 0 && a.bytes[a.start] === b.bytes[b.start])
+        throw new DeltaMismatch('the second delta does not fit what the first one leaves');
+      if (order <= 0) inA = a.step() || (await a.load());
+      if (order >= 0) inB = b.step() || (await b.load());
+      const block = out.full();
+      if (block !== null) yield block;
+    }
+    yield out.rest();
+  } finally {
+    await a.close();
+    await b.close();
+  }
+}
+
+/**
  * The table that `delta` makes of `base`, as blocks. Its hash is the caller's to check.
  * @throws DeltaMismatch for a row out of order, twice, without a sign, removed but absent, or added but present.
  */

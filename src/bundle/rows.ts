@@ -63,7 +63,8 @@ function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
   return bytes;
 }
 
-function cut(bytes: Uint8Array): RowBlock {
+/** The whole rows of a text as one block that shares its memory. */
+export function cut(bytes: Uint8Array): RowBlock {
   let starts = new Int32Array(Math.max(16, bytes.length >>> 4));
   let count = 0;
   for (let i = 0; i < bytes.length; i++) {

@@ -12,11 +12,12 @@ const MAX_DOMAIN = 253;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Kinds of bytes: 0 fine, 1 control, 2 upper case, 3 part of a non-ASCII character. */
+/** Kinds of bytes: 0 fine anywhere, 1 control, 2 upper case, 3 part of a non-ASCII character, 4 `@`, 5 dot, 6 space. */
 const KIND = Uint8Array.from({ length: 256 }, (_, c) => {
   if (c < 0x20 || c === 0x7f) return 1;
   if (c >= 0x41 && c <= 0x5a) return 2;
-  return c >= 0x80 ? 3 : 0;
+  if (c >= 0x80) return 3;
+  return c === AT ? 4 : c === DOT ? 5 : c === 0x20 ? 6 : 0;
 });
 
 /** A broken rule, with the number of the row, from 1. */
@@ -59,18 +60,30 @@ export class TableChecker {
   #check(bytes: Uint8Array, start: number, end: number): string | null {
     let at = -1;
     let wide = false;
+    // Of what follows the last @ so far: where its last label begins, how many there are, and whether something is odd about it.
+    let [label, labels, odd] = [0, 0, false];
     for (let i = start; i < end; i++) {
-      const c = bytes[i] ?? 0;
-      const kind = KIND[c];
-      if (c === AT) at = i;
-      else if (kind === 3) wide = true;
-      else if (kind === 1) return 'holds a control character';
-      else if (kind === 2) return 'is not case-folded';
+      const kind = KIND[bytes[i] ?? 0] ?? 0;
+      if (kind === 0) continue;
+      if (kind === 5) {
+        if (i === label) odd = true;
+        label = i + 1;
+        labels++;
+      } else if (kind === 4) {
+        at = i;
+        label = i + 1;
+        labels = 1;
+        odd = false;
+      } else if (kind === 3) wide = true;
+      else if (kind === 6) odd = true;
+      else return kind === 1 ? 'holds a control character' : 'is not case-folded';
     }
     if (end - start > MAX_ROW) return `is longer than ${MAX_ROW} bytes`;
     if (at < 0) return end === start ? 'is empty' : 'has no @';
-    const rule = domainRule(bytes, at + 1, end);
-    if (rule !== null) return rule;
+    if (odd || labels < 2 || label === end || end - at - 1 > MAX_DOMAIN || bytes[at + 1] === 0x5b) {
+      const rule = domainRule(bytes, at + 1, end);
+      if (rule !== null) return rule;
+    }
     if (wide) {
       const broken = this.#wideRule(bytes.subarray(start, end));
       if (broken !== null) return broken;

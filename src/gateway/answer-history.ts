@@ -1,6 +1,6 @@
 /** Since which kept version an address has been accepted, or not: `relaymap lookup --history`. Reads the record and the copies only. */
 import { presentRows } from '../bundle/present-rows.ts';
-import { keysOf } from '../map/lookup.ts';
+import { keysOf, type Habits } from '../map/lookup.ts';
 import type { GatewayConfig } from './config.ts';
 import { Copies } from './copies.ts';
 import { keptCopiesOf, type Kept } from './going-back.ts';
@@ -28,14 +28,14 @@ interface Verdict {
 export async function histories(
   config: GatewayConfig,
   addresses: readonly string[],
-  delimiter: string,
+  habits: Habits,
   warn: (message: string) => void,
 ): Promise<Map<string, AddressHistory[]>> {
   const found = new Map(addresses.map((address): [string, AddressHistory[]] => [address, []]));
   const state = new StateFiles(config.state_dir).read();
   if (state.is !== 'whole') return found;
   const names = config.bundle.map((b) => b.name);
-  const keys = new Map(addresses.map((address) => [address, keysOf({ address, delimiter })]));
+  const keys = new Map(addresses.map((address) => [address, keysOf({ ...habits, address })]));
   for (const kept of keptCopiesOf(state.value, names)) {
     const verdicts = await verdictsOf(config, kept, keys, warn);
     for (const [address, list] of verdicts) {

@@ -1,10 +1,11 @@
 /** What Postfix will answer from the installed maps, and which row of which bundle makes it so: `relaymap lookup`. Reads only. */
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import path from 'node:path';
+import { domainToASCII } from 'node:url';
 import { presentRows } from '../bundle/present-rows.ts';
 import { isAbsent } from '../io/atomic-file.ts';
 import { CdbReader } from '../map/cdb.ts';
-import { lookup, type Answer, type Has } from '../map/lookup.ts';
+import { lookup, type Answer, type Habits, type Has } from '../map/lookup.ts';
 import type { GatewayConfig } from './config.ts';
 import { Copies } from './copies.ts';
 import { StateFiles, type CopyRef } from './state.ts';
@@ -16,13 +17,14 @@ export interface LookupAnswer extends Answer {
 }
 
 /**
+ * @param addresses in internal form.
  * @returns null where there is no map.
  * @throws CompileError READBACK_FAILED for a damaged map, or what opening it threw.
  */
 export async function answers(
   config: GatewayConfig,
   addresses: readonly string[],
-  delimiter: string,
+  habits: Habits,
 ): Promise<LookupAnswer[] | null> {
   const recipients = openMap(path.join(config.map_dir, 'relay_recipients.cdb'));
   const domains = openMap(path.join(config.map_dir, 'relay_domains.cdb'));
@@ -30,7 +32,7 @@ export async function answers(
     if (recipients === null || domains === null) return null;
     const found: LookupAnswer[] = [];
     for (const address of addresses) {
-      const answer = lookup({ address, delimiter }, recipients.has, domains.has);
+      const answer = lookup({ ...habits, address, toAscii }, recipients.has, domains.has);
       found.push({ ...answer, address, from: answer.row === null ? [] : await holders(config, answer.row) });
     }
     return found;
@@ -40,7 +42,13 @@ export async function answers(
   }
 }
 
-function openMap(file: string): { has: Has; close: () => void } | null {
+/** With a label behind it, since the rules of URLs would take a domain that ends in a number for an IPv4 address. */
+const toAscii = (domain: string): string => domainToASCII(`${domain}.x`).slice(0, -'.x'.length);
+
+const MOST_IN_MEMORY = 2 ** 30;
+
+/** @param inMemory for many questions: the whole file is read at once, unless it is very large. */
+export function openMap(file: string, inMemory = false): { has: Has; close: () => void } | null {
   let fd: number;
   try {
     fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -48,7 +56,9 @@ function openMap(file: string): { has: Has; close: () => void } | null {
     if (isAbsent(error)) return null;
     throw error;
   }
+  const whole = inMemory && fstatSync(fd).size <= MOST_IN_MEMORY ? readFileSync(fd) : null;
   const read = (position: number, length: number) => {
+    if (whole !== null) return whole.subarray(position, position + length);
     const bytes = Buffer.alloc(length);
     return bytes.subarray(0, readSync(fd, bytes, 0, length, position));
   };

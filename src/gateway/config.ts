@@ -53,7 +53,7 @@ export const DEFAULT_LIMITS = {
   idle_timeout: 20_000,
 };
 
-const Config = z.strictObject({
+export const Config = z.strictObject({
   state_dir: z._default(absolute(), '/var/lib/relaymap'),
   map_dir: z._default(absolute(), '/var/lib/relaymap/maps'),
   bundle: list(Bundle).check(z.minLength(1, { error: 'must be there at least once, as [[bundle]]' })),
@@ -87,12 +87,23 @@ const Config = z.strictObject({
     z.strictObject({
       warn_after: z.prefault(duration(), '1h'),
       critical_after: z.prefault(duration(), '24h'),
-      listen: z.optional(text()),
+      listen: z.optional(
+        text().check(
+          z.refine((l) => listenAddress(l) !== null, { error: 'must be like "127.0.0.1:9618" or "[::1]:9618"' }),
+        ),
+      ),
       textfile: z.optional(absolute()),
     }),
     {},
   ),
 });
+
+/** Host and port of `health.listen`; null for what is neither `127.0.0.1:9618` nor `[::1]:9618`. */
+export function listenAddress(listen: string): { readonly host: string; readonly port: number } | null {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):([0-9]{1,5})$/.exec(listen);
+  const port = Number(match?.[3]);
+  return match === null || port > 65_535 ? null : { host: match[1] ?? match[2] ?? '', port };
+}
 
 export type GatewayConfig = z.infer<typeof Config>;
 export type BundleConfig = GatewayConfig['bundle'][number];

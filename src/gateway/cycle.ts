@@ -40,15 +40,22 @@ export interface CycleContext extends SessionContext {
   readonly clock: () => number;
 }
 
-/** Never throws: whatever goes wrong is in the outcome. */
-export async function cycle(cx: CycleContext): Promise<Outcome> {
+/**
+ * Never throws: whatever goes wrong is in the outcome.
+ * @returns null if `cx.signal` ended it between two steps: nothing was installed, and nothing is reported.
+ */
+export function cycle(cx: CycleContext & { readonly signal?: undefined }): Promise<Outcome>;
+export function cycle(cx: CycleContext): Promise<Outcome | null>;
+export async function cycle(cx: CycleContext): Promise<Outcome | null> {
   const warnings: Warnings = new Map();
   const { config, now, options } = cx;
   try {
     return await withLock(cx, async () => {
       try {
         const session = await openSession(cx, options.rebuildState);
-        const { outcome, state } = await steps(cx, session, warnings);
+        const done = await steps(cx, session, warnings);
+        if (done === null) return null;
+        const { outcome, state } = done;
         if (!options.dryRun) report(config, state, outcome, warnings, now);
         return outcome;
       } catch (error) {
@@ -56,6 +63,7 @@ export async function cycle(cx: CycleContext): Promise<Outcome> {
       }
     });
   } catch (error) {
+    if (cx.signal?.aborted === true) return null;
     return asFailure(error); // no lock, or no room even for the report
   }
 }
@@ -80,7 +88,7 @@ async function steps(
   cx: CycleContext,
   session: Session,
   warnings: Warnings,
-): Promise<{ outcome: Outcome; state: GatewayState }> {
+): Promise<{ outcome: Outcome; state: GatewayState } | null> {
   const { options } = cx;
   const { state, files, maker, copiesOf, broken } = session;
   const warn = (name: string) => (message: string) => {
@@ -99,6 +107,7 @@ async function steps(
       return runBundle(cx, trusted, source, state, copiesOf(name), broken, warn(name));
     }),
   );
+  if (cx.signal?.aborted === true) return null; // a table that was taken meanwhile is cleaned away by the next cycle
   if (options.dryRun) {
     clean(JSON.parse(before) as GatewayState, copiesOf); // what was only looked at
     return {

@@ -22,7 +22,7 @@ export interface BundleHealth {
   readonly outcome: string | null;
   readonly code: string | null;
   readonly held: { readonly version: number; readonly since: string } | null;
-  readonly reasons: readonly string[];
+  readonly reasons: readonly Reason[];
 }
 
 export interface Health {
@@ -33,9 +33,24 @@ export interface Health {
 const RANK: Record<Grade, number> = { ok: 0, unknown: 1, warning: 2, critical: 3 };
 const worse = (a: Grade, b: Grade): Grade => (RANK[b] > RANK[a] ? b : a);
 
-/** A sentence that says what is wrong and what to do. */
-interface Reason {
+/** What can be wrong, as a word for a machine: each comes and goes with its cause. */
+export const CONDITIONS = [
+  'not_installed',
+  'stale',
+  'expiring',
+  'expired',
+  'held',
+  'refused',
+  'untrusted',
+  'map_damaged',
+  'reload_pending',
+] as const;
+export type Condition = (typeof CONDITIONS)[number];
+
+/** What is wrong, and a sentence that says so and what to do. */
+export interface Reason {
   readonly grade: Grade;
+  readonly condition: Condition;
   readonly text: string;
 }
 
@@ -68,7 +83,7 @@ export function health(facts: HealthFacts): Health {
       outcome: status?.outcome ?? null,
       code: status?.code ?? facts.status?.failure?.code ?? null,
       held: status?.held ?? null,
-      reasons: reasons.map((r) => r.text),
+      reasons,
     };
   });
   return { status: bundles.reduce<Grade>((grade, b) => worse(grade, b.status), 'ok'), bundles };
@@ -79,13 +94,25 @@ function hostReasons({ status, mapDamage: damage }: HealthFacts): Reason[] {
   if (status === null) return [];
   const reasons: Reason[] = [];
   if (damage !== null)
-    reasons.push({ grade: 'critical', text: `map damaged: ${damage}; the next cycle makes it again: relaymap fetch` });
+    reasons.push({
+      grade: 'critical',
+      condition: 'map_damaged',
+      text: `map damaged: ${damage}; the next cycle makes it again: relaymap fetch`,
+    });
   if (status.reloadPending !== null && reloadRequested()) {
-    reasons.push({ grade: 'critical', text: 'reload pending: Postfix does not see the maps before: postfix reload' });
+    reasons.push({
+      grade: 'critical',
+      condition: 'reload_pending',
+      text: 'reload pending: Postfix does not see the maps before: postfix reload',
+    });
   }
   const { failure } = status;
   if (failure !== null && exitStatus(failure.code) === 1) {
-    reasons.push({ grade: 'warning', text: `${failure.code}: ${failure.message}` });
+    reasons.push({
+      grade: 'warning',
+      condition: 'refused',
+      text: `${failure.code}: ${failure.message}. ${ADVICE[failure.code]}`,
+    });
   }
   return reasons;
 }
@@ -97,17 +124,18 @@ function bundleReasons(
 ): Reason[] {
   if (b?.version == null) {
     const why = b?.code == null ? 'try: relaymap fetch' : `the last cycle ended ${b.code}: ${ADVICE[b.code]}`;
-    return [{ grade: 'critical', text: `nothing is installed; ${why}` }];
+    return [{ grade: 'critical', condition: 'not_installed', text: `nothing is installed; ${why}` }];
   }
   const reasons: Reason[] = [];
-  const add = (grade: Grade, text: string) => reasons.push({ grade, text });
+  const add = (grade: Grade, condition: Condition, text: string) => reasons.push({ grade, condition, text });
   const [created, expires] = [Date.parse(b.created ?? ''), Date.parse(b.expires ?? '')];
   const late = now.getTime() - Date.parse(b.succeededAt ?? b.installedAt ?? '');
   const { warn_after: warnAfter, critical_after: criticalAfter } = config.health;
-  if (now.getTime() >= expires) add('critical', `expired ${b.expires}; ${ADVICE.EXPIRED}`);
+  if (now.getTime() >= expires) add('critical', 'expired', `expired ${b.expires}; ${ADVICE.EXPIRED}`);
   else if (now.getTime() >= created + (expires - created) * 0.75) {
     add(
       'warning',
+      'expiring',
       `three quarters of its validity have passed, it expires ${b.expires}; is the central side still publishing?`,
     );
   }
@@ -115,14 +143,15 @@ function bundleReasons(
   if (!trusted)
     add(
       'critical',
+      'untrusted',
       'the live copy does not verify under the current keys; it stays live until a good one comes: relaymap fetch',
     );
-  if (late >= criticalAfter) add('critical', `stale: no good cycle for ${age(late)}${last(b, status)}`);
-  else if (late >= warnAfter) add('warning', `stale: no good cycle for ${age(late)}${last(b, status)}`);
+  if (late >= criticalAfter) add('critical', 'stale', `stale: no good cycle for ${age(late)}${last(b, status)}`);
+  else if (late >= warnAfter) add('warning', 'stale', `stale: no good cycle for ${age(late)}${last(b, status)}`);
   if (b.held !== null)
-    add('warning', `held at version ${b.held.version} since ${b.held.since}; to go on: relaymap resume`);
+    add('warning', 'held', `held at version ${b.held.version} since ${b.held.since}; to go on: relaymap resume`);
   else if (b.code !== null && exitStatus(b.code) === 1 && (b.code !== 'ROLLBACK' || late >= warnAfter)) {
-    add('warning', `the last cycle refused, ${b.code}: ${b.message ?? ''}. ${ADVICE[b.code]}`);
+    add('warning', 'refused', `the last cycle refused, ${b.code}: ${b.message ?? ''}. ${ADVICE[b.code]}`);
   }
   return reasons;
 }
@@ -130,8 +159,9 @@ function bundleReasons(
 /** What the last run ended with; a failure before any bundle comes after all that is known of the bundle. */
 function last(b: BundleStatus, status: Status | null): string {
   const { failure } = status ?? { failure: null };
-  if (failure !== null) return `; the last one ended ${failure.code}: ${failure.message}`;
-  return b.code === null ? '; does relaymap run?' : `; the last one ended ${b.code}`;
+  if (failure !== null) return `; the last one ended ${failure.code}: ${failure.message}. ${ADVICE[failure.code]}`;
+  if (b.code === null) return '; does relaymap run? Try: systemctl status relaymap';
+  return `; the last one ended ${b.code}: ${ADVICE[b.code]}`;
 }
 
 /** `31s`, `12m`, `5h`, `3d`: the largest whole unit. */
@@ -147,7 +177,7 @@ export function healthText(h: Health, config: GatewayConfig, now: Date): string 
   const worst = [...h.bundles].sort((a, b) => RANK[b.status] - RANK[a.status]);
   const line = worst.map((b) => summary(b, now)).join('; ');
   // The first reason of each stands in the first line already.
-  const reasons = worst.flatMap((b) => b.reasons.slice(1).map((r) => `${b.name}: ${r}`));
+  const reasons = worst.flatMap((b) => b.reasons.slice(1).map((r) => `${b.name}: ${r.text}`));
   const first = `RELAYMAP ${h.status.toUpperCase()} - ${line} | ${h.bundles.flatMap((b) => perfdata(b, config, now)).join(' ')}`;
   return [first.replace(/ \| $/, ''), ...reasons.map((r) => r.replaceAll('|', '/'))].join('\n');
 }
@@ -160,7 +190,7 @@ function summary(b: BundleHealth, now: Date): string {
       ? `${b.name} no version, ${checked}`
       : `${b.name} version ${b.version}, ${b.rows} rows, ${checked}`;
   const [reason] = b.reasons;
-  return (reason === undefined ? facts : `${facts}: ${reason}`).replaceAll('|', '/');
+  return (reason === undefined ? facts : `${facts}: ${reason.text}`).replaceAll('|', '/');
 }
 
 function perfdata(b: BundleHealth, config: GatewayConfig, now: Date): string[] {
@@ -174,6 +204,11 @@ function perfdata(b: BundleHealth, config: GatewayConfig, now: Date): string[] {
     `'${b.name}_checked_age'=${since}s;${warn / 1000};${critical / 1000};0`,
     `'${b.name}_expires_in'=${left}s`,
   ];
+}
+
+/** `health --json` (commands.md section 2.5). */
+export function healthJson({ status, bundles }: Health): object {
+  return { status, bundles: bundles.map((b) => ({ ...b, reasons: b.reasons.map((r) => r.text) })) };
 }
 
 export const HEALTH_EXIT: Record<Grade, number> = { ok: 0, warning: 1, critical: 2, unknown: 3 };

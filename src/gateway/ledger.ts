@@ -78,6 +78,12 @@ export function noteSettings(config: GatewayConfig, state: GatewayState): void {
 
 export const refOf = ({ version, digest }: EnvelopeRef): EnvelopeRef => ({ version, digest });
 
+/**
+ * By ring: the envelope that was verified last. A daemon is told each minute that the live one still holds, and checking one signature
+ * costs more CPU than all the rest of such a poll; the same bytes under the same keys need it once.
+ */
+const proven = new WeakMap<Ring, { readonly sha256: string; readonly manifest: VerifiedManifest }>();
+
 /** A stored envelope, verified again; null where it does not verify. */
 export function stored(copies: Copies, ref: EnvelopeRef, ring: Ring): VerifiedManifest | null {
   const bytes = copies.envelope(ref);
@@ -86,8 +92,13 @@ export function stored(copies: Copies, ref: EnvelopeRef, ring: Ring): VerifiedMa
 
 /** An envelope's bytes, verified; null where they do not verify. */
 export function verified(bytes: Uint8Array, ring: Ring): VerifiedManifest | null {
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const known = proven.get(ring);
+  if (known?.sha256 === sha256) return known.manifest;
   try {
-    return verifyManifest(bytes, ring);
+    const manifest = verifyManifest(bytes, ring);
+    proven.set(ring, { sha256, manifest });
+    return manifest;
   } catch {
     return null; // it does not verify under this ring, for whatever reason: it counts for nothing
   }

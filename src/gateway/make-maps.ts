@@ -64,9 +64,9 @@ export async function makeMaps(maker: MapMaker, next: GatewayState): Promise<voi
     requirePlaces(map);
     next.maps = mapsRecord(map, mapInputs(config, next));
     // Told before it happens, so that a process killed in between still has Postfix reloaded afterwards.
-    if (!mapsComplete(config.map_dir, config.maps.types)) next.reloadPending = maker.now.toISOString();
+    if (!mapsComplete(config.map_dir, config.maps.types)) reloadIsDue(next, maker.now);
     files.writePending(next);
-    if (install(map).appeared) next.reloadPending ??= maker.now.toISOString();
+    if (install(map).appeared) reloadIsDue(next, maker.now);
   } finally {
     for (const { file } of map.files) file.discard();
   }
@@ -91,13 +91,21 @@ function dropSettled({ files, warn }: MapMaker): void {
   }
 }
 
-/** Has a pending reload done, or asked for again. */
+/** A request that was made before this map appeared does not count for it. */
+function reloadIsDue(state: GatewayState, now: Date): void {
+  state.reloadPending ??= now.toISOString();
+  state.reloadAsked = false;
+}
+
+/** Has a pending reload done, or asks for it; a request counts as served only if it was made. */
 export function settleReload({ files, log }: Pick<MapMaker, 'files' | 'log'>, state: GatewayState): void {
   if (state.reloadPending === null) return;
-  if (!reloadServed() && reloadPostfix() === 'pending') {
+  const result = state.reloadAsked && reloadServed() ? 'done' : reloadPostfix();
+  if (result === 'pending' || result === 'asked')
     log('a map has appeared and Postfix must be reloaded once: postfix reload');
-    return;
-  }
-  state.reloadPending = null;
+  const asked = result === 'asked';
+  if (result !== 'done' && asked === state.reloadAsked) return;
+  if (result === 'done') state.reloadPending = null;
+  state.reloadAsked = asked;
   files.write(state);
 }

@@ -10,6 +10,12 @@ export function mapDamage(mapDir: string, files: MapFiles): string | null {
   return lookAtMaps(mapDir, files).damage ?? bytesDamage(mapDir, files, Object.keys(files));
 }
 
+/** The same for maps that were hashed before: only those that were touched since are hashed again. */
+export function touchedDamage(mapDir: string, files: MapFiles): string | null {
+  const { damage, unsure } = lookAtMaps(mapDir, files);
+  return damage ?? bytesDamage(mapDir, files, unsure);
+}
+
 /** The first of these files whose bytes are others: one that was only touched or copied back is as good as before. */
 export function bytesDamage(mapDir: string, files: MapFiles, names: readonly string[]): string | null {
   for (const name of names) {

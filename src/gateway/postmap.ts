@@ -2,9 +2,8 @@
  * The host's own postmap, for the map types that only Postfix can write. Its exit status proves nothing, so what it wrote is counted
  * and asked for again.
  */
-import { spawn } from 'node:child_process';
 import type { MapType } from './live-maps.ts';
-import { postfixEnvironment } from './postfix.ts';
+import { postfixStream } from './postfix.ts';
 
 export interface PostmapFault {
   readonly code: 'COMPILE_FAILED' | 'READBACK_FAILED';
@@ -50,20 +49,13 @@ interface Ran {
 }
 
 /** @param count only count the lines of the answer: it may be as long as the list. */
-function run(command: string, args: string[], input: string, count = false): Promise<Ran> {
-  return new Promise((resolve) => {
-    const child = spawn(command, args, { env: postfixEnvironment(), stdio: ['pipe', 'pipe', 'pipe'] });
-    let [stdout, error, lines] = ['', '', 0];
-    child.stdout.on('data', (chunk: Buffer) => {
-      for (const byte of chunk) if (byte === 0x0a) lines++;
-      if (!count) stdout += chunk.toString();
-    });
-    child.stderr.on('data', (chunk: Buffer) => (error = (error + chunk.toString()).slice(-200)));
-    child.stdin.on('error', () => undefined); // it ended before it had read all: its status says so
-    child.on('error', (e) => resolve({ status: null, stdout, lines, error: e.message }));
-    child.on('close', (status) => resolve({ status, stdout, lines, error: error.trim() }));
-    child.stdin.end(input);
+async function run(command: string, args: string[], input: string, count = false): Promise<Ran> {
+  let [stdout, lines] = ['', 0];
+  const { status, error } = await postfixStream(command, args, input, (chunk) => {
+    for (const byte of chunk) if (byte === 0x0a) lines++;
+    if (!count) stdout += chunk.toString();
   });
+  return { status, stdout, lines, error };
 }
 
 function lacking(type: MapType): string {

@@ -5,6 +5,7 @@
 import path from 'node:path';
 import { writeFileAtomic } from '../io/atomic-file.ts';
 import type { GatewayConfig } from './config.ts';
+import { counted, countersOf } from './counters.ts';
 import { isTrusted } from './ledger.ts';
 import type { BundleOutcome, Outcome } from './outcome.ts';
 import { freshBundle, type GatewayState } from './state.ts';
@@ -23,6 +24,7 @@ export function report(
 ): void {
   const last = readStatus(config.state_dir);
   const before = last.is === 'whole' ? last.value : null;
+  const names = config.bundle.map((b) => b.name);
   const status: Status = {
     format: 1,
     endedAt: now.toISOString(),
@@ -34,6 +36,7 @@ export function report(
       const run = outcome.bundles.find((b) => b.name === name) ?? null;
       return bundleStatus(name, state, earlier, run, warnings.get(name) ?? [], now);
     }),
+    counters: counted(countersOf(before), outcome, names),
   };
   writeFileAtomic(path.join(config.state_dir, 'status.json'), `${JSON.stringify(status, null, 1)}\n`, 0o644);
 }

@@ -6,12 +6,12 @@ import path from 'node:path';
 import type { Ring } from '../bundle/verify.ts';
 import { HostError, StepError } from '../errors.ts';
 import { makeFolder, translateSpace } from '../io/atomic-file.ts';
-import { takeLock } from '../io/lock.ts';
+import { takeLock, type TakeLock } from '../io/lock.ts';
 import type { BundleConfig, GatewayConfig } from './config.ts';
 import { Copies } from './copies.ts';
 import { removeUnfinished } from './live-maps.ts';
 import { makeMaps, type MapMaker } from './make-maps.ts';
-import { mapDamage, removeDamaged } from './map-bytes.ts';
+import { mapDamage, removeDamaged, touchedDamage } from './map-bytes.ts';
 import { postfixGroup } from './postfix.ts';
 import { recover, type Holder } from './recover.ts';
 import { StateFiles, type GatewayState } from './state.ts';
@@ -29,6 +29,12 @@ export interface SessionContext {
   readonly bundles: readonly TrustedBundle[];
   readonly now: Date;
   readonly log: (level: 'warning' | 'notice', message: string) => void;
+  /** The live maps were hashed by this process before: by size, mtime and inode is enough (commands.md section 2.3, Healing). */
+  readonly hashed?: boolean;
+  /** How the lock is taken; else by a child for each time. */
+  readonly takeLock?: TakeLock;
+  /** The process is to end: nothing is begun any more, and no waiting goes on. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Session {
@@ -41,11 +47,13 @@ export interface Session {
 }
 
 /** @throws HostError BUSY, NO_SPACE, INTERNAL, or what the work throws */
-export async function withLock<T>({ config, log }: SessionContext, work: () => Promise<T>): Promise<T> {
+export async function withLock<T>(
+  { config, log, signal, takeLock: take = takeLock }: SessionContext,
+  work: () => Promise<T>,
+): Promise<T> {
   makeFolder(config.state_dir, 0o755);
-  const lock = await takeLock(path.join(config.state_dir, 'lock'), LOCK_WAIT, () =>
-    log('notice', 'waiting for another run to end'),
-  );
+  const waits = () => log('notice', 'waiting for another run to end');
+  const lock = await take(path.join(config.state_dir, 'lock'), LOCK_WAIT, waits, signal);
   try {
     return await work();
   } finally {
@@ -76,7 +84,7 @@ export async function openSession(cx: SessionContext, rebuildState: boolean): Pr
   }));
   removeUnfinished(config.map_dir);
   const { state, changed } = await recover({ config, files, holders, giveUpFloor: rebuildState, log: maker.warn });
-  return { files, state, maker, copiesOf, broken: await heal(maker, state, changed) };
+  return { files, state, maker, copiesOf, broken: await heal(maker, state, changed, cx.hashed === true) };
 }
 
 /**
@@ -84,10 +92,11 @@ export async function openSession(cx: SessionContext, rebuildState: boolean): Pr
  * expiry nor keys: mail first. What is damaged and cannot be rebuilt is removed.
  * @returns whether the copies could not serve, so that whole tables are needed again.
  */
-async function heal(maker: MapMaker, state: GatewayState, changed: boolean): Promise<boolean> {
+async function heal(maker: MapMaker, state: GatewayState, changed: boolean, hashed: boolean): Promise<boolean> {
   const { config } = maker;
   const installed = config.bundle.filter((b) => state.bundles[b.name]?.installed);
-  const damage = state.maps === null ? null : mapDamage(config.map_dir, state.maps.files);
+  const look = hashed ? touchedDamage : mapDamage;
+  const damage = state.maps === null ? null : look(config.map_dir, state.maps.files);
   const lost = state.maps === null && installed.length === config.bundle.length;
   if (damage === null && !lost) {
     if (changed) maker.files.write(state);

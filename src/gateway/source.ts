@@ -29,15 +29,31 @@ export interface Source {
   close(): Promise<void>;
 }
 
-/** @param clock monotonic milliseconds. */
+/** What may take so long, in milliseconds: no byte, and all requests of a cycle together. */
+export interface Patience {
+  readonly idle: number;
+  readonly total: number;
+}
+
+/** @param signal ends what is under way. */
+export const urlClient = (
+  access: Access,
+  { idle, total }: Patience,
+  env: Readonly<Record<string, string | undefined>>,
+  signal?: AbortSignal,
+): HttpClient => new HttpClient(access, Math.min(idle, Math.ceil(total / 3)), env, signal);
+
+/**
+ * The URLs of a bundle for one cycle.
+ * @param clock monotonic milliseconds. @param close what becomes of the client afterwards.
+ */
 export function urlSource(
   urls: readonly string[],
-  access: Access,
-  limits: { idle: number; total: number },
+  client: HttpClient,
+  limits: Patience,
   clock: () => number,
-  env: Readonly<Record<string, string | undefined>>,
+  close: () => Promise<void>,
 ): Source {
-  const client = new HttpClient(access, Math.min(limits.idle, Math.ceil(limits.total / 3)), env);
   const end = clock() + limits.total;
   let received = 0;
   // One URL gets at most a third of what is left (commands.md section 2.1), so that a slow mirror cannot eat the cycle.
@@ -51,7 +67,7 @@ export function urlSource(
   return {
     offline: false,
     received: () => received,
-    close: () => client.close(),
+    close,
     origins: urls.map((base) => ({
       label: base,
       manifest: async (etag) => {

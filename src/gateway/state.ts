@@ -68,6 +68,8 @@ const State = z.object({
     z.object({ inputs: digest(), rows: count(), files: z.record(z.string().check(z.regex(MAP_FILE)), MapFile) }),
   ),
   reloadPending: z.nullable(time()),
+  /** The request for that reload was made: when it is gone, it was served. */
+  reloadAsked: z._default(z.boolean(), false),
 });
 
 export type EnvelopeRef = z.infer<typeof Envelope>;
@@ -76,7 +78,13 @@ export type BundleState = z.infer<typeof Bundle>;
 export type MapFileRecord = z.infer<typeof MapFile>;
 export type GatewayState = z.infer<typeof State>;
 
-export const freshState = (): GatewayState => ({ format: 1, bundles: {}, maps: null, reloadPending: null });
+export const freshState = (): GatewayState => ({
+  format: 1,
+  bundles: {},
+  maps: null,
+  reloadPending: null,
+  reloadAsked: false,
+});
 
 export const freshBundle = (): BundleState => ({
   installed: null,

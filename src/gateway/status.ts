@@ -45,6 +45,8 @@ const Status = z.object({
   ),
   reloadPending: nullableText(),
   bundles: z.array(Bundle),
+  /** See counters.ts; health can do without. */
+  counters: z.optional(z.unknown()),
 });
 
 export type BundleStatus = z.infer<typeof Bundle>;

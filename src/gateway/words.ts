@@ -1,4 +1,5 @@
 /** The lines that a person reads at a terminal: outcomes of a cycle and answers of a look-up. Words only. */
+import type { Rejection } from '../map/lookup.ts';
 import { ADVICE } from './advice.ts';
 import type { LookupAnswer } from './answer.ts';
 import type { AddressHistory } from './answer-history.ts';
@@ -32,9 +33,16 @@ export function keptLines(b: BundleOutcome): string[] {
   return [`${b.name}: ${code}: ${b.message ?? ''}`, `${b.name}: ${ADVICE[code]}`, `${b.name}: ${now}`];
 }
 
+const REJECTED: Record<Rejection, string> = {
+  'leading-hyphen': 'Postfix takes no local part that begins with a hyphen (allow_min_user)',
+  'no-host-name': 'its domain is not a valid host name',
+  'no-relay-domain': 'its domain is not a relay domain here',
+  routed: 'Postfix takes the @, ! or % before its last @ for a route (allow_untrusted_routing)',
+  unlisted: 'no such recipient',
+};
+
 export function lookupLine(a: LookupAnswer): string {
-  if (!a.relayDomain) return `${a.address}: rejected, its domain is not a relay domain here`;
-  if (a.row === null) return `${a.address}: rejected, no such recipient`;
+  if (a.rejection !== null) return `${a.address}: rejected, ${REJECTED[a.rejection]}`;
   const from = a.from.map((f) => `${f.name} version ${f.version}`).join(', ');
   return `${a.address}: accepted by the row ${a.row}${from === '' ? '' : ` of ${from}`}`;
 }

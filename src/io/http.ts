@@ -2,6 +2,7 @@
  * HTTPS GET and nothing else; the only user of undici. No redirect is followed, no encoding undone, HTTP/1.1 only. An idle
  * timer and a total deadline stand over every request, and every failure becomes a SourceError.
  */
+import { createSecureContext } from 'node:tls';
 import { Agent, ProxyAgent, type Dispatcher } from 'undici';
 import { SourceError } from '../errors.ts';
 import { Proxies } from './proxies.ts';
@@ -36,17 +37,26 @@ export class HttpClient {
   readonly #proxies: Proxies;
   readonly #options: Agent.Options;
   readonly #connectTimeout: number;
+  readonly #signal: AbortSignal | undefined;
   readonly #agents = new Map<string, Dispatcher>();
+  #failed = false;
 
   /**
    * @param connectTimeout milliseconds for TCP and TLS: a signal does not reach a request that waits for its connection.
    * @param env the environment, for the proxy variables.
+   * @param signal ends every request, in a SourceError that nobody needs to see.
    */
-  constructor(access: Access, connectTimeout: number, env: Readonly<Record<string, string | undefined>>) {
+  constructor(
+    access: Access,
+    connectTimeout: number,
+    env: Readonly<Record<string, string | undefined>>,
+    signal?: AbortSignal,
+  ) {
     const { ca, cert, key } = access;
     this.#token = access.token;
     this.#proxies = new Proxies(env);
     this.#connectTimeout = connectTimeout;
+    this.#signal = signal;
     this.#options = {
       allowH2: false,
       pipelining: 1,
@@ -55,20 +65,23 @@ export class HttpClient {
       bodyTimeout: 0,
       connect: {
         timeout: connectTimeout,
-        ...(ca === undefined ? {} : { ca }),
-        ...(cert === undefined ? {} : { cert }),
-        ...(key === undefined ? {} : { key }),
+        // Made once: each costs a millisecond, and memory that is given back late.
+        secureContext: createSecureContext({
+          ...(ca === undefined ? {} : { ca }),
+          ...(cert === undefined ? {} : { cert }),
+          ...(key === undefined ? {} : { key }),
+        }),
       },
     };
   }
 
   /** @throws SourceError NETWORK, TLS or TIMEOUT. */
   async get(url: URL, headers: Record<string, string>, limits: Limits): Promise<Answer> {
-    const watch = new Watch(limits);
+    const watch = new Watch(limits, this.#signal);
     try {
       const request = this.#agent(url).request({
         origin: url.origin,
-        path: url.pathname,
+        path: url.pathname + url.search,
         method: 'GET',
         headers: {
           'accept-encoding': 'identity',
@@ -83,21 +96,54 @@ export class HttpClient {
       return {
         status: answer.statusCode,
         header: (name) => [answer.headers[name]].flat()[0],
-        body: watched(answer.body, watch, url),
+        body: this.#watched(answer.body, watch, url),
         discard: () => {
           watch.end();
           answer.body.destroy();
         },
       };
     } catch (error) {
+      this.#failed = true;
       watch.end();
       throw watch.translate(error, url);
     }
   }
 
+  /**
+   * Between two cycles: what a failure may have left behind is ended; what went well is kept, for its TLS session is taken up again the next
+   * time, at a fraction of the cost.
+   */
+  async rest(): Promise<void> {
+    if (!this.#failed) return;
+    this.#failed = false;
+    const agents = [...this.#agents.values()];
+    this.#agents.clear();
+    await Promise.all(agents.map((agent) => agent.destroy()));
+  }
+
   /** Ends all connections now. */
   async close(): Promise<void> {
     await Promise.all([...this.#agents.values()].map((agent) => agent.destroy()));
+  }
+
+  async *#watched(
+    body: AsyncIterable<Uint8Array> & { destroy(): unknown },
+    watch: Watch,
+    url: URL,
+  ): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const chunk of body) {
+        watch.pause(); // the reader's time is not the server's
+        yield chunk;
+        watch.wait();
+      }
+    } catch (error) {
+      this.#failed = true;
+      throw watch.translate(error, url);
+    } finally {
+      watch.end();
+      body.destroy();
+    }
   }
 
   /** One agent for direct connections, one for each proxy. The client's certificate is shown to the server, never to the proxy. */
@@ -120,43 +166,29 @@ export class HttpClient {
   }
 }
 
-async function* watched(
-  body: AsyncIterable<Uint8Array> & { destroy(): unknown },
-  watch: Watch,
-  url: URL,
-): AsyncGenerator<Uint8Array> {
-  try {
-    for await (const chunk of body) {
-      watch.pause(); // the reader's time is not the server's
-      yield chunk;
-      watch.wait();
-    }
-  } catch (error) {
-    throw watch.translate(error, url);
-  } finally {
-    watch.end();
-    body.destroy();
-  }
-}
-
-/** The idle timer and the total deadline of one request. */
+/** The idle timer and the total deadline of one request, and the end of all. */
 class Watch {
   readonly #abort = new AbortController();
   /** Rejects when one of the two has fired; without a listener that is no fault. */
   readonly late: Promise<never>;
   readonly #idle: number;
   readonly #deadline: NodeJS.Timeout;
+  readonly #stop: AbortSignal | undefined;
+  readonly #stopped = (): void => this.#fire('this process ends');
   #timer: NodeJS.Timeout | undefined;
   #late: string | undefined;
 
-  constructor({ idle, total }: Limits) {
+  constructor({ idle, total }: Limits, stop?: AbortSignal) {
     this.#idle = idle;
+    this.#stop = stop;
     this.late = new Promise((_, reject) => {
       this.signal.addEventListener('abort', () => reject(new SourceError('TIMEOUT', this.#late ?? 'aborted')));
     });
     this.late.catch(() => undefined);
     this.#deadline = setTimeout(() => this.#fire(`not done within ${total / 1000} s`), total);
+    stop?.addEventListener('abort', this.#stopped);
     this.wait();
+    if (stop?.aborted === true) this.#stopped();
   }
 
   get signal(): AbortSignal {
@@ -174,6 +206,7 @@ class Watch {
   end(): void {
     clearTimeout(this.#timer);
     clearTimeout(this.#deadline);
+    this.#stop?.removeEventListener('abort', this.#stopped);
   }
 
   translate(error: unknown, url: URL): Error {

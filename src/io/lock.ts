@@ -1,12 +1,17 @@
 /**
  * One run at a time: flock(2) on a descriptor that this process keeps. The kernel gives the lock back when the process ends,
- * however it ends. Node cannot call flock itself, so flock(1) takes the lock on the descriptor it inherits.
+ * however it ends. Node cannot call flock itself, so flock(1) takes the lock on the descriptor it inherits. A process that takes it every
+ * minute keeps a shell that starts flock(1): forking Node, with all its memory, costs four times as much.
  */
-import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, constants, openSync } from 'node:fs';
+import { spawn, spawnSync, type ChildProcessByStdio, type SpawnOptionsWithStdioTuple } from 'node:child_process';
+import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
 import { HostError } from '../errors.ts';
 
 const TAKEN = 75;
+
+/** See `takeLock`. */
+export type TakeLock = (file: string, wait: number, onWait?: () => void, signal?: AbortSignal) => Promise<Lock>;
 
 export interface Lock {
   release(): void;
@@ -14,9 +19,10 @@ export interface Lock {
 
 /**
  * @param wait seconds to wait for another run; `onWait` is called once if there is something to wait for.
+ * @param signal ends the waiting, as if its time were over.
  * @throws HostError BUSY when the other run still holds it then; INTERNAL when flock(1) is missing.
  */
-export async function takeLock(file: string, wait: number, onWait?: () => void): Promise<Lock> {
+export async function takeLock(file: string, wait: number, onWait?: () => void, signal?: AbortSignal): Promise<Lock> {
   const fd = openSync(file, constants.O_CREAT | constants.O_RDWR | constants.O_NOFOLLOW, 0o600);
   try {
     const first = spawnSync('flock', ['-x', '-n', '-E', String(TAKEN), '3'], {
@@ -25,7 +31,7 @@ export async function takeLock(file: string, wait: number, onWait?: () => void):
     let status = first.error ? fail(first.error) : first.status;
     if (status === TAKEN && wait > 0) {
       onWait?.();
-      status = await waiting(fd, wait);
+      status = await waiting(fd, wait, signal);
     }
     if (status === TAKEN) throw new HostError('BUSY', `another run holds ${file} (waited ${wait} s)`);
     if (status !== 0) throw new HostError('INTERNAL', `flock ended with status ${status} on ${file}`);
@@ -36,16 +42,116 @@ export async function takeLock(file: string, wait: number, onWait?: () => void):
   return { release: () => closeSync(fd) };
 }
 
-function waiting(fd: number, seconds: number): Promise<number | null> {
+function waiting(fd: number, seconds: number, signal: AbortSignal | undefined): Promise<number | null> {
   return new Promise((resolve, reject) => {
     const child = spawn('flock', ['-x', '-w', String(seconds), '-E', String(TAKEN), '3'], {
       stdio: ['ignore', 'ignore', 'ignore', fd],
     });
+    const end = () => child.kill();
+    signal?.addEventListener('abort', end);
     child.on('error', reject);
-    child.on('close', resolve);
+    child.on('close', (status) => {
+      signal?.removeEventListener('abort', end);
+      resolve(signal?.aborted === true && status !== 0 ? TAKEN : status);
+    });
   });
 }
 
 function fail(error: Error): never {
   throw new HostError('INTERNAL', 'flock(1) of util-linux cannot be run; it guards against two runs at once', error);
+}
+
+/** Milliseconds between two attempts while another run holds it. */
+const AGAIN = 200;
+
+/**
+ * Runs flock(1) with the words of each line it reads, on the descriptor it inherits, and answers its status; ends with its input. Signals
+ * are for us: systemd and terminals send them to all processes at once.
+ */
+const KEEPER = "trap '' TERM INT HUP; while read -r words; do flock $words 3; echo $?; done";
+
+/**
+ * The same lock for a process that takes it again and again. The shell shares the open file with us: if it is killed the lock stays with
+ * us, and if we are it ends and the lock is gone.
+ */
+export class StandingLock {
+  #fd = -1;
+  #keeper: Keeper | null = null;
+
+  /** As the function `takeLock`; its errors too. */
+  async take(file: string, wait: number, onWait?: () => void, signal?: AbortSignal): Promise<Lock> {
+    const keeper = this.#open(file);
+    let status = await keeper.flock(`-x -n -E ${TAKEN}`);
+    if (status === TAKEN && wait > 0) onWait?.();
+    const ends = () => signal?.aborted === true;
+    for (let left = (wait * 1000) / AGAIN; status === TAKEN && left > 0 && !ends(); left--) {
+      await new Promise((resolve) => setTimeout(resolve, AGAIN));
+      status = await keeper.flock(`-x -n -E ${TAKEN}`);
+    }
+    if (status === TAKEN) throw new HostError('BUSY', `another run holds ${file} (waited ${wait} s)`);
+    if (status !== 0) {
+      this.close();
+      throw new HostError('INTERNAL', `flock(1) by sh(1) ended with ${status ?? 'no status'} on ${file}`);
+    }
+    return { release: () => void this.#release(keeper) };
+  }
+
+  /** Lets go of everything; the next `take` begins anew. */
+  close(): void {
+    this.#keeper?.end();
+    this.#keeper = null;
+    if (this.#fd >= 0) closeSync(this.#fd);
+    this.#fd = -1;
+  }
+
+  /** A lock on a file that is no longer the one under this name would be ours alone, and guard nothing. */
+  #open(file: string): Keeper {
+    const named = lstatSync(file, { throwIfNoEntry: false });
+    const ours = this.#fd < 0 ? undefined : fstatSync(this.#fd);
+    const same = named !== undefined && named.ino === ours?.ino && named.dev === ours.dev;
+    if (this.#keeper?.alive === true && same) return this.#keeper;
+    this.close();
+    this.#fd = openSync(file, constants.O_CREAT | constants.O_RDWR | constants.O_NOFOLLOW, 0o600);
+    this.#keeper = new Keeper(this.#fd);
+    return this.#keeper;
+  }
+
+  async #release(keeper: Keeper): Promise<void> {
+    if ((await keeper.flock('-u')) !== 0 && this.#keeper === keeper) this.close();
+  }
+}
+
+/** The shell, with the open file as its descriptor 3. */
+class Keeper {
+  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #answers: ((status: number | null) => void)[] = [];
+  alive = true;
+
+  constructor(fd: number) {
+    const pipes = { stdio: ['pipe', 'pipe', 'ignore', fd] } as const;
+    this.#child = spawn('sh', ['-c', KEEPER], pipes as unknown as SpawnOptionsWithStdioTuple<'pipe', 'pipe', 'ignore'>);
+    this.#child.stdin.on('error', () => undefined); // its end is told by `close`
+    this.#child.stdout.setEncoding('latin1').on('data', (lines: string) => {
+      for (const line of lines.trim().split('\n')) this.#answers.shift()?.(Number(line));
+    });
+    const gone = () => {
+      this.alive = false;
+      for (const answer of this.#answers.splice(0)) answer(null);
+    };
+    this.#child.on('error', gone);
+    this.#child.on('close', gone);
+  }
+
+  /** The status of flock(1); null where the shell is gone. */
+  flock(words: string): Promise<number | null> {
+    if (!this.alive) return Promise.resolve(null);
+    return new Promise((resolve) => {
+      this.#answers.push(resolve);
+      this.#child.stdin.write(`${words}\n`);
+    });
+  }
+
+  end(): void {
+    this.#child.stdin.end();
+  }
 }

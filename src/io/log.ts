@@ -71,3 +71,14 @@ export function progress(text: () => string): () => void {
     if (shown) writeSync(2, '\r\u001b[K');
   };
 }
+
+const said = new Set<string>();
+const REMEMBERED = 1000;
+
+/** Writes what this process has not yet said in these words: who reads a source every few seconds finds the same every time. */
+export function logOnce(level: Level, message: string): void {
+  if (said.has(message)) return;
+  if (said.size >= REMEMBERED) said.clear();
+  said.add(message);
+  log(level, message);
+}

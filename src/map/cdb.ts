@@ -8,6 +8,8 @@ import type { RowBlock } from '../bundle/rows.ts';
 
 const HEADER = 2048;
 const BUFFER = 1024 * 1024;
+/** The file is little-endian whatever the host is. */
+const BIG_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 0;
 
 /** Takes bytes in order, and at last the header at position 0. */
 export interface CdbSink {
@@ -15,7 +17,7 @@ export interface CdbSink {
   writeAt(bytes: Uint8Array, position: number): void;
 }
 
-/** Writes a cdb in one pass; 8 bytes of memory a record while it grows, 12 while it ends. */
+/** Writes a cdb in one pass; 8 bytes of memory a record while it grows, 16 while it ends. */
 export class CdbWriter {
   records = 0;
   readonly #sink: CdbSink;
@@ -68,52 +70,53 @@ export class CdbWriter {
 
   /** Writes the hash tables and the header. */
   finish(): void {
-    const counts = new Uint32Array(257);
+    const firsts = new Uint32Array(257);
     for (let i = 0; i < this.records; i++) {
       const at = ((this.#hashes[i] ?? 0) & 255) + 1;
-      counts[at] = (counts[at] ?? 0) + 1;
+      firsts[at] = (firsts[at] ?? 0) + 1;
     }
-    const firsts = new Uint32Array(257);
-    for (let t = 0; t < 256; t++) firsts[t + 1] = (firsts[t] ?? 0) + (counts[t + 1] ?? 0);
-    const order = new Uint32Array(this.records);
+    for (let t = 0; t < 256; t++) firsts[t + 1] = (firsts[t] ?? 0) + (firsts[t + 1] ?? 0);
+    // Hash and position of each record side by side, table by table: the tables are then filled from neighbouring memory.
+    const sorted = new Uint32Array(2 * this.records);
     const next = firsts.slice();
     for (let i = 0; i < this.records; i++) {
-      const t = (this.#hashes[i] ?? 0) & 255;
-      const at = next[t] ?? 0;
-      order[at] = i;
-      next[t] = at + 1;
+      const hash = this.#hashes[i] ?? 0;
+      const at = next[hash & 255] ?? 0;
+      next[hash & 255] = at + 1;
+      sorted[2 * at] = hash;
+      sorted[2 * at + 1] = this.#positions[i] ?? 0;
     }
+    this.#hashes = this.#positions = new Uint32Array(0);
+    this.#flush();
     const header = Buffer.alloc(HEADER);
     for (let t = 0; t < 256; t++) {
-      const first = firsts[t] ?? 0;
-      const slots = 2 * ((firsts[t + 1] ?? 0) - first);
-      const position = this.#flushed + this.#used;
-      if (position + slots * 8 > MAX_CDB) throw tooLarge(position + slots * 8);
-      header.writeUInt32LE(position, t * 8);
+      const [first, end] = [firsts[t] ?? 0, firsts[t + 1] ?? 0];
+      const slots = 2 * (end - first);
+      if (this.#flushed + slots * 8 > MAX_CDB) throw tooLarge(this.#flushed + slots * 8);
+      header.writeUInt32LE(this.#flushed, t * 8);
       header.writeUInt32LE(slots, t * 8 + 4);
-      this.#writeTable(order.subarray(first, first + slots / 2), slots);
+      if (slots > 0) this.#writeTable(sorted.subarray(2 * first, 2 * end), slots);
     }
-    this.#flush();
     this.#sink.writeAt(header, 0);
   }
 
+  /** @param records hash and position of each. */
   #writeTable(records: Uint32Array, slots: number): void {
     const table = new Uint32Array(slots * 2);
-    for (const i of records) {
-      const hash = this.#hashes[i] ?? 0;
+    for (let i = 0; i < records.length; i += 2) {
+      const hash = records[i] ?? 0;
       let slot = (hash >>> 8) % slots;
       while (table[slot * 2 + 1] !== 0) slot = slot + 1 === slots ? 0 : slot + 1;
       table[slot * 2] = hash;
-      table[slot * 2 + 1] = this.#positions[i] ?? 0;
+      table[slot * 2 + 1] = records[i + 1] ?? 0;
     }
-    for (let k = 0; k < table.length; k++) {
-      if (this.#used + 4 > BUFFER) this.#flush();
-      this.#out.writeUInt32LE(table[k] ?? 0, this.#used);
-      this.#used += 4;
-    }
+    const bytes = Buffer.from(table.buffer);
+    this.#sink.append(BIG_ENDIAN ? bytes.swap32() : bytes);
+    this.#flushed += bytes.length;
   }
 
   #flush(): void {
+    if (this.#used === 0) return;
     this.#sink.append(this.#out.subarray(0, this.#used));
     this.#flushed += this.#used;
     this.#used = 0;
@@ -183,6 +186,25 @@ export class CdbReader {
     return slotsInAll / 2;
   }
 
+  /**
+   * The keys of all records, as they lie in the file, each as often as it is there.
+   * @throws CompileError READBACK_FAILED unless there are as many as the hash tables say.
+   */
+  *keys(): Generator<Uint8Array> {
+    const expected = this.count();
+    const end = this.#table(0).position;
+    let found = 0;
+    for (let at = HEADER; at < end; found++) {
+      const lengths = this.#view(at, 8);
+      const keyLength = lengths.getUint32(0, true);
+      const next = at + 8 + keyLength + lengths.getUint32(4, true);
+      if (next > end) throw damaged(`the record at ${at} runs into the hash tables at ${end}`);
+      yield this.#bytes(at + 8, keyLength);
+      at = next;
+    }
+    if (found !== expected) throw damaged(`it has ${found} records, by its hash tables ${expected}`);
+  }
+
   #table(t: number): { position: number; slots: number } {
     return { position: this.#header.getUint32(t * 8, true), slots: this.#header.getUint32(t * 8 + 4, true) };
   }
@@ -200,3 +222,35 @@ export class CdbReader {
 }
 
 const damaged = (what: string) => new CompileError('READBACK_FAILED', `the cdb is damaged: ${what}`);
+
+/**
+ * Gives the key of each record to `take`, in file order, of a cdb that comes as a stream.
+ * @throws CompileError READBACK_FAILED for a damaged file, or what the stream threw.
+ */
+export async function cdbKeys(chunks: AsyncIterable<Buffer>, take: (key: Buffer) => void): Promise<void> {
+  let bytes: Buffer = Buffer.alloc(0);
+  let position = 0;
+  let end: number | null = null;
+  for await (const chunk of chunks) {
+    bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
+    if (end === null) {
+      if (bytes.length < HEADER) continue;
+      end = bytes.readUInt32LE(0); // the records end where the first hash table begins
+      bytes = bytes.subarray(HEADER);
+      position = HEADER;
+    }
+    let at = 0;
+    while (position < end && bytes.length - at >= 8) {
+      const [key, value] = [bytes.readUInt32LE(at), bytes.readUInt32LE(at + 4)];
+      if (position + 8 + key + value > end) throw damaged(`a record at ${position} passes the hash tables at ${end}`);
+      if (bytes.length - at < 8 + key + value) break;
+      const found = bytes.subarray(at + 8, at + 8 + key);
+      take(found.at(-1) === 0 ? found.subarray(0, -1) : found); // some writers end keys with a NUL
+      at += 8 + key + value;
+      position += 8 + key + value;
+    }
+    bytes = bytes.subarray(at);
+    if (position >= end) return;
+  }
+  if (end === null || position < end) throw damaged(`it ends at ${position + bytes.length} bytes`);
+}

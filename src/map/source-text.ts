@@ -6,6 +6,9 @@ import type { RowBlock } from '../bundle/rows.ts';
 
 const [SPACE, QUOTE, HASH, TAB, LF, BACKSLASH] = [0x20, 0x22, 0x23, 0x09, 0x0a, 0x5c];
 
+/** The bytes that may make a row inexpressible; all others never do, but for a leading `#`. */
+const ODD = Uint8Array.from({ length: 256 }, (_, c) => (c === SPACE || c === QUOTE || c === BACKSLASH ? 1 : 0));
+
 /**
  * Whether postmap would read this row back as the key it is: no leading `#`, no white space, quotes in pairs. A backslash takes the
  * meaning from the character behind it, so pairs are counted with and without such quotes.
@@ -36,11 +39,18 @@ export function sourceText(block: RowBlock, value: Uint8Array): { text: Uint8Arr
   for (let i = 0; i < count; i++) {
     const start = starts[i] ?? 0;
     const end = (starts[i + 1] ?? 1) - 1;
-    if (!expressible(bytes, start, end)) {
+    const row = used;
+    let odd = bytes[start] === HASH;
+    for (let k = start; k < end; k++) {
+      const c = bytes[k] ?? 0;
+      if (ODD[c] !== 0) odd = true;
+      text[used++] = c;
+    }
+    if (odd && !expressible(bytes, start, end)) {
       left++;
+      used = row;
       continue;
     }
-    for (let k = start; k < end; k++) text[used++] = bytes[k] ?? 0;
     text[used++] = TAB;
     for (let k = 0; k < value.length; k++) text[used++] = value[k] ?? 0;
     text[used++] = LF;

@@ -8,7 +8,7 @@ import { EntryError, rowsOf } from './entry.ts';
 import { absolute, namedApart, Source, type SourceConfig } from './source-config.ts';
 
 const DAY = 86_400_000;
-const Config = z.strictObject({
+export const Config = z.strictObject({
   name: z.string({ error: 'must be text' }).check(z.regex(NAME, { error: 'must match [a-z0-9][a-z0-9.-]{0,63}' })),
   output: absolute(),
   state_dir: z._default(absolute(), '/var/lib/relaymap-publish'),

@@ -3,7 +3,7 @@
  * ends it all: half a list is worse than an old one.
  */
 import { domainOf } from '../bundle/address.ts';
-import { log } from '../io/log.ts';
+import { log, logOnce } from '../io/log.ts';
 import type { PublisherConfig } from './config.ts';
 import { addressOf, EntryError, firstField, rowsOf, simpleRow } from './entry.ts';
 import { PublishError } from './errors.ts';
@@ -13,6 +13,7 @@ import { openSource, type SourceReader } from './sources/open.ts';
 
 /** As many faults are named before it is given up: whoever corrects a list wants more than the first. */
 const NAMED_FAULTS = 20;
+const HYPHEN = 0x2d;
 /** A field of a fault is shown up to here. */
 const SHOWN = 80;
 
@@ -58,6 +59,7 @@ class Gathering {
   readonly #sources = new Map<string, SortedRows>();
   #own: RowCollection | null = null;
   #entries = 0;
+  #refused = 0;
 
   constructor({ policy }: PublisherConfig, options: GatherOptions) {
     this.#policy = policy;
@@ -83,9 +85,9 @@ class Gathering {
         let field: string | null = entry;
         try {
           if (form === 'lines') field = firstField(entry);
-          if (field === null) continue;
+          if (field === null || field === '') continue;
           if (begun || entry.includes('@')) this.#add(field, name, unit, number);
-          else log('notice', `${name}, ${unit} ${number}: taken for a header and skipped, since it has no @`);
+          else logOnce('notice', `${name}, ${unit} ${number}: taken for a header and skipped, since it has no @`);
         } catch (error) {
           if (!(error instanceof EntryError)) throw error;
           this.#fault(`${name}, ${unit} ${number}: ${shown(field ?? entry)} ${error.message}`, error);
@@ -100,6 +102,8 @@ class Gathering {
   }
 
   result(): Gathered {
+    const more = this.#refused - NAMED_FAULTS;
+    if (more > 0) log('warning', `${more} more addresses are refused to strangers by Postfix`);
     if (this.#policy.postmaster) for (const domain of this.#domains) this.#rows.add(`postmaster@${domain}`);
     return { table: this.#rows.sorted(), sources: this.#sources, skipped: this.#faults };
   }
@@ -120,10 +124,22 @@ class Gathering {
   }
 
   #take(row: string, source: string, unit: string, number: number, entry: string): void {
+    if (row.charCodeAt(0) === HYPHEN || /[!%]|@.*@/.test(row)) this.#noteRefused(row, `${source}, ${unit} ${number}`);
     this.#rows.add(row);
     this.#own?.add(row);
     this.#options.each?.(row, { source, unit, number, entry });
     this.#domains.add(domainOf(row));
+  }
+
+  /** In the list all the same: a gateway may be told to take such mail, and the list says what the central side says. */
+  #noteRefused(row: string, where: string): void {
+    this.#refused++;
+    if (this.#refused > NAMED_FAULTS) return;
+    const why =
+      row.charCodeAt(0) === HYPHEN
+        ? 'begins with a hyphen (allow_min_user)'
+        : 'holds @, ! or %, a route (allow_untrusted_routing)';
+    log('warning', `${where}: ${shown(row)} is refused to strangers by Postfix: its local part ${why}`);
   }
 
   #fault(what: string, cause: EntryError): void {

@@ -10,6 +10,7 @@ import { takeLock, type Lock } from '../io/lock.ts';
 import { log } from '../io/log.ts';
 import type { PublisherConfig } from './config.ts';
 import { attributed } from './attribution.ts';
+import { soundDeltas, writeDeltas } from './deltas.ts';
 import { difference, type Difference } from './difference.ts';
 import { PublishError } from './errors.ts';
 import { gather, type Gathered } from './gather.ts';
@@ -18,7 +19,7 @@ import { apart, keepSources, lossOf, sourceRefusal } from './shrinkage.ts';
 import { isSignedBy, signManifest } from './sign.ts';
 import type { SigningKey } from './signing-key.ts';
 import { continued, dayAgoRows, remembered, type PublisherState } from './state.ts';
-import { measure, soundDeltas, verifyTable, writeFiles, type Measure } from './tables.ts';
+import { measure, verifyTable, writeTableFile, type Measure } from './tables.ts';
 
 const LOCK_WAIT = 30;
 
@@ -219,5 +220,7 @@ async function entryOf(work: Work, same: boolean): Promise<TableEntry> {
     return { ...entry, deltas: await soundDeltas(repository, entry, newest(entry.deltas)) };
   }
   const bases = state.tables.map((t) => t.sha256).filter((sha256) => sha256 !== table.sha256);
-  return writeFiles(repository, gathered.table, table, newest(bases));
+  const made = await writeTableFile(repository, gathered.table, table);
+  const step = { table: gathered.table, entry: made, before: entry ?? null };
+  return { ...made, deltas: await writeDeltas(repository, step, newest(bases)) };
 }

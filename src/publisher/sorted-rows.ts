@@ -2,7 +2,7 @@
  * Rows as the sources give them, in any order and more than once, become a table's plain text: one growing buffer, one typed
  * array of where rows begin, and one sorted copy. A million rows are never a million JavaScript objects. Pure.
  */
-import type { RowBlock } from '../bundle/rows.ts';
+import { cut, type RowBlock } from '../bundle/rows.ts';
 import { sortRows } from './row-sort.ts';
 
 const LF = 0x0a;
@@ -24,11 +24,7 @@ export class SortedRows {
   *blocks(): Generator<RowBlock> {
     for (let from = 0; from < this.text.length;) {
       const to = this.text.lastIndexOf(LF, from + BLOCK - 1) + 1;
-      const bytes = this.text.subarray(from, to);
-      const starts = new Int32Array(bytes.length / 2 + 2);
-      let count = 0;
-      for (let i = 0; i < bytes.length; i++) if (bytes[i] === LF) starts[++count] = i + 1;
-      yield { bytes, starts, count };
+      yield cut(this.text.subarray(from, to));
       from = to;
     }
   }

@@ -1,7 +1,7 @@
 // Deltas (format section 5): what one writes the other applies; whatever does not fit its base is found out, and both streams are let go.
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { applyDelta, DeltaMismatch, diffRows } from '../../src/bundle/delta.ts';
+import { applyDelta, composeDeltas, DeltaMismatch, diffRows } from '../../src/bundle/delta.ts';
 import { byBytes, chunk, collected, Stream, stream, table } from './blocks.ts';
 
 const diff = (base: string[], next: string[]) => collected(diffRows(stream(base), stream(next)));
@@ -30,6 +30,24 @@ test('a delta holds the difference and nothing else, in the order of its rows', 
       );
     }),
   );
+});
+
+test('two deltas put together are the one that skips the table between, however all are cut', async () => {
+  await fc.assert(
+    fc.asyncProperty(table, table, table, chunk, async (a, b, c, x) => {
+      const [first, second] = [await diff(a, b), await diff(b, c)];
+      expect(await collected(composeDeltas(stream(first, x), stream(second, x)))).toEqual(await diff(a, c));
+    }),
+  );
+});
+
+test.each([
+  ['added twice', '+'],
+  ['removed twice', '-'],
+])('a row %s: the second delta cannot follow the first', async (_, sign) => {
+  const [first, second] = [new Stream(['-a@x.org', `${sign}b@x.org`]), new Stream([`${sign}b@x.org`, '+c@x.org'])];
+  await expect(collected(composeDeltas(first, second))).rejects.toThrow(DeltaMismatch);
+  expect([first.open, second.open]).toEqual([false, false]);
 });
 
 const base = ['b@x.org', 'd@x.org', 'f@x.org'];

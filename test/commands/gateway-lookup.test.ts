@@ -9,6 +9,8 @@ const ROWS = [
   'dora+x@example.org',
   '@whole.example',
   'a b@example.org',
+  'six"inch@example.org',
+  'bang!path@example.org',
   'jörg@bücher.example',
   'x@sub.example.org',
 ];
@@ -27,10 +29,15 @@ test.each([
   ['anyone.at+all@whole.example', '@whole.example'],
   ['a b@example.org', 'a b@example.org'],
   ['JÖRG@BÜCHER.example', 'jörg@bücher.example'],
+  ['<Alice@example.org>', 'alice@example.org'],
+  ['"a b"@example.org', 'a b@example.org'],
+  ['"a\\ b"@example.org', 'a b@example.org'],
+  ['"six\\"inch"@example.org', 'six"inch@example.org'],
+  ['"alice"@EXAMPLE.org.', 'alice@example.org'],
 ])('%s is accepted by %s', async (address, row) => {
   const { status, stdout, stderr } = await asks(address);
   expect([status, stderr]).toEqual([0, '']);
-  expect(stdout).toContain(`accepted by the row ${row} of example-org version 1`);
+  expect(stdout).toBe(`${address}: accepted by the row ${row} of example-org version 1\n`);
 });
 
 test.each([
@@ -40,6 +47,12 @@ test.each([
   ['dora@example.org', /no such recipient/],
   ['alice+x@example.org', /no such recipient/],
   ['alice@elsewhere.example', /not a relay domain/],
+  ['alice@[127.0.0.1]', /not a relay domain/],
+  ['alice@sub..example.org', /not a valid host name/],
+  ['"a  b"@example.org', /no such recipient/],
+  ['bang!path@example.org', /takes the @, ! or % before its last @ for a route \(allow_untrusted_routing\)/],
+  ['"alice@example.org"@example.org', /for a route/],
+  ['"-alice"@example.org', /begins with a hyphen \(allow_min_user\)/],
 ])('%s is rejected', async (address, why) => {
   const { status, stdout } = await asks(address);
   expect(status).toBe(1);
@@ -60,7 +73,16 @@ test('several: one line each, and one that is rejected decides', async () => {
   expect((await asks('alice@example.org', 'bob@example.org')).status).toBe(0);
 });
 
-test.each(['alice', '@', 'alice@', ''])('"%s" is no address: exit 2', async (address) => {
+test.each([
+  'alice',
+  '@',
+  'alice@',
+  '',
+  '<>',
+  'Alice <alice@example.org>',
+  'alice@example.org>',
+  'alice@example.org bob',
+])('"%s" is no address: exit 2', async (address) => {
   const { status, stdout, stderr } = await asks(address);
   expect([status, stdout]).toEqual([2, '']);
   expect(stderr).toMatch(/not an address|address/);

@@ -225,3 +225,16 @@ test('a table of the state that went missing or is cut short holds up neither a 
   const last = await central.publish();
   expect([last.manifest.version, last.rows.length]).toEqual([11, 303]);
 });
+
+test('addresses that Postfix refuses to strangers whatever the map says are published, and named', async () => {
+  const central = new Central();
+  central.list('alice@example.org\n-hyphen@example.org\n100%@example.org\n"a@b"@example.org\nin-ner@example.org\n');
+  const run = await central.run(['publish']);
+  expect([run.status, central.published().rows.length]).toEqual([0, 6]);
+  const warned = run.stderr.trimEnd().split('\n');
+  expect(warned).toEqual([
+    expect.stringMatching(/^warning: the list, line 2: "-hyphen@example\.org" .*allow_min_user/),
+    expect.stringMatching(/^warning: the list, line 3: "100%@example\.org" .*allow_untrusted_routing/),
+    expect.stringMatching(/^warning: the list, line 4: "a@b@example\.org" .*allow_untrusted_routing/),
+  ]);
+});

@@ -5,8 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Central } from '../publisher/central.ts';
-import { ask, configure, serving, stop } from '../publisher/serving.ts';
+import { ask, configure, serving, stop, TOKEN } from '../publisher/serving.ts';
 import { authority } from '../support/endpoint.ts';
+import { Gateway } from '../support/gateway.ts';
 
 describe('does not start: exit 2, in words', () => {
   async function refused(
@@ -74,7 +75,7 @@ describe('does not start: exit 2, in words', () => {
   });
 });
 
-test('listens on [::1]', async () => {
+test('listens on [::1], and a gateway fetches from there', async () => {
   const central = new Central();
   central.rows(['a@example.org']);
   await central.publish();
@@ -82,6 +83,13 @@ test('listens on [::1]', async () => {
   const at = await serving(central);
   expect(at.url).toMatch(/^https:\/\/\[::1\]:\d+\/$/);
   expect((await ask(at.port, '/manifest.json', { host: '::1' })).status).toBe(200);
+  const gateway = new Gateway();
+  onTestFinished(() => gateway.remove());
+  const lines = `token_file = ${JSON.stringify(gateway.at('token'))}`;
+  writeFileSync(gateway.at('token'), TOKEN, { mode: 0o600 });
+  gateway.configure([{ name: 'example-org', urls: [at.url], keys: central.keys, lines }]);
+  const run = await gateway.fetch();
+  expect([run.status, run.outcome], run.stdout).toEqual([0, 'installed']);
   expect((await stop(at)).status).toBe(0);
 });
 

@@ -59,7 +59,7 @@ const look = (facts: Partial<HealthFacts>) =>
   health({ config, status: status(), mapDamage: null, now: NOW, verifies: () => null, ...facts });
 const of = (one: Partial<BundleStatus>, facts: Partial<HealthFacts> = {}) => {
   const [found] = look({ status: status(one), ...facts }).bundles;
-  return { grade: found?.status, reasons: (found?.reasons ?? []).join('\n') };
+  return { grade: found?.status, reasons: (found?.reasons ?? []).map((r) => r.text).join('\n') };
 };
 
 test('good facts are OK, without a reason', () => {
@@ -115,7 +115,7 @@ describe('one bundle', () => {
       status: status({ expires: ago(1), succeededAt: ago(2), code: 'EXPIRED', message: 'm' }),
     }).bundles;
     expect(found?.status).toBe('critical');
-    expect(found?.reasons.map((r) => r.split(/[ ;:]/)[0])).toEqual(['expired', 'stale', 'the']);
+    expect(found?.reasons.map((r) => r.text.split(/[ ;:]/)[0])).toEqual(['expired', 'stale', 'the']);
   });
 
   test('a dead daemon: the same facts, later', () => {
@@ -140,7 +140,7 @@ describe('the host', () => {
   test('a reload that is pending is critical for all', () => {
     // /run/relaymap is not there on a test's host: the record alone counts then.
     const h = look({ status: status({}, { reloadPending: ago(1) }) });
-    expect(h.bundles.map((b) => [b.status, b.reasons[0]?.slice(0, 14)])).toEqual([
+    expect(h.bundles.map((b) => [b.status, b.reasons[0]?.text.slice(0, 14)])).toEqual([
       ['critical', 'reload pending'],
       ['critical', 'reload pending'],
     ]);
@@ -162,7 +162,7 @@ describe('the host', () => {
     const grade = async (record: Status['maps'], deep: boolean) => {
       const mapDamage = record === null ? null : await liveDamage(dir, record, deep);
       const h = look({ status: status({}, { maps: record }), mapDamage });
-      return [h.status, h.bundles[0]?.reasons[0] ?? ''];
+      return [h.status, h.bundles[0]?.reasons[0]?.text ?? ''];
     };
     beforeEach(() => {
       rmSync(map(), { force: true });

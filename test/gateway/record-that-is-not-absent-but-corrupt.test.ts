@@ -46,6 +46,7 @@ const full: GatewayState = {
     files: { 'relay_recipients.cdb': { sha256: digit(8), bytes: 1, mtimeMs: 1.5, ino: 2 } },
   },
   reloadPending: ago(2),
+  reloadAsked: true,
 };
 
 test('absent is absent', () => {

@@ -48,6 +48,29 @@ test('keep_deltas tables are kept for it, also when they are long gone from the 
   expect(offered(desk)).toHaveLength(2);
 });
 
+test('one that is larger than half of the table is not offered, and is offered again when it pays', async () => {
+  const desk = new Desk();
+  const [a, b, c] = [people(300), people(300, 'example.org', 240), people(300, 'example.org', 10)];
+  const tables = await history(desk, [a]);
+  await desk.publishes(b, later(HOUR), { allowShrink: true });
+  expect(offered(desk)).toEqual([]);
+  await desk.publishes(c, later(2 * HOUR), { allowShrink: true });
+  expect(offered(desk).map((d) => d.from)).toEqual([tables[0]?.sha256]);
+});
+
+test('an earlier delta that is damaged or gone: the next ones are found by reading the tables', async () => {
+  const desk = new Desk();
+  const lists = growing(5);
+  await history(desk, lists.slice(0, 4));
+  const earlier = desk.blobs().filter((name) => name.includes('delta'));
+  const [gone, damaged] = earlier;
+  rmSync(desk.at('out', 'recipients', gone ?? ''));
+  writeFileSync(desk.at('out', 'recipients', damaged ?? ''), 'no gzip');
+  await desk.publishes(lists[4] ?? '', later(5 * HOUR));
+  expect(offered(desk)).toHaveLength(4);
+  for (const delta of offered(desk)) expect(desk.delta(delta).length).toBeGreaterThan(0);
+});
+
 test('one that is not smaller than the table is not offered', async () => {
   const desk = new Desk();
   await desk.publishes(people(300), START);

@@ -61,17 +61,15 @@ export async function until<T>(
  * `relayTo`, and for nobody else: mynetworks is empty.
  */
 export function startGateway(options: PostfixOptions & { mapDir: string; relayTo?: number }): Promise<Postfix> {
-  const { mapDir, relayTo } = options;
-  return startPostfix({
-    ...options,
-    mainCf: {
-      relay_domains: `cdb:${mapDir}/relay_domains`,
-      relay_recipient_maps: `cdb:${mapDir}/relay_recipients`,
-      relay_transport: relayTo === undefined ? 'discard:' : `relay:[127.0.0.1]:${relayTo}`,
-      ...options.mainCf,
-    },
-  });
+  return startPostfix({ ...options, mainCf: { ...gatewayCf(options.mapDir, options.relayTo), ...options.mainCf } });
 }
+
+/** What makes a Postfix a gateway over these maps. */
+export const gatewayCf = (mapDir: string, relayTo?: number): Record<string, string> => ({
+  relay_domains: `cdb:${mapDir}/relay_domains`,
+  relay_recipient_maps: `cdb:${mapDir}/relay_recipients`,
+  relay_transport: relayTo === undefined ? 'discard:' : `relay:[127.0.0.1]:${relayTo}`,
+});
 
 /** A primary: final destination of `domains`, knows `mailboxes` and no other, and throws away what it accepts. */
 export function startPrimary(options: PostfixOptions & { domains: string[]; mailboxes: string[] }): Promise<Postfix> {
@@ -205,6 +203,16 @@ async function layOut(top: string, port: number, options: PostfixOptions): Promi
   for (const folder of ['etc', 'queue', 'data']) await mkdir(path.join(top, folder), { mode: 0o755 });
   await chown(path.join(top, 'data'), mail.uid, mail.gid);
   for (const [name, content] of Object.entries(options.files ?? {})) await writeFile(path.join(dir, name), content);
+  for (const [name, content] of Object.entries(configuration(top, port, options)))
+    await writeFile(path.join(dir, name), content);
+}
+
+/** main.cf and master.cf of an instance whose folders `etc`, `queue` and `data` are below `top`, and which listens on `port`. */
+export function configuration(
+  top: string,
+  port: number,
+  options: PostfixOptions,
+): Record<'main.cf' | 'master.cf', string> {
   const parameters = {
     ...baseParameters,
     queue_directory: `${top}/queue`,
@@ -213,9 +221,10 @@ async function layOut(top: string, port: number, options: PostfixOptions): Promi
     maillog_file_prefixes: top,
     ...options.mainCf,
   };
-  const lines = Object.entries(parameters).map(([name, value]) => `${name} = ${value.replaceAll('{dir}', dir)}\n`);
-  await writeFile(path.join(dir, 'main.cf'), lines.join(''));
-  await writeFile(path.join(dir, 'master.cf'), masterCf(port, options.masterCf ?? []));
+  const lines = Object.entries(parameters).map(
+    ([name, value]) => `${name} = ${value.replaceAll('{dir}', path.join(top, 'etc'))}\n`,
+  );
+  return { 'main.cf': lines.join(''), 'master.cf': masterCf(port, options.masterCf ?? []) };
 }
 
 async function userId(name: string): Promise<{ uid: number; gid: number }> {

@@ -158,7 +158,7 @@ async function node(command: string, args: string[], env: Record<string, string>
 async function makeCertificate(dir: string): Promise<void> {
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', `${dir}/tls.key`];
   const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
-  await promisify(execFile)('openssl', ['req', '-x509', ...key, '-out', `${dir}/tls.pem`, '-days', '2', ...names]);
+  await promisify(execFile)('openssl', ['req', '-x509', ...key, '-out', `${dir}/tls.pem`, '-days', '90', ...names]);
 }
 
 /** Static files with a strong ETag, and nothing else: what any web server or object store does. */

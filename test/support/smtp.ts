@@ -6,6 +6,8 @@ import { connect as open, type Socket } from 'node:net';
 export type SmtpReply = { code: number; text: string };
 
 const silence = 30_000;
+/** Recipients of one transaction: below smtpd_recipient_limit. */
+const atOnce = 200;
 
 export class SmtpClient {
   readonly greeting: SmtpReply;
@@ -64,6 +66,21 @@ export class SmtpClient {
     const reply = await this.rcpt(recipient);
     await this.rset();
     return reply;
+  }
+
+  /** The replies to many RCPTs, each line of a transaction sent before its first reply is read, and all of it taken back. */
+  async askMany(recipients: readonly string[], options: { utf8?: boolean } = {}): Promise<SmtpReply[]> {
+    const replies: SmtpReply[] = [];
+    for (let from = 0; from < recipients.length; from += atOnce) {
+      const some = recipients.slice(from, from + atOnce);
+      const mail = `MAIL FROM:<stranger@sender.invalid>${options.utf8 ? ' SMTPUTF8' : ''}`;
+      this.#socket.write([mail, ...some.map((recipient) => `RCPT TO:<${recipient}>`), 'RSET', ''].join('\r\n'));
+      const first = await nextOf(this.#replies);
+      if (first.code !== 250) throw new Error(`the sender was refused: ${first.code} ${first.text}`);
+      for (let i = 0; i < some.length; i++) replies.push(await nextOf(this.#replies));
+      await nextOf(this.#replies);
+    }
+    return replies;
   }
 
   async quit(): Promise<void> {

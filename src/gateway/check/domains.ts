@@ -1,0 +1,94 @@
+/** Are the domains of the list this host's relay domains, all of them and no others? Pure. */
+import { words } from '../postfix-tables.ts';
+import { coversSubdomains, isOurs, ourTable, without } from '../wiring.ts';
+import type { CheckFacts, PostfixFacts } from './facts.ts';
+import { setting, several, type Finding } from './finding.ts';
+
+export function domainFindings(facts: CheckFacts, postfix: PostfixFacts): Finding[] {
+  return [
+    ...notCovered(facts, postfix),
+    ...strangers(facts, postfix),
+    ...otherClasses(facts, postfix),
+    ...subdomains(postfix),
+  ];
+}
+
+const many = (domains: readonly string[]): string => (domains.length === 1 ? 'domain' : `${domains.length} domains`);
+
+function notCovered({ config, domains }: CheckFacts, { config: postfix, lists }: PostfixFacts): Finding[] {
+  const value = words(postfix.main.get('relay_domains') ?? '');
+  if (value.some((word) => isOurs(config, 'relay_domains', word))) return [];
+  const lost = (domains ?? []).filter((domain) => !lists.relay_domains.has(domain));
+  const kept = postfix.set.has('relay_domains') ? without(postfix, 'relay_domains', new Set(domains ?? [])) : [];
+  const type = setting('relay_domains', [ourTable(config, postfix.types, 'relay_domains'), ...kept]);
+  if (lost.length > 0) {
+    const text = `relay_domains does not cover ${several(lost)} of relaymap's list: Postfix refuses mail for the ${many(lost)}, "Relay access denied".`;
+    return [{ level: 'error', text, type }];
+  }
+  const text = `relay_domains does not name relaymap's map: a domain that is new in the list would not be relayed.`;
+  return [{ level: 'warning', text, type }];
+}
+
+/** Domains that are relayed, and of which the list knows nobody. */
+function strangers({ config }: CheckFacts, { config: postfix, strangers: all, elsewhere }: PostfixFacts): Finding[] {
+  const recipients = words(postfix.main.get('relay_recipient_maps') ?? '');
+  if (!recipients.some((word) => isOurs(config, 'relay_recipients', word)) || elsewhere === null) return [];
+  const lost = [...all.keys()].filter((domain) => !elsewhere.has(domain));
+  if (lost.length === 0) return [];
+  const tables = new Set(lost.flatMap((domain) => all.get(domain) ?? []));
+  const kept = without(postfix, 'relay_domains', new Set([...lost, ...tables]));
+  const ours = ourTable(config, postfix.types, 'relay_domains');
+  return [
+    {
+      level: 'error',
+      text: `relay_domains names ${several(lost)}, and no map has a recipient there: all mail for the ${many(lost)} is rejected. Have them published, name their recipients' map in relay_recipient_maps too, or take them out:`,
+      type: setting('relay_domains', kept.length === 0 ? [ours] : kept),
+    },
+  ];
+}
+
+const CLASSES = [
+  ['mydestination', 'local'],
+  ['virtual_alias_domains', 'virtual alias'],
+  ['virtual_mailbox_domains', 'virtual mailbox'],
+] as const;
+
+/** A domain is of one class only, and the relay class comes last: our map is then never asked. */
+function otherClasses({ domains }: CheckFacts, { config: postfix, lists }: PostfixFacts): Finding[] {
+  return CLASSES.flatMap(([parameter, name]) => {
+    const taken = (domains ?? []).filter((domain) => lists[parameter].has(domain));
+    if (taken.length === 0) return [];
+    const kept = without(postfix, parameter, new Set(taken));
+    const changed = kept.length !== words(postfix.raw.get(parameter) ?? '').length;
+    return [
+      {
+        level: 'error' as const,
+        text: `${parameter} covers ${several(taken)}: for Postfix that is ${name} mail, and it never asks relaymap's map.`,
+        type: changed
+          ? setting(parameter, kept)
+          : [`postconf ${parameter}   # take the ${many(taken)} out of its table`],
+      },
+    ];
+  });
+}
+
+function subdomains({ config: postfix, strangers: all }: PostfixFacts): Finding[] {
+  if (!coversSubdomains(postfix)) return [];
+  const value = words(postfix.main.get('parent_domain_matches_subdomains') ?? '');
+  const type = setting(
+    'parent_domain_matches_subdomains',
+    value.filter((word) => word !== 'relay_domains'),
+  );
+  const top = [...all.keys()].filter((domain) => !domain.includes('.'));
+  if (top.length > 0) {
+    const text = `relay_domains holds ${several(top)}, and parent_domain_matches_subdomains makes every domain below it a relay domain: mail of your own users to any address there is refused.`;
+    return [{ level: 'error', text, type }];
+  }
+  return [
+    {
+      level: 'warning',
+      text: 'parent_domain_matches_subdomains holds relay_domains (the default): each domain below one of the list is a relay domain too, and mail of your own users to one that the list does not know is refused.',
+      type,
+    },
+  ];
+}

@@ -1,0 +1,48 @@
+/** What `check` judges: all that gather.ts has found out. Types only. */
+import type { GatewayConfig } from '../config.ts';
+import type { PostfixConfig } from '../postfix-config.ts';
+import type { MapName } from '../wiring.ts';
+import type { HostFacts } from './host-facts.ts';
+
+/** Which of our domains a list of Postfix's covers. */
+export type Lists = Record<
+  'relay_domains' | 'mydestination' | 'virtual_alias_domains' | 'virtual_mailbox_domains',
+  ReadonlySet<string>
+>;
+
+/** A table that takes a whole domain for known (or, relocated_maps, for moved away), whatever our map says. */
+export interface CatchAll {
+  readonly parameter: string;
+  readonly table: string;
+  readonly domain: string;
+  /** The row `@domain` does it; else an expression or a query. */
+  readonly byRow: boolean;
+}
+
+export interface PostfixFacts {
+  readonly config: PostfixConfig;
+  readonly runs: boolean;
+  readonly lists: Lists;
+  readonly catchAlls: readonly CatchAll[];
+  /** Domains of relay_domains that our list lacks, with the table that names them, null for a name in main.cf. */
+  readonly strangers: ReadonlyMap<string, string | null>;
+  /** Of these, the ones that another table of relay_recipient_maps has rows for; null where one cannot be listed. */
+  readonly elsewhere: ReadonlySet<string> | null;
+  /** Tables that could not be asked. */
+  readonly unasked: readonly string[];
+}
+
+export interface CheckFacts {
+  readonly file: string;
+  readonly config: GatewayConfig;
+  readonly now: Date;
+  readonly postfix:
+    | { readonly is: 'absent' }
+    | { readonly is: 'broken'; readonly why: string }
+    | ({ readonly is: 'here' } & PostfixFacts);
+  /** The domains of our installed map; null where there is none. */
+  readonly domains: readonly string[] | null;
+  /** Which map files are at their place. */
+  readonly present: Readonly<Record<MapName, readonly string[]>>;
+  readonly host: HostFacts;
+}

@@ -1,0 +1,50 @@
+/** What `relaymap check` reports, and the lines that mend it. Words only. */
+export type Level = 'error' | 'warning' | 'note';
+
+export interface Finding {
+  /** error: the maps are useless, or mail is wrongly taken or refused. warning: that may come. note: worth knowing, no fault. */
+  readonly level: Level;
+  readonly text: string;
+  /** The lines to type; one that begins with `#` says where the next belongs. */
+  readonly type: readonly string[];
+}
+
+/** A word for the shell. */
+export const shell = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+
+export const RELOAD = 'postfix reload';
+
+/** The lines that set a parameter of main.cf. */
+export const setting = (name: string, words: readonly string[]): string[] => [
+  `postconf -e ${shell(`${name} = ${words.join(', ')}`)}`,
+  RELOAD,
+];
+
+/** The lines that put something into the configuration. */
+export const inConfig = (file: string, where: string, line: string): string[] => [`# in ${file}, ${where}:`, line];
+
+/** `a, b, c and 4 more` */
+export function several(names: readonly string[], most = 3): string {
+  const rest = names.length - most;
+  return names.slice(0, most).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
+}
+
+/** The findings as text that fits 80 columns; the lines to type are never broken. */
+export function findingLines({ level, text, type }: Finding): string[] {
+  const [head = '', ...rest] = wrapped(`${level}: ${text}`);
+  return [head, ...rest.map((line) => `  ${line}`), ...type.map((line) => `    ${line}`)];
+}
+
+/** The text in lines of at most `width` columns, the second and later ones two less. */
+export function wrapped(text: string, width = 78): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width - (lines.length > 0 ? 2 : 0)) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}

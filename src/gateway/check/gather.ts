@@ -1,0 +1,172 @@
+/** Finds out what `check` judges: asks Postfix and its tables, looks at files. Changes nothing; judges nothing. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { becomeOwner, ownerBeside } from '../access.ts';
+import { openMap } from '../answer.ts';
+import type { GatewayConfig } from '../config.ts';
+import { covered, listed, ofRelayClass } from '../domain-lists.ts';
+import { ENDINGS, lstatOrNull } from '../live-maps.ts';
+import { postfixRuns, readPostfix, type PostfixConfig, type PostfixHere } from '../postfix-config.ts';
+import { listTable, queryTable } from '../postfix-tables.ts';
+import { isOurs, withParents, coversSubdomains, type MapName } from '../wiring.ts';
+import type { CatchAll, CheckFacts, Lists, PostfixFacts } from './facts.ts';
+import { earlyFacts, hostFacts } from './host-facts.ts';
+import { tablesOf } from './refusing.ts';
+
+/** What only root may see is asked first; then the process becomes the owner of state_dir. */
+export async function gather(file: string, config: GatewayConfig, now: Date): Promise<CheckFacts> {
+  const here = readPostfix();
+  const runs = here.is === 'here' && postfixRuns(here.config);
+  const early = earlyFacts(file, config);
+  // On a Node that does not let it change it goes on as root, and does no more than read.
+  if (ownerBeside(config.state_dir) === null) becomeOwner(config.state_dir);
+  const domains = ourDomains(config);
+  return {
+    file,
+    config,
+    now,
+    domains,
+    present: { relay_recipients: present(config, 'relay_recipients'), relay_domains: present(config, 'relay_domains') },
+    postfix: await postfixFacts(config, here, runs, domains ?? []),
+    host: await hostFacts(early, config),
+  };
+}
+
+function ourDomains(config: GatewayConfig): string[] | null {
+  try {
+    const rows = readFileSync(path.join(config.map_dir, 'relay_domains'), 'utf8').split('\n');
+    return rows.filter((row) => row !== '').map((row) => row.split('\t')[0] ?? '');
+  } catch {
+    return null; // not there yet, or not for this user's eyes
+  }
+}
+
+const present = (config: GatewayConfig, map: MapName): string[] =>
+  [...new Set(config.maps.types.map((type) => map + ENDINGS[type]))].filter(
+    (name) => lstatOrNull(path.join(config.map_dir, name))?.isFile() === true,
+  );
+
+async function postfixFacts(
+  config: GatewayConfig,
+  here: PostfixHere,
+  runs: boolean,
+  domains: readonly string[],
+): Promise<CheckFacts['postfix']> {
+  if (here.is !== 'here') return here;
+  const unasked = new Set<string>();
+  const note = (table: string) => unasked.add(table);
+  const postfix = here.config;
+  const lists = {} as Record<keyof Lists, ReadonlySet<string>>;
+  for (const parameter of [
+    'relay_domains',
+    'mydestination',
+    'virtual_alias_domains',
+    'virtual_mailbox_domains',
+  ] as const) {
+    lists[parameter] = await covered(postfix, parameter, domains, (table) => {
+      if (!isOurs(config, 'relay_domains', table)) note(table);
+    });
+  }
+  const strangers = await strangersOf(config, postfix, domains, note);
+  return {
+    is: 'here',
+    config: postfix,
+    runs,
+    lists,
+    catchAlls: await catchAlls(config, postfix, domains, note),
+    strangers,
+    elsewhere: strangers.size === 0 ? new Set() : await elsewhere(config, postfix),
+    unasked: [...unasked],
+  };
+}
+
+/** Domains of relay_domains for which no row of ours can be. */
+async function strangersOf(
+  config: GatewayConfig,
+  postfix: PostfixConfig,
+  domains: readonly string[],
+  note: (table: string) => void,
+): Promise<Map<string, string | null>> {
+  const found = await listed(postfix, 'relay_domains', (table) => isOurs(config, 'relay_domains', table));
+  for (const table of found.unlistable) note(table);
+  const own = new Set(domains);
+  // A domain may be named to cover those of the list that are below it.
+  const above = new Set(coversSubdomains(postfix) ? domains.flatMap((d) => withParents(d).slice(1)) : []);
+  const others = [...found.domains.keys()].filter((d) => !own.has(d) && !(above.has(d) && d.includes('.')));
+  const relayed = await ofRelayClass(postfix, others);
+  return new Map(relayed.map((domain) => [domain, found.domains.get(domain) ?? null]));
+}
+
+/** The domains of other tables' rows. */
+async function elsewhere(config: GatewayConfig, postfix: PostfixConfig): Promise<PostfixFacts['elsewhere']> {
+  const domains = new Set<string>();
+  for (const table of tablesOf(postfix, 'relay_recipient_maps')) {
+    if (isOurs(config, 'relay_recipients', table)) continue;
+    const why = await listTable(table, (key) => {
+      const text = key.toString();
+      domains.add(text.slice(text.lastIndexOf('@') + 1).toLowerCase());
+    });
+    if (why !== null) return null;
+  }
+  return domains;
+}
+
+/** Whatever matches in one of these makes an address known before relay_recipient_maps is asked; relocated_maps has it refused. */
+const BEFORE = [
+  'virtual_alias_maps',
+  'canonical_maps',
+  'recipient_canonical_maps',
+  'relocated_maps',
+  'relay_recipient_maps',
+];
+
+/** A local part that nobody has. */
+const NOBODY = 'relaymap-check-of-an-address-that-nobody-has';
+
+async function catchAlls(
+  config: GatewayConfig,
+  postfix: PostfixConfig,
+  domains: readonly string[],
+  note: (table: string) => void,
+): Promise<CatchAll[]> {
+  const map = openOrNull(path.join(config.map_dir, 'relay_recipients.cdb'));
+  try {
+    // Where the list itself takes the whole domain, nothing is lost.
+    const asked = domains.filter((domain) => map?.has(`@${domain}`) !== true);
+    const found: CatchAll[] = [];
+    for (const parameter of BEFORE) {
+      for (const table of tablesOf(postfix, parameter)) {
+        if (isOurs(config, 'relay_recipients', table)) continue;
+        const rows = await queryTable(
+          table,
+          asked.map((d) => `@${d}`),
+        );
+        const probes = await queryTable(
+          table,
+          asked.map((d) => `${NOBODY}@${d}`),
+        );
+        if (rows === null || probes === null) {
+          note(table);
+          continue;
+        }
+        for (const domain of asked) {
+          const byRow = rows.has(`@${domain}`);
+          if (byRow || probes.has(`${NOBODY}@${domain}`))
+            found.push({ parameter, table, domain, byRow: byRow && !probes.has(`${NOBODY}@${domain}`) });
+        }
+      }
+    }
+    return found;
+  } finally {
+    map?.close();
+  }
+}
+
+/** A map that is damaged or closed to this user is a finding of its own. */
+function openOrNull(file: string): ReturnType<typeof openMap> {
+  try {
+    return openMap(file);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,135 @@
+/** Does Postfix ask relaymap's list of recipients, and can it? Pure. */
+import { ENDINGS } from '../live-maps.ts';
+import { isTable, nameOf, typeOf, withoutProxy, words } from '../postfix-tables.ts';
+import { isOurs, ourTable } from '../wiring.ts';
+import type { CheckFacts, PostfixFacts } from './facts.ts';
+import { inConfig, RELOAD, setting, type Finding } from './finding.ts';
+
+const PARAMETERS = [
+  ['relay_recipient_maps', 'relay_recipients'],
+  ['relay_domains', 'relay_domains'],
+] as const;
+
+export function recipientFindings(facts: CheckFacts, postfix: PostfixFacts): Finding[] {
+  return [...named(facts, postfix), ...types(facts, postfix), ...proxied(facts, postfix), ...unwritten(facts, postfix)];
+}
+
+function named({ config }: CheckFacts, { config: postfix }: PostfixFacts): Finding[] {
+  const value = words(postfix.main.get('relay_recipient_maps') ?? '');
+  const ours = ourTable(config, postfix.types, 'relay_recipients');
+  if (value.length === 0) {
+    return [
+      {
+        level: 'error',
+        text: 'relay_recipient_maps is empty: Postfix takes mail for every address of its relay domains, and has to bounce what nobody has.',
+        type: setting('relay_recipient_maps', [ours]),
+      },
+    ];
+  }
+  if (!value.some((word) => isOurs(config, 'relay_recipients', word))) {
+    return [
+      {
+        level: 'error',
+        text: `relay_recipient_maps names ${value.join(', ')}, and not relaymap's map: the list that is fetched decides nothing. (relaymap init compares the two.)`,
+        type: setting('relay_recipient_maps', [ours, ...words(postfix.raw.get('relay_recipient_maps') ?? '')]),
+      },
+    ];
+  }
+  return value
+    .filter((word) => withoutProxy(word).startsWith('static:'))
+    .map((word) => ({
+      level: 'error' as const,
+      text: `relay_recipient_maps holds ${word}, which knows every address: no recipient is refused.`,
+      type: setting(
+        'relay_recipient_maps',
+        words(postfix.raw.get('relay_recipient_maps') ?? '').filter((w) => w !== word),
+      ),
+    }));
+}
+
+const PACKAGES = new Set(['cdb', 'ldap', 'lmdb', 'mongodb', 'mysql', 'pcre', 'pgsql', 'sqlite']);
+
+function types({ config, file }: CheckFacts, { config: postfix }: PostfixFacts): Finding[] {
+  const wanted = new Map<string, string>();
+  for (const [parameter] of PARAMETERS) {
+    for (const word of words(postfix.main.get(parameter) ?? '').filter(isTable)) wanted.set(typeOf(word), parameter);
+  }
+  for (const type of config.maps.types) if (!wanted.has(type)) wanted.set(type, `maps.types of ${file}`);
+  return [...wanted].flatMap(([type, by]) => {
+    if (postfix.types.has(type)) return [];
+    const how = PACKAGES.has(type)
+      ? [`apt-get install postfix-${type}`]
+      : inConfig(file, 'below [maps]', 'types = ["cdb"]');
+    return [
+      {
+        level: 'error' as const,
+        text: `This Postfix has no map type ${type} (postconf -m), and ${by} names it: mail would wait for it (4xx).`,
+        type: how,
+      },
+    ];
+  });
+}
+
+function proxied({ config }: CheckFacts, { config: postfix }: PostfixFacts): Finding[] {
+  return PARAMETERS.flatMap(([parameter, map]) => {
+    const value = words(postfix.raw.get(parameter) ?? '');
+    const wrapped = value.filter((word) => word.startsWith('proxy:') && isOurs(config, map, word));
+    if (wrapped.length === 0) return [];
+    return [
+      {
+        level: 'warning' as const,
+        text: `${parameter} names ${wrapped.join(', ')}: the proxy keeps the table open and sees a new one late. The table is a file that each process reads by itself.`,
+        type: setting(
+          parameter,
+          value.map((word) => (wrapped.includes(word) ? withoutProxy(word) : word)),
+        ),
+      },
+    ];
+  });
+}
+
+/** main.cf names a type of map that relaymap does not write: the file is missing, or is an old one that nobody renews. */
+function unwritten({ config }: CheckFacts, { config: postfix }: PostfixFacts): Finding[] {
+  return PARAMETERS.flatMap(([parameter, map]) => {
+    const value = words(postfix.raw.get(parameter) ?? '');
+    const wrong = value.filter(
+      (word) => isOurs(config, map, word) && !config.maps.types.some((type) => type === typeOf(word)),
+    );
+    const [first] = wrong;
+    if (first === undefined) return [];
+    const ending = Object.entries(ENDINGS).find(([type]) => type === typeOf(first))?.[1] ?? '';
+    return [
+      {
+        level: 'error' as const,
+        text: `${parameter} names ${first}, and relaymap writes ${config.maps.types.join(', ')}: nobody keeps ${nameOf(first)}${ending}.`,
+        type: setting(
+          parameter,
+          value.map((word) => (wrong.includes(word) ? ourTable(config, postfix.types, map) : word)),
+        ),
+      },
+    ];
+  });
+}
+
+/** The maps themselves: there, whole, and seen by Postfix. */
+export function mapFindings({ config, host, present }: CheckFacts): Finding[] {
+  const findings: Finding[] = [];
+  const missing = PARAMETERS.flatMap(([, map]) => (present[map].length === 0 ? [map] : []));
+  if (missing.length > 0) {
+    findings.push({
+      level: 'error',
+      text: `There is no ${missing.join(' and no ')} in ${config.map_dir}; as long as Postfix is to ask for it, mail waits.`,
+      type: ['relaymap fetch'],
+    });
+  } else if (host.damage !== null) {
+    findings.push({ level: 'error', text: `A map is damaged: ${host.damage}.`, type: ['relaymap fetch'] });
+  }
+  if (host.reloadPending) {
+    findings.push({
+      level: 'error',
+      text: 'A map has appeared where there was none, and Postfix has not seen it yet.',
+      type: [RELOAD, 'relaymap fetch'],
+    });
+  }
+  return findings;
+}

@@ -1,0 +1,80 @@
+/** Keys, certificates, the clock, and what a bundle may speak for. Pure. */
+import path from 'node:path';
+import type { CheckFacts } from './facts.ts';
+import { inConfig, several, shell, type Finding } from './finding.ts';
+
+export const trustFindings = (facts: CheckFacts): Finding[] => [
+  ...keys(facts),
+  ...certificates(facts),
+  ...clock(facts),
+  ...unbounded(facts),
+];
+
+const keys = ({ host }: CheckFacts): Finding[] =>
+  host.keys.map(({ bundle, why }) => ({
+    level: 'error',
+    text: `${bundle.name}: ${why}. Nothing new can be verified.`,
+    type: [`install -D -m 0644 ${bundle.name}.pub ${shell(path.join(bundle.keys, `${bundle.name}.pub`))}`],
+  }));
+
+const DAY = 86_400_000;
+const SOON = 21 * DAY;
+
+function certificates({ host, now }: CheckFacts): Finding[] {
+  const renew = (file: string) => [`install -m 0644 NEW.pem ${shell(file)}`];
+  const unreadable = host.unreadable.map(({ option, file, why }) => ({
+    level: 'error' as const,
+    text: `${option} ${file}: ${why}.`,
+    type: renew(file),
+  }));
+  const dated = host.certificates.flatMap(({ option, file, subject, from, to }): Finding[] => {
+    const left = to - now.getTime();
+    const which = `${option} ${file} (${subject})`;
+    if (from > now.getTime()) {
+      const text = `${which} is valid only from ${new Date(from).toISOString()}; is the clock right?`;
+      return [{ level: 'error', text, type: ['timedatectl set-ntp true'] }];
+    }
+    if (left > SOON) return [];
+    const days = Math.floor(left / DAY);
+    const when = left <= 0 ? `ended ${new Date(to).toISOString()}` : `ends in ${days} ${days === 1 ? 'day' : 'days'}`;
+    return [{ level: left <= 0 ? 'error' : 'warning', text: `${which} ${when}.`, type: renew(file) }];
+  });
+  return [...unreadable, ...dated];
+}
+
+const LEEWAY = 5 * 60_000;
+
+/** Times that cannot be: a list from the future, or a cycle that has yet to happen. */
+function clock({ host, now }: CheckFacts): Finding[] {
+  const times = (host.status?.bundles ?? []).flatMap(({ name, created, checkedAt }) => [
+    { what: `the list ${name} that is installed was made`, at: created },
+    { what: `the last cycle of ${name} ended`, at: checkedAt },
+  ]);
+  const ahead = times.filter(({ at }) => at !== null && Date.parse(at) > now.getTime() + LEEWAY);
+  const [first] = ahead;
+  if (first === undefined) return [];
+  return [
+    {
+      level: 'error',
+      text: `The clock says ${now.toISOString()}, but ${first.what} ${first.at}: with a wrong clock, lists that are out of date pass for new ones, or none is accepted.`,
+      type: ['timedatectl set-ntp true'],
+    },
+  ];
+}
+
+const SHOWN = 20;
+
+/** With one bundle `domains` may be missing: whoever holds its key then speaks for any domain. */
+const unbounded = ({ config, file, domains }: CheckFacts): Finding[] =>
+  config.bundle
+    .filter((bundle) => bundle.domains === undefined)
+    .map((bundle) => {
+      const own = (domains ?? []).slice(0, SHOWN);
+      const line = `domains = [${(own.length === 0 ? ['example.org'] : own).map((d) => JSON.stringify(d)).join(', ')}]`;
+      const now = own.length === 0 ? '' : ` Now it holds ${several(domains ?? [])}.`;
+      return {
+        level: 'warning',
+        text: `${bundle.name} has no \`domains\`: its list may speak for any domain, and so make this host relay for it.${now}`,
+        type: inConfig(file, `below name = "${bundle.name}"`, line),
+      };
+    });

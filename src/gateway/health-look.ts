@@ -1,0 +1,52 @@
+/**
+ * Health as it is now: reads status, maps and keys, and has them graded. What the plugin, `/healthz`, `/metrics` and the textfile have
+ * in common. Reads only: no root, no network, no lock.
+ */
+import type { GatewayConfig } from './config.ts';
+import { health, type Health } from './health.ts';
+import { liveDamage } from './live-maps.ts';
+import { directoryMark } from './ring-mark.ts';
+import { readStatus, type Status } from './status.ts';
+
+export interface HealthLook {
+  readonly health: Health;
+  /** Null where no cycle has ever ended here, or where its report cannot be read. */
+  readonly status: Status | null;
+  /** Why health is unknown. */
+  readonly unknown: string | null;
+}
+
+/** @param deep hash the live maps too. */
+export async function lookAtHealth(config: GatewayConfig, now: Date, deep: boolean): Promise<HealthLook> {
+  const status = readStatus(config.state_dir);
+  if (status.is === 'corrupt') {
+    const unknown = `status.json is damaged (${status.why}); the next cycle writes it: relaymap fetch`;
+    return { health: { status: 'unknown', bundles: [] }, status: null, unknown };
+  }
+  const facts = status.is === 'absent' ? null : status.value;
+  const verified = facts === null ? new Map<string, boolean | null>() : await underNewKeys(config, facts);
+  const verifies = ({ name }: { readonly name: string }) => verified.get(name) ?? null;
+  const mapDamage = facts?.maps == null ? null : await liveDamage(config.map_dir, facts.maps, deep);
+  return { health: health({ config, status: facts, mapDamage, now, verifies }), status: facts, unknown: null };
+}
+
+/** By bundle whose keys have changed since the last cycle: whether its live copy verifies under them. */
+async function underNewKeys(config: GatewayConfig, facts: Status): Promise<Map<string, boolean | null>> {
+  const verified = new Map<string, boolean | null>();
+  for (const bundle of config.bundle) {
+    const live = facts.bundles.find((b) => b.name === bundle.name);
+    if (live === undefined || isSameRing(bundle, live.ring)) continue;
+    // Loaded for this rare case alone: verifying costs more than all the rest.
+    const { verifiesNow } = await import('./live-trust.ts');
+    verified.set(bundle.name, verifiesNow(config.state_dir, bundle, live));
+  }
+  return verified;
+}
+
+function isSameRing(bundle: GatewayConfig['bundle'][number], ring: string): boolean {
+  try {
+    return directoryMark(bundle) === ring;
+  } catch {
+    return true; // keys that cannot be read are the next cycle's CONFIG, not a change
+  }
+}

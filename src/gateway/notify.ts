@@ -1,0 +1,60 @@
+/**
+ * What systemd is told, by the command `systemd-notify`: Node has no unix datagram sockets. One child costs 13 ms of CPU, so only what is
+ * news is told, in order and one at a time. Without NOTIFY_SOCKET it does nothing.
+ */
+import { spawn } from 'node:child_process';
+
+/** Milliseconds that one message may take. */
+const PATIENCE = 5_000;
+
+export class Notifier {
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #warn: (message: string) => void;
+  readonly #there: boolean;
+  #queue: Promise<void> = Promise.resolve();
+  #status = '';
+  #broken = false;
+
+  constructor(env: NodeJS.ProcessEnv, warn: (message: string) => void) {
+    this.#env = env;
+    this.#warn = warn;
+    this.#there = (env['NOTIFY_SOCKET'] ?? '') !== '';
+  }
+
+  /** Milliseconds between two signs of life, half of what the unit allows; null where nobody waits for them. */
+  watchdog(pid: number): number | null {
+    const usec = Number(this.#env['WATCHDOG_USEC']);
+    const forUs = (this.#env['WATCHDOG_PID'] ?? String(pid)) === String(pid);
+    return this.#there && forUs && usec > 0 ? usec / 2000 : null;
+  }
+
+  /** @param words such as `READY=1`. @param status a line for `systemctl status`; told only when it is another than before. */
+  tell(words: readonly string[], status = this.#status): void {
+    const news = status === this.#status ? [] : [`STATUS=${status.replaceAll(/\s+/g, ' ')}`];
+    this.#status = status;
+    if (!this.#there || words.length + news.length === 0) return;
+    this.#queue = this.#queue.then(() => this.#send([...words, ...news]));
+  }
+
+  /** When all is told. */
+  async told(): Promise<void> {
+    await this.#queue;
+  }
+
+  #send(words: string[]): Promise<void> {
+    return new Promise((resolve) => {
+      const failed = (why: string) => {
+        if (!this.#broken) this.#warn(`systemd cannot be told ${words[0] ?? ''}: ${why}`);
+        this.#broken = true;
+        resolve();
+      };
+      const child = spawn('systemd-notify', words, { env: this.#env, stdio: 'ignore', timeout: PATIENCE });
+      child.on('error', (error) => failed(error.message));
+      child.on('close', (status) => {
+        if (status !== 0) return failed(`systemd-notify ended with ${status ?? 'a signal'}`);
+        this.#broken = false;
+        resolve();
+      });
+    });
+  }
+}

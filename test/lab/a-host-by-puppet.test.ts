@@ -1,0 +1,75 @@
+// The Puppet module, taken by Puppet's own parser and applied for real: from a host without relaymap to one that refuses strangers; a
+// second run changes nothing.
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Lab, until, type LabHost } from '../support/lab.ts';
+import { backupMx, central, codes, deb, health, smtp, type Central } from './scene.ts';
+
+const MODULE = fileURLToPath(new URL('../../packaging/puppet', import.meta.url));
+const APPLY = 'puppet apply --color=false --detailed-exitcodes --modulepath=/root/modules /root/site.pp 2>&1';
+
+let lab: Lab;
+let from: Central;
+let mx: LabHost;
+
+beforeAll(async () => {
+  lab = await Lab.start();
+  [from, mx] = await Promise.all([
+    central(lab, ['someone@example.org']),
+    backupMx(lab, 'mx5', '10.77.0.35', 'trixie', ['puppet-agent']),
+  ]);
+  for (const entry of readdirSync(MODULE, { recursive: true, withFileTypes: true })) {
+    if (entry.isDirectory()) continue;
+    const file = path.join(entry.parentPath, entry.name);
+    const there = path.join('/root/modules/relaymap', path.relative(MODULE, file));
+    await mx.ok(`mkdir -p '${path.dirname(there)}'`);
+    await mx.write(there, readFileSync(file));
+  }
+  await mx.write('/root/relaymap.deb', readFileSync(deb('relaymap')));
+  await mx.write(
+    '/root/site.pp',
+    `class { 'relaymap':
+  package_source => '/root/relaymap.deb',
+  bundles        => { 'example-org' => {
+    urls     => ['https://central.lab:8443/'],
+    keys     => { 'example-org' => "${from.publicKey.replaceAll('\n', '\\n')}" },
+    domains  => ['example.org'],
+    required => ['postmaster@example.org'],
+    ca       => "${from.certificate.replaceAll('\n', '\\n')}",
+    token    => Sensitive('${from.token.trim()}'),
+  } },
+  settings       => { 'schedule' => { 'cron' => '*/2 * * * * *', 'jitter' => '1s' } },
+}
+`,
+  );
+});
+afterAll(() => lab?.stop());
+
+test("Puppet's parser takes every manifest and template", async () => {
+  await mx.ok(
+    'cd /root/modules/relaymap && puppet parser validate manifests/*.pp types/*.pp && puppet epp validate templates/*.epp',
+  );
+});
+
+test('applied to a host without relaymap, strangers are refused; applied again, nothing changes', async () => {
+  const first = await mx.run(APPLY);
+  expect([first.status, first.stdout]).toEqual([2, expect.not.stringContaining('Error:')]);
+  expect(first.stdout).not.toContain(from.token.trim());
+  await until(
+    'the maps answer',
+    30,
+    () => smtp(lab, mx, ['someone@example.org']),
+    ([a]) => a?.startsWith('250') === true,
+  );
+  expect(codes(await smtp(lab, mx, ['someone@example.org', 'nobody@example.org']))).toEqual(['250', '550']);
+  expect(await health(mx)).toMatchObject({ status: 0 });
+  const second = await mx.run(APPLY);
+  expect([second.status, second.stdout]).toEqual([0, expect.not.stringContaining('Error:')]);
+
+  // A key that the site no longer names is taken away.
+  await mx.ok('cp /etc/relaymap/keys/example-org/example-org.pub /etc/relaymap/keys/example-org/old.pub');
+  expect((await mx.run(APPLY)).status).toBe(2);
+  expect(await mx.ok('ls /etc/relaymap/keys/example-org')).toBe('example-org.pub\n');
+});

@@ -1,0 +1,37 @@
+// The gateway's package on the older Debian, with the Node 18 that it comes with; and Postfix that is installed after relaymap.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Lab, type LabHost } from '../support/lab.ts';
+import { central, codes, gateway, health, smtp, type Central } from './scene.ts';
+
+let lab: Lab;
+let from: Central;
+let mx: LabHost;
+
+beforeAll(async () => {
+  lab = await Lab.start();
+  from = await central(lab, ['someone@example.org']);
+  mx = await gateway(lab, from, ['mx12', '10.77.0.41'], { suite: 'bookworm' });
+});
+afterAll(() => lab?.stop());
+
+test('the same package serves on Debian 12 with Node 18', async () => {
+  expect(await mx.ok('node --version; . /etc/os-release; echo $VERSION_ID')).toMatch(/^v18\..*\n12\n$/);
+  expect(codes(await smtp(lab, mx, ['someone@example.org', 'nobody@example.org']))).toEqual(['250', '550']);
+  expect(await health(mx)).toMatchObject({ status: 0 });
+  expect(await mx.ok('relaymap fetch --force')).toMatch(/installed version/);
+  expect(
+    await mx.ok('find /var/lib/relaymap ! -user relaymap; systemctl list-units --failed --plain --no-legend'),
+  ).toBe('');
+  const { stdout } = await mx.run('systemd-analyze security --no-pager relaymap.service | tail -n 1');
+  expect(Number(/: ([0-9.]+) /.exec(stdout)?.[1])).toBeLessThan(2);
+});
+
+test('a group that comes after the package is joined by its trigger', async () => {
+  await mx.ok(
+    'deluser relaymap postfix; dpkg-trigger --no-await /usr/lib/postfix/sbin/master && dpkg --triggers-only -a 2>&1',
+  );
+  expect(await mx.ok('id -nG relaymap')).toBe('relaymap postfix\n');
+  expect(await mx.ok('systemctl is-active relaymap; stat -c %G /var/lib/relaymap/maps/relay_recipients.cdb')).toBe(
+    'active\npostfix\n',
+  );
+});

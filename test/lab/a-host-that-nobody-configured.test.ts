@@ -1,0 +1,94 @@
+// From `apt install` to the first stranger who is refused, as a postmaster does it, under the shipped units.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Lab, until, type LabHost } from '../support/lab.ts';
+import { backupMx, central, codes, deb, gateway, health, MX2, primary, smtp, type Central } from './scene.ts';
+
+const INIT =
+  'relaymap init --name example-org --url https://central.lab:8443/ --key /root/example-org.pub --domains example.org --apply 2>&1';
+
+let lab: Lab;
+let from: Central;
+let mx: LabHost;
+let home: LabHost;
+
+beforeAll(async () => {
+  lab = await Lab.start();
+  [from, home, mx] = await Promise.all([
+    central(lab, ['someone@example.org']),
+    primary(lab),
+    backupMx(lab, 'mx1', '10.77.0.31'),
+  ]);
+  await mx.install(deb('relaymap'));
+});
+afterAll(() => lab?.stop());
+
+test('installed and not configured, nothing fails; after init, mail is accepted and refused by the list', async () => {
+  const show =
+    'systemctl show -P Result,ActiveState,ConditionResult relaymap; systemctl list-units --failed --plain --no-legend';
+  expect(await mx.ok(show)).toBe('success\ninactive\nno\n');
+
+  // The first try tells what is still missing and changes nothing of Postfix.
+  await mx.write('/root/example-org.pub', from.publicKey);
+  const first = await mx.run(INIT);
+  expect([first.status, first.stdout]).toEqual([2, expect.stringContaining('TLS')]);
+  expect(await mx.ok('postconf -h relay_recipient_maps')).toBe('\n');
+
+  await mx.write('/etc/relaymap/ca.pem', from.certificate);
+  await mx.write('/etc/relaymap/token', from.token, '0640', 'root:relaymap');
+  await mx.ok("sed -i 's/^# *\\(token_file\\|ca_file\\) /\\1 /' /etc/relaymap/relaymap.toml");
+  expect(await mx.ok(INIT)).toContain('Postfix has been told');
+  expect(await mx.ok('ls -l /etc/relaymap/relaymap.toml')).toMatch(/^-rw-r--r-- 1 root root/);
+  await until(
+    'Postfix has reloaded',
+    20,
+    () => smtp(lab, mx, ['someone@example.org']),
+    ([answer]) => answer?.startsWith('250') === true,
+  );
+  // Deferred in the first days, refused afterwards.
+  expect(codes(await smtp(lab, mx, ['postmaster@example.org', 'nobody@example.org']))).toEqual(['250', '450']);
+  await mx.ok('postconf -X unknown_relay_recipient_reject_code; postfix reload 2>&1');
+  expect(codes(await smtp(lab, mx, ['someone@example.org', 'nobody@example.org']))).toEqual(['250', '550']);
+
+  await mx.ok('systemctl start relaymap');
+  await until(
+    'a cycle of the service',
+    30,
+    () => health(mx),
+    ({ status }) => status === 0,
+  );
+  expect(await mx.ok('ls /run/relaymap; systemctl is-active relaymap relaymap-reload.path; id -nG relaymap')).toBe(
+    'active\nactive\nrelaymap postfix\n',
+  );
+  expect(await mx.ok('stat -c "%a %U %G" /var/lib/relaymap/maps/relay_recipients.cdb')).toBe('640 relaymap postfix\n');
+  const check = await mx.run('relaymap check');
+  expect(check.stdout).not.toMatch(/^error/m);
+
+  await smtp(lab, mx, ['someone@example.org'], 'send');
+  await until(
+    'the mail is on the primary',
+    30,
+    () => home.ok('cat /var/mail/catch'),
+    (box) => box.includes('Subject: for someone@example.org'),
+  );
+  expect(await home.ok('cat /var/mail/catch')).not.toContain('nobody@');
+});
+
+test('a service without rights has Postfix reloaded when its first map appears', async () => {
+  const other = await gateway(lab, from, MX2); // which waits for an answer that only a reload can give
+  expect(await other.ok('ls /run/relaymap; journalctl --no-pager -u relaymap-reload.service -o cat')).toMatch(
+    /Finished/,
+  );
+  expect(
+    await other.ok('systemctl list-units --failed --plain --no-legend; find /var/lib/relaymap ! -user relaymap'),
+  ).toBe('');
+});
+
+test('the service is confined as shipped', async () => {
+  for (const unit of ['relaymap.service', 'relaymap-reload.service']) {
+    const { stdout } = await mx.run(`systemd-analyze security --no-pager ${unit} | tail -n 1`);
+    expect([unit, Number(/: ([0-9.]+) /.exec(stdout)?.[1]) < (unit === 'relaymap.service' ? 2 : 4)]).toEqual([
+      unit,
+      true,
+    ]);
+  }
+});

@@ -1,0 +1,16 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The lab: whole Debian hosts, one scene at a time. Apart from the other tests, since it needs root and some minutes. */
+export default defineConfig({
+  test: {
+    root,
+    name: 'lab',
+    include: ['test/lab/**/*.test.ts'],
+    fileParallelism: false,
+    testTimeout: 180_000,
+    hookTimeout: 420_000,
+  },
+});

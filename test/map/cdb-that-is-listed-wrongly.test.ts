@@ -1,0 +1,54 @@
+// Listing a cdb that another program wrote: every key once, whatever the size of the pieces it comes in; a damaged one is not half a list.
+import { Readable } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import { cdbKeys, CdbWriter } from '../../src/map/cdb.ts';
+import { RowCollector } from '../../src/bundle/rows.ts';
+
+const ROWS = Array.from({ length: 300 }, (_, i) => `mailbox-${i}@example.org`);
+
+function cdb(rows: readonly string[]): Buffer {
+  const pieces: Buffer[] = [];
+  let header = Buffer.alloc(0);
+  const sink = {
+    append: (bytes: Uint8Array) => void pieces.push(Buffer.from(bytes)),
+    writeAt: (bytes: Uint8Array) => void (header = Buffer.from(bytes)),
+  };
+  const writer = new CdbWriter(sink, Buffer.from('OK'));
+  const collector = new RowCollector();
+  for (const row of rows) collector.add(Buffer.from(row), 0, Buffer.byteLength(row));
+  writer.add(collector.rest());
+  writer.finish();
+  const whole = Buffer.concat(pieces);
+  header.copy(whole);
+  return whole;
+}
+
+async function keys(bytes: Buffer, size = bytes.length): Promise<string[]> {
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size));
+  const found: string[] = [];
+  await cdbKeys(Readable.from(pieces), (key) => found.push(key.toString()));
+  return found;
+}
+
+test.each([1, 7, 2048, 2049, 65_536])('in pieces of %i bytes: every key, in order', async (size) => {
+  expect(await keys(cdb(ROWS), size)).toEqual(ROWS);
+});
+
+test('no record, and keys that end with a NUL', async () => {
+  expect(await keys(cdb([]))).toEqual([]);
+  expect(await keys(cdb(['a@example.org\0']))).toEqual(['a@example.org']);
+});
+
+describe('a damaged one is an error', () => {
+  const whole = cdb(ROWS);
+  test.each([0, 100, 2047, 2050, 3000])('cut after %i bytes', async (length) => {
+    await expect(keys(whole.subarray(0, length))).rejects.toThrow(/the cdb is damaged/);
+  });
+
+  test('a record that is longer than the file', async () => {
+    const broken = Buffer.from(whole);
+    broken.writeUInt32LE(0xffff_ffff, 2048);
+    await expect(keys(broken)).rejects.toThrow(/passes the hash tables/);
+  });
+});

@@ -1,0 +1,77 @@
+// From a row in the source to the answer of a gateway's Postfix, with the real commands on both sides: `relaymap-publish watch` at the
+// centre, a gateway that fetches every second. What was rejected is accepted within eight seconds, and the reverse.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { renameSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { COMMAND } from '../publisher/central.ts';
+import { type Postfix, startGateway, until } from '../support/postfix.ts';
+import { createSite, type Site } from '../support/site.ts';
+import { askOnce } from '../support/smtp.ts';
+
+const ROWS = Array.from({ length: 2000 }, (_, i) => `user${i}@example.org`);
+const PROMISED = 8;
+let site: Site;
+let gateway: Postfix;
+let watch: ChildProcess;
+let log = '';
+const fetching = new AbortController();
+let fetches: Promise<void>;
+
+beforeAll(async () => {
+  site = await createSite();
+  gateway = await startGateway({ mapDir: site.mapDir });
+  Object.assign(site.env, gateway.env);
+  list(ROWS);
+  watch = spawn(process.execPath, [COMMAND, 'watch', '--config', site.publisherConfig], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  watch.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()));
+  await until('the first version', () => /published version 1 /.test(log));
+  await site.fetch();
+  fetches = (async () => {
+    while (!fetching.signal.aborted) {
+      await site.fetch();
+      await delay(1000);
+    }
+  })();
+});
+afterAll(async () => {
+  fetching.abort();
+  await fetches;
+  const ended = once(watch, 'exit');
+  watch.kill();
+  expect(await ended).toEqual([0, null]);
+  await Promise.all([gateway?.stop(), site?.stop()]);
+});
+
+function list(rows: readonly string[]): void {
+  writeFileSync(`${site.dir}/recipients.new`, rows.map((row) => `${row}\n`).join(''));
+  renameSync(`${site.dir}/recipients.new`, `${site.dir}/recipients`);
+}
+
+const asked = async (address: string): Promise<number | undefined> => (await askOnce(gateway.port, [address]))[0]?.code;
+
+/** Seconds until Postfix answers so. */
+async function answered(address: string, code: number): Promise<number> {
+  const from = performance.now();
+  await until(`${code} for the changed row`, async () => (await asked(address)) === code, 30);
+  return (performance.now() - from) / 1000;
+}
+
+test('a row that comes, and one that goes', async () => {
+  const seconds: number[] = [];
+  for (let round = 0; round < 3; round++) {
+    const address = `new${round}@example.org`;
+    expect(await asked(address)).toBe(550);
+    list([...ROWS, address]);
+    seconds.push(await answered(address, 250));
+    list(ROWS);
+    seconds.push(await answered(address, 550));
+    expect(await asked('user1999@example.org')).toBe(250);
+  }
+  process.stdout.write(`a changed row is answered after ${seconds.map((s) => s.toFixed(1)).join(', ')} s\n`);
+  expect(Math.max(...seconds)).toBeLessThan(PROMISED);
+  expect(log.match(/published version/g)).toHaveLength(7);
+});

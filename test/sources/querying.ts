@@ -1,0 +1,43 @@
+// Reads SQL sources in this process, as publish does, and gives the rows they make, or the refusal.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { onTestFinished } from 'vitest';
+import { readPublisherConfig } from '../../src/publisher/config.ts';
+import { PublishError } from '../../src/publisher/errors.ts';
+import { gather } from '../../src/publisher/gather.ts';
+import { HostError } from '../../src/errors.ts';
+
+export type Keys = Readonly<Record<string, string | number>>;
+
+/** A folder for secrets, gone after the test. */
+export function ownFolder(): string {
+  const dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-sql-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+/** The keys of one source as TOML. */
+export const sourceToml = (keys: Keys): string =>
+  `[[source]]\ntype = "sql"\n${Object.entries(keys)
+    .map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`)
+    .join('')}`;
+
+/** @param policy lines of `[policy]`. */
+export async function rowsOf(keys: Keys, policy = 'postmaster = false', now = new Date()): Promise<string[]> {
+  const config = path.join(ownFolder(), 'publish.toml');
+  const top = `name = "example-org"\noutput = "/nowhere"\nkeys = ["/nowhere/a.key"]\n`;
+  writeFileSync(config, `${top}\n${sourceToml({ name: 'the table', ...keys })}\n[policy]\n${policy}\n`);
+  const { table } = await gather(readPublisherConfig(config), now);
+  return Buffer.from(table.text).toString().split('\n').slice(0, -1);
+}
+
+/** The code and message of a refusal. */
+export async function refusal(keys: Keys, policy?: string): Promise<string> {
+  try {
+    return `accepted: ${JSON.stringify(await rowsOf(keys, policy))}`;
+  } catch (error) {
+    if (error instanceof PublishError || error instanceof HostError) return `${error.code} ${error.message}`;
+    throw error;
+  }
+}
