@@ -2,12 +2,12 @@
  * What the gateway remembers: `state.json`, and the pending set beside it. A record that is corrupt is not one that is absent:
  * it is never taken for a fresh start. Only this file reads and writes the two.
  */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod/mini';
 import { NAME } from '../bundle/name.ts';
 import { StateError } from '../errors.ts';
-import { isAbsent, removeDurable, tempName, writeFileAtomic } from '../io/atomic-file.ts';
+import { isAbsent, removeDurable, removeUnfinished, writeFileAtomic } from '../io/atomic-file.ts';
 import { MAP_FILE } from './live-maps.ts';
 
 const digest = () => z.string().check(z.regex(/^[0-9a-f]{64}$/));
@@ -151,7 +151,7 @@ export class StateFiles {
 
   /** Takes away what a killed run left half written. */
   removeUnfinished(): void {
-    for (const file of [this.#state, this.#pending]) rmSync(tempName(file), { force: true, recursive: true });
+    for (const file of [this.#state, this.#pending]) removeUnfinished(file);
   }
 
   /** Whether an installation has begun that is not committed. */

@@ -167,6 +167,11 @@ export function removeDurable(target: string): void {
   fsyncFolder(path.dirname(target));
 }
 
+/** Removes what a killed run left under the temp name of this target. */
+export function removeUnfinished(target: string): void {
+  rmSync(tempName(target), { force: true, recursive: true });
+}
+
 /** Removes a folder that holds nothing. Throws what rmdir threw, ENOTEMPTY above all. */
 export function removeEmptyFolder(folder: string): void {
   rmdirSync(folder);
