@@ -3,7 +3,7 @@
  * `state_dir/bundles/NAME/`. A table is re-hashed each time it is read; nothing here judges.
  */
 import { createHash } from 'node:crypto';
-import { constants, createReadStream, lstatSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { constants, createReadStream, lstatSync, openSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { gunzipOne } from '../bundle/gzip.ts';
 import { rowBlocks, type RowBlock } from '../bundle/rows.ts';
@@ -11,6 +11,7 @@ import { decodeEnvelope } from '../bundle/envelope.ts';
 import type { VerifiedManifest } from '../bundle/verify.ts';
 import { TableError } from '../errors.ts';
 import { AtomicFile, isAbsent, makeFolder, removeDurable, writeFileAtomic } from '../io/atomic-file.ts';
+import { readRegularFile } from '../io/regular-file.ts';
 import type { CopyRef, EnvelopeRef } from './state.ts';
 
 const MODE = 0o640;
@@ -76,7 +77,7 @@ export class Copies {
   /** The bytes of a stored envelope, or null where it is missing or does not hold the payload it is named after. */
   envelope(ref: EnvelopeRef): Uint8Array | null {
     try {
-      const bytes = readFileSync(this.#envelope(ref));
+      const bytes = readRegularFile(this.#envelope(ref));
       const found = createHash('sha256').update(decodeEnvelope(bytes).payload).digest('hex');
       return found === ref.digest ? bytes : null;
     } catch {

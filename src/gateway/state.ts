@@ -2,12 +2,13 @@
  * What the gateway remembers: `state.json`, and the pending set beside it. A record that is corrupt is not one that is absent:
  * it is never taken for a fresh start. Only this file reads and writes the two.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod/mini';
 import { NAME } from '../bundle/name.ts';
 import { StateError } from '../errors.ts';
 import { isAbsent, removeDurable, removeUnfinished, writeFileAtomic } from '../io/atomic-file.ts';
+import { readRegularFile } from '../io/regular-file.ts';
 import { MAP_FILE } from './live-maps.ts';
 
 const digest = () => z.string().check(z.regex(/^[0-9a-f]{64}$/));
@@ -116,7 +117,7 @@ export type Read<T> =
 function read(file: string): Read<GatewayState> {
   let content: string;
   try {
-    content = readFileSync(file, 'utf8');
+    content = readRegularFile(file).toString();
   } catch (error) {
     return isAbsent(error) ? { is: 'absent' } : { is: 'corrupt', why: (error as Error).message };
   }

@@ -1,9 +1,9 @@
 /** The form of `status.json`, written by report.ts and read by health: no address, no secret, readable by everyone. Reads that file. */
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod/mini';
 import type { Code } from '../errors.ts';
 import { isAbsent } from '../io/atomic-file.ts';
+import { readRegularFile } from '../io/regular-file.ts';
 import { MAP_FILE } from './live-maps.ts';
 
 const nullableText = () => z.nullable(z.string());
@@ -59,7 +59,7 @@ export function readStatus(
   | { readonly is: 'corrupt'; readonly why: string }
   | { readonly is: 'whole'; readonly value: Status } {
   try {
-    const result = z.safeParse(Status, JSON.parse(readFileSync(path.join(stateDir, 'status.json'), 'utf8')));
+    const result = z.safeParse(Status, JSON.parse(readRegularFile(path.join(stateDir, 'status.json')).toString()));
     return result.success ? { is: 'whole', value: result.data } : { is: 'corrupt', why: 'it has another form' };
   } catch (error) {
     return isAbsent(error)

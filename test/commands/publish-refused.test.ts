@@ -280,9 +280,12 @@ describe('what cannot be written', () => {
 
   test('the output folder: exit 2, its name, no stack, and the old list stays', async () => {
     const central = await published();
-    for (const name of ['', ...readdirSync(central.stateDir, { recursive: true, encoding: 'utf8' })]) {
-      chownSync(path.join(central.stateDir, name), 65_534, 65_534);
-    }
+    const giveAway = (folder: string) => {
+      for (const name of ['', ...readdirSync(folder, { recursive: true, encoding: 'utf8' })]) {
+        chownSync(path.join(folder, name), 65_534, 65_534);
+      }
+    };
+    giveAway(central.stateDir);
     chownSync(central.keyFile(0), 65_534, 65_534);
     central.rows(people(301));
     // Readable, not writable.
@@ -294,6 +297,10 @@ describe('what cannot be written', () => {
     expect(run.stderr).toMatch(/permission denied/i);
     expect(run.stderr).not.toContain('INTERNAL');
     expect(central.snapshot()).toEqual(before);
+    // Started as root it becomes the owner of its state, and is refused in the same way.
+    expect((await central.run(['publish'])).stderr).toMatch(/permission denied/i);
+    expect(central.snapshot()).toEqual(before);
+    giveAway(central.output);
     expect((await central.publish()).manifest.version).toBe(2);
   });
 

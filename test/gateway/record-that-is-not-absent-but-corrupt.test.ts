@@ -1,4 +1,5 @@
 // state.json and the pending set: corrupt is never taken for absent (a fresh start would drop the rollback floor).
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -12,6 +13,8 @@ import {
   StateFiles,
   type GatewayState,
 } from '../../src/gateway/state.ts';
+import { Copies } from '../../src/gateway/copies.ts';
+import { readStatus } from '../../src/gateway/status.ts';
 import { ago, copy, digit } from './records.ts';
 
 let dir: string;
@@ -164,4 +167,16 @@ test("a bundle's part is made on first use, and is the same one after", () => {
   // Names that every object has.
   expect(bundleState(state, 'constructor')).toEqual(freshBundle());
   expect(Object.keys(state.bundles)).toEqual(['x', 'constructor']);
+});
+
+test('a pipe in a record’s or an envelope’s place is not waited for: corrupt, not absent', () => {
+  const ref = { version: 3, digest: digit(3) };
+  const folder = path.join(dir, 'bundles', 'example-org');
+  mkdirSync(folder, { recursive: true });
+  for (const pipe of [file, path.join(dir, 'status.json'), path.join(folder, `3-${digit(3)}.json`)]) {
+    execFileSync('mkfifo', [pipe]);
+  }
+  expect(files.read()).toEqual({ is: 'corrupt', why: expect.stringContaining('no regular file') as string });
+  expect(readStatus(dir)).toEqual({ is: 'corrupt', why: expect.stringContaining('no regular file') as string });
+  expect(new Copies(dir, 'example-org', null).envelope(ref)).toBeNull();
 });
