@@ -2,10 +2,11 @@
  * `relaymap run`: first a look at the last good copy without the network, then a cycle whenever the schedule, SIGUSR2 or SIGHUP says so,
  * never two at once. It owns clock and chance and nothing of what a cycle does (commands.md section 2.3).
  */
-import { exitStatus, StepError } from '../errors.ts';
+import { StepError } from '../errors.ts';
 import type { Level } from '../io/log.ts';
 import { cycle, type CycleOptions } from './cycle.ts';
 import type { GatewayConfig } from './config.ts';
+import { CycleLog, tell, type Say } from './cycle-log.ts';
 import { countersOf, NO_COUNTERS, summed, type Counters } from './counters.ts';
 import type { Sources } from './equipment.ts';
 import { lookAtHealth, type HealthLook } from './health-look.ts';
@@ -18,7 +19,7 @@ import { Pace } from './pace.ts';
 import { Schedule } from './schedule.ts';
 import type { TrustedBundle } from './session.ts';
 import { unrecorded, writeTextfile } from './textfile.ts';
-import { doneLine, keptLines } from './words.ts';
+import { doneLine } from './words.ts';
 
 /** What SIGHUP reads again. */
 export interface Equipment {
@@ -52,8 +53,6 @@ type Kind = 'look' | 'due' | 'all';
 
 /** What a cycle may take beyond `total_timeout` before systemd is no longer told that all is well. Milliseconds. */
 const STUCK = 900_000;
-/** The same message is logged again after so long. Milliseconds. */
-const SAY_AGAIN = 3_600_000;
 
 const steady = (): number => performance.now();
 
@@ -78,14 +77,14 @@ export class Daemon {
   /** The live maps were hashed by a cycle of ours: at the next it is enough to see that nobody touched them. */
   #hashed = false;
   readonly #failing = new Set<string>();
-  /** What was logged of the last cycle, and since when: what does not change is not said every minute. */
-  #said = { lines: new Set<string>(), since: steady() };
+  readonly #log: CycleLog;
 
   constructor(setup: DaemonSetup) {
     const { log, env, version } = setup;
     this.#setup = setup;
     this.#abort = setup.abort;
     this.#equipment = setup.first;
+    this.#log = new CycleLog(log, steady);
     this.#pace = new Pace(setup.first.config.health.warn_after);
     this.#notifier = new Notifier(env, (message) => log('warning', message));
     this.#schedule = new Schedule({ wall: () => Date.now(), steady }, () => this.#tick());
@@ -211,8 +210,7 @@ export class Daemon {
     const now = new Date();
     const pace = this.#pace;
     this.#cycleSince = steady();
-    const lines = new Set<string>();
-    const say = (level: Level, message: string) => this.#say(lines, level, message);
+    const say = this.#log.begin();
     const outcome = await cycle({
       config,
       bundles,
@@ -231,10 +229,10 @@ export class Daemon {
     tell(outcome, say);
     this.#paused(pace, outcome, say);
     await this.#report(config, outcome, now, say);
-    this.#said = { lines, since: this.#said.since };
+    this.#log.end();
   }
 
-  #paused(pace: Pace, outcome: Outcome, say: (level: Level, message: string) => void): void {
+  #paused(pace: Pace, outcome: Outcome, say: Say): void {
     for (const b of outcome.bundles) {
       const pause = pace.note(b, steady(), Math.random());
       if (pause > 90_000) say('notice', `${b.name}: left alone for a while, at most ${Math.ceil(pause / 60_000)} min`);
@@ -244,12 +242,7 @@ export class Daemon {
   }
 
   /** Tells everyone who wants to know. Nothing of it is worth failing for. */
-  async #report(
-    config: GatewayConfig,
-    outcome: Outcome,
-    now: Date,
-    say: (level: Level, m: string) => void,
-  ): Promise<void> {
+  async #report(config: GatewayConfig, outcome: Outcome, now: Date, say: Say): Promise<void> {
     const look = await lookAtHealth(config, new Date(), false);
     this.#missing = summed(this.#missing, unrecorded(look, outcome, config, now));
     const fault = writeTextfile(config, look, this.#missing, this.#setup.version);
@@ -282,22 +275,5 @@ export class Daemon {
     const { total_timeout: total } = this.#equipment.config.limits;
     if (this.#cycleSince !== null && steady() - this.#cycleSince > total + STUCK) return;
     this.#notifier.tell(['WATCHDOG=1']);
-  }
-
-  /** Logs what the last cycle did not say already. */
-  #say(lines: Set<string>, level: Level, message: string): void {
-    if (steady() - this.#said.since > SAY_AGAIN) this.#said = { lines: new Set(), since: steady() };
-    lines.add(message);
-    if (!this.#said.lines.has(message)) this.#setup.log(level, message);
-  }
-}
-
-function tell(outcome: Outcome, say: (level: Level, message: string) => void): void {
-  if (outcome.code !== undefined) say('error', `${outcome.code}: ${outcome.message ?? ''}`);
-  for (const b of outcome.bundles) {
-    if (b.outcome === 'installed') say('notice', doneLine(b));
-    if (b.code === null) continue;
-    const refused = exitStatus(b.code) === 1;
-    for (const [i, line] of keptLines(b).entries()) say(i === 0 ? (refused ? 'error' : 'warning') : 'notice', line);
   }
 }
