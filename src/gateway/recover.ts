@@ -2,11 +2,11 @@
  * The start of every cycle: read the record, rebuild a corrupt one from the signed envelopes, complete or drop a pending set.
  * Never takes a corrupt record for a fresh start (commands.md section 2.3, State).
  */
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { isoTime } from '../bundle/manifest.ts';
 import { DomainSet } from '../bundle/domain-set.ts';
 import type { Ring } from '../bundle/verify.ts';
+import { readRegularFile } from '../io/regular-file.ts';
 import { addDomains } from '../map/domains.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Copies } from './copies.ts';
@@ -101,7 +101,7 @@ async function isComplete(
 /** What `status.json` said before, as a hint only: which version was live, and whether it was held. */
 function hints(stateDir: string, name: string): { version: number | null; held: BundleState['held'] } {
   try {
-    const status = JSON.parse(readFileSync(path.join(stateDir, 'status.json'), 'utf8')) as {
+    const status = JSON.parse(readRegularFile(path.join(stateDir, 'status.json')).toString()) as {
       bundles?: { name?: unknown; version?: unknown; held?: BundleState['held'] }[];
     };
     const found = status.bundles?.find((b) => b.name === name);
