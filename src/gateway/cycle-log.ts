@@ -36,9 +36,13 @@ export class CycleLog {
     };
   }
 
-  /** The cycle has said all. */
-  end(): void {
-    this.#last = this.#current;
+  /**
+   * The cycle has said all.
+   * @param left bundles that were not asked this time: what was last said of them still holds.
+   */
+  end(left: readonly string[]): void {
+    const kept = [...this.#last].filter((message) => left.some((name) => message.startsWith(`${name}: `)));
+    this.#last = new Set([...this.#current, ...kept]);
   }
 }
 

@@ -229,7 +229,8 @@ export class Daemon {
     tell(outcome, say);
     this.#paused(pace, outcome, say);
     await this.#report(config, outcome, now, say);
-    this.#log.end();
+    const asked = outcome.bundles.map(({ name }) => name);
+    this.#log.end(config.bundle.map(({ name }) => name).filter((name) => !asked.includes(name)));
   }
 
   #paused(pace: Pace, outcome: Outcome, say: Say): void {
