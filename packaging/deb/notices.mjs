@@ -6,6 +6,8 @@ import { root } from './bundled.mjs';
 
 const DEBIAN_NAMES = { MIT: 'Expat', 'BSD-3-Clause': 'BSD-3-clause' };
 
+const APACHE = ' On Debian systems the full text is in /usr/share/common-licenses/Apache-2.0.';
+
 /** Code that came into a bundled package, or into our own source, from elsewhere, and under which licence. */
 const WITHIN = {
   undici: {
@@ -35,11 +37,13 @@ const folded = (text) =>
     .map((line) => (line.trim() === '' ? ' .' : ` ${line.trimEnd()}`))
     .join('\n');
 
-function holders(text, { name, folder }) {
+function holders(text, { name, folder, license }) {
   const lines = text
     .split('\n')
     .map((line) => /^\W*(?:Copyright(?:\s*:|\s+\([cC]\)|\s+©)?|\([cC]\)|©)\s+(.*\S)/i.exec(line)?.[1]);
   const found = lines.filter((line) => line !== undefined && !/^(notice|holder)/i.test(line));
+  // The Apache licence speaks of copyright in its own text; whose it is stands there with a year.
+  if (license === 'Apache-2.0') found.splice(0, found.length, ...found.filter((line) => /\d{4}/.test(line)));
   if (found.length > 0) return found;
   const { author } = JSON.parse(readFileSync(path.join(root, folder, 'package.json'), 'utf8'));
   const who = typeof author === 'string' ? author : author?.name;
@@ -56,7 +60,7 @@ Comment: The commands are bundled: each file below /usr/lib holds code of relaym
 Files: *
 Copyright: 2026 the relaymap authors
 License: Apache-2.0
- On Debian systems the full text is in /usr/share/common-licenses/Apache-2.0.
+${APACHE}
 
 Files: case-folding-data (within relaymap)
 Copyright: 1991-2022 Unicode, Inc.
@@ -65,7 +69,9 @@ ${folded(readFileSync(path.join(root, 'packaging/deb/unicode-licence.txt'), 'utf
   const bundled = packages.flatMap((each) => {
     const text = licenceText(each.folder);
     const label = DEBIAN_NAMES[each.license] ?? each.license;
-    const stanza = (files, copyright) => `Files: ${files}\nCopyright: ${copyright}\nLicense: ${label}\n${folded(text)}`;
+    // Debian has that one text on every host, and wants no second copy of it.
+    const terms = label === 'Apache-2.0' ? APACHE : folded(text);
+    const stanza = (files, copyright) => `Files: ${files}\nCopyright: ${copyright}\nLicense: ${label}\n${terms}`;
     const within = WITHIN[each.name];
     return [
       stanza(`${each.name}-${each.version}`, holders(text, each).join('\n           ')),
