@@ -33,7 +33,7 @@ export interface Step {
 export async function writeDeltas(repository: Repository, step: Step, bases: readonly string[]): Promise<DeltaEntry[]> {
   const { entry, before } = step;
   const first = bases.find((from) => from === before?.sha256);
-  const whole = first === undefined ? null : await optional(first, () => byReading(repository, step, first));
+  const whole = first === undefined ? null : await optional(first, () => soundByReading(repository, step, first));
   const others = bases.filter((from) => from !== first);
   const composed = new Map<string, DeltaEntry | null>();
   for (const from of whole === null ? [] : others) {
@@ -51,12 +51,10 @@ export async function writeDeltas(repository: Repository, step: Step, bases: rea
   const written: DeltaEntry[] = [];
   for (const from of bases) {
     const known = from === first ? whole : composed.get(from);
-    const delta = known === undefined ? await optional(from, () => byReading(repository, step, from)) : known;
+    const delta = known === undefined ? await optional(from, () => soundByReading(repository, step, from)) : known;
     if (delta !== null) written.push(delta);
   }
-  const read = written.filter((delta) => composed.get(delta.from) !== delta);
-  const good = new Set(await soundDeltas(repository, entry, read));
-  return written.filter((delta) => good.has(delta) || !read.includes(delta));
+  return written;
 }
 
 /** Those of the deltas that turn their base, which is at hand, into the table: each is applied as a gateway would. */
@@ -83,8 +81,15 @@ async function sound(repository: Repository, entry: TableEntry, delta: DeltaEntr
 
 const fileOf = (from: string, { sha256 }: { readonly sha256: string }): string => `${from}-${sha256}.delta.gz`;
 
-function byReading(repository: Repository, { table, entry }: Step, from: string): Promise<DeltaEntry | null> {
-  return writeDelta(repository, from, entry, diffRows(repository.table(from), streamed(table.blocks())));
+/** Found by reading the base, and applied to it: nothing is put together from one that does not hold. */
+async function soundByReading(
+  repository: Repository,
+  { table, entry }: Step,
+  from: string,
+): Promise<DeltaEntry | null> {
+  const rows = diffRows(repository.table(from), streamed(table.blocks()));
+  const delta = await writeDelta(repository, from, entry, rows);
+  return delta === null ? null : sound(repository, entry, delta);
 }
 
 /** @param earlier from the base to the table before. @param last from there to the new one. */

@@ -6,6 +6,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { dismiss, guardServer } from '../support/guardian.ts';
 import { freePort, until } from '../support/postfix.ts';
 
 const run = promisify(execFile);
@@ -60,7 +61,7 @@ export async function startPostgres(): Promise<Database> {
     max_connections: 100,
   };
   const options = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const guardian = guard(dir, 'INT', ['setpriv', ...as, path.join(bin, 'postgres'), '-D', data, ...options]);
+  const guardian = guardServer(dir, 'INT', ['setpriv', ...as, path.join(bin, 'postgres'), '-D', data, ...options]);
   const sql = (database: string, statements: string) =>
     fed(
       'psql',
@@ -85,7 +86,7 @@ export async function startPostgres(): Promise<Database> {
       await certificate(dir, 'postgres', name);
       await sql('postgres', 'SELECT pg_reload_conf()');
     },
-    stop: () => dismiss(guardian),
+    stop: () => dismiss(guardian, 'a database server'),
   };
 }
 
@@ -97,7 +98,7 @@ export async function startMariadb(): Promise<Database> {
   const init = ['--user=mysql', `--datadir=${data}`, '--auth-root-authentication-method=normal', '--skip-test-db'];
   await run('mariadb-install-db', ['--no-defaults', ...init]);
   const port = await freePort();
-  const guardian = guard(dir, 'TERM', [
+  const guardian = guardServer(dir, 'TERM', [
     'mariadbd',
     '--no-defaults',
     '--user=mysql',
@@ -133,7 +134,7 @@ export async function startMariadb(): Promise<Database> {
       await certificate(dir, 'mysql', name);
       await sql('mysql', 'FLUSH SSL');
     },
-    stop: () => dismiss(guardian),
+    stop: () => dismiss(guardian, 'a database server'),
   };
 }
 
@@ -185,33 +186,7 @@ async function answering(
     );
   } catch (error) {
     const log = readFileSync(path.join(dir, 'log'), 'utf8');
-    await dismiss(guardian);
+    await dismiss(guardian, 'a database server');
     throw new Error(`${name} did not start; its log:\n${log}`, { cause: error });
   }
-}
-
-/** Runs a server as its child; ends it when the pipe from this process closes, be it by dismiss() or by our death. */
-function guard(dir: string, signal: string, argv: readonly string[]): ChildProcess {
-  const script = `dir=$1 signal=$2; shift 2
-    "$@" </dev/null >"$dir/log" 2>&1 &
-    cat
-    kill -"$signal" $!
-    wait $!
-    for i in 1 2 3 4 5 6 7 8 9 10; do rm -rf -- "$dir" && exit 0; sleep 0.2; done
-    exit 1`;
-  const guardian = spawn('sh', ['-c', script, 'guardian', dir, signal, ...argv], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-    env: { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`, LC_ALL: 'C.UTF-8' },
-  });
-  guardian.unref();
-  return guardian;
-}
-
-async function dismiss(guardian: ChildProcess): Promise<void> {
-  if (guardian.exitCode !== null) return;
-  guardian.ref();
-  guardian.stdin?.end();
-  const [status] = (await once(guardian, 'exit')) as [number | null];
-  if (status !== 0) throw new Error(`a database server was not stopped cleanly: status ${status}`);
 }

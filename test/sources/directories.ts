@@ -1,12 +1,12 @@
 // Private directories in temporary folders, on loopback: OpenLDAP's slapd, and a domain controller of Samba's on an address of its own.
 // A guardian process stops each when the test ends, and just as well when the test process dies in any other way.
-import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile, execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { authority } from '../support/endpoint.ts';
+import { dismiss, guardServer } from '../support/guardian.ts';
 import { freePort, until } from '../support/postfix.ts';
 
 const run = promisify(execFile);
@@ -36,28 +36,6 @@ function folder(kind: string, names: string): string {
   chmodSync(path.join(dir, 'tls.key'), 0o600);
   writeFileSync(path.join(dir, 'password'), `${PASSWORD}\n`, { mode: 0o600 });
   return dir;
-}
-
-/** Runs a server in the foreground under a shell that ends it, and removes the folder, once our end of its input closes. */
-function guarded(dir: string, command: readonly string[]): ChildProcess {
-  const script = `dir=$1; shift
-    "$@" >"$dir/log" 2>&1 </dev/null & server=$!
-    cat >/dev/null
-    kill "$server"; wait "$server"; rm -rf -- "$dir"`;
-  const child = spawn('sh', ['-c', script, 'guardian', dir, ...command], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-    env: { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`, LC_ALL: 'C.UTF-8' },
-  });
-  child.unref();
-  return child;
-}
-
-async function dismissed(guardian: ChildProcess): Promise<void> {
-  if (guardian.exitCode !== null) return;
-  guardian.ref();
-  guardian.stdin?.end();
-  await once(guardian, 'exit');
 }
 
 async function listening(dir: string, port: number, host: string): Promise<void> {
@@ -133,7 +111,7 @@ objectclass ( 1.3.6.1.4.1.7914.1.2.2.1 NAME 'qmailUser' SUP top AUXILIARY MAY ( 
     env: { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin` },
   });
   const urls = `ldap://127.0.0.1:${port}/ ldaps://127.0.0.1:${securePort}/ ldaps://127.0.0.2:${securePort}/ ldap://127.0.0.2:${port}/`;
-  const guardian = guarded(dir, ['slapd', '-d', '0', '-f', conf, '-h', urls]);
+  const guardian = guardServer(dir, 'TERM', ['slapd', '-d', '0', '-f', conf, '-h', urls]);
   await listening(dir, port, '127.0.0.1');
   return {
     dir,
@@ -142,7 +120,7 @@ objectclass ( 1.3.6.1.4.1.7914.1.2.2.1 NAME 'qmailUser' SUP top AUXILIARY MAY ( 
     ldaps: `ldaps://localhost:${securePort}`,
     admin: `cn=admin,${base}`,
     tls: { ca_file: path.join(dir, 'ca.pem'), password_file: path.join(dir, 'password'), bind_dn: `cn=reader,${base}` },
-    stop: () => dismissed(guardian),
+    stop: () => dismiss(guardian, 'a directory'),
   };
 }
 
@@ -180,7 +158,7 @@ export async function startSamba(): Promise<DomainController> {
     `--option=ncalrpc dir = ${dir}/ncalrpc`,
     `--option=pid directory = ${dir}`,
   ];
-  const guardian = guarded(dir, ['samba', '-F', '-M', 'single', '--debug-stdout', '-s', conf, ...all]);
+  const guardian = guardServer(dir, 'TERM', ['samba', '-F', '-M', 'single', '--debug-stdout', '-s', conf, ...all]);
   await listening(dir, 636, address);
   const base = 'DC=example,DC=test';
   const admin = `CN=Administrator,CN=Users,${base}`;
@@ -190,6 +168,6 @@ export async function startSamba(): Promise<DomainController> {
     address,
     admin,
     tls: { ca_file: path.join(dir, 'ca.pem'), password_file: path.join(dir, 'password'), bind_dn: admin },
-    stop: () => dismissed(guardian),
+    stop: () => dismiss(guardian, 'a directory'),
   };
 }

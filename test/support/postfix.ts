@@ -1,7 +1,7 @@
 // Private Postfix instances for tests: own configuration, queue, data and log in a temporary folder, loopback only, no DNS.
 // Nothing of the host's own Postfix is read or touched. A guardian process stops each instance and removes its folder when
 // stop() is called, and just as well when the test process dies in any other way.
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, chown, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -9,6 +9,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { dismiss, guard, serverEnv } from './guardian.ts';
 
 const run = promisify(execFile);
 
@@ -90,15 +91,15 @@ export async function startPostfix(options: PostfixOptions = {}): Promise<Postfi
   if (process.getuid?.() !== 0)
     throw new Error('a private Postfix needs root: Postfix starts its processes as other users');
   const top = await mkdtemp(path.join(os.tmpdir(), 'relaymap-postfix-'));
-  const guardian = guard(top);
+  const guardian = guard(GUARDED, top);
   try {
     const port = await freePort();
     await layOut(top, port, options);
-    await run('postfix', ['-c', path.join(top, 'etc'), 'start'], { env: toolEnv() });
+    await run('postfix', ['-c', path.join(top, 'etc'), 'start'], { env: serverEnv() });
     return handle(top, port, guardian);
   } catch (error) {
     const log = await readFile(path.join(top, 'mail.log'), 'utf8').catch(() => '(no log)');
-    await dismiss(guardian);
+    await dismiss(guardian, 'a private Postfix');
     throw new Error(`Postfix did not start; its log:\n${log}`, { cause: error });
   }
 }
@@ -117,13 +118,13 @@ export async function freePort(): Promise<number> {
 function handle(top: string, port: number, guardian: ChildProcess): Postfix {
   const dir = path.join(top, 'etc');
   const tool = async (command: string, args: string[]): Promise<string> =>
-    (await run(command, ['-c', dir, ...args], { env: toolEnv(), maxBuffer: 1 << 28 })).stdout;
+    (await run(command, ['-c', dir, ...args], { env: serverEnv(), maxBuffer: 1 << 28 })).stdout;
   let stopped: Promise<void> | undefined;
   return {
     port,
     configDir: dir,
     env: { MAIL_CONFIG: dir },
-    stop: () => (stopped ??= dismiss(guardian)),
+    stop: () => (stopped ??= dismiss(guardian, 'a private Postfix')),
     async log(pattern = /./) {
       const text = await readFile(path.join(top, 'mail.log'), 'utf8');
       return text.split('\n').filter((line) => pattern.test(line));
@@ -165,36 +166,8 @@ function queued(entry: QueueEntry): QueuedMessage {
   };
 }
 
-/**
- * A shell in its own session whose standard input is a pipe from this process. When the pipe closes, be it by dismiss() or by
- * our death, it stops the instance and removes the folder.
- */
-function guard(top: string): ChildProcess {
-  const script = `cat
-    postfix -c "$1/etc" status && postfix -c "$1/etc" stop
-    for i in 1 2 3 4 5 6 7 8 9 10; do rm -rf -- "$1" && exit 0; sleep 0.2; done
-    exit 1`;
-  const guardian = spawn('sh', ['-c', script, 'guardian', top], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-    env: toolEnv(),
-  });
-  guardian.unref();
-  return guardian;
-}
-
-async function dismiss(guardian: ChildProcess): Promise<void> {
-  if (guardian.exitCode !== null) return;
-  guardian.ref();
-  guardian.stdin?.end();
-  const [status] = (await once(guardian, 'exit')) as [number | null];
-  if (status !== 0) throw new Error(`a private Postfix was not stopped cleanly: status ${status}`);
-}
-
-/** Postfix's own commands live in sbin, which is not on every PATH; a MAIL_CONFIG from outside must not leak in. */
-function toolEnv(): NodeJS.ProcessEnv {
-  return { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin:/usr/bin:/bin`, LC_ALL: 'C.UTF-8' };
-}
+const GUARDED = `cat
+  postfix -c "$dir/etc" status && postfix -c "$dir/etc" stop`;
 
 async function layOut(top: string, port: number, options: PostfixOptions): Promise<void> {
   const dir = path.join(top, 'etc');
