@@ -2,7 +2,6 @@
  * HTTPS GET and nothing else; the only user of undici. No redirect is followed, no encoding undone, HTTP/1.1 only. An idle
  * timer and a total deadline stand over every request, and every failure becomes a SourceError.
  */
-import './wasm-by-baseline.ts'; // before undici
 import { createSecureContext } from 'node:tls';
 import { Agent, ProxyAgent, type Dispatcher } from 'undici';
 import { SourceError } from '../errors.ts';
