@@ -44,7 +44,14 @@ test('the accepted table has its maps, and only once', async () => {
 test.each<[string, (ahead: Ahead) => void]>([
   ['was never accepted', () => undefined],
   ['is another one than the accepted', (ahead) => ahead.accept(OTHER, new DomainSet())],
-  ['was accepted before another one was begun', (ahead) => (ahead.accept(GOOD, new DomainSet()), ahead.begin(1))],
+  [
+    'was accepted before another one was begun',
+    (ahead) => {
+      ahead.accept(GOOD, new DomainSet());
+      ahead.begin(1);
+      add(ahead, ['b@y.example']);
+    },
+  ],
   ['was given up', (ahead) => (ahead.discard(), ahead.accept(GOOD, new DomainSet()))],
 ])('a table that %s has none', async (_, how) => {
   const ahead = new Ahead(draft);
