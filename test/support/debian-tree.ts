@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { hostProxies } from './environment.ts';
 
 /** Part of the key of the cache: to be raised when the recipe below changes. */
 const RECIPE = 1;
@@ -158,7 +159,7 @@ async function hostApt(): Promise<{ mirror: string; settings: string }> {
 async function finished(argv: readonly string[], input: string | Uint8Array): Promise<TreeFinished> {
   const [command = '', ...args] = argv;
   const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin:/usr/bin:/bin`;
-  const child = spawn(command, args, { env: { ...process.env, PATH }, stdio: 'pipe' });
+  const child = spawn(command, args, { env: { ...process.env, ...hostProxies(), PATH }, stdio: 'pipe' });
   const [out, err]: [Buffer[], Buffer[]] = [[], []];
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => err.push(chunk));

@@ -42,7 +42,7 @@ export async function askTree(
       while read -r -u 3 line; do [[ $line == 250-* ]] || break; done
       cat /tmp/asked/dialogue >&3 &
       cat <&3`;
-    const { status, stdout, stderr } = await tree.run(['timeout', '100', 'bash', '-c', script], {
+    const { status, stdout, stderr } = await tree.run(['timeout', '300', 'bash', '-c', script], {
       shown: { asked: dir, maps: mapDir },
     });
     if (status !== 0)
