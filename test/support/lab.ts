@@ -28,13 +28,11 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 export type Suite = 'trixie' | 'bookworm';
 
-export const labTree = (suite: Suite, more: readonly string[] = []): Promise<DebianTree> =>
-  debianTree({
-    suite,
-    name: `lab-${suite}`,
-    packages: [...PACKAGES, ...more],
-    debconf: ['postfix postfix/main_mailer_type select No configuration'],
-  });
+export function labTree(suite: Suite, more: readonly string[] = []): Promise<DebianTree> {
+  const debconf = ['postfix postfix/main_mailer_type select No configuration'];
+  const plain = { suite, name: `lab-${suite}`, packages: PACKAGES, debconf };
+  return debianTree(more.length === 0 ? plain : { suite, name: `lab-${suite}`, packages: more, from: plain });
+}
 
 export interface Finished {
   readonly status: number;
