@@ -1,7 +1,7 @@
 // What systemd hears on a real NOTIFY_SOCKET: ready after the first look and not before, news and nothing else, signs of life, the end.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { Daemon, holdLock, WHEN_TOLD } from '../support/daemon.ts';
 import { LONGER, Scene } from '../support/scene.ts';
@@ -99,4 +99,15 @@ test('a socket that nobody reads: one warning, and the work goes on', async () =
   await daemon.moreCycles(1, 'unchanged');
   expect((await daemon.stop()).status).toBe(0);
   expect(daemon.log.match(/systemd cannot be told/g)).toHaveLength(1);
+});
+
+test('a host that is busy, where telling takes seconds: ready is heard all the same', async () => {
+  const { socket, heard, farewells } = await listener();
+  const slow = `[ -e "$0.was" ] || { : >"$0.was"; sleep 6; }; PATH=/usr/bin:/bin exec systemd-notify "$@"`;
+  writeFileSync(scene.gateway.at('bin', 'systemd-notify'), `#!/bin/sh\n${slow}\n`, { mode: 0o755 });
+  const daemon = new Daemon(scene.gateway, { env: { NOTIFY_SOCKET: socket } });
+  await daemon.until(() => words(heard(), 'READY').length === 1, 'ready');
+  expect((await daemon.stop()).status).toBe(0);
+  await farewells(1);
+  expect(daemon.log).not.toMatch(/cannot be told/);
 });

@@ -47,7 +47,7 @@ export class Daemon {
     }
     this.#ended = once(this.#child, 'close').then(([status]) => status as number | null);
     onTestFinished(async () => {
-      if (this.#child.exitCode === null) this.#child.kill('SIGKILL');
+      this.#child.kill('SIGKILL'); // nothing, where it has ended
       await this.#ended;
     });
   }
@@ -70,7 +70,9 @@ export class Daemon {
   async until(so: () => boolean, what: string): Promise<void> {
     for (const end = performance.now() + 120_000; !so();) {
       if (performance.now() > end) throw new Error(`never ${what}:\n${this.log}`);
-      if (this.#child.exitCode !== null) throw new Error(`ended with ${this.#child.exitCode}:\n${this.log}`);
+      const { exitCode, signalCode } = this.#child;
+      if (exitCode !== null || signalCode !== null)
+        throw new Error(`ended with ${exitCode ?? signalCode}:\n${this.log}`);
       await sleep(10);
     }
   }
