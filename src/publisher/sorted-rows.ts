@@ -1,9 +1,9 @@
 /**
  * Rows as the sources give them, in any order and more than once, become a table's plain text: one growing buffer, one typed
- * array of where rows begin, and one sorted copy. A million rows are never a million JavaScript objects. Pure.
+ * array of where rows begin, and one copy in order where they are not. A million rows are never a million JavaScript objects. Pure.
  */
 import { cut, type RowBlock } from '../bundle/rows.ts';
-import { sortRows } from './row-sort.ts';
+import { ordered, SPARE } from './row-order.ts';
 
 const LF = 0x0a;
 const BLOCK = 256 * 1024;
@@ -40,29 +40,44 @@ export class RowCollection {
   /** Adds a canonical row, without an LF. */
   add(row: string): void {
     // A unit of UTF-16 becomes at most three bytes of UTF-8.
-    this.#reserve(row.length * 3 + 1);
+    const bytes = this.room(row.length * 3);
+    this.added(bytes.write(row, this.#used));
+  }
+
+  /** Adds a canonical row that is bytes already. */
+  addBytes(row: Uint8Array): void {
+    this.room(row.length).set(row, this.#used);
+    this.added(row.length);
+  }
+
+  /** Where the next row begins. */
+  get next(): number {
+    return this.#used;
+  }
+
+  /** The buffer to write a row into at `next`, of at most `length` bytes. It counts once `added` is called. */
+  room(length: number): Buffer {
+    this.#reserve(length + 1 + SPARE);
+    return this.#bytes;
+  }
+
+  /** Counts the row that was written at `next`. */
+  added(length: number): void {
     this.#starts[this.count++] = this.#used;
-    this.#used += this.#bytes.write(row, this.#used);
+    this.#used += length;
     this.#bytes[this.#used++] = LF;
   }
 
   /** Every row once, in the order of the bytes. The collection is empty afterwards, its memory free. */
   sorted(): SortedRows {
-    const [bytes, order] = [this.#bytes, this.#starts.subarray(0, this.count)];
-    sortRows(bytes, order);
-    const text = new Uint8Array(this.#used);
-    let [rows, used, previous] = [0, 0, -1];
-    for (const start of order) {
-      if (previous >= 0 && isSame(bytes, previous, start)) continue;
-      for (let at = start; bytes[at] !== LF; at++) text[used++] = bytes[at] ?? 0;
-      text[used++] = LF;
-      rows++;
-      previous = start;
-    }
+    this.#reserve(SPARE);
+    this.#starts[this.count] = this.#used;
+    const heap = { bytes: this.#bytes, starts: this.#starts.subarray(0, this.count + 1) };
     this.#bytes = Buffer.alloc(0);
     this.#starts = new Int32Array(0);
     this.#used = this.count = 0;
-    return new SortedRows(text.subarray(0, used), rows);
+    const { text, rows } = ordered(heap);
+    return new SortedRows(text, rows);
   }
 
   #reserve(more: number): void {
@@ -75,15 +90,11 @@ export class RowCollection {
       this.#bytes.copy(larger, 0, 0, this.#used);
       this.#bytes = larger;
     }
-    if (this.count === this.#starts.length) {
+    // One more than rows: the end of the last.
+    if (this.count + 1 >= this.#starts.length) {
       const larger = new Int32Array(grown(this.#starts.length));
       larger.set(this.#starts);
       this.#starts = larger;
     }
   }
-}
-
-function isSame(bytes: Uint8Array, a: number, b: number): boolean {
-  for (let i = 0; bytes[a + i] === bytes[b + i]; i++) if (bytes[a + i] === LF) return true;
-  return false;
 }

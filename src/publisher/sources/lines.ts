@@ -1,44 +1,69 @@
 /** Bytes as they come become lines of text: UTF-8 or nothing, no line without end, the faulty line named. Pure. */
+import { isUtf8 } from 'node:buffer';
 import { PublishError } from '../errors.ts';
 
 const LF = 0x0a;
 const MAX_LINE = 64 * 1024;
+const BOM = Buffer.of(0xef, 0xbb, 0xbf);
 
 /**
- * The lines of a source as text, without their LF, in batches; a byte order mark at its start is no part of the first. The last line
- * may lack its LF.
+ * The lines of a source as text, without their LF, in batches.
  * @param name the source's, for messages. @param chunks each is used no more when the next is asked for.
  * @throws PublishError SOURCE: it is not UTF-8, or has a line that cannot be one.
  */
 export async function* linesOf(name: string, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string[]> {
-  const decoder = new LineDecoder(name);
+  const seen = { lines: 0 };
+  for await (const bytes of wholeLines(name, chunks, seen)) {
+    const found = bytes.toString().split('\n');
+    found.pop(); // what stands after the last LF: nothing
+    seen.lines += found.length;
+    yield found;
+  }
+}
+
+/** Lines that the caller has taken so far: it finds where they end anyway, and a message needs their number. */
+export interface Seen {
+  lines: number;
+}
+
+/**
+ * The same lines as bytes that are UTF-8, each with its LF; a byte order mark at the source's start is no part of the first. The last
+ * line may lack its LF, and is given one.
+ * @throws PublishError SOURCE
+ */
+export async function* wholeLines(
+  name: string,
+  chunks: AsyncIterable<Uint8Array>,
+  seen: Seen,
+): AsyncGenerator<Buffer> {
+  const checker = new LineChecker(name, seen);
   let rest = Buffer.alloc(0);
   for await (const chunk of chunks) {
     const bytes = Buffer.concat([rest, chunk]);
     const end = bytes.lastIndexOf(LF) + 1;
-    if (end > 0) yield decoder.decode(bytes.subarray(0, end));
+    if (end > 0) yield checker.checked(bytes.subarray(0, end));
     rest = bytes.subarray(end);
-    decoder.bound(rest);
+    checker.bound(rest);
   }
-  if (rest.length > 0) yield decoder.decode(Buffer.concat([rest, Buffer.of(LF)]));
+  if (rest.length > 0) yield checker.checked(Buffer.concat([rest, Buffer.of(LF)]));
 }
 
-class LineDecoder {
+class LineChecker {
   readonly #name: string;
-  readonly #utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  #lines = 0;
+  readonly #seen: Seen;
+  #begun = false;
 
-  constructor(name: string) {
+  constructor(name: string, seen: Seen) {
     this.#name = name;
+    this.#seen = seen;
   }
 
-  /** @param bytes whole lines, with their LFs. */
-  decode(bytes: Buffer): string[] {
-    const found = this.#text(bytes).split('\n');
-    found.pop(); // what stands after the last LF: nothing
-    if (this.#lines === 0 && found[0] !== undefined) found[0] = found[0].replace(/^\ufeff/, '');
-    this.#lines += found.length;
-    return found;
+  /** @param bytes whole lines, with their LFs. @returns them, without a byte order mark at the start of the first. */
+  checked(bytes: Buffer): Buffer {
+    if (!isUtf8(bytes)) this.#findFault(bytes);
+    const marked = !this.#begun && bytes.subarray(0, BOM.length).equals(BOM);
+    this.#begun = true;
+    return marked ? bytes.subarray(BOM.length) : bytes;
   }
 
   /** Bounds the memory that a source without line ends can take. */
@@ -46,29 +71,17 @@ class LineDecoder {
     if (rest.length > MAX_LINE) this.#fail(1, `over ${MAX_LINE} bytes`);
   }
 
-  #text(bytes: Buffer): string {
-    try {
-      return this.#utf8.decode(bytes);
-    } catch (error) {
-      return this.#findFault(bytes, error);
-    }
-  }
-
-  /** Decodes line by line, to name the one that is wrong. */
-  #findFault(bytes: Buffer, cause: unknown): never {
+  /** Looks line by line, to name the one that is wrong. */
+  #findFault(bytes: Buffer): never {
     let [line, start] = [1, 0];
     for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, start), line++) {
-      try {
-        this.#utf8.decode(bytes.subarray(start, end));
-      } catch {
-        break; // this is the line that the caller's error is about
-      }
+      if (!isUtf8(bytes.subarray(start, end))) break;
       start = end + 1;
     }
-    return this.#fail(line, 'not UTF-8', cause);
+    return this.#fail(line, 'not UTF-8');
   }
 
-  #fail(line: number, what: string, cause?: unknown): never {
-    throw new PublishError('SOURCE', `${this.#name}, line ${this.#lines + line}: ${what}`, cause);
+  #fail(line: number, what: string): never {
+    throw new PublishError('SOURCE', `${this.#name}, line ${this.#seen.lines + line}: ${what}`);
   }
 }
