@@ -31,11 +31,7 @@ export interface Seen {
  * line may lack its LF, and is given one.
  * @throws PublishError SOURCE
  */
-export async function* wholeLines(
-  name: string,
-  chunks: AsyncIterable<Uint8Array>,
-  seen: Seen,
-): AsyncGenerator<Buffer> {
+export async function* wholeLines(name: string, chunks: AsyncIterable<Uint8Array>, seen: Seen): AsyncGenerator<Buffer> {
   const checker = new LineChecker(name, seen);
   let rest = Buffer.alloc(0);
   for await (const chunk of chunks) {
