@@ -136,10 +136,9 @@ function newDomains(next: SortedRows, { added, removed, addedAt }: Walk): number
   let number = 0;
   // Most domains have a row that stayed among the first.
   for (const { bytes, starts, count } of left.size === 0 ? [] : next.blocks()) {
-    const block = bytes.byteOffset - next.text.byteOffset;
     for (let i = 0; i < count && left.size > 0; i++) {
       const [start, end] = [starts[i] ?? 0, (starts[i + 1] ?? 1) - 1];
-      if (addedAt[number] === block + start) number++;
+      if (addedAt[number] === start) number++;
       else left.delete(added.find(bytes, domainStart(bytes, start, end), end));
     }
     if (left.size === 0) break;

@@ -102,15 +102,14 @@ class Gathering {
   /** @param lines whole ones as bytes. Those that plainly are addresses never become strings. */
   #lines(lines: Buffer, place: Place): void {
     for (let at = 0; at < lines.length;) {
-      const next = this.#simple.take(lines, at);
-      if (next >= 0) {
-        place.number++;
-        place.begun = true;
-        this.#entries++;
-        if (this.#own !== null) this.#own.addBytes(this.#simple.row);
-        at = next;
-        continue;
-      }
+      const before = this.#rows.count;
+      at = this.#simple.take(lines, at);
+      const taken = this.#rows.count - before;
+      place.number += taken;
+      this.#entries += taken;
+      if (taken > 0) place.begun = true;
+      this.#own?.addFrom(this.#rows, before);
+      if (at === lines.length) break;
       const end = lines.indexOf(LF, at);
       this.#entry(lines.toString('utf8', at, end), place);
       at = end + 1;

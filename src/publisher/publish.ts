@@ -234,7 +234,7 @@ async function entryOf(work: Work, same: boolean, found: Step['found']): Promise
   const entry = published?.manifest.tables.recipients;
   const newest = <T>(list: readonly T[]): readonly T[] => list.slice(Math.max(0, list.length - config.keep_deltas));
   if (same && entry !== undefined && isWhole(work, entry)) {
-    return { ...entry, deltas: await soundDeltas(repository, entry, newest(entry.deltas)) };
+    return { ...entry, deltas: await soundDeltas(repository, gathered.table, entry, newest(entry.deltas)) };
   }
   const { sha256, rows, bytes } = table;
   const name = `${sha256}.gz`;

@@ -16,9 +16,10 @@ export interface Heap {
   readonly starts: Int32Array;
 }
 
+/** Rows in order, without gaps; `starts` likewise. */
 export interface Ordered {
   readonly text: Uint8Array;
-  readonly rows: number;
+  readonly starts: Int32Array;
 }
 
 /** The heap's bytes may be written over: it is no more afterwards. */
@@ -46,7 +47,7 @@ function nearlyOrdered({ bytes, starts }: Heap): Ordered | null {
     dropped.push(i);
     if (dropped.length > may) return null;
   }
-  if (dropped.length === 0) return { text: bytes.subarray(0, end), rows: count };
+  if (dropped.length === 0) return { text: bytes.subarray(0, end), starts };
   return inserted({ bytes, starts }, dropped, Int32Array.from(loose));
 }
 
@@ -54,10 +55,14 @@ function nearlyOrdered({ bytes, starts }: Heap): Ordered | null {
 function inserted({ bytes, starts }: Heap, dropped: readonly number[], loose: Int32Array): Ordered {
   new RowSort(bytes, loose).sort(0, loose.length, 0);
   const text = new Uint8Array(starts[starts.length - 1] ?? 0);
+  const places = new Int32Array(starts.length);
   let [used, rows, next] = [0, 0, 0];
+  /** Rows `from` up to `to`, which are in order. */
   const copy = (from: number, to: number) => {
-    text.set(bytes.subarray(from, to), used);
-    used += to - from;
+    const start = starts[from] ?? 0;
+    text.set(bytes.subarray(start, starts[to] ?? 0), used);
+    for (let i = from; i < to; i++) places[rows++] = used + (starts[i] ?? 0) - start;
+    used += (starts[to] ?? 0) - start;
   };
   // A loose row goes before the first row in order that is above it, unless it is there.
   const piece = (first: number, past: number) => {
@@ -70,19 +75,19 @@ function inserted({ bytes, starts }: Heap, dropped: readonly number[], loose: In
         if (compareRows(bytes, starts[middle] ?? 0, bytes, row) < 0) low = middle + 1;
         else high = middle;
       }
-      copy(starts[from] ?? 0, starts[low] ?? 0);
-      rows += low - from;
+      copy(from, low);
       from = low;
       if (low === past) break; // it goes behind what follows, or to the end
       if (compareRows(bytes, starts[low] ?? 0, bytes, row) !== 0) single(row);
       else skip(row);
     }
-    copy(starts[from] ?? 0, starts[past] ?? 0);
-    rows += past - from;
+    copy(from, past);
   };
   const single = (row: number) => {
-    copy(row, bytes.indexOf(LF, row) + 1);
-    rows++;
+    const end = bytes.indexOf(LF, row) + 1;
+    text.set(bytes.subarray(row, end), used);
+    places[rows++] = used;
+    used += end - row;
     skip(row);
   };
   /** On to the next loose row that is another one. */
@@ -97,7 +102,8 @@ function inserted({ bytes, starts }: Heap, dropped: readonly number[], loose: In
   }
   piece(from, starts.length - 1);
   while (next < loose.length) single(loose[next] ?? 0);
-  return { text: text.subarray(0, used), rows };
+  places[rows] = used;
+  return { text: text.subarray(0, used), starts: places.subarray(0, rows + 1) };
 }
 
 /** By their first two bytes into places of their own, so that what is sorted together lies together; then each place by itself. */
@@ -122,7 +128,7 @@ function sorted({ bytes, starts }: Heap): Ordered {
     before += counts[at] ?? 0;
   }
   const near = new Uint8Array(used + SPARE);
-  const order = new Int32Array(count);
+  const order = new Int32Array(count + 1);
   move({ bytes, starts }, place, near, ends, firsts, order);
   const sort = new RowSort(near, order);
   for (let at = 0, from = 0; at < 65536; at++) {
@@ -131,7 +137,7 @@ function sorted({ bytes, starts }: Heap): Ordered {
     from += size;
   }
   const text = bytes.subarray(0, end + SPARE); // all of it has been moved
-  return collected(near, order, text);
+  return collected(near, order, count, text);
 }
 
 /** Moves each row to its place; `ends` and `firsts` count on. */
@@ -159,12 +165,14 @@ function move(
   }
 }
 
-/** Each row once, in this order, one after the other. */
-function collected(bytes: Uint8Array, order: Int32Array, text: Uint8Array): Ordered {
+/** Each row once, in this order, one after the other. @param order with room for one more; written over. */
+function collected(bytes: Uint8Array, order: Int32Array, count: number, text: Uint8Array): Ordered {
   const [from, into] = [viewOf(bytes), viewOf(text)];
   let [rows, used, previous] = [0, 0, -1];
-  for (const start of order) {
-    if (previous >= 0 && compareRows(bytes, previous, bytes, start) === 0) continue;
+  for (let i = 0; i < count; i++) {
+    const start = order[i] ?? 0;
+    if (previous >= 0 && isSame(from, previous, start)) continue;
+    order[rows] = used;
     let at = start;
     for (;;) {
       const four = from.getUint32(at);
@@ -177,7 +185,27 @@ function collected(bytes: Uint8Array, order: Int32Array, text: Uint8Array): Orde
     rows++;
     previous = start;
   }
-  return { text: text.subarray(0, used), rows };
+  order[rows] = used;
+  return { text: text.subarray(0, used), starts: order.subarray(0, rows + 1) };
+}
+
+/** Whether two rows are the same, where four bytes may be read past their ends. */
+function isSame(view: DataView, a: number, b: number): boolean {
+  for (let i = 0; ; i += 4) {
+    const [x, y] = [view.getUint32(a + i), view.getUint32(b + i)];
+    if (holdsLf(x)) return endsAlike(x, y);
+    if (x !== y) return false;
+  }
+}
+
+/** Whether both are the same up to the first LF of the one. */
+function endsAlike(x: number, y: number): boolean {
+  for (let shift = 24; shift >= 0; shift -= 8) {
+    const byte = (x >>> shift) & 0xff;
+    if (byte !== ((y >>> shift) & 0xff)) return false;
+    if (byte === LF) break;
+  }
+  return true;
 }
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -2,11 +2,16 @@
  * The lines of a list that plainly are one address, straight from the file's bytes into the row's: what `simpleRow` says of a line as
  * text, and most lines of most lists. All others are left to the rules of entry.ts. Pure.
  */
-import { DomainSet } from '../bundle/domain-set.ts';
 import { isSimpleDomain } from './entry.ts';
+import { HASH_START, hashed, KnownDomains } from './known-domains.ts';
 import type { RowCollection } from './sorted-rows.ts';
 
-const [TAB, LF, CR, SPACE, HYPHEN, AT] = [0x09, 0x0a, 0x0d, 0x20, 0x2d, 0x40];
+const TAB = 0x09;
+const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+const HYPHEN = 0x2d;
+const AT = 0x40;
 const MAX_LOCAL = 120;
 const MAX_ROW = 253;
 
@@ -23,57 +28,53 @@ function folded(characters: string): Uint8Array {
 export class SimpleLines {
   readonly #rows: RowCollection;
   /** Those that were looked at as text, and are simple. */
-  readonly #known = new DomainSet();
-  #start = 0;
-  #length = 0;
+  readonly #known = new KnownDomains();
 
   constructor(rows: RowCollection) {
     this.#rows = rows;
   }
 
   /**
-   * Adds the row of the line that begins at `at`; what follows the address after a blank is no part of it.
+   * Adds the rows of the lines from `at` on, up to one that is not that simple; what follows an address after a blank is no part of it.
    * @param lines whole lines with their LFs.
-   * @returns where the next line begins, or -1 if the line is not that simple: then nothing is added.
+   * @returns where that line begins, or their end.
    */
-  take(lines: Uint8Array, at: number): number {
-    if (lines[at] === HYPHEN) return -1; // Postfix refuses it to strangers: that is said
+  take(lines: Buffer, at: number): number {
     const rows = this.#rows;
-    const into = rows.room(MAX_ROW);
-    const start = rows.next;
-    let used = start;
-    let byte = 0;
-    for (const most = start + MAX_LOCAL + 1; used < most && (byte = LOCAL[lines[at] ?? 0] ?? 0) !== 0; at++)
-      into[used++] = byte;
-    const local = used - start;
-    if (local === 0 || local > MAX_LOCAL || lines[at++] !== AT) return -1;
-    into[used++] = AT;
-    const domain = used;
-    for (const most = start + MAX_ROW; used < most && (byte = DOMAIN[lines[at] ?? 0] ?? 0) !== 0; at++)
-      into[used++] = byte;
-    const next = afterField(lines, at);
-    if (next < 0 || !this.#isSimple(into, domain, used)) return -1;
-    this.#start = start;
-    this.#length = used - start;
-    rows.added(this.#length);
-    return next;
-  }
-
-  /** The row that was added last. */
-  get row(): Uint8Array {
-    return this.#rows.room(0).subarray(this.#start, this.#start + this.#length);
+    const into = rows.room(lines.length - at);
+    const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
+    while (at < lines.length) {
+      const start = rows.next;
+      let used = start;
+      let next = at;
+      let byte = 0;
+      for (let most = start + MAX_LOCAL + 1; used < most && (byte = LOCAL[lines[next] ?? 0] ?? 0) !== 0; next++)
+        into[used++] = byte;
+      const local = used - start;
+      // Postfix refuses what begins with a hyphen to strangers: that is said elsewhere.
+      if (local === 0 || local > MAX_LOCAL || lines[next++] !== AT || lines[at] === HYPHEN) return at;
+      into[used++] = AT;
+      const domain = used;
+      let hash = HASH_START;
+      for (let most = start + MAX_ROW; used < most && (byte = DOMAIN[lines[next] ?? 0] ?? 0) !== 0; next++) {
+        into[used++] = byte;
+        hash = hashed(hash, byte);
+      }
+      next = afterField(lines, next);
+      if (next < 0) return at;
+      if (!this.#known.has(view, domain, used - domain, hash)) {
+        if (!isSimpleDomain(into.toString('latin1', domain, used))) return at;
+        this.#known.add(into.subarray(domain, used), hash);
+      }
+      rows.added(used - start);
+      at = next;
+    }
+    return at;
   }
 
   /** Of all rows that were added. */
   *domains(): Generator<string> {
-    for (let id = 0; id < this.#known.size; id++) yield Buffer.from(this.#known.name(id)).toString('latin1');
-  }
-
-  #isSimple(bytes: Buffer, start: number, end: number): boolean {
-    if (this.#known.find(bytes, start, end) >= 0) return true;
-    if (!isSimpleDomain(bytes.toString('latin1', start, end))) return false;
-    this.#known.add(bytes, start, end, 1);
-    return true;
+    for (const name of this.#known.names()) yield Buffer.from(name).toString('latin1');
   }
 }
 

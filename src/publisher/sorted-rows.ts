@@ -2,30 +2,33 @@
  * Rows as the sources give them, in any order and more than once, become a table's plain text: one growing buffer, one typed
  * array of where rows begin, and one copy in order where they are not. A million rows are never a million JavaScript objects. Pure.
  */
-import { cut, type RowBlock } from '../bundle/rows.ts';
+import type { RowBlock } from '../bundle/rows.ts';
 import { ordered, SPARE } from './row-order.ts';
 
 const LF = 0x0a;
-const BLOCK = 256 * 1024;
+/** Rows. */
+const BLOCK = 8192;
 /** Where rows begin is kept in 32 bits; that is some 60 million addresses. */
 const MAX_BYTES = 2 ** 31 - 1024 * 1024;
 
-/** A table's plain text (format section 4). */
+/** A table's plain text (format section 4), and where its rows begin. */
 export class SortedRows {
   readonly text: Uint8Array;
   readonly rows: number;
+  /** One more than there are rows: the last is the text's length. */
+  readonly #starts: Int32Array;
 
-  constructor(text: Uint8Array, rows: number) {
+  constructor(text: Uint8Array, starts: Int32Array) {
     this.text = text;
-    this.rows = rows;
+    this.rows = starts.length - 1;
+    this.#starts = starts;
   }
 
   /** The rows in blocks that share the text's memory; may be asked for again. */
   *blocks(): Generator<RowBlock> {
-    for (let from = 0; from < this.text.length;) {
-      const to = this.text.lastIndexOf(LF, from + BLOCK - 1) + 1;
-      yield cut(this.text.subarray(from, to));
-      from = to;
+    for (let from = 0; from < this.rows; from += BLOCK) {
+      const starts = this.#starts.subarray(from, Math.min(from + BLOCK, this.rows) + 1);
+      yield { bytes: this.text, starts, count: starts.length - 1 };
     }
   }
 }
@@ -44,10 +47,12 @@ export class RowCollection {
     this.added(bytes.write(row, this.#used));
   }
 
-  /** Adds a canonical row that is bytes already. */
-  addBytes(row: Uint8Array): void {
-    this.room(row.length).set(row, this.#used);
-    this.added(row.length);
+  /** Adds the rows of another collection, from its row number `from` on. */
+  addFrom(other: RowCollection, from: number): void {
+    const startOf = (row: number) => (row < other.count ? (other.#starts[row] ?? 0) : other.#used);
+    const begin = startOf(from);
+    this.room(other.#used - begin).set(other.#bytes.subarray(begin, other.#used), this.#used);
+    for (let i = from; i < other.count; i++) this.added(startOf(i + 1) - startOf(i) - 1);
   }
 
   /** Where the next row begins. */
@@ -55,7 +60,7 @@ export class RowCollection {
     return this.#used;
   }
 
-  /** The buffer to write a row into at `next`, of at most `length` bytes. It counts once `added` is called. */
+  /** The buffer to write rows into at `next`, of at most `length` bytes with all LFs but the last. A row counts once `added` is called. */
   room(length: number): Buffer {
     this.#reserve(length + 1 + SPARE);
     return this.#bytes;
@@ -63,6 +68,7 @@ export class RowCollection {
 
   /** Counts the row that was written at `next`. */
   added(length: number): void {
+    if (this.count + 2 > this.#starts.length) this.#starts = larger(this.#starts);
     this.#starts[this.count++] = this.#used;
     this.#used += length;
     this.#bytes[this.#used++] = LF;
@@ -76,25 +82,26 @@ export class RowCollection {
     this.#bytes = Buffer.alloc(0);
     this.#starts = new Int32Array(0);
     this.#used = this.count = 0;
-    const { text, rows } = ordered(heap);
-    return new SortedRows(text, rows);
+    const { text, starts } = ordered(heap);
+    return new SortedRows(text, starts);
   }
 
   #reserve(more: number): void {
     const need = this.#used + more;
     if (need > MAX_BYTES) throw new RangeError(`the sources hold more than ${MAX_BYTES} bytes of addresses`);
-    // Once large, by half instead of double: less of it stays unused.
-    const grown = (size: number) => Math.ceil(size * (size > 1 << 24 ? 1.5 : 2)) + 1024;
     if (need > this.#bytes.length) {
-      const larger = Buffer.alloc(Math.max(need, Math.min(MAX_BYTES, grown(this.#bytes.length))));
-      this.#bytes.copy(larger, 0, 0, this.#used);
-      this.#bytes = larger;
-    }
-    // One more than rows: the end of the last.
-    if (this.count + 1 >= this.#starts.length) {
-      const larger = new Int32Array(grown(this.#starts.length));
-      larger.set(this.#starts);
-      this.#starts = larger;
+      const room = Buffer.alloc(Math.max(need, Math.min(MAX_BYTES, grown(this.#bytes.length))));
+      this.#bytes.copy(room, 0, 0, this.#used);
+      this.#bytes = room;
     }
   }
+}
+
+/** Once large, by half instead of double: less of it stays unused. */
+const grown = (size: number): number => Math.ceil(size * (size > 1 << 24 ? 1.5 : 2)) + 1024;
+
+function larger(starts: Int32Array): Int32Array<ArrayBuffer> {
+  const room = new Int32Array(grown(starts.length));
+  room.set(starts);
+  return room;
 }
