@@ -15,12 +15,13 @@ import { makeDeltas, soundDeltas, writeDeltas, type Step } from './deltas.ts';
 import { difference, type Difference } from './difference.ts';
 import { PublishError } from './errors.ts';
 import { gather, type Gathered } from './gather.ts';
+import { packed } from './pack.ts';
 import { Repository, type Published } from './repository.ts';
 import { apart, keepSources, sourceRefusal } from './shrinkage.ts';
 import { isSignedBy, signManifest } from './sign.ts';
 import type { SigningKey } from './signing-key.ts';
 import { continued, dayAgoRows, remembered, type PublisherState } from './state.ts';
-import { hashOf, measure, packed, sizeOfSound, verifyTable, writeFiles, type Measure } from './tables.ts';
+import { hashOf, measure, sizeOfSound, verifyTable, writeFiles, type Measure } from './tables.ts';
 
 const LOCK_WAIT = 30;
 

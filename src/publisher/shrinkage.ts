@@ -7,9 +7,10 @@ import { shrunk } from '../bundle/guard.ts';
 import { addDomains } from '../map/domains.ts';
 import { changeOf } from './change.ts';
 import type { PublisherConfig } from './config.ts';
+import { packedToKeep } from './pack.ts';
 import type { Repository } from './repository.ts';
 import type { SortedRows } from './sorted-rows.ts';
-import { packedToKeep, writeFiles } from './tables.ts';
+import { writeFiles } from './tables.ts';
 
 /** Whether each source's rows have to be known apart: where one may shrink while the whole hardly does, or has a rule of its own. */
 export const apart = ({ source }: PublisherConfig): boolean =>

@@ -1,7 +1,6 @@
 /** Measures, writes and checks tables, streaming (format sections 3 and 4). Writes only through the repository. */
 import { createHash } from 'node:crypto';
 import type { DomainSet } from '../bundle/domain-set.ts';
-import { gzipped } from '../bundle/gzip-writer.ts';
 import type { TableEntry } from '../bundle/manifest.ts';
 import type { RowBlock } from '../bundle/rows.ts';
 import { TableChecker } from '../bundle/table.ts';
@@ -9,11 +8,6 @@ import type { AtomicFile } from '../io/atomic-file.ts';
 import { PublishError } from './errors.ts';
 import type { Repository } from './repository.ts';
 import type { SortedRows } from './sorted-rows.ts';
-
-/** Smaller than `gzip -6` in less time: a short buffer for literals means that each block has codes of its own sooner. */
-const [LEVEL, MEM_LEVEL] = [7, 7];
-/** What only the publisher itself reads again. */
-const KEPT_LEVEL = 1;
 
 /** What the manifest says of a plain text. */
 export interface Measure {
@@ -37,12 +31,6 @@ export function measure(table: SortedRows, sha256 = hashOf(table)): Measure {
   if (fault !== null) throw new PublishError('VERIFY', `row ${fault.row} of the new table ${fault.rule}`);
   return { rows, bytes: table.text.length, sha256, domains };
 }
-
-/** The gzip member of a table to be published. */
-export const packed = (table: SortedRows): Promise<Uint8Array> => gzipped(table.text, LEVEL, MEM_LEVEL);
-
-/** Of one that is only kept. */
-export const packedToKeep = (table: SortedRows): Promise<Uint8Array> => gzipped(table.text, KEPT_LEVEL, 8);
 
 /** On disk, each as a whole or not at all, when this is done. */
 export function writeFiles(files: readonly AtomicFile[], bytes: Uint8Array): void {
