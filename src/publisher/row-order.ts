@@ -9,6 +9,8 @@ const LF = 0x0a;
 export const SPARE = 4;
 /** Of so many rows one may be out of order before all are sorted. */
 const FEW = 16;
+/** Below so many rows they lie near enough to each other. */
+const SMALL = 4096;
 
 /** Rows, LF-ended and one after the other in `bytes`, which has SPARE bytes after the last; `starts` has one entry more than rows, the end. */
 export interface Heap {
@@ -24,7 +26,7 @@ export interface Ordered {
 
 /** The heap's bytes may be written over: it is no more afterwards. */
 export function ordered(heap: Heap): Ordered {
-  return nearlyOrdered(heap) ?? sorted(heap);
+  return nearlyOrdered(heap) ?? (heap.starts.length < SMALL ? sortedInPlace(heap) : sorted(heap));
 }
 
 /** Null where more than a few rows are out of order. */
@@ -104,6 +106,14 @@ function inserted({ bytes, starts }: Heap, dropped: readonly number[], loose: In
   while (next < loose.length) single(loose[next] ?? 0);
   places[rows] = used;
   return { text: text.subarray(0, used), starts: places.subarray(0, rows + 1) };
+}
+
+function sortedInPlace({ bytes, starts }: Heap): Ordered {
+  const count = starts.length - 1;
+  const text = new Uint8Array((starts[count] ?? 0) + SPARE);
+  const order = starts.slice();
+  new RowSort(bytes, order).sort(0, count, 0);
+  return collected(bytes, order, count, text);
 }
 
 /** By their first two bytes into places of their own, so that what is sorted together lies together; then each place by itself. */

@@ -36,8 +36,8 @@ export class SortedRows {
 export class RowCollection {
   /** Rows added so far, each as often as it came. */
   count = 0;
-  #bytes = Buffer.alloc(1024 * 1024);
-  #starts = new Int32Array(32 * 1024);
+  #bytes = Buffer.alloc(64 * 1024);
+  #starts = new Int32Array(2048);
   #used = 0;
 
   /** Adds a canonical row, without an LF. */
