@@ -28,20 +28,35 @@ export interface Seen {
 
 /**
  * The same lines as bytes that are UTF-8, each with its LF; a byte order mark at the source's start is no part of the first. The last
- * line may lack its LF, and is given one.
+ * line may lack its LF, and is given one. What is given is used no more when the next is asked for.
  * @throws PublishError SOURCE
  */
 export async function* wholeLines(name: string, chunks: AsyncIterable<Uint8Array>, seen: Seen): AsyncGenerator<Buffer> {
   const checker = new LineChecker(name, seen);
-  let rest = Buffer.alloc(0);
+  let buffer = Buffer.alloc(0);
+  let rest = 0;
   for await (const chunk of chunks) {
-    const bytes = Buffer.concat([rest, chunk]);
-    const end = bytes.lastIndexOf(LF) + 1;
-    if (end > 0) yield checker.checked(bytes.subarray(0, end));
-    rest = bytes.subarray(end);
+    // One byte more, for the LF that the last line may lack.
+    buffer = withRoom(buffer, rest, chunk.length + 1);
+    buffer.set(chunk, rest);
+    const length = rest + chunk.length;
+    const end = buffer.subarray(0, length).lastIndexOf(LF) + 1;
+    if (end > 0) yield checker.checked(buffer.subarray(0, end));
+    buffer.copyWithin(0, end, length);
+    rest = length - end;
     checker.bound(rest);
   }
-  if (rest.length > 0) yield checker.checked(Buffer.concat([rest, Buffer.of(LF)]));
+  if (rest === 0) return;
+  buffer[rest] = LF;
+  yield checker.checked(buffer.subarray(0, rest + 1));
+}
+
+/** The buffer, or a larger one with the same `used` bytes, if there is no room for `more`. */
+function withRoom(buffer: Buffer<ArrayBuffer>, used: number, more: number): Buffer<ArrayBuffer> {
+  if (used + more <= buffer.length) return buffer;
+  const larger = Buffer.alloc((used + more) * 2);
+  buffer.copy(larger, 0, 0, used);
+  return larger;
 }
 
 class LineChecker {
@@ -63,8 +78,8 @@ class LineChecker {
   }
 
   /** Bounds the memory that a source without line ends can take. */
-  bound(rest: Buffer): void {
-    if (rest.length > MAX_LINE) this.#fail(1, `over ${MAX_LINE} bytes`);
+  bound(rest: number): void {
+    if (rest > MAX_LINE) this.#fail(1, `over ${MAX_LINE} bytes`);
   }
 
   /** Looks line by line, to name the one that is wrong. */
