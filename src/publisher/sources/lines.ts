@@ -3,6 +3,7 @@ import { PublishError } from '../errors.ts';
 
 const LF = 0x0a;
 const MAX_LINE = 64 * 1024;
+const TOO_LONG = `over ${MAX_LINE} bytes`;
 
 /**
  * The lines of a source as text, without their LF, in batches; a byte order mark at its start is no part of the first. The last line
@@ -36,6 +37,9 @@ class LineDecoder {
   decode(bytes: Buffer): string[] {
     const found = this.#text(bytes).split('\n');
     found.pop(); // what stands after the last LF: nothing
+    // As long a line as would be refused if it came in two pieces.
+    const long = found.findIndex((line) => line.length * 3 > MAX_LINE && Buffer.byteLength(line) > MAX_LINE);
+    if (long >= 0) this.#fail(long + 1, TOO_LONG);
     if (this.#lines === 0 && found[0] !== undefined) found[0] = found[0].replace(/^\ufeff/, '');
     this.#lines += found.length;
     return found;
@@ -43,7 +47,7 @@ class LineDecoder {
 
   /** Bounds the memory that a source without line ends can take. */
   bound(rest: Buffer): void {
-    if (rest.length > MAX_LINE) this.#fail(1, `over ${MAX_LINE} bytes`);
+    if (rest.length > MAX_LINE) this.#fail(1, TOO_LONG);
   }
 
   #text(bytes: Buffer): string {
