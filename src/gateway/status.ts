@@ -14,27 +14,30 @@ const code = () => z.custom<Code>(isCode);
 const time = () => z.string().check(z.refine(isInstant));
 const nullableTime = () => z.nullable(time());
 
-const Bundle = z.object({
-  name: z.string(),
-  /** The live copy; null where nothing is installed. */
-  version: z.nullable(count()),
-  digest: nullableText(),
-  rows: z.nullable(count()),
-  created: nullableTime(),
-  expires: nullableTime(),
-  installedAt: nullableTime(),
-  held: z.nullable(z.object({ version: count(), since: time() })),
-  /** Whether the live copy verifies under the ring named by `ring`. */
-  trusted: z.boolean(),
-  ring: z.string(),
-  /** The end of the last cycle that asked for it, and of the last one that ended installed or unchanged. */
-  checkedAt: nullableTime(),
-  succeededAt: nullableTime(),
-  outcome: z.nullable(z.enum(['installed', 'unchanged', 'kept'])),
-  code: z.nullable(code()),
-  message: nullableText(),
-  warnings: z.array(z.string()),
-});
+const Bundle = z
+  .object({
+    name: z.string(),
+    /** The live copy; null where nothing is installed. */
+    version: z.nullable(count()),
+    digest: nullableText(),
+    rows: z.nullable(count()),
+    created: nullableTime(),
+    expires: nullableTime(),
+    installedAt: nullableTime(),
+    held: z.nullable(z.object({ version: count(), since: time() })),
+    /** Whether the live copy verifies under the ring named by `ring`. */
+    trusted: z.boolean(),
+    ring: z.string(),
+    /** The end of the last cycle that asked for it, and of the last one that ended installed or unchanged. */
+    checkedAt: nullableTime(),
+    succeededAt: nullableTime(),
+    outcome: z.nullable(z.enum(['installed', 'unchanged', 'kept'])),
+    code: z.nullable(code()),
+    message: nullableText(),
+    warnings: z.array(z.string()),
+  })
+  // Without these times nothing of it would ever be late.
+  .check(z.refine((b) => b.version === null || [b.created, b.expires, b.installedAt].every((at) => at !== null)));
 
 const Status = z.object({
   format: z.literal(1),
