@@ -16,7 +16,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           root,
-          include: ['test/{bundle,map,io,gateway,publisher,house}/**/*.test.ts'],
+          include: ['test/{bundle,map,io,gateway,publisher,house,fuzz}/**/*.test.ts'],
           testTimeout: 30_000,
         },
       },

@@ -38,6 +38,8 @@ const random = new Random(work.seed);
 const head = new Int32Array(work.seen, 0, 4);
 const body = new Uint8Array(work.seen, 16);
 const SLICE = 4000;
+/** Ends that tell inputs apart: with more of them a target repeats its input in its words. */
+const MANY = 100;
 /** CPU milliseconds; a single input that takes longer is a way to hold the process up. */
 const SLOW = 2000;
 
@@ -51,9 +53,25 @@ const tell = (message: object): void => parentPort?.postMessage(message, []);
 
 const nameOf = (input: Uint8Array): string => createHash('sha256').update(input).digest('hex').slice(0, 16);
 
+/** Path and content of a folder's files; none where there is no folder. */
+const filesOf = (folder: string): Map<string, Buffer> =>
+  new Map(
+    (existsSync(folder) ? readdirSync(folder) : [])
+      .sort()
+      .map((name) => path.join(folder, name))
+      .map((file) => [file, readFileSync(file)]),
+  );
+
+const cost = ({ chosen, input, ms }: Entry): number => (chosen + 1) * (64 + ms * 100) + input.length;
+
+/** Before the name of an input that once broke a promise. */
+const MENDED = 'mended-';
+
 interface Entry {
   readonly input: Buffer;
   readonly features: readonly number[];
+  /** What it costs to run, and how often it was chosen. */
+  readonly ms: number;
   chosen: number;
 }
 
@@ -66,6 +84,8 @@ class Fuzzing {
   readonly #entries: Entry[] = [];
   readonly #known = new Set<number>();
   readonly #faults = new Set<string>();
+  /** The words in which inputs have ended. */
+  readonly #ends = new Set<number>();
 
   constructor(target: Target) {
     this.target = target;
@@ -76,18 +96,18 @@ class Fuzzing {
     ];
   }
 
-  /** Seeds, the corpus of the repository, and what earlier runs have found. */
+  /** Seeds, the corpus of the repository, and what earlier runs have found. A crash that is mended goes to the corpus, to stay. */
   async begin(): Promise<void> {
-    const files = [work.corpus, work.working].flatMap((folder) => {
-      const own = path.join(folder, this.target.name);
-      return existsSync(own)
-        ? readdirSync(own)
-            .sort()
-            .map((name) => readFileSync(path.join(own, name)))
-        : [];
-    });
+    const files = [work.corpus, work.working].flatMap((folder) => [
+      ...filesOf(path.join(folder, this.target.name)).values(),
+    ]);
     for (const input of [...this.target.seeds().map((seed) => Buffer.from(seed)), ...files])
       await this.#try(input, false);
+    for (const [file, input] of filesOf(path.join(work.crashes, this.target.name))) {
+      if ((await this.#features(input)) === null) continue;
+      this.#keep(work.corpus, input, MENDED);
+      rmSync(file);
+    }
   }
 
   async spend(ms: number): Promise<void> {
@@ -121,7 +141,7 @@ class Fuzzing {
     let best = random.pick(this.#entries);
     for (let i = 0; i < 3; i++) {
       const each = random.pick(this.#entries);
-      if (each.chosen * 64 + each.input.length < best.chosen * 64 + best.input.length) best = each;
+      if (cost(each) < cost(best)) best = each;
     }
     best.chosen++;
     return best;
@@ -132,12 +152,15 @@ class Fuzzing {
     const fresh = features?.filter((f) => !this.#known.has(f)) ?? [];
     if (features === null || fresh.length === 0) return;
     // Only what comes a second time hangs on the input.
+    const start = performance.now();
     const again = new Set(await this.#features(input));
+    const ms = performance.now() - start;
     const stable = fresh.filter((f) => again.has(f));
     for (const f of fresh) this.#known.add(f);
     if (stable.length === 0) return;
     const small = shorten ? await this.#shortened(input, stable) : input;
-    this.#entries.push({ input: small, features: stable, chosen: 0 });
+    const all = small === input ? features : ((await this.#features(small)) ?? stable);
+    this.#entries.push({ input: small, features: all, ms, chosen: 0 });
     if (shorten) this.#keep(work.working, small);
   }
 
@@ -145,8 +168,9 @@ class Fuzzing {
   async #shortened(input: Buffer, wanted: readonly number[]): Promise<Buffer> {
     let best = input;
     let left = 200;
-    for (let size = best.length >> 1; size >= 1 && left > 0; size >>= 1) {
-      for (let at = 0; at < best.length && left > 0; left--) {
+    const end = performance.now() + 1000;
+    for (let size = best.length >> 1; size >= 1 && left > 0 && performance.now() < end; size >>= 1) {
+      for (let at = 0; at < best.length && left > 0 && performance.now() < end; left--) {
         const less = Buffer.concat([best.subarray(0, at), best.subarray(at + size)]);
         const found = new Set(await this.#features(less));
         if (wanted.every((f) => found.has(f))) best = less;
@@ -182,7 +206,9 @@ class Fuzzing {
       const times = counters[i] ?? 0;
       if (times !== 0) found.push(i * 16 + (STEP[times] ?? 0));
     }
-    found.push(-1 - hashOf(Buffer.from(end)));
+    const word = -1 - hashOf(Buffer.from(end));
+    if (this.#ends.size < MANY) this.#ends.add(word);
+    if (this.#ends.has(word)) found.push(word);
     return found;
   }
 
@@ -203,27 +229,25 @@ class Fuzzing {
     tell({ fault: { target: this.target.name, file: nameOf(input), stack: stack.slice(0, 1500) } });
   }
 
-  #keep(folder: string, input: Buffer): void {
+  #keep(folder: string, input: Buffer, kind = ''): void {
     const own = path.join(folder, this.target.name);
     mkdirSync(own, { recursive: true });
-    writeFileSync(path.join(own, nameOf(input)), input);
+    writeFileSync(path.join(own, kind + nameOf(input)), input);
   }
 
   /** Makes the working corpus, or the one of the repository, as small as it can be: for each branch the smallest input that takes it. */
-  async distil(folder: string, byTimes: boolean): Promise<void> {
-    const wanted = (f: number) => (byTimes || f < 0 ? f : f >> 4);
-    const inputs = new Map(this.#entries.map(({ input }) => [nameOf(input), input]));
-    const all = [...inputs.values()].sort((a, b) => a.length - b.length);
+  distil(folder: string, byTimes: boolean): void {
     const covered = new Set<number>();
     const kept: Buffer[] = [];
-    for (const input of all) {
-      const features = [...new Set((await this.#features(input))?.map(wanted) ?? [])].filter((f) => !covered.has(f));
-      if (features.length === 0) continue;
+    for (const { input, features } of this.#entries.sort((a, b) => a.input.length - b.input.length)) {
+      const wanted = new Set(features.map((f) => (byTimes || f < 0 ? f : f >> 4)));
+      const fresh = [...wanted].filter((f) => !covered.has(f));
+      if (fresh.length === 0) continue;
       kept.push(input);
-      for (const f of features) covered.add(f);
+      for (const f of fresh) covered.add(f);
     }
-    const own = path.join(folder, this.target.name);
-    rmSync(own, { recursive: true, force: true });
+    for (const file of filesOf(path.join(folder, this.target.name)).keys())
+      if (!path.basename(file).startsWith(MENDED)) rmSync(file);
     for (const input of kept) this.#keep(folder, input);
   }
 }
@@ -245,7 +269,7 @@ while (performance.now() < end && head[3] === 0) {
 }
 tell({ tallies: tallies() });
 for (const each of all) {
-  await each.distil(work.working, true);
-  await each.distil(work.corpus, false);
+  each.distil(work.working, true);
+  each.distil(work.corpus, false);
 }
 tell({ done: true });

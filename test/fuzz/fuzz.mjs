@@ -181,7 +181,11 @@ try {
   if (error.code !== 'ENOENT') throw error;
 }
 const told = Object.entries(values.more ? summed(older.targets, all) : all);
-for (const [, tally] of told) delete tally.ms;
+for (const [name, tally] of told) {
+  delete tally.ms;
+  // Those of an earlier run that are mended by now are none any more.
+  tally.crashes = all[name]?.crashes ?? tally.crashes;
+}
 const summary = {
   date: new Date(started).toISOString(),
   seconds: Math.round(passed) + (values.more ? older.seconds : 0),

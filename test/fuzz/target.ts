@@ -39,10 +39,8 @@ export function same(found: unknown, wanted: unknown, what: string): void {
 export function refusal(error: unknown): string {
   if (!(error instanceof StepError) && !(error instanceof PublishError)) throw error;
   // Without what is the input's own: numbers, and texts in quotes.
-  return `${error.code} ${error.message.replace(/"[^"]*"/g, '""').replace(/[0-9a-f]*[0-9][0-9a-f]*/g, '0')}`.slice(
-    0,
-    120,
-  );
+  const words = error.message.replace(/"[^"]*"/g, '').match(/[A-Za-z]{2,}/g) ?? [];
+  return `${error.code} ${words.slice(0, 8).join(' ')}`;
 }
 
 /** A number that hangs on the bytes and on nothing else. */
@@ -87,7 +85,7 @@ export async function attempt<T>(
   }
 }
 
-const LARGEST = 400_000;
+const LARGEST = 140_000;
 
 /** `~60000*ab~` stands for 60000 times `ab`: what is too long for a limit is short in the corpus. */
 export function expanded(input: Uint8Array): Uint8Array {

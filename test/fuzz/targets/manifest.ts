@@ -123,7 +123,8 @@ export const manifest: Target = {
     same('value' in parsed, follows(plain), 'taken');
     if ('refused' in parsed) {
       must(parsed.error.message.length < 300, 'a message without measure');
-      return parsed.refused;
+      // What it says of an encoding is the input's own.
+      return parsed.refused.replace(/^(UNSUPPORTED_FORMAT \w+).*/, '$1');
     }
     const { created, expires, shrinkApproved, ...rest } = parsed.value;
     const iso = (date: Date) => date.toISOString().replace('.000Z', 'Z');
