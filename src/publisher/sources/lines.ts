@@ -4,6 +4,7 @@ import { PublishError } from '../errors.ts';
 
 const LF = 0x0a;
 const MAX_LINE = 64 * 1024;
+const TOO_LONG = `over ${MAX_LINE} bytes`;
 const BOM = Buffer.of(0xef, 0xbb, 0xbf);
 
 /**
@@ -72,6 +73,7 @@ class LineChecker {
   /** @param bytes whole lines, with their LFs. @returns them, without a byte order mark at the start of the first. */
   checked(bytes: Buffer): Buffer {
     if (!isUtf8(bytes)) this.#findFault(bytes);
+    this.#boundLines(bytes);
     const marked = !this.#begun && bytes.subarray(0, BOM.length).equals(BOM);
     this.#begun = true;
     return marked ? bytes.subarray(BOM.length) : bytes;
@@ -79,7 +81,16 @@ class LineChecker {
 
   /** Bounds the memory that a source without line ends can take. */
   bound(rest: number): void {
-    if (rest > MAX_LINE) this.#fail(1, `over ${MAX_LINE} bytes`);
+    if (rest > MAX_LINE) this.#fail(1, TOO_LONG);
+  }
+
+  /** As long a line is refused as would be if it came in two pieces. Looks once in as many bytes as a line may have. */
+  #boundLines(bytes: Buffer): void {
+    for (let start = 0; bytes.length - start > MAX_LINE;) {
+      const end = bytes.lastIndexOf(LF, start + MAX_LINE);
+      if (end < start) this.#fail(bytes.toString('latin1', 0, start).split('\n').length, TOO_LONG);
+      start = end + 1;
+    }
   }
 
   /** Looks line by line, to name the one that is wrong. */
