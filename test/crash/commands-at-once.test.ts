@@ -61,7 +61,7 @@ test('fetch, rollback, hold, resume, import, health and lookup, four at once', a
       if (gateway.strays().length > 0) faults.push(`left over: ${gateway.strays().join()}`);
       if (faults.length > 0) wrong.push(`round ${round}, ${chosen.map((c) => c.args[0]).join()}: ${faults.join('; ')}`);
     }
-    tally('four commands at once', ROUNDS, ROUNDS - wrong.length);
+    tally('four commands at once', 'one bundle', ROUNDS, ROUNDS - wrong.length);
     expect(wrong).toEqual([]);
     expect(waited).toBeGreaterThan(ROUNDS / 5);
     expect(seen.size).toBe(2);
