@@ -72,13 +72,15 @@ export function urlSource(
       label: base,
       manifest: async (etag) => {
         const url = new URL('manifest.json', base);
-        const answer = await client.get(url, etag === null ? {} : { 'if-none-match': etag }, timing());
-        if (answer.status === 304 && etag !== null) {
+        const condition = sendable(etag);
+        const answer = await client.get(url, condition === null ? {} : { 'if-none-match': condition }, timing());
+        if (answer.status === 304 && condition !== null) {
           answer.discard();
           return { is: 'not modified' };
         }
         requireOk(answer, url);
-        return { is: 'offered', bytes: await envelope(counted(answer.body), url), etag: answer.header('etag') ?? null };
+        const bytes = await envelope(counted(answer.body), url);
+        return { is: 'offered', bytes, etag: sendable(answer.header('etag') ?? null) };
       },
       blob: async (path, wireBytes) => {
         const url = new URL(path, base);
@@ -94,6 +96,12 @@ export function urlSource(
     })),
   };
 }
+
+/**
+ * An ETag is the server's word, and comes back in every later request: one that no header can hold, or that is so long that servers
+ * refuse the request, would end all updates until somebody forces one.
+ */
+const sendable = (etag: string | null): string | null => (etag !== null && /^[!-~ ]{1,1024}$/.test(etag) ? etag : null);
 
 function requireOk(answer: Answer, url: URL): void {
   if (answer.status === 200) return;
