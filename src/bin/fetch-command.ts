@@ -1,5 +1,5 @@
 /** `relaymap fetch` and `relaymap import`: config and secrets, then fewer rights, then one cycle, then its answer. */
-import { readGatewayConfig, type GatewayConfig } from '../gateway/config.ts';
+import { readOwnConfig, type GatewayConfig } from '../gateway/config.ts';
 import { cycle, type CycleOptions } from '../gateway/cycle.ts';
 import { directorySource, findBundles } from '../gateway/directory-source.ts';
 import { trustedBundles, urlSources, type Sources } from '../gateway/equipment.ts';
@@ -79,7 +79,7 @@ async function run(options: CycleCommandOptions, sources: (config: GatewayConfig
     if (options.dryRun && options.rebuildState) {
       throw new HostError('CONFIG', '--rebuild-state gives up the rollback floor; with --dry-run nothing may change');
     }
-    const read = readGatewayConfig(options.config);
+    const read = readOwnConfig(options.config);
     requireBundle(read, options.bundle);
     config = read;
     const bundles = trustedBundles(config);
