@@ -7,6 +7,7 @@ import { failure, outcomeExit, type Outcome } from '../gateway/outcome.ts';
 import type { Source } from '../gateway/source.ts';
 import { doneLine, keptLines, number } from '../gateway/words.ts';
 import { HostError, OfferError, StepError } from '../errors.ts';
+import { jsonLine } from '../io/json-line.ts';
 import { log, progress } from '../io/log.ts';
 import { forNodeExporter, onRecord } from './on-record.ts';
 import { becomeOwner } from './become-owner.ts';
@@ -61,8 +62,7 @@ async function command(options: CycleCommandOptions, sources: (config: GatewayCo
   const now = new Date();
   const { outcome, config } = await run(options, sources, now);
   if (config !== null && !options.dryRun) await forNodeExporter(config, outcome, now);
-  if (options.json)
-    process.stdout.write(`${JSON.stringify(options.dryRun ? { ...outcome, dryRun: true } : outcome)}\n`);
+  if (options.json) process.stdout.write(`${jsonLine(options.dryRun ? { ...outcome, dryRun: true } : outcome)}\n`);
   else tell(outcome, options.dryRun);
   return outcomeExit(outcome);
 }
