@@ -79,11 +79,8 @@ export function urlSource(
           return { is: 'not modified' };
         }
         requireOk(answer, url);
-        return {
-          is: 'offered',
-          bytes: await envelope(counted(answer.body), url),
-          etag: sendable(answer.header('etag')),
-        };
+        const bytes = await envelope(counted(answer.body), url);
+        return { is: 'offered', bytes, etag: sendable(answer.header('etag')) };
       },
       blob: async (path, wireBytes) => {
         const url = new URL(path, base);

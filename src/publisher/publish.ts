@@ -84,7 +84,9 @@ export async function publish(
 /** @throws HostError BUSY, PublishError OUTPUT */
 async function locked(file: string): Promise<Lock> {
   try {
-    return await takeLock(file, LOCK_WAIT, () => log('info', 'another publish is under way; waiting for it'));
+    return await takeLock(file, LOCK_WAIT, (holder) =>
+      log('info', `another publish is under way; waiting for it: ${holder}`),
+    );
   } catch (error) {
     if (error instanceof HostError) throw error;
     throw new PublishError('OUTPUT', `cannot write ${file}: ${(error as Error).message}`, error);

@@ -129,7 +129,7 @@ test('every file and folder of the state, damaged in every way', async () => {
     };
     await Promise.all(stages.map((stage, i) => lane(stage, i === 0)));
     expect(queue.length).toBeGreaterThan(80);
-    tally('state damaged', queue.length, queue.length - wrong.length);
+    tally('state damaged', 'one bundle', queue.length, queue.length - wrong.length);
     expect(wrong, `${wrong.length} of ${queue.length}`).toEqual([]);
   } finally {
     await Promise.all(stages.map((stage) => stage.close()));
