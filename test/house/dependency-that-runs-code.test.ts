@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
-const json = <T>(name: string): T =>
-  JSON.parse(readFileSync(fileURLToPath(new URL(`../../${name}`, import.meta.url)), 'utf8')) as T;
+const json = (name: string): unknown =>
+  JSON.parse(readFileSync(fileURLToPath(new URL(`../../${name}`, import.meta.url)), 'utf8'));
 
 interface Locked {
   readonly version: string;
@@ -14,12 +14,8 @@ interface Locked {
   readonly hasInstallScript?: boolean;
 }
 
-const manifest = json<{
-  scripts: Record<string, string>;
-  dependencies: Record<string, string>;
-  devDependencies: Record<string, string>;
-}>('package.json');
-const { packages } = json<{ packages: Record<string, Locked> }>('package-lock.json');
+const manifest = json('package.json') as Record<'scripts' | 'dependencies' | 'devDependencies', Record<string, string>>;
+const { packages } = json('package-lock.json') as { readonly packages: Record<string, Locked> };
 const locked = Object.entries(packages).filter(([name]) => name !== '');
 
 test('every version is an exact one, and the lock file has that one', () => {
@@ -30,7 +26,7 @@ test('every version is an exact one, and the lock file has that one', () => {
 
 test('every package in the lock file is known by its hash, and comes from no place that is written there', () => {
   expect(locked.length).toBeGreaterThan(50);
-  expect(locked.filter(([, p]) => !/^sha512-/.test(p.integrity ?? '')).map(([name]) => name)).toEqual([]);
+  expect(locked.filter(([, p]) => p.integrity?.startsWith('sha512-') !== true).map(([name]) => name)).toEqual([]);
   expect(locked.filter(([, p]) => p.resolved !== undefined).map(([name]) => name)).toEqual([]);
 });
 

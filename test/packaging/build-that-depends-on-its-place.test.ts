@@ -1,7 +1,7 @@
 // What a package is made of comes from the repository and the lock file alone: `npm ci` without any script, in a folder of another name,
 // with files of another age and under another umask and zone, gives the same bytes.
 import { execFile, execFileSync } from 'node:child_process';
-import { cpSync, lutimesSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, lutimesSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,7 +20,7 @@ function copied(to: string, age: number): void {
     .filter(Boolean);
   const time = Date.now() / 1000 - age;
   for (const name of names) {
-    if (readdirSync(path.dirname(path.join(root, name))).includes(path.basename(name)) === false) continue; // deleted, not yet committed
+    if (!existsSync(path.join(root, name))) continue; // deleted, not yet committed
     mkdirSync(path.dirname(path.join(to, name)), { recursive: true });
     cpSync(path.join(root, name), path.join(to, name));
     lutimesSync(path.join(to, name), time, time);
