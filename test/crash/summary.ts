@@ -1,5 +1,5 @@
 // Before this suite: an empty file for its counts. After it: one line that says how much was tried and survived, and, where
-// RELAYMAP_CRASH_SAVE is set, the same in last-run.json, beside what earlier runs of the same commit found in other parts.
+// RELAYMAP_CRASH_SAVE is set, the same in last-run.json, beside what earlier runs found in other parts.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -7,14 +7,13 @@ import path from 'node:path';
 import { TALLY, type Count } from './tally.ts';
 
 /** By what was done, then by what it was done to. */
-type Parts = Record<string, Record<string, Count>>;
+type Parts<Each = Count> = Record<string, Record<string, Each>>;
 
-export interface LastRun {
+/** The newest run of each part: a whole one takes hours, and is often made in pieces. */
+interface LastRun {
   readonly date: string;
   readonly commit: string;
-  /** Whether the rare errors were tried too. */
-  readonly all: boolean;
-  readonly parts: Parts;
+  readonly parts: Parts<Count & { readonly commit: string }>;
 }
 
 const LAST = path.join(import.meta.dirname, 'last-run.json');
@@ -40,7 +39,7 @@ export default function setup(): () => void {
   };
 }
 
-export function sum(counts: readonly Count[]): Count {
+function sum(counts: readonly Count[]): Count {
   return {
     tried: counts.reduce((total, { tried }) => total + tried, 0),
     survived: counts.reduce((total, { survived }) => total + survived, 0),
@@ -49,10 +48,12 @@ export function sum(counts: readonly Count[]): Count {
 
 function save(parts: Parts): void {
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
-  const all = process.env['RELAYMAP_CRASH'] === 'all';
-  const before = existsSync(LAST) ? (JSON.parse(readFileSync(LAST, 'utf8')) as LastRun) : null;
-  const merged = before?.commit === commit && before.all === all ? { ...before.parts } : {};
-  for (const [what, of] of Object.entries(parts)) merged[what] = { ...merged[what], ...of };
-  const run: LastRun = { date: new Date().toISOString().slice(0, 10), commit, all, parts: merged };
+  const before = existsSync(LAST) ? (JSON.parse(readFileSync(LAST, 'utf8')) as LastRun).parts : {};
+  const merged = { ...before };
+  for (const [what, of] of Object.entries(parts)) {
+    const counts = Object.entries(of).map(([name, count]) => [name, { ...count, commit }] as const);
+    merged[what] = { ...merged[what], ...Object.fromEntries(counts) };
+  }
+  const run: LastRun = { date: new Date().toISOString().slice(0, 10), commit, parts: merged };
   writeFileSync(LAST, `${JSON.stringify(run, null, 2)}\n`);
 }

@@ -21,7 +21,7 @@ const TRIES = {
   'write /etc': 'touch /etc/relaymap-probe',
   'write its configuration':
     'for f in /etc/relaymap/relaymap.toml /etc/relaymap-publish/relaymap-publish.toml; do [ ! -e $f ] || exec 3>>$f || exit 1; done',
-  'write its own program': 'touch /usr/lib/relaymap*/probe',
+  'write its own program': 'for d in /usr/lib/relaymap*/; do touch "$d/probe" || exit 1; done',
   'write the root of /var/lib': 'touch /var/lib/probe',
   'write a home': 'touch /home/probe /root/probe',
   'read a home': 'ls /root/secret',
