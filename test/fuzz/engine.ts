@@ -246,9 +246,12 @@ class Fuzzing {
       kept.push(input);
       for (const f of fresh) covered.add(f);
     }
-    for (const file of filesOf(path.join(folder, this.target.name)).keys())
-      if (!path.basename(file).startsWith(MENDED)) rmSync(file);
-    for (const input of kept) this.#keep(folder, input);
+    const names = new Set(kept.map(nameOf));
+    for (const file of filesOf(path.join(folder, this.target.name)).keys()) {
+      const name = path.basename(file);
+      if (!names.delete(name) && !name.startsWith(MENDED)) rmSync(file);
+    }
+    for (const input of kept) if (names.has(nameOf(input))) this.#keep(folder, input);
   }
 }
 
@@ -267,7 +270,7 @@ while (performance.now() < end && head[3] === 0) {
     tell({ tallies: tallies() });
   }
 }
-tell({ tallies: tallies() });
+tell({ tallies: tallies(), ends: true });
 for (const each of all) {
   each.distil(work.working, true);
   each.distil(work.corpus, false);

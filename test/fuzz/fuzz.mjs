@@ -133,6 +133,7 @@ function live(left, seed) {
         faults++;
       }
       if (message.stray) kept(...input(), `a rejection that nobody heard: ${message.stray}`);
+      if (message.ends) clearInterval(watch); // nothing is run any more, only written
       if (message.done) done = true;
     });
     worker.on('error', (error) => kept(...input(), `the worker ended: ${error.stack ?? error}`));

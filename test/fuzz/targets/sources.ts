@@ -33,6 +33,13 @@ async function listed(type: 'file' | 'postfix-map', name: string, content: Uint8
   return `${'refused' in made ? made.refused : 'taken'}, ${Math.min(3, checker.rows)} rows, ${Math.min(2, some.value.skipped.length)} skipped`;
 }
 
+/** The text, its last line with an LF; a byte order mark is a line of its own if nothing follows it. */
+const decoded = (bytes: Uint8Array): string =>
+  new TextDecoder('utf-8', { ignoreBOM: true })
+    .decode(bytes)
+    .replace(/(?<=[^\n])$/, '\n')
+    .replace(/^\ufeff/, '');
+
 const WORDS = [
   '"',
   '""',
@@ -83,11 +90,7 @@ export const lines: Target = {
     const whole = await attempt(async () => (await gathered(linesOf('list', coming([bytes])))).flat());
     const cut = await attempt(async () => (await gathered(linesOf('list', coming(pieces(bytes))))).flat());
     if ('value' in whole) {
-      same(
-        whole.value.map((line) => `${line}\n`).join('').length,
-        new TextDecoder().decode(bytes).replace(/(?<=[^\n])$/, '\n').length,
-        'the length of the lines',
-      );
+      same(whole.value.map((line) => `${line}\n`).join('').length, decoded(bytes).length, 'the length of the lines');
       same('value' in cut ? cut.value : cut.refused, whole.value, 'in other pieces');
     } else must('refused' in cut, 'in other pieces it is taken');
     return listed('file', 'list', bytes);
@@ -124,8 +127,7 @@ export const csv: Target = {
     same('value' in cut ? cut.value : cut.refused, whole.value, 'in other pieces');
     // Without a quote a row is a line, and its cells are what stands between the separators.
     const text = new TextDecoder().decode(bytes);
-    if (!text.includes('"'))
-      same(whole.value.length, text.replace(/(?<=[^\n])$/, '\n').split('\n').length - 1, 'a row a line');
+    if (!text.includes('"')) same(whole.value.length, decoded(bytes).split('\n').length - 1, 'a row a line');
     for (const each of whole.value)
       must(text.includes(each) || each.includes('"') || each.includes('\n'), 'a cell that does not stand in the file');
     // Written as CSV is written, the same column comes back.
