@@ -87,10 +87,7 @@ export function parseManifest(payload: Uint8Array): Manifest {
 
 /** A later format or an unknown encoding is told apart from a broken manifest before any other rule is applied. */
 function refuseUnknown(json: unknown): void {
-  const at = (value: unknown, key: string): unknown =>
-    typeof value === 'object' && value !== null && Object.hasOwn(value, key)
-      ? (value as Record<string, unknown>)[key]
-      : undefined;
+  const at = (value: unknown, key: string): unknown => (value as Record<string, unknown> | null | undefined)?.[key];
   const format = at(json, 'format');
   if (Number.isInteger(format) && format !== 1) {
     throw new ManifestError('UNSUPPORTED_FORMAT', `format ${String(format)}; this relaymap knows format 1`);

@@ -78,6 +78,27 @@ describe('BAD_ENVELOPE', () => {
     expect(() => decode(value)).toThrow(refused);
   });
 
+  test.each<[string, unknown, string]>([
+    ['its length', 'null x', 'the envelope of 6 bytes is not UTF-8 JSON'],
+    ['no object at all', 'null', 'the envelope has no object of the right kind'],
+    ['the member', without('payloadType'), 'the envelope has no payloadType of the right kind'],
+    ['the member within', sigs([good.signatures[0], { keyid: 'b' }]), 'has no signatures.1.sig of the right kind'],
+    [
+      'the number of signatures',
+      sigs(Array.from({ length: 17 }, (_, i) => ({ keyid: `k${i}`, sig: 'AQID' }))),
+      '17 signatures, at most 16 are allowed',
+    ],
+    ['a keyid', sigs([...good.signatures, ...good.signatures]), 'a keyid is named twice'],
+    ['the payload', payload('*'), 'the payload is not base64'],
+    ['the signature', sigs([good.signatures[0], { keyid: 'b', sig: '*' }]), 'the signature 2 is not base64'],
+  ])('names what is wrong: %s', (_, value, message) => {
+    expect(() => decode(value)).toThrow(message);
+  });
+
+  test('what is no JSON has the reason as its cause', () => {
+    expect(() => decode('x')).toThrow(expect.objectContaining({ cause: expect.any(SyntaxError) as unknown }));
+  });
+
   test('bytes that are no UTF-8', () => {
     const text = Buffer.from(JSON.stringify(good));
     expect(() => decodeEnvelope(Buffer.concat([text.subarray(0, 15), Buffer.from([0xff]), text.subarray(15)]))).toThrow(
@@ -249,6 +270,23 @@ describe('verification', () => {
     ],
   ])('%s', (_, make, keys, expected) => {
     expect(code(make(), keys)).toBe(expected);
+  });
+
+  test.each<[string, () => Uint8Array, Ring, string]>([
+    [
+      'the type, cut off where it is endless',
+      () => publish({ type: 'x'.repeat(81) }),
+      ring(1, one),
+      `payloadType "${'x'.repeat(80)}", expected "${MANIFEST_TYPE}"`,
+    ],
+    [
+      'how many signed, and how many of them count',
+      () => publish({ signers: [one, three], envelope: (e) => ({ ...e, signatures: [...e.signatures, wrong] }) }),
+      ring(2, one, two),
+      '1 valid signatures of trusted keys, 2 needed (3 given, 2 by trusted keys)',
+    ],
+  ])('a refusal names %s', (_, make, keys, message) => {
+    expect(() => verifyManifest(make(), keys)).toThrow(expect.objectContaining({ name: 'VerifyError', message }));
   });
 
   test('one flipped bit of the envelope: the same manifest or none', () => {
