@@ -6,6 +6,7 @@ import {
   decodeEnvelope,
   encodeEnvelope,
   MANIFEST_TYPE,
+  MAX_ENVELOPE,
   MAX_SIGNATURES,
   pae,
   type Signature,
@@ -99,11 +100,15 @@ describe('BAD_ENVELOPE', () => {
     expect(() => decode('x')).toThrow(expect.objectContaining({ cause: expect.any(SyntaxError) as unknown }));
   });
 
-  test('bytes that are no UTF-8', () => {
-    const text = Buffer.from(JSON.stringify(good));
-    expect(() => decodeEnvelope(Buffer.concat([text.subarray(0, 15), Buffer.from([0xff]), text.subarray(15)]))).toThrow(
-      refused,
-    );
+  test('bytes that are no UTF-8, even where any text would do', () => {
+    const text = Buffer.from(JSON.stringify({ ...good, payloadType: 'x' }));
+    decodeEnvelope(text);
+    text[text.indexOf('"x"') + 1] = 0xff;
+    expect(() => decodeEnvelope(text)).toThrow(refused);
+  });
+
+  test('what would be larger than 128 KiB is not even fetched', () => {
+    expect(MAX_ENVELOPE).toBe(131_072);
   });
 
   test('any bytes at all: an envelope or BAD_ENVELOPE', () => {

@@ -6,7 +6,7 @@ export default {
   testRunner: 'vitest',
   vitest: { configFile: 'test/mutation/vitest.config.mjs', related: false },
   coverageAnalysis: 'perTest',
-  concurrency: 1,
+  concurrency: 2,
   incremental: true,
   reporters: ['json', 'progress-append-only'],
   jsonReporter: { fileName: `${folder}/report.json` },
