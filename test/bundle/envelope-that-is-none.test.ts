@@ -12,7 +12,7 @@ import {
   type Signature,
 } from '../../src/bundle/envelope.ts';
 import { sign } from '../../src/bundle/ed25519.ts';
-import { requireSignatures, verifyManifest, type Ring } from '../../src/bundle/verify.ts';
+import { requireSignatures, verifiedBefore, verifyManifest, type Ring } from '../../src/bundle/verify.ts';
 import { Forger, KEYRING_TYPE, signedBytes, SigningKey, type EnvelopeDraft, type Lies } from '../support/forger.ts';
 import { bytes, TEST_1 } from './rfc8032.ts';
 
@@ -308,6 +308,19 @@ describe('verification', () => {
         }
       }),
       { numRuns: 300 },
+    );
+  });
+
+  test('what was verified before needs no key, but the very payload that was', () => {
+    const file = publish();
+    const { digest, manifest } = verifyManifest(file, ring(1, one));
+    expect(verifiedBefore(file, digest)).toEqual({ manifest, digest, envelope: file });
+    const other = verifyManifest(publish({ version: 7 }), ring(1, one));
+    expect(() => verifiedBefore(other.envelope, digest)).toThrow(
+      expect.objectContaining({
+        code: 'BAD_SIGNATURE',
+        message: `the payload's SHA-256 is ${other.digest}, ${digest} was verified`,
+      }),
     );
   });
 

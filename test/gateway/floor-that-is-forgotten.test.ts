@@ -15,6 +15,7 @@ import {
   rememberSeen,
   settle,
   stored,
+  trusted,
   verified,
 } from '../../src/gateway/ledger.ts';
 import type { GatewayConfig } from '../../src/gateway/config.ts';
@@ -172,11 +173,8 @@ describe('an envelope that was verified', () => {
   test('counts under the ring that it was verified with, under no other', () => {
     const { envelope } = signed(1, one);
     const ring = ringOf(1, one);
-    const first = verified(envelope, ring);
-    expect(first?.manifest.version).toBe(1);
+    expect(verified(envelope, ring)?.manifest.version).toBe(1);
     expect(verified(envelope, ringOf(1, two))).toBeNull();
-    // The same bytes under the same keys need it once.
-    expect(verified(Buffer.from(envelope), ring)).toBe(first);
   });
 
   test('says nothing about other bytes under the same ring', () => {
@@ -191,10 +189,16 @@ describe('an envelope that was verified', () => {
     const dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-ledger-'));
     const copies = new Copies(dir, 'example-org', null);
     const ref = keep(copies, 4, one);
+    const st = state({ installed: ref });
+    settle('example-org', st, copies, ringOf(1, one));
+    expect(trusted(copies, st, ref)).toEqual(stored(copies, ref, ringOf(1, one)));
+    settle('example-org', st, copies, ringOf(1, two));
+    expect(trusted(copies, st, ref)).toBeNull();
     expect(stored(copies, ref, ringOf(1, one))?.manifest.version).toBe(4);
     expect(stored(copies, ref, ringOf(1, two))).toBeNull();
     rmSync(dir, { recursive: true });
     expect(stored(copies, ref, ringOf(1, one))).toBeNull();
+    expect(trusted(copies, state({ installed: ref }), ref)).toBeNull();
   });
 });
 
