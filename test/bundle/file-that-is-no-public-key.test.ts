@@ -43,7 +43,8 @@ describe('is accepted', () => {
 describe('is CONFIG, with the reason', () => {
   const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ type: 'spki', format: 'pem' });
   const x25519 = generateKeyPairSync('x25519').publicKey.export({ type: 'spki', format: 'pem' });
-  const der = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), raw]);
+  const spki = (key: Uint8Array) => Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), key]);
+  const der = spki(raw);
   test.each([
     ['nothing', '', /it is not PEM \(-----BEGIN PUBLIC KEY-----\)$/],
     ['raw base64', Buffer.from(raw).toString('base64'), /not PEM \(-----BEGIN PUBLIC KEY-----\)$/],
@@ -53,18 +54,18 @@ describe('is CONFIG, with the reason', () => {
     ['a text about ssh-keys', 'no ssh-ed25519', /PUBLIC KEY-----\)$/],
     ['a dash within', pem.replace('MCow', 'MC-w'), /not PEM/],
     ['an end that is cut off', pem.slice(0, 60), 'not PEM'],
-    ['two keys', pem + publicKeyPem(TEST_1.publicKey), 'it holds 2 keys; each key needs a file of its own'],
+    ['two keys', pem + block(spki(TEST_1.publicKey)), 'it holds 2 keys; each key needs a file of its own'],
     ['RSA', rsa.toString(), 'it is a key of another kind; only Ed25519 is used here'],
     ['X25519', x25519.toString(), 'Ed25519'],
     ['a byte too few', block(der.subarray(0, 43)), 'Ed25519'],
     ['a byte too many', block(Buffer.concat([der, Buffer.alloc(1)])), 'Ed25519'],
     ['no base64', pem.replace('MCow', '!!!!'), 'what stands between its BEGIN and END lines is not base64'],
     ['an empty block', block(new Uint8Array(0)), 'Ed25519'],
-    ['small order', publicKeyPem(bytes('00'.repeat(32))), 'small order'],
-    ['not canonical', publicKeyPem(bytes('ff'.repeat(32))), 'canonical'],
+    ['small order', block(spki(bytes('00'.repeat(32)))), 'small order'],
+    ['not canonical', block(spki(bytes('ff'.repeat(32)))), 'canonical'],
     [
       'no point',
-      publicKeyPem(bytes(`02${'00'.repeat(31)}`)),
+      block(spki(bytes(`02${'00'.repeat(31)}`))),
       'the key is not a point of the curve, and cannot be trusted',
     ],
   ])('%s', (_name, text, reason) => {

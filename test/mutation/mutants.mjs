@@ -1,23 +1,22 @@
-// `npm run test:mutation -- [FILES]`: changes the code that judges and keeps, one piece at a time (Stryker), and asks whether a fast test
+// `npm run test:mutation -- [FILES]`: changes the code that judges and keeps, one piece at a time, and asks whether a fast test
 // fails. Without FILES: all of TARGETS. It fails where less than 90 % of a file's mutants are found out, and where one survives that
 // docs/mutants.md does not explain; it prints those as that page wants them, and the page's entries that survive no longer.
 //
-// An earlier run's results are kept in coverage/mutation: only what changed since, in the code or in the tests, is tried again
-// (--force tries all; needed when only a test's support code has changed). Stryker has its own package.json and lock file here, so
-// that nobody else installs it. The figures go to last-run.json.
-import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+// Stryker's instrumenter makes the mutants and switches them; the tests run in a thread of our own (mutated.mjs), since a run of vitest
+// for each of some three thousand mutants takes hours. The instrumenter has its own package.json and lock file here, so that nobody else
+// installs it. The figures go to last-run.json.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const root = path.join(here, '../..');
-const out = path.join(root, 'coverage/mutation');
+const out = path.join(root, 'coverage/mutation', String(process.pid));
 const figures = path.join(here, 'last-run.json');
 const page = path.join(root, 'docs/mutants.md');
 const LEAST = 0.9;
-/** Tests that take their time over what a shorter one shows as well. */
-const SLOW = new Set(['cdb-larger-than-a-buffer.test.ts']);
 
 const folder = (name) =>
   readdirSync(path.join(root, name))
@@ -30,54 +29,24 @@ const TARGETS = [
   ...['install', 'state', 'copies', 'ledger'].map((name) => `src/gateway/${name}.ts`),
 ];
 
-const words = process.argv.slice(2);
-const named = words.filter((word) => !word.startsWith('-'));
+const named = process.argv.slice(2);
 const files = named.length === 0 ? TARGETS : named;
 
 if (!existsSync(path.join(here, 'node_modules')))
   execFileSync('npm', ['ci', '--ignore-scripts', '--prefix', here], { stdio: 'inherit' });
+const { tryMutants } = await import('./mutated.mjs');
 const { explained, judged, lacking } = await import('./survivors.mjs');
 
-/** The tests that import this file themselves, and need nothing but Node. The others would find some mutants out too, slowly. */
-function testsOf(file) {
-  return ['bundle', 'map', 'gateway'].flatMap((room) =>
-    readdirSync(path.join(root, 'test', room))
-      .filter((name) => name.endsWith('.test.ts') && !SLOW.has(name))
-      .map((name) => `test/${room}/${name}`)
-      .filter((name) =>
-        [...readFileSync(path.join(root, name), 'utf8').matchAll(/from '\.\.\/\.\.\/(src\/[^']+)'/g)].some(
-          ([, from]) => from === file,
-        ),
-      ),
-  );
-}
-
-/** Tries the mutants of one file; gives Stryker's report of it. */
-function tried(file) {
-  const folder = path.join(out, file.replaceAll('/', '-'));
-  mkdirSync(folder, { recursive: true });
-  const stryker = path.join(here, 'node_modules/@stryker-mutator/core/bin/stryker.js');
-  const settings = ['--mutate', file, '--incrementalFile', path.join(folder, 'incremental.json')];
-  if (words.includes('--force')) settings.push('--force');
-  const run = spawnSync(
-    'nice',
-    ['-n', '19', process.execPath, stryker, 'run', path.join(here, 'stryker.config.mjs'), ...settings],
-    {
-      cwd: root,
-      env: { ...process.env, RELAYMAP_MUTANTS: folder, RELAYMAP_MUTANTS_TESTS: testsOf(file).join(',') },
-      stdio: ['ignore', words.includes('--verbose') ? 'inherit' : 'ignore', 'inherit'],
-    },
-  );
-  if (run.status !== 0) throw new Error(`Stryker ended with ${run.status ?? run.signal}; --verbose shows what it says`);
-  return JSON.parse(readFileSync(path.join(folder, 'report.json'), 'utf8'));
-}
+os.setPriority(19);
+// What a mutant leaves behind is not left in the host's folder.
+mkdirSync(path.join(out, 'tmp'), { recursive: true });
+process.env.TMPDIR = path.join(out, 'tmp');
 
 const known = existsSync(page) ? explained(readFileSync(page, 'utf8')) : {};
 const last = existsSync(figures) ? JSON.parse(readFileSync(figures, 'utf8')) : { files: {} };
 let failed = false;
 for (const file of files) {
-  const { counts, survivors } = judged(tried(file))[file] ?? { counts: null, survivors: [] };
-  if (counts === null) continue; // nothing in it can be changed
+  const { counts, survivors } = judged(file, await tryMutants(root, file, out));
   last.files[file] = counts;
   write(last);
   const caught = counts.killed + counts.timeout;
@@ -91,6 +60,7 @@ for (const file of files) {
   for (const line of lacking(entries, lines)) console.log(`  survives no longer\n- ${line}`);
   failed ||= share < LEAST || open.length > 0;
 }
+rmSync(out, { recursive: true });
 process.exitCode = failed ? 1 : 0;
 
 /** After each file, so that a run that is broken off has not run in vain. */

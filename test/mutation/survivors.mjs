@@ -1,4 +1,4 @@
-// Names what Stryker's report holds: each survivor by its function and by what was changed, so that the name outlives the line number,
+// Names what was tried: each survivor by its function and by what was changed, so that the name outlives the line number,
 // and the survivors that docs/mutants.md explains. Touches nothing.
 import { parse } from '@babel/parser';
 
@@ -36,7 +36,7 @@ const quoted = (code) => {
   return flat.length > QUOTED ? `${flat.slice(0, QUOTED)}...` : flat === '' ? '(nothing)' : flat;
 };
 
-/** The part of a source between two places as Stryker counts them, lines and columns from 1. */
+/** The part of a source between two places lines and columns from 1. */
 function between(source, { start, end }) {
   const lines = source.split('\n').slice(start.line - 1, end.line);
   lines[lines.length - 1] = lines.at(-1).slice(0, end.column - 1);
@@ -44,27 +44,23 @@ function between(source, { start, end }) {
   return lines.join('\n');
 }
 
-/** By file: how many mutants were found out, and each survivor as `function`: `code` -> `what it became`. */
-export function judged(report) {
-  return Object.fromEntries(
-    Object.entries(report.files).map(([file, { source, mutants }]) => {
-      const names = declarations(source);
-      const counts = { killed: 0, survived: 0, timeout: 0, noCoverage: 0 };
-      const survivors = [];
-      for (const { status, location, replacement } of mutants) {
-        if (status === 'Ignored') continue;
-        if (status === 'Timeout') counts.timeout++;
-        else if (status === 'NoCoverage') counts.noCoverage++;
-        else counts[CAUGHT.has(status) ? 'killed' : 'survived']++;
-        if (CAUGHT.has(status)) continue;
-        const at = { line: location.start.line, column: location.start.column - 1 };
-        const name = names.filter(({ from, to }) => before(from, at) && before(at, to)).at(-1)?.name ?? 'the file';
-        const line = `\`${name}\`: \`${quoted(between(source, location))}\` -> \`${quoted(replacement)}\``;
-        survivors.push({ line, at: `${file}:${location.start.line}` });
-      }
-      return [file, { counts, survivors }];
-    }),
-  );
+/** How many mutants of a file were found out, and each survivor as `function`: `code` -> `what it became`. */
+export function judged(file, { source, mutants }) {
+  const names = declarations(source);
+  const counts = { killed: 0, survived: 0, timeout: 0, noCoverage: 0 };
+  const survivors = [];
+  for (const { status, location, replacement } of mutants) {
+    if (status === 'Ignored') continue;
+    if (status === 'Timeout') counts.timeout++;
+    else if (status === 'NoCoverage') counts.noCoverage++;
+    else counts[CAUGHT.has(status) ? 'killed' : 'survived']++;
+    if (CAUGHT.has(status)) continue;
+    const at = { line: location.start.line, column: location.start.column - 1 };
+    const name = names.filter(({ from, to }) => before(from, at) && before(at, to)).at(-1)?.name ?? 'the file';
+    const line = `\`${name}\`: \`${quoted(between(source, location))}\` -> \`${quoted(replacement)}\``;
+    survivors.push({ line, at: `${file}:${location.start.line}` });
+  }
+  return { counts, survivors };
 }
 
 /** By file: the survivors that the page explains. An entry reads `- SURVIVOR: reason`, under the heading of its file. */
