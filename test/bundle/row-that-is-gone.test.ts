@@ -159,3 +159,29 @@ describe('present', () => {
     expect(rows.open).toBe(false);
   });
 });
+
+test('what an earlier block left in the memory behind the rows of this one is no row', async () => {
+  const [whole] = blocks(['a@x.org', 'b@x.org', 'c@y.org'], 1000);
+  if (whole === undefined) throw new Error('no block');
+  const used = { ...whole, count: 1 };
+  const once = async function* () {
+    yield await Promise.resolve(used);
+  };
+  expect([...(await presentRows(once(), ['a@x.org', 'b@x.org']))]).toEqual(['a@x.org']);
+  const required = new RequiredRows(['a@x.org', 'b@x.org']);
+  required.push(used);
+  expect(required.missing()).toEqual(['b@x.org']);
+  const removed = new RemovedRows(stream(['b@x.org']));
+  await removed.push(used);
+  await removed.end();
+  expect(removed.rows).toBe(1);
+  const [delta] = blocks(['-a@x.org', '-b@x.org'], 1000);
+  const taken = new RowsTaken();
+  for await (const _ of taken.of(
+    (async function* () {
+      yield await Promise.resolve({ bytes: new Uint8Array(0), starts: new Int32Array(1), ...delta, count: 1 });
+    })(),
+  ))
+    void _;
+  expect(taken.rows).toBe(1);
+});

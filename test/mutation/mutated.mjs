@@ -8,12 +8,17 @@ import { Worker } from 'node:worker_threads';
 
 /** Tests that take their time over what a shorter one shows as well, or that read files beside themselves. */
 const LEFT_OUT = new Set(['cdb-that-passes-four-gibibytes.test.ts', 'format-page-that-does-not-hold.test.ts']);
-/** What the tests may take with a mutant, beside three times what they take without. */
-const GRACE_MS = 20_000;
+/** What the tests may take of the processor with a mutant, beside three times what they take without. */
+const GRACE_MS = 3000;
 /** A mutant that is reached so many times more often than the code itself is in a loop. */
 const HITS = 100;
 /** Loads of the bundle before a thread is replaced: a module once loaded is never let go. */
 const LOADS = 200;
+
+const cpuMs = () => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
 
 /** The tests that import this file themselves, and need nothing but Node. */
 function testsOf(root, file) {
@@ -49,17 +54,20 @@ class Thread {
     this.#bundle = bundle;
   }
 
-  /** The worker's answer; 'timeout' where none came in time, or the thread died of its mutant. */
+  /** The worker's answer; 'timeout' where none came within `ms` of the processor's time, or the thread died of its mutant. */
   async ask(task, ms) {
     if (this.#loads++ % LOADS === 0) await this.end();
     this.#worker ??= this.#begun();
     let timer;
     const { answer, fault } = await new Promise((resolve) => {
       this.#heard = resolve;
-      timer = setTimeout(() => resolve({ answer: 'timeout' }), ms);
+      const begun = cpuMs();
+      timer = setInterval(() => {
+        if (cpuMs() - begun > ms) resolve({ answer: 'timeout' });
+      }, 100);
       this.#worker.postMessage(task, []);
     });
-    clearTimeout(timer);
+    clearInterval(timer);
     if (fault !== undefined) throw new Error(fault);
     if (answer === 'timeout') await this.end();
     return answer;
