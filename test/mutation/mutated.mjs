@@ -9,7 +9,7 @@ import { Worker } from 'node:worker_threads';
 /** Tests that take their time over what a shorter one shows as well, or that read files beside themselves. */
 const LEFT_OUT = new Set(['cdb-that-passes-four-gibibytes.test.ts', 'format-page-that-does-not-hold.test.ts']);
 /** What the tests may take of the processor with a mutant, beside three times what they take without. */
-const GRACE_MS = 3000;
+const GRACE_MS = 2000;
 /** A mutant that is reached so many times more often than the code itself is in a loop. */
 const HITS = 100;
 /** Loads of the bundle before a thread is replaced: a module once loaded is never let go. */
