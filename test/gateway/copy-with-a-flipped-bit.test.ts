@@ -42,6 +42,7 @@ afterEach(() => rmSync(dir, { recursive: true }));
 test('a whole copy gives its rows, is whole, and only its group may read it', async () => {
   expect(await collected(copies.rows(copy.table))).toEqual(tableOf(rows).toString().trimEnd().split('\n'));
   expect(await copies.isWhole(copy.table)).toBe(true);
+  expect(copies.folder).toBe(path.join(dir, 'bundles', 'example-org'));
   expect([statSync(file).mode & 0o7777, statSync(copies.folder).mode & 0o7777]).toEqual([0o640, 0o750]);
 });
 
@@ -129,6 +130,7 @@ describe('an envelope', () => {
   test('files of other names are none', () => {
     const envelope = readFileSync(stored());
     for (const name of [
+      `x1-${copy.digest}.json`,
       `1-${copy.digest}a.json`,
       `1-${copy.digest}xjson`,
       `1-${copy.digest}.json.new`,
