@@ -44,8 +44,8 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
   }
   const shape = z.safeParse(Shape, json);
   if (!shape.success) {
-    const where = shape.error.issues[0]?.path.map(String).join('.') ?? '';
-    throw new VerifyError('BAD_ENVELOPE', `the envelope has no ${where === '' ? 'object' : where} of the right kind`);
+    const where = shape.error.issues[0]?.path.join('.');
+    throw new VerifyError('BAD_ENVELOPE', `the envelope has no ${where || 'object'} of the right kind`);
   }
   const { payload, payloadType, signatures } = shape.data;
   if (signatures.length > MAX_SIGNATURES) {

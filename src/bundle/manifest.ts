@@ -16,9 +16,9 @@ const time = () =>
   );
 
 function isTime(text: string): boolean {
-  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(text)) return false;
-  const ms = Date.parse(text);
-  return !Number.isNaN(ms) && new Date(ms).toISOString() === text.replace('Z', '.000Z');
+  const date = new Date(text);
+  // A year of more than four digits has other lengths, in every form that Date takes.
+  return text.length === 20 && !Number.isNaN(date.getTime()) && date.toISOString() === text.replace('Z', '.000Z');
 }
 
 const Delta = z.object({ from: sha256(), bytes: count(), sha256: sha256(), wireBytes: count() });
@@ -67,11 +67,9 @@ export function parseManifest(payload: Uint8Array): Manifest {
   refuseUnknown(json);
   const result = z.safeParse(Payload, json);
   if (!result.success) {
-    const issue = result.error.issues[0];
-    const rule =
-      issue === undefined || issue.message === 'Invalid input' ? 'is missing or of the wrong kind' : issue.message;
-    const where = issue === undefined || issue.path.length === 0 ? 'the payload' : issue.path.map(String).join('.');
-    throw new ManifestError('BAD_MANIFEST', `${where} ${rule}`);
+    const [issue] = result.error.issues;
+    const rule = issue?.message === 'Invalid input' ? 'is missing or of the wrong kind' : issue?.message;
+    throw new ManifestError('BAD_MANIFEST', `${issue?.path.join('.') || 'the payload'} ${rule}`);
   }
   const m = result.data;
   const bad = (message: string) => new ManifestError('BAD_MANIFEST', message);
@@ -87,10 +85,7 @@ export function parseManifest(payload: Uint8Array): Manifest {
 
 /** A later format or an unknown encoding is told apart from a broken manifest before any other rule is applied. */
 function refuseUnknown(json: unknown): void {
-  const at = (value: unknown, key: string): unknown =>
-    typeof value === 'object' && value !== null && Object.hasOwn(value, key)
-      ? (value as Record<string, unknown>)[key]
-      : undefined;
+  const at = (value: unknown, key: string): unknown => (value as Record<string, unknown> | null | undefined)?.[key];
   const format = at(json, 'format');
   if (Number.isInteger(format) && format !== 1) {
     throw new ManifestError('UNSUPPORTED_FORMAT', `format ${String(format)}; this relaymap knows format 1`);

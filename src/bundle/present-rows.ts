@@ -12,8 +12,8 @@ export async function presentRows(table: RowStream, rows: Iterable<string>): Pro
       if (key === undefined) return found;
       const order = compareBytes(bytes, starts[i] ?? 0, (starts[i + 1] ?? 1) - 1, key, 0, key.length);
       if (order === 0) found.add(key.toString());
-      if (order >= 0) next++;
-      if (order <= 0) i++;
+      if (order < 0) i++;
+      else next++;
     }
   }
   return found;

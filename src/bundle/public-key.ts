@@ -10,7 +10,6 @@ import { publicKeyBlocks } from './pem.ts';
 /** SubjectPublicKeyInfo of an Ed25519 key up to the key itself (RFC 8410, section 4): the same twelve bytes in every file. */
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 const SPKI_BYTES = SPKI_PREFIX.length + 32;
-const COLUMNS = 64;
 
 /**
  * The raw 32 bytes of the one Ed25519 public key in `pem` (PEM, SPKI; text around the block is ignored). Throws
@@ -45,9 +44,8 @@ export function keyid(raw: Uint8Array): string {
 
 /** The PEM text (SPKI, LF at its end) of a raw 32-byte public key: what `openssl pkey -pubout` writes. */
 export function publicKeyPem(raw: Uint8Array): string {
-  const body = Buffer.concat([SPKI_PREFIX, raw]).toString('base64');
-  const lines = body.match(new RegExp(`.{1,${COLUMNS}}`, 'g')) ?? [];
-  return ['-----BEGIN PUBLIC KEY-----', ...lines, '-----END PUBLIC KEY-----', ''].join('\n');
+  const body = Buffer.concat([SPKI_PREFIX, raw]).toString('base64'); // 60 characters, which PEM has on one line
+  return `-----BEGIN PUBLIC KEY-----\n${body}\n-----END PUBLIC KEY-----\n`;
 }
 
 function refusal(why: string): HostError {

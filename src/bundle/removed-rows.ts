@@ -80,6 +80,7 @@ export class RowsTaken implements Removed {
 
 function addDomain(domains: DomainSet, bytes: Uint8Array, start: number, end: number, row: number): void {
   let at = end - 1;
-  while (at > start && bytes[at] !== AT) at--;
+  // A delta is looked at before its table's hash is known: a row of it may lack the @, and must not reach into the one before.
+  while (at >= start && bytes[at] !== AT) at--;
   domains.add(bytes, at + 1, end, row);
 }

@@ -15,12 +15,13 @@ export class RequiredRows {
   }
 
   push(block: RowBlock): void {
-    for (; this.#next < this.#wanted.length; this.#next++) {
+    for (;;) {
       const row = this.#wanted[this.#next];
-      if (row === undefined || block.count === 0) return;
+      if (row === undefined) return;
       const at = firstNotBefore(block, row);
       if (at === block.count) return; // it may be in a later block
       if (compareAt(block, at, row) === 0) this.#found.add(Buffer.from(row).toString());
+      this.#next++;
     }
   }
 

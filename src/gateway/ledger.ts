@@ -116,8 +116,7 @@ export function rememberSeen(st: BundleState, ref: EnvelopeRef): void {
 
 /** The state after `copy` has become the live one. */
 export function advance(st: BundleState, copy: CopyRef, keep: number, now: Date): void {
-  const earlier = allCopies(st).filter((c) => c.table !== copy.table);
-  st.copies = keptCopies([...earlier, copy], keep, now).filter((c) => c !== copy);
+  st.copies = keptCopies([...allCopies(st), copy], keep, now).filter((c) => c !== copy);
   st.installed = copy;
   st.waiting = null;
   if (st.floor === null || copy.version >= st.floor.version) st.floor = refOf(copy);

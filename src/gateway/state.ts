@@ -131,13 +131,15 @@ function read(file: string): Read<GatewayState> {
   } catch (error) {
     return isAbsent(error) ? { is: 'absent' } : { is: 'corrupt', why: (error as Error).message };
   }
+  let json: unknown;
   try {
-    const result = z.safeParse(State, JSON.parse(content));
-    if (result.success) return { is: 'whole', value: result.data };
-    return { is: 'corrupt', why: `${result.error.issues[0]?.path.map(String).join('.') ?? 'it'} is not valid` };
-  } catch (error) {
-    return { is: 'corrupt', why: error instanceof SyntaxError ? 'it is not JSON' : (error as Error).message };
+    json = JSON.parse(content);
+  } catch {
+    return { is: 'corrupt', why: 'it is not JSON' };
   }
+  const result = z.safeParse(State, json);
+  if (result.success) return { is: 'whole', value: result.data };
+  return { is: 'corrupt', why: `${result.error.issues[0]?.path.join('.') || 'it'} is not valid` };
 }
 
 export class StateFiles {

@@ -8,7 +8,7 @@ const AT = 0x40;
 /** Whether a domain is one of `patterns`: `example.org` itself, `*.example.org` anything below it at any depth. */
 export function domainMatcher(patterns: readonly string[]): (domain: string) => boolean {
   const folded = patterns.map(foldCase);
-  const exact = new Set(folded.filter((p) => !p.startsWith('*.')));
+  const exact = new Set(folded);
   const suffixes = folded.filter((p) => p.startsWith('*.')).map((p) => p.slice(1));
   return (domain) => exact.has(domain) || suffixes.some((s) => domain.length > s.length && domain.endsWith(s));
 }

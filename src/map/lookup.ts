@@ -138,7 +138,7 @@ function withoutExtension(
   local: string,
   { delimiter = '', ownerRequestSpecial = true, doubleBounce = 'double-bounce' }: Habits,
 ): string | null {
-  if (delimiter === '' || ['postmaster', 'mailer-daemon', foldCase(doubleBounce)].includes(local)) return null;
+  if (['postmaster', 'mailer-daemon', foldCase(doubleBounce)].includes(local)) return null;
   if (ownerRequestSpecial && delimiter.includes('-') && (local.startsWith('owner-') || local.endsWith('-request')))
     return null;
   const bytes = Buffer.from(local);

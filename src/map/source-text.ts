@@ -11,23 +11,22 @@ const ODD = Uint8Array.from({ length: 256 }, (_, c) => (c === SPACE || c === QUO
 
 /**
  * Whether postmap would read this row back as the key it is: no leading `#`, no white space, quotes in pairs. A backslash takes the
- * meaning from the character behind it, so pairs are counted with and without such quotes.
+ * meaning from the character behind it, so pairs are counted with and without such quotes: both kinds are even.
  */
 export function expressible(bytes: Uint8Array, start: number, end: number): boolean {
   if (bytes[start] === HASH) return false;
-  let quotes = 0;
-  let bare = 0;
+  let bareIsOpen = false;
+  let escapedIsOpen = false;
   for (let i = start; i < end; i++) {
     const c = bytes[i];
     if (c === SPACE) return false;
-    if (c === QUOTE) bare++;
-    if (c === QUOTE) quotes++;
+    if (c === QUOTE) bareIsOpen = !bareIsOpen;
     if (c !== BACKSLASH) continue;
     // Behind the last one postmap would find the TAB.
     if (++i === end || bytes[i] === SPACE) return false;
-    if (bytes[i] === QUOTE) quotes++;
+    if (bytes[i] === QUOTE) escapedIsOpen = !escapedIsOpen;
   }
-  return quotes % 2 === 0 && bare % 2 === 0;
+  return !bareIsOpen && !escapedIsOpen;
 }
 
 /** Bytes that the text of a block may take, at most. */

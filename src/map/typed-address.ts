@@ -7,7 +7,7 @@ const ATOM = String.raw`[^\s"(),:;<>@[\\\].]+`;
 const QUOTED = String.raw`"(?:[^"\\]|\\.)*"`;
 const WORD = `(?:${ATOM}|${QUOTED})`;
 /** Dot-separated words of which one is quoted. */
-const EXTERNAL = new RegExp(`^(?=[^@]*")(${WORD}(?:\\.${WORD})*)@([^@"]*)$`, 'u');
+const EXTERNAL = new RegExp(`^(?=[^@]*")(${WORD}(?:\\.${WORD})*)@([^@"]*)$`);
 const DOMAIN = /^(?:[^\s"(),:;<>@[\\\]]+|\[[^\s[\]]+\])$/u;
 
 /**

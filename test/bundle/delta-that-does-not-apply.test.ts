@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { applyDelta, composeDeltas, DeltaMismatch, diffRows } from '../../src/bundle/delta.ts';
 import { byBytes, chunk, collected, Stream, stream, table } from './blocks.ts';
 
-const diff = (base: string[], next: string[]) => collected(diffRows(stream(base), stream(next)));
-const apply = (base: string[], delta: string[]) => collected(applyDelta(stream(base), stream(delta)));
+const diff = (base: readonly string[], next: readonly string[]) => collected(diffRows(stream(base), stream(next)));
+const apply = (base: readonly string[], delta: readonly string[]) => collected(applyDelta(stream(base), stream(delta)));
 
 test('apply(diff(a, b), a) is b, however all are cut', async () => {
   await fc.assert(
@@ -46,7 +46,9 @@ test.each([
   ['removed twice', '-'],
 ])('a row %s: the second delta cannot follow the first', async (_, sign) => {
   const [first, second] = [new Stream(['-a@x.org', `${sign}b@x.org`]), new Stream([`${sign}b@x.org`, '+c@x.org'])];
-  await expect(collected(composeDeltas(first, second))).rejects.toThrow(DeltaMismatch);
+  await expect(collected(composeDeltas(first, second))).rejects.toThrow(
+    new DeltaMismatch('the second delta does not fit what the first one leaves'),
+  );
   expect([first.open, second.open]).toEqual([false, false]);
 });
 
@@ -72,6 +74,13 @@ describe('refused', () => {
     ['signs the other way round', ['−b@x.org']],
   ])('%s', async (_, delta) => {
     await expect(apply(base, delta)).rejects.toBeInstanceOf(DeltaMismatch);
+  });
+
+  test.each([
+    ['a row of the delta is out of order or there twice', ['-d@x.org', '-b@x.org']],
+    ['a row of the delta does not fit the base', ['-c@x.org']],
+  ])('with the reason: %s', async (reason, delta) => {
+    await expect(apply(base, delta)).rejects.toThrow(new DeltaMismatch(reason));
   });
 
   test('against an empty base', async () => {
@@ -117,6 +126,28 @@ test('a row of 512 bytes goes through, with its sign 513', async () => {
   const long = `${'x'.repeat(506)}@x.org`;
   expect(await apply(base, [`+${long}`])).toEqual([...base, long]);
   expect(await diff([long], [])).toEqual([`-${long}`]);
+});
+
+test('more rows than a block holds come in blocks, from the base and from the delta, and none is lost', async () => {
+  const many = Array.from({ length: 30_000 }, (_, i) => `${10_000_000 + i}@x.org`);
+  const odd = many.filter((_, i) => i % 2 === 1);
+  const even = many.filter((_, i) => i % 2 === 0);
+  for (const [a, b] of [
+    [many, odd],
+    [odd, many],
+    [even, odd],
+    [many, []],
+    [[], many],
+  ] as const) {
+    const delta = await diff(a, b);
+    expect(await apply(a, delta)).toEqual(b);
+    const blocks: number[] = [];
+    for await (const { count, bytes } of applyDelta(stream(a, 1 << 16), stream(delta, 1 << 16))) {
+      blocks.push(count);
+      expect(bytes.length).toBeLessThanOrEqual(256 * 1024);
+    }
+    expect(blocks.reduce((sum, count) => sum + count, 0)).toBe(b.length);
+  }
 });
 
 describe('both streams are let go', () => {

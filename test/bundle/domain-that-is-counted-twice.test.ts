@@ -43,10 +43,10 @@ test('a name that is added again gets its id again', () => {
   expect([set.size, set.firstRow(0), set.firstRow(1)]).toEqual([2, 1, 2]);
 });
 
-test('twenty thousand names, over every growth', () => {
-  const many = Array.from({ length: 20_000 }, (_, i) => `domain${i}.${'x'.repeat(i % 60)}.example`);
+test('three thousand names, over several growths of each part', () => {
+  const many = Array.from({ length: 3000 }, (_, i) => `domain${i}.${'x'.repeat(i % 60)}.example`);
   const set = setOf([...many, ...many]);
   expect(set.size).toBe(many.length);
   expect(many.every((name, id) => find(set, name) === id)).toBe(true);
-  expect(find(set, 'domain20000.example')).toBe(-1);
+  expect(find(set, 'domain3000.example')).toBe(-1);
 });

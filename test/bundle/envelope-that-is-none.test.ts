@@ -6,12 +6,13 @@ import {
   decodeEnvelope,
   encodeEnvelope,
   MANIFEST_TYPE,
+  MAX_ENVELOPE,
   MAX_SIGNATURES,
   pae,
   type Signature,
 } from '../../src/bundle/envelope.ts';
 import { sign } from '../../src/bundle/ed25519.ts';
-import { requireSignatures, verifyManifest, type Ring } from '../../src/bundle/verify.ts';
+import { requireSignatures, verifiedBefore, verifyManifest, type Ring } from '../../src/bundle/verify.ts';
 import { Forger, KEYRING_TYPE, signedBytes, SigningKey, type EnvelopeDraft, type Lies } from '../support/forger.ts';
 import { bytes, TEST_1 } from './rfc8032.ts';
 
@@ -78,11 +79,36 @@ describe('BAD_ENVELOPE', () => {
     expect(() => decode(value)).toThrow(refused);
   });
 
-  test('bytes that are no UTF-8', () => {
-    const text = Buffer.from(JSON.stringify(good));
-    expect(() => decodeEnvelope(Buffer.concat([text.subarray(0, 15), Buffer.from([0xff]), text.subarray(15)]))).toThrow(
-      refused,
-    );
+  test.each<[string, unknown, string]>([
+    ['its length', 'null x', 'the envelope of 6 bytes is not UTF-8 JSON'],
+    ['no object at all', 'null', 'the envelope has no object of the right kind'],
+    ['the member', without('payloadType'), 'the envelope has no payloadType of the right kind'],
+    ['the member within', sigs([good.signatures[0], { keyid: 'b' }]), 'has no signatures.1.sig of the right kind'],
+    [
+      'the number of signatures',
+      sigs(Array.from({ length: 17 }, (_, i) => ({ keyid: `k${i}`, sig: 'AQID' }))),
+      '17 signatures, at most 16 are allowed',
+    ],
+    ['a keyid', sigs([...good.signatures, ...good.signatures]), 'a keyid is named twice'],
+    ['the payload', payload('*'), 'the payload is not base64'],
+    ['the signature', sigs([good.signatures[0], { keyid: 'b', sig: '*' }]), 'the signature 2 is not base64'],
+  ])('names what is wrong: %s', (_, value, message) => {
+    expect(() => decode(value)).toThrow(message);
+  });
+
+  test('what is no JSON has the reason as its cause', () => {
+    expect(() => decode('x')).toThrow(expect.objectContaining({ cause: expect.any(SyntaxError) as unknown }));
+  });
+
+  test('bytes that are no UTF-8, even where any text would do', () => {
+    const text = Buffer.from(JSON.stringify({ ...good, payloadType: 'x' }));
+    decodeEnvelope(text);
+    text[text.indexOf('"x"') + 1] = 0xff;
+    expect(() => decodeEnvelope(text)).toThrow(refused);
+  });
+
+  test('what would be larger than 128 KiB is not even fetched', () => {
+    expect(MAX_ENVELOPE).toBe(131_072);
   });
 
   test('any bytes at all: an envelope or BAD_ENVELOPE', () => {
@@ -251,6 +277,23 @@ describe('verification', () => {
     expect(code(make(), keys)).toBe(expected);
   });
 
+  test.each<[string, () => Uint8Array, Ring, string]>([
+    [
+      'the type, cut off where it is endless',
+      () => publish({ type: 'x'.repeat(81) }),
+      ring(1, one),
+      `payloadType "${'x'.repeat(80)}", expected "${MANIFEST_TYPE}"`,
+    ],
+    [
+      'how many signed, and how many of them count',
+      () => publish({ signers: [one, three], envelope: (e) => ({ ...e, signatures: [...e.signatures, wrong] }) }),
+      ring(2, one, two),
+      '1 valid signatures of trusted keys, 2 needed (3 given, 2 by trusted keys)',
+    ],
+  ])('a refusal names %s', (_, make, keys, message) => {
+    expect(() => verifyManifest(make(), keys)).toThrow(expect.objectContaining({ name: 'VerifyError', message }));
+  });
+
   test('one flipped bit of the envelope: the same manifest or none', () => {
     const file = publish();
     const digest = verifyManifest(file, ring(1, one)).digest;
@@ -265,6 +308,19 @@ describe('verification', () => {
         }
       }),
       { numRuns: 300 },
+    );
+  });
+
+  test('what was verified before needs no key, but the very payload that was', () => {
+    const file = publish();
+    const { digest, manifest } = verifyManifest(file, ring(1, one));
+    expect(verifiedBefore(file, digest)).toEqual({ manifest, digest, envelope: file });
+    const other = verifyManifest(publish({ version: 7 }), ring(1, one));
+    expect(() => verifiedBefore(other.envelope, digest)).toThrow(
+      expect.objectContaining({
+        code: 'BAD_SIGNATURE',
+        message: `the payload's SHA-256 is ${other.digest}, ${digest} was verified`,
+      }),
     );
   });
 

@@ -28,6 +28,7 @@ describe('is accepted', () => {
     ['CRLF line ends', pem.replaceAll('\n', '\r\n')],
     ['no LF at the end', pem.trimEnd()],
     ['a byte order mark and a comment above it', `\ufeff# the key of example-org\n\n${pem}`],
+    ['lines that are indented', pem.replace('\nMCow', '\n \t MC ow')],
     ['lines broken elsewhere', pem.replace(/^(.{20})/m, '$1').replace(/([A-Za-z0-9+/]{30})/, '$1\n')],
   ])('%s', (_name, text) => {
     expect(parsePublicKey(text)).toEqual(raw);
@@ -42,27 +43,36 @@ describe('is accepted', () => {
 describe('is CONFIG, with the reason', () => {
   const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ type: 'spki', format: 'pem' });
   const x25519 = generateKeyPairSync('x25519').publicKey.export({ type: 'spki', format: 'pem' });
-  const der = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), raw]);
+  const spki = (key: Uint8Array) => Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), key]);
+  const der = spki(raw);
   test.each([
-    ['nothing', '', 'not PEM'],
-    ['raw base64', Buffer.from(raw).toString('base64'), 'not PEM'],
-    ['a certificate', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n', 'certificate'],
-    ['a key of OpenSSH', 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 root@example', 'OpenSSH'],
+    ['nothing', '', /it is not PEM \(-----BEGIN PUBLIC KEY-----\)$/],
+    ['raw base64', Buffer.from(raw).toString('base64'), /not PEM \(-----BEGIN PUBLIC KEY-----\)$/],
+    ['a certificate', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n', /PEM .* but a certificate$/],
+    ['a key of OpenSSH', 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 root@example', /PEM .* but a key in the form of OpenSSH$/],
+    ['the same, further in', '\n \tssh-ed25519 AAAAC3NzaC1lZDI1NTE5 root@example', /OpenSSH$/],
+    ['a text about ssh-keys', 'no ssh-ed25519', /PUBLIC KEY-----\)$/],
+    ['a dash within', pem.replace('MCow', 'MC-w'), /not PEM/],
     ['an end that is cut off', pem.slice(0, 60), 'not PEM'],
-    ['two keys', pem + publicKeyPem(TEST_1.publicKey), '2 keys'],
-    ['RSA', rsa.toString(), 'Ed25519'],
+    ['two keys', pem + block(spki(TEST_1.publicKey)), 'it holds 2 keys; each key needs a file of its own'],
+    ['RSA', rsa.toString(), 'it is a key of another kind; only Ed25519 is used here'],
     ['X25519', x25519.toString(), 'Ed25519'],
     ['a byte too few', block(der.subarray(0, 43)), 'Ed25519'],
     ['a byte too many', block(Buffer.concat([der, Buffer.alloc(1)])), 'Ed25519'],
-    ['no base64', pem.replace('MCow', '!!!!'), 'base64'],
+    ['no base64', pem.replace('MCow', '!!!!'), 'what stands between its BEGIN and END lines is not base64'],
     ['an empty block', block(new Uint8Array(0)), 'Ed25519'],
-    ['small order', publicKeyPem(bytes('00'.repeat(32))), 'small order'],
-    ['not canonical', publicKeyPem(bytes('ff'.repeat(32))), 'canonical'],
-    ['no point', publicKeyPem(bytes(`02${'00'.repeat(31)}`)), 'curve'],
+    ['small order', block(spki(bytes('00'.repeat(32)))), 'small order'],
+    ['not canonical', block(spki(bytes('ff'.repeat(32)))), 'canonical'],
+    [
+      'no point',
+      block(spki(bytes(`02${'00'.repeat(31)}`))),
+      'the key is not a point of the curve, and cannot be trusted',
+    ],
   ])('%s', (_name, text, reason) => {
     const error = refusal(text);
     expect(error.code).toBe('CONFIG');
-    expect(error.message).toContain(reason);
+    expect(error.message).toMatch(/^not a usable public key: /);
+    expect(error.message).toMatch(reason);
   });
 });
 

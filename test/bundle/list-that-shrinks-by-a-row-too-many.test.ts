@@ -64,7 +64,9 @@ describe('against a day ago', () => {
     [12, 1, true],
     [0, 0, false],
   ])('%i rows then, %i now: refused is %s', (dayAgoRows, rows, refused) => {
-    expect(shrunk(shrinkage({ dayAgoRows, next: { rows, domains: 100 } })) !== null).toBe(refused);
+    const reason = shrunk(shrinkage({ dayAgoRows, next: { rows, domains: 100 } }));
+    expect(reason !== null).toBe(refused);
+    if (refused) expect(reason).toContain(`${rows} rows against ${dayAgoRows} a day ago: more than 20 %`);
   });
 });
 

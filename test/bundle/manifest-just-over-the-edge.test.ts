@@ -167,11 +167,54 @@ describe('is refused', () => {
     expect(code({ ...good, created })).toBe(BAD);
   });
 
-  test('with the member and the rule in the message', () => {
-    expect(() => parse({ ...good, tables: { recipients: { ...recipients, sha256: 'x' } } })).toThrow(
-      /tables\.recipients\.sha256 is not 64/,
-    );
-    expect(() => parse({ ...good, version: 0 })).toThrow(/version is below 1/);
+  test.each(['+012026', '-000001', '02026', '226'])('the year %s, from beginning to end', (year) => {
+    for (const time of ['07:00:00', '07:00', '07:00:00.000']) {
+      expect(code({ ...good, created: `${year}-11-24T${time}Z`, expires: `${year}-12-01T${time}Z` })).toBe(BAD);
+    }
+  });
+
+  test('bytes that are no UTF-8, even in a member that is not known', () => {
+    const text = Buffer.from(JSON.stringify({ ...good, more: 'x' }));
+    parseManifest(text);
+    text[text.indexOf('"x"') + 1] = 0xff;
+    expect(() => parseManifest(text)).toThrow(expect.objectContaining({ code: 'BAD_MANIFEST' }));
+  });
+
+  const wrong = 'is missing or of the wrong kind';
+  test.each<[unknown, string]>([
+    ['[', 'the payload of 1 bytes is not UTF-8 JSON'],
+    [[good], `the payload ${wrong}`],
+    [drop(good, 'version'), 'version is not a whole number up to 2^53-1'],
+    [drop(good, 'tables'), `tables ${wrong}`],
+    ['null', `the payload ${wrong}`],
+    [{ ...good, format: 2 }, 'format 2; this relaymap knows format 1'],
+    [table({ encoding: 'z'.repeat(41) }), `encoding "${'z'.repeat(40)}"; this relaymap knows gzip`],
+    [table({ encoding: 1 }), `tables.recipients.encoding ${wrong}`],
+    [{ ...good, name: 7 }, 'name is not text'],
+    [{ ...good, name: 'A' }, 'name is not a bundle name'],
+    [{ ...good, version: '42' }, 'version is not a whole number up to 2^53-1'],
+    [{ ...good, version: 0 }, 'version is below 1'],
+    [{ ...good, created: 1 }, 'created is not text'],
+    [{ ...good, created: 'today' }, 'created is not a time like 2026-11-24T07:00:00Z'],
+    [{ ...good, expires: good.created }, 'expires 2026-11-24T07:00:00Z is not after created 2026-11-24T07:00:00Z'],
+    [
+      { ...good, expires: '2027-02-22T07:00:01Z' },
+      'expires 2027-02-22T07:00:01Z is more than 90 days after created 2026-11-24T07:00:00Z',
+    ],
+    [shrink({ until: '2026-12-01T07:00:01Z' }), 'shrinkApproved.until 2026-12-01T07:00:01Z is more than 7 days after'],
+    [shrink({ rows: 0.5 }), 'shrinkApproved.rows is not a whole number'],
+    [table({ rows: -1 }), 'tables.recipients.rows is negative'],
+    [table({ sha256: 1 }), 'tables.recipients.sha256 is not text'],
+    [table({ sha256: 'x' }), 'tables.recipients.sha256 is not 64 lower-case hex digits'],
+    [table({ deltas: Array.from({ length: 65 }, () => delta) }), 'tables.recipients.deltas has more than 64 entries'],
+    [table({ deltas: [delta, { ...delta, from: 'x' }] }), 'tables.recipients.deltas.1.from is not 64 lower-case hex'],
+    [{ ...good, tables: 1 }, `tables ${wrong}`],
+  ])('with the member and the rule in the message: %#', (value, message) => {
+    expect(() => parse(value)).toThrow(message);
+  });
+
+  test('what is no JSON has the reason as its cause', () => {
+    expect(() => parse('[')).toThrow(expect.objectContaining({ cause: expect.any(SyntaxError) as unknown }));
   });
 });
 
@@ -242,6 +285,17 @@ describe('an offer', () => {
       },
       'EQUIVOCATION',
     ],
+    [
+      'other payloads of other versions',
+      good,
+      {
+        seen: [
+          { version: 41, digest: hash('2') },
+          { version: 43, digest: hash('3') },
+        ],
+      },
+      'good',
+    ],
     ['a second before it expires', good, { now: new Date('2026-12-01T06:59:59Z') }, 'good'],
     ['a millisecond before it expires', good, { now: new Date('2026-12-01T06:59:59.999Z') }, 'good'],
     ['when it expires', good, { now: new Date('2026-12-01T07:00:00Z') }, 'EXPIRED'],
@@ -253,7 +307,23 @@ describe('an offer', () => {
     expect(judged(value, change)).toBe(expected);
   });
 
+  test.each<[object, Partial<OfferRules>, RegExp]>([
+    [good, { name: 'other' }, /"example-org", expected "other"/],
+    [good, { floor: { version: 43, digest: hash('3') } }, /version 42 is offered, version 43 was/],
+    [good, { seen: [{ version: 42, digest: hash('2') }] }, /version 42: 1{16} and 2{16}$/],
+    [good, { now: new Date('2026-12-02T00:00:00Z') }, /42 expired 2026-12-01T07:00:00Z, it is 2026-12-02T00:00:00Z/],
+    [good, { maxRows: 9 }, /10 rows, max_rows is 9/],
+    [good, { maxBytes: 309 }, /310 bytes, max_bytes is 309/],
+    [good, { valueBytes: 2 ** 30 }, /10737420828 bytes, its format ends at 4294967295/],
+    [table({ rows: 0 }), {}, /version 42 has no rows/],
+  ])('that is refused is told with both values: %#', (value, change, message) => {
+    expect(() => judgeOffer(verified(value), { ...rules, ...change })).toThrow(
+      expect.objectContaining({ name: 'OfferError', message: expect.stringMatching(message) as string }),
+    );
+  });
+
   test('whose cdb would not fit its 32-bit offsets', () => {
+    expect(MAX_CDB).toBe(4_294_967_295);
     const large = { maxRows: 2 ** 40, maxBytes: 2 ** 50 };
     const rows = 100_000_000;
     const keys = MAX_CDB - 2048 - rows * 26;

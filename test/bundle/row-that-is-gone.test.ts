@@ -2,9 +2,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DomainSet } from '../../src/bundle/domain-set.ts';
-import { RemovedRows } from '../../src/bundle/removed-rows.ts';
+import { diffRows } from '../../src/bundle/delta.ts';
+import { presentRows } from '../../src/bundle/present-rows.ts';
+import { RemovedRows, RowsTaken } from '../../src/bundle/removed-rows.ts';
 import { RequiredRows } from '../../src/bundle/required-rows.ts';
-import { blocks, chunk, row, sorted, Stream, stream, table } from './blocks.ts';
+import { blocks, chunk, collected, row, sorted, Stream, stream, table } from './blocks.ts';
 
 const domainsOf = (rows: readonly string[]) => new Set(rows.map((each) => each.slice(each.lastIndexOf('@') + 1)));
 
@@ -63,6 +65,42 @@ describe('removed', () => {
   });
 });
 
+describe('taken by a delta', () => {
+  const namesOf = ({ domains }: { domains: DomainSet }) =>
+    domains.sorted().map((id) => [Buffer.from(domains.name(id)).toString(), domains.firstRow(id)]);
+
+  test('is what a look at both tables says, and the delta goes through as it is', async () => {
+    await fc.assert(
+      fc.asyncProperty(table, table, chunk, async (base, next, size) => {
+        const delta = await collected(diffRows(stream(base), stream(next)));
+        const taken = new RowsTaken();
+        expect(await collected(taken.of(stream(delta, size)))).toEqual(delta);
+        const removed = await removedOf(base, next);
+        expect([taken.rows, namesOf(taken)]).toEqual([removed.rows, namesOf(removed)]);
+      }),
+    );
+  });
+
+  test('a row without @, which only a hostile delta has, is a domain of its own', async () => {
+    const taken = new RowsTaken();
+    await collected(taken.of(stream(['-a@x.org', '-bc', '-', '+y@z.org', '-@w.org'])));
+    expect(taken.rows).toBe(4);
+    expect(namesOf(taken)).toEqual([
+      ['', 3],
+      ['bc', 2],
+      ['w.org', 4],
+      ['x.org', 1],
+    ]);
+  });
+
+  test('a delta that fails says so', async () => {
+    const fault = new Error('damaged');
+    const taken = new RowsTaken();
+    await expect(collected(taken.of(new Stream(['-a@x.org'], 64, fault)))).rejects.toBe(fault);
+    expect(taken.rows).toBe(1);
+  });
+});
+
 describe('required', () => {
   const missing = (required: readonly string[], rows: readonly string[], size = 64) => {
     const wanted = new RequiredRows(required);
@@ -95,4 +133,55 @@ describe('required', () => {
   test('neither a longer row nor a shorter one stands in', () => {
     expect(missing(['a@x.org'], sorted(['a@x.org.uk', 'aa@x.org', '@y.x.org']))).toEqual(['a@x.org']);
   });
+});
+
+describe('present', () => {
+  test('are those that are in the table, in whatever order and however often they are asked for', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(row, { maxLength: 12 }), table, chunk, async (asked, rows, size) => {
+        const found = await presentRows(stream(rows, size), asked);
+        expect(sorted(found)).toEqual(sorted(asked.filter((each) => rows.includes(each))));
+      }),
+    );
+  });
+
+  test('neither a longer row nor a shorter one stands in', async () => {
+    const rows = sorted(['a@x.org.uk', 'aa@x.org', '@y.x.org', 'b@x.org', 'z@x.org']);
+    expect([...(await presentRows(stream(rows, 8), ['a@x.org', 'b@x.or', 'z@x.org']))]).toEqual(['z@x.org']);
+  });
+
+  test('the table is left as soon as no row that is asked for can come', async () => {
+    const fault = new Error('read to its end');
+    const rows = new Stream(['a@x.org', 'b@x.org', 'c@x.org', 'd@x.org'], 8, fault);
+    expect([...(await presentRows(rows, ['a@x.org', 'b0@x.org']))]).toEqual(['a@x.org']);
+    expect(rows.open).toBe(false);
+    await expect(presentRows(rows, ['e@x.org'])).rejects.toBe(fault);
+    expect(rows.open).toBe(false);
+  });
+});
+
+test('what an earlier block left in the memory behind the rows of this one is no row', async () => {
+  const [whole] = blocks(['a@x.org', 'b@x.org', 'c@y.org'], 1000);
+  if (whole === undefined) throw new Error('no block');
+  const used = { ...whole, count: 1 };
+  const once = async function* () {
+    yield await Promise.resolve(used);
+  };
+  expect([...(await presentRows(once(), ['a@x.org', 'b@x.org']))]).toEqual(['a@x.org']);
+  const required = new RequiredRows(['a@x.org', 'b@x.org']);
+  required.push(used);
+  expect(required.missing()).toEqual(['b@x.org']);
+  const removed = new RemovedRows(stream(['b@x.org']));
+  await removed.push(used);
+  await removed.end();
+  expect(removed.rows).toBe(1);
+  const [delta] = blocks(['-a@x.org', '-b@x.org'], 1000);
+  const taken = new RowsTaken();
+  for await (const _ of taken.of(
+    (async function* () {
+      yield await Promise.resolve({ bytes: new Uint8Array(0), starts: new Int32Array(1), ...delta, count: 1 });
+    })(),
+  ))
+    void _;
+  expect(taken.rows).toBe(1);
 });

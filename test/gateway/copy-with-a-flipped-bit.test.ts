@@ -1,12 +1,16 @@
 // The last good copies: whatever becomes of a file on disk, a table that is not the one kept never reaches its end.
+import { execFileSync } from 'node:child_process';
 import {
   existsSync,
+  fstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -38,6 +42,7 @@ afterEach(() => rmSync(dir, { recursive: true }));
 test('a whole copy gives its rows, is whole, and only its group may read it', async () => {
   expect(await collected(copies.rows(copy.table))).toEqual(tableOf(rows).toString().trimEnd().split('\n'));
   expect(await copies.isWhole(copy.table)).toBe(true);
+  expect(copies.folder).toBe(path.join(dir, 'bundles', 'example-org'));
   expect([statSync(file).mode & 0o7777, statSync(copies.folder).mode & 0o7777]).toEqual([0o640, 0o750]);
 });
 
@@ -68,6 +73,8 @@ describe('not whole', () => {
     ['a row too long to be one', () => writeFileSync(file, gzipSync('x'.repeat(5000)))],
     ['not compressed', () => writeFileSync(file, tableOf(rows))],
     ['a folder', () => (rmSync(file), mkdirSync(file))],
+    ['a link to the very table', () => (renameSync(file, `${file}.far`), symlinkSync(`${file}.far`, file))],
+    ['a pipe, which nobody writes to', () => (rmSync(file), void execFileSync('mkfifo', [file]))],
   ])('%s', async (_, spoil) => {
     spoil();
     expect(await copies.isWhole(copy.table)).toBe(false);
@@ -111,9 +118,26 @@ describe('an envelope', () => {
     expect([copies.envelope(copy), copies.storedEnvelopes()]).toEqual([null, []]);
   });
 
+  test('without its table is none the less one, in the order of the names', () => {
+    const second = keep(copies, 2, key, ['b@example.org']);
+    const tenth = keep(copies, 10, key, ['c@example.org']);
+    rmSync(file);
+    const all = copies.storedEnvelopes();
+    expect(all.map(({ ref }) => ref)).toEqual([copy, tenth, second].map(refOf));
+    for (const { ref, bytes } of all) expect(copies.envelope(ref)).toEqual(bytes);
+  });
+
   test('files of other names are none', () => {
     const envelope = readFileSync(stored());
-    for (const name of [`1-${copy.digest}.json.new`, `.1-${copy.digest}.json.new`, `x-${copy.digest}.json`, '1.json']) {
+    for (const name of [
+      `x1-${copy.digest}.json`,
+      `1-${copy.digest}a.json`,
+      `1-${copy.digest}xjson`,
+      `1-${copy.digest}.json.new`,
+      `.1-${copy.digest}.json.new`,
+      `x-${copy.digest}.json`,
+      '1.json',
+    ]) {
       writeFileSync(path.join(copies.folder, name), envelope);
     }
     expect(copies.storedEnvelopes().map(({ ref }) => ref)).toEqual([refOf(copy)]);
@@ -152,6 +176,69 @@ test('two payloads of one version are both kept as evidence', () => {
     [`1-${copy.digest.slice(0, 16)}.json`, `1-${rival.digest.slice(0, 16)}.json`].sort(),
   );
   expect(readFileSync(path.join(folder, `1-${rival.digest.slice(0, 16)}.json`))).toEqual(Buffer.from(rival.envelope));
+});
+
+test('evidence is kept of the one payload where the other one is gone', () => {
+  const rival = signed(1, key, ['other@example.org']);
+  rmSync(path.join(copies.folder, `1-${copy.digest}.json`));
+  expect(readdirSync(copies.keepEvidence(rival, copy))).toEqual([`1-${rival.digest.slice(0, 16)}.json`]);
+});
+
+test('what is kept, evidence above all, is for owner and group alone', () => {
+  const rival = signed(1, key, ['other@example.org']);
+  const folder = copies.keepEvidence(rival, copy);
+  expect(folder).toBe(path.join(copies.folder, 'evidence'));
+  for (const where of [copies.folder, folder]) {
+    expect(statSync(where).mode & 0o7777).toBe(0o750);
+    for (const entry of readdirSync(where, { withFileTypes: true })) {
+      if (entry.isFile()) expect(statSync(path.join(where, entry.name)).mode & 0o7777).toBe(0o640);
+    }
+  }
+});
+
+test('envelopes of a bundle that has no folder yet make one', () => {
+  const other = new Copies(dir, 'other', null);
+  const ref = other.keepEnvelope(signed(3, key));
+  expect(readdirSync(other.folder)).toEqual([`3-${ref.digest}.json`]);
+  expect(other.envelope(ref)).not.toBeNull();
+});
+
+test('a folder that cannot be listed is an error: nothing in it is taken for gone', () => {
+  rmSync(copies.folder, { recursive: true });
+  writeFileSync(copies.folder, '');
+  expect(() => copies.storedEnvelopes()).toThrow(expect.objectContaining({ code: 'ENOTDIR' }));
+  expect(() => copies.clean(new Set(), [])).toThrow(expect.objectContaining({ code: 'ENOTDIR' }));
+});
+
+describe('a spool', () => {
+  test('makes its folder, and takes the place of a folder that lies where its table belongs', () => {
+    const other = new Copies(dir, 'other', null);
+    const table = path.join(other.folder, `${copy.table}.gz`);
+    mkdirSync(path.join(table, 'within'), { recursive: true });
+    const spool = other.spool(copy.table);
+    spool.write(readFileSync(file));
+    spool.commit();
+    expect(readFileSync(table)).toEqual(readFileSync(file));
+  });
+
+  test('does not take a good copy away before there is a new one', async () => {
+    const spool = copies.spool(copy.table);
+    expect(await copies.isWhole(copy.table)).toBe(true);
+    spool.discard();
+  });
+
+  test('is given to the group, and without it where that is refused', () => {
+    const groupOf = (gid: number | null) => {
+      const spool = new Copies(dir, 'other', gid).spool(copy.table);
+      const found = fstatSync(spool.fd).gid;
+      spool.discard();
+      return found;
+    };
+    const own = groupOf(null);
+    const other = process.getgroups?.().find((gid) => gid !== own) ?? (process.getuid?.() === 0 ? 4242 : own); // root may give to any
+    expect(groupOf(other)).toBe(other);
+    expect(groupOf(2 ** 40)).toBe(own); // no group at all, which chown does not take
+  });
 });
 
 test('a spool that is dropped leaves nothing, and does not touch the copy of its name', () => {

@@ -10,13 +10,18 @@ import {
   baseline,
   isTrusted,
   namedEnvelopes,
+  noteSettings,
   refOf,
   rememberSeen,
   settle,
+  stored,
+  trusted,
+  verified,
 } from '../../src/gateway/ledger.ts';
-import { freshBundle, type BundleState } from '../../src/gateway/state.ts';
+import type { GatewayConfig } from '../../src/gateway/config.ts';
+import { freshBundle, freshState, type BundleState } from '../../src/gateway/state.ts';
 import { SigningKey } from '../support/forger.ts';
-import { ago, copy, digit, keep, NOW, ringOf } from './records.ts';
+import { ago, copy, digit, keep, NOW, ringOf, signed } from './records.ts';
 
 const state = (change: Partial<BundleState>): BundleState => ({ ...freshBundle(), ...change });
 const versions = (copies: readonly { version: number }[]) => copies.map(({ version }) => version);
@@ -107,7 +112,9 @@ describe('settle', () => {
       expect(() => settle('example-org', st, copies, ring)).toThrow(
         expect.objectContaining({
           code: 'STATE_CORRUPT',
-          message: expect.stringMatching(/version 7 .*--rebuild-state/),
+          message: expect.stringMatching(
+            /^example-org: the stored envelope of version 7 is missing or damaged\. .*--rebuild-state/,
+          ),
         }),
       );
       expect(st).toEqual(before);
@@ -122,6 +129,115 @@ describe('settle', () => {
     const again = structuredClone(st);
     settle('example-org', again, copies, ringOf(1, old));
     expect([versions(again.seen), again.floor?.version]).toEqual([[], 7]);
+  });
+});
+
+describe('a ring that changes again and again', () => {
+  const key = new SigningKey();
+  let dir: string;
+  let copies: Copies;
+  beforeEach(() => {
+    dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-ledger-'));
+    copies = new Copies(dir, 'example-org', null);
+  });
+  afterEach(() => rmSync(dir, { recursive: true }));
+
+  test('never makes a floor of what was only seen, and finds the floor again among what waits and what is kept', () => {
+    for (const [kept, waiting, floor] of [
+      [3, 4, 4],
+      [4, 3, 4],
+    ] as const) {
+      const st = state({
+        installed: keep(copies, 2, key),
+        copies: [keep(copies, kept, key, ['b@example.org'])],
+        waiting: keep(copies, waiting, key, ['c@example.org']),
+      });
+      rememberSeen(st, refOf(keep(copies, 9, key, ['d@example.org'])));
+      settle('example-org', st, copies, ringOf(1, key));
+      expect(st.floor).toEqual({ version: floor, digest: expect.stringMatching(/^[0-9a-f]{64}$/) as string });
+      expect(versions(st.seen)).toEqual([9]);
+    }
+  });
+
+  test('a waiting copy whose envelope is gone is STATE_CORRUPT too, and so is one that was only seen', () => {
+    const gone = copy(6);
+    for (const change of [{ waiting: gone }, { installed: gone }, { floor: refOf(gone) }, { seen: [refOf(gone)] }]) {
+      expect(() => settle('example-org', state(change), copies, ringOf(1, key))).toThrow('version 6 is missing');
+    }
+  });
+});
+
+describe('an envelope that was verified', () => {
+  const [one, two] = [new SigningKey(), new SigningKey()];
+
+  test('counts under the ring that it was verified with, under no other', () => {
+    const { envelope } = signed(1, one);
+    const ring = ringOf(1, one);
+    expect(verified(envelope, ring)?.manifest.version).toBe(1);
+    expect(verified(envelope, ringOf(1, two))).toBeNull();
+  });
+
+  test('says nothing about other bytes under the same ring', () => {
+    const ring = ringOf(1, one);
+    verified(signed(1, one).envelope, ring);
+    expect(verified(signed(2, one).envelope, ring)?.manifest.version).toBe(2);
+    expect(verified(signed(3, two).envelope, ring)).toBeNull();
+    expect(verified(Buffer.from('{}'), ring)).toBeNull();
+  });
+
+  test('and is stored is verified as it lies there: missing or damaged, it is none', () => {
+    const dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-ledger-'));
+    const copies = new Copies(dir, 'example-org', null);
+    const ref = keep(copies, 4, one);
+    const st = state({ installed: ref });
+    settle('example-org', st, copies, ringOf(1, one));
+    expect(trusted(copies, st, ref)).toEqual(stored(copies, ref, ringOf(1, one)));
+    settle('example-org', st, copies, ringOf(1, two));
+    expect(trusted(copies, st, ref)).toBeNull();
+    expect(stored(copies, ref, ringOf(1, one))?.manifest.version).toBe(4);
+    expect(stored(copies, ref, ringOf(1, two))).toBeNull();
+    rmSync(dir, { recursive: true });
+    expect(stored(copies, ref, ringOf(1, one))).toBeNull();
+    expect(trusted(copies, state({ installed: ref }), ref)).toBeNull();
+  });
+});
+
+describe('a configuration that was changed', () => {
+  const config = (change: object = {}, bundle: object = {}) =>
+    ({
+      bundle: [{ name: 'one', urls: ['https://a.example/'], ...bundle }, { name: 'two' }],
+      limits: { max_rows: 1 },
+      maps: { types: ['cdb'] },
+      poll: { every: 60 },
+      ...change,
+    }) as unknown as GatewayConfig;
+  const noted = (before: GatewayConfig, after: GatewayConfig) => {
+    const state = freshState();
+    noteSettings(before, state);
+    const first = ['one', 'two'].map((name) => state.bundles[name]?.unconditional);
+    noteSettings(after, state);
+    return { first, second: ['one', 'two'].map((name) => state.bundles[name]?.unconditional) };
+  };
+
+  test.each<[string, GatewayConfig, boolean[]]>([
+    ['nothing', config(), [false, false]],
+    ['what is no bundle’s matter', config({ poll: { every: 61 } }), [false, false]],
+    ['one bundle', config({}, { urls: ['https://b.example/'] }), [true, false]],
+    ['limits', config({ limits: { max_rows: 2 } }), [true, true]],
+    ['maps', config({ maps: { types: ['cdb', 'lmdb'] } }), [true, true]],
+  ])('%s: what hangs on it is asked for without a condition', (_, after, second) => {
+    expect(noted(config(), after)).toEqual({ first: [false, false], second });
+  });
+
+  test('is noted once: the cycle after that is conditional again', () => {
+    const state = freshState();
+    noteSettings(config(), state);
+    noteSettings(config({}, { urls: [] }), state);
+    const one = state.bundles['one'] ?? freshBundle();
+    expect(one).toMatchObject({ unconditional: true, settings: expect.stringMatching(/^[0-9a-f]{64}$/) as string });
+    one.unconditional = false;
+    noteSettings(config({}, { urls: [] }), state);
+    expect(one.unconditional).toBe(false);
   });
 });
 
@@ -159,6 +275,13 @@ describe('advance', () => {
     expect(st).toMatchObject({ installed: { version: 2 }, floor: { version: 2 }, waiting: null, unconditional: false });
     expect(versions(st.seen)).toEqual([3]);
     expect(st.distrusted).toEqual([copy(1).digest]);
+  });
+
+  test('with no floor yet makes one, and forgets what was seen below it', () => {
+    const st = state({ seen: [refOf(copy(1)), refOf(copy(2)), refOf(copy(3))] });
+    advance(st, copy(2), 5, NOW);
+    expect(st.floor).toEqual(refOf(copy(2)));
+    expect([versions(allCopies(st)), versions(st.seen)]).toEqual([[2], [3]]);
   });
 
   test('to an older copy leaves the floor where it is', () => {
@@ -216,4 +339,5 @@ test('the baseline is the newest copy that is trusted, and the rows of a day ago
   expect(baseline(st, NOW)).toMatchObject({ base: { version: 3 }, dayAgoRows: 102 });
   st.distrusted = [copy(3).digest, copy(2).digest];
   expect(baseline(st, NOW)).toMatchObject({ base: { version: 1 }, dayAgoRows: 101 });
+  expect(baseline(state({ installed: copy(3) }), NOW)).toMatchObject({ base: { version: 3 }, dayAgoRows: null });
 });

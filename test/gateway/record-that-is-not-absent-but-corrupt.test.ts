@@ -1,6 +1,15 @@
 // state.json and the pending set: corrupt is never taken for absent (a fresh start would drop the rollback floor).
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import * as fc from 'fast-check';
@@ -102,6 +111,62 @@ describe('corrupt', () => {
     expect(files.read()).toEqual({ is: 'corrupt', why: expect.stringMatching(/./) });
   });
 
+  /** Every member of the record, at any depth, by the names that lead there. */
+  const members = (value: unknown, at: string[] = []): string[][] =>
+    typeof value !== 'object' || value === null
+      ? []
+      : Object.keys(value).flatMap((key) => [
+          [...at, key],
+          ...members((value as Record<string, unknown>)[key], [...at, key]),
+        ]);
+  /** What no record need have: files of an earlier version lack it. */
+  const OPTIONAL = ['reloadAsked', 'settings'];
+  /** Names that stand for themselves: without one of them the record says less, and is whole. */
+  const OPEN = ['bundles.example-org', 'etags.https://a.example/', 'files.relay_recipients.cdb'];
+
+  test.each(members(full).map((names) => [names.join('.'), names] as const))(
+    'without %s, or %s a list',
+    (name, names) => {
+      const needed = !OPTIONAL.includes(names.at(-1) ?? '') && !OPEN.some((open) => name.endsWith(open));
+      // A list that lacks one is a shorter list; JSON has null in its place.
+      for (const wrong of [undefined, ['a']]) {
+        if (wrong === undefined && !needed) continue;
+        writeFileSync(file, change(names, wrong));
+        expect(files.read(), JSON.stringify(wrong)).toEqual({
+          is: 'corrupt',
+          why: expect.stringMatching(new RegExp(`^${name.replaceAll('.', '\\.')}.* is not valid$`)) as string,
+        });
+      }
+    },
+  );
+
+  test.each<[string, string[], unknown]>([
+    ['a count below nothing', ['bundles', 'example-org', 'deltaFailures'], -1],
+    ['a count that is none', ['maps', 'rows'], 0.5],
+    ['a digest in upper case', ['maps', 'inputs'], 'A'.repeat(64)],
+    ['a digest with something before it', ['maps', 'inputs'], `a${digit(1)}`],
+    ['a digest with something behind it', ['maps', 'inputs'], `${digit(1)}a`],
+    ['a time that is none', ['reloadPending'], 'soon'],
+  ])('%s', (_, names, value) => {
+    writeFileSync(file, change(names, value));
+    expect(files.read().is).toBe('corrupt');
+  });
+
+  test('is told by its place: the whole of it, or no JSON', () => {
+    writeFileSync(file, '[]');
+    expect(files.read()).toEqual({ is: 'corrupt', why: 'it is not valid' });
+    writeFileSync(file, '{');
+    expect(files.read()).toEqual({ is: 'corrupt', why: 'it is not JSON' });
+  });
+
+  test('what an earlier version did not write is filled in', () => {
+    const { reloadAsked, ...rest } = full;
+    const { settings, ...bundle } = full.bundles['example-org'] ?? freshBundle();
+    expect([reloadAsked, settings]).toEqual([true, '']);
+    writeFileSync(file, JSON.stringify({ ...rest, bundles: { 'example-org': bundle } }));
+    expect(files.read()).toEqual({ is: 'whole', value: { ...full, reloadAsked: false } });
+  });
+
   test('every cut of the file', () => {
     files.write(full);
     const whole = readFileSync(file);
@@ -159,6 +224,43 @@ describe('corrupt', () => {
       message: expect.stringMatching(/^the state cannot be read\. .*relaymap fetch --rebuild-state$/),
     });
   });
+});
+
+test('before anything has happened nothing is installed, promised, asked for or distrusted', () => {
+  expect(freshState()).toEqual({ format: 1, bundles: {}, maps: null, reloadPending: null, reloadAsked: false });
+  expect(freshBundle()).toEqual({
+    installed: null,
+    waiting: null,
+    copies: [],
+    floor: null,
+    seen: [],
+    held: null,
+    etags: {},
+    unconditional: false,
+    settings: '',
+    deltaFailures: 0,
+    noDelta: false,
+    ring: '',
+    distrusted: [],
+  });
+});
+
+test('what a killed run left of either file is taken away, and nothing else', () => {
+  files.write(full);
+  files.writePending(full);
+  for (const name of ['.state.json.new', '.pending.json.new', '.status.json.new'])
+    writeFileSync(path.join(dir, name), '');
+  files.removeUnfinished();
+  expect(readdirSync(dir).sort()).toEqual(['.status.json.new', 'pending.json', 'state.json']);
+});
+
+test('both files are for their owner and group alone; the record can be read by a person', () => {
+  files.write(full);
+  files.writePending(full);
+  for (const name of ['state.json', 'pending.json']) expect(statSync(path.join(dir, name)).mode & 0o7777).toBe(0o640);
+  const text = readFileSync(file, 'utf8');
+  expect(text.split('\n').length).toBeGreaterThan(50);
+  expect(text.endsWith('}\n')).toBe(true);
 });
 
 test("a bundle's part is made on first use, and is the same one after", () => {

@@ -1,6 +1,6 @@
 // The cdb writer and its suspicious reader: what is written is found, what is damaged is said to be, and nothing loops or crashes.
 import * as fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { RowCollector } from '../../src/bundle/rows.ts';
 import { CompileError } from '../../src/errors.ts';
 import { CdbReader, CdbWriter } from '../../src/map/cdb.ts';
@@ -72,4 +72,97 @@ test('whatever is overwritten, a look-up ends: with an answer or with READBACK_F
       }
     }),
   );
+});
+
+describe('keys whose hashes are the same', () => {
+  const hashOf = (text: string) => [...Buffer.from(text)].reduce((h, c) => (((h << 5) + h) ^ c) >>> 0, 5381);
+  const letters = Array.from({ length: 94 }, (_, i) => String.fromCharCode(33 + i));
+  const pairs = letters.flatMap((a) => letters.map((b) => a + b));
+
+  test('are told apart', () => {
+    const byHash = new Map(pairs.map((key) => [hashOf(key), key]));
+    const one = pairs.find((key) => byHash.get(hashOf(key)) !== key);
+    const two = one === undefined ? undefined : byHash.get(hashOf(one));
+    if (one === undefined || two === undefined) throw new Error('no such pair');
+    expect([get(written([one]), two), get(written([one]), one)]).toEqual([null, 'OK']);
+    expect([one, two].map((key) => get(written([one, two]), key))).toEqual(['OK', 'OK']);
+  });
+
+  test('stand behind one another, over the end of their table', () => {
+    // With two keys a table has four slots: both begin at the last one.
+    const last = pairs.filter((key) => (hashOf(key) & 255) === 7 && (hashOf(key) >>> 8) % 4 === 3).slice(0, 2);
+    expect(last.length).toBe(2);
+    expect(last.map((key) => get(written(last), key))).toEqual(['OK', 'OK']);
+  });
+});
+
+describe('damage is told by its place', () => {
+  const keys = ['a@x.org', 'bc@x.org', 'd@x.org'];
+  const file = written(keys);
+  const size = file.length;
+  /** The file with these words in place of others. */
+  const changed = (...words: [at: number, word: number][]) => {
+    const bytes = Buffer.from(file);
+    for (const [at, word] of words) bytes.writeUInt32LE(word, at);
+    return bytes;
+  };
+  const tables = file.readUInt32LE(0);
+  const listed = (bytes: Buffer) => [...reader(bytes).keys()].map((key) => Buffer.from(key).toString());
+
+  test('and without any, all is there', () => {
+    expect(listed(file)).toEqual(keys);
+    expect(tables).toBe(2048 + keys.join('').length + keys.length * 10);
+    expect(size).toBe(tables + keys.length * 16);
+    // Each record is listed, and so is one without any byte in its value.
+    expect(listed(written(keys, ''))).toEqual(keys);
+    expect(listed(written([]))).toEqual([]);
+  });
+
+  test.each<[string, Buffer, string]>([
+    ['a byte short of its header', file.subarray(0, 2047), '2048 bytes at 0 are not in a file of 2047'],
+    ['tables that begin in the header', changed([0, 2047]), 'the first hash table is at 2047'],
+    ['a table elsewhere', changed([56, tables + 1]), `hash table 7 is at ${tables + 1}, expected at ${tables}`],
+    [
+      'a byte behind the tables',
+      Buffer.concat([file, Buffer.alloc(1)]),
+      `it has ${size + 1} bytes, by its hash tables`,
+    ],
+    ['a byte less of them', file.subarray(0, -1), `it has ${size - 1} bytes, by its hash tables ${size}`],
+  ])('%s', (_, bytes, message) => {
+    const count = () => reader(bytes).count();
+    expect(count).toThrow(`the cdb is damaged: ${message}`);
+    expect(count).toThrow(expect.objectContaining({ name: 'CompileError', code: 'READBACK_FAILED' }));
+    expect(() => listed(bytes)).toThrow(message);
+  });
+
+  test('a record that runs into the tables', () => {
+    const at = tables - 17;
+    expect(() => listed(changed([at + 4, 3]))).toThrow(`the record at ${at} runs into the hash tables at ${tables}`);
+  });
+
+  test('a record that swallows the next one', () => {
+    // The value of the first is now as long as it was and all of the second.
+    expect(() => listed(changed([2052, 2 + 18]))).toThrow('it has 2 records, by its hash tables 3');
+  });
+
+  test('a look-up that is led out of the file', () => {
+    const slot = Array.from({ length: 6 }, (_, i) => tables + i * 8).filter((at) => file.readUInt32LE(at + 4) === 2048);
+    const bytes = changed([(slot[0] ?? 0) + 4, size - 7]);
+    expect(() => get(bytes, 'a@x.org')).toThrow(`8 bytes at ${size - 7} are not in a file of ${size}`);
+    expect(get(bytes, 'bc@x.org')).toBe('OK');
+  });
+
+  test('a table full of records of others ends a look-up all the same', () => {
+    const table = file.readUInt32LE(56) === 0 ? 0 : tables;
+    const bytes = Buffer.from(file);
+    for (let at = table; at < size; at += 8)
+      bytes.writeUInt32LE(bytes.readUInt32LE(at + 4) === 0 ? 2048 : bytes.readUInt32LE(at + 4), at + 4);
+    expect(keys.map((key) => get(bytes, key))).toEqual(['OK', 'OK', 'OK']);
+    expect(get(bytes, 'nobody@x.org')).toBeNull();
+  });
+
+  test('a reader that gives fewer bytes than it was asked for', () => {
+    const short = new CdbReader((at, length) => file.subarray(at, at + (at === 0 ? length : length - 1)), size);
+    expect(() => short.get(Buffer.from('a@x.org'))).toThrow('are not in a file of');
+  });
 });

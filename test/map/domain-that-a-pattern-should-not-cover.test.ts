@@ -35,6 +35,15 @@ test('a domain begins after the last @ of its row, and never before the row', ()
   expect([start('a@b@c.d', 0, 7), start('@c.d', 0, 4), start('x@ycd', 2, 5)]).toEqual([4, 1, 2]);
 });
 
+test('a row without @ is a domain of its own, and not the end of the row before it', () => {
+  const set = new DomainSet();
+  for (const block of blocks(['a@x.org', 'bc'], 1000)) addDomains(set, block, 5);
+  expect(set.sorted().map((id) => [Buffer.from(set.name(id)).toString(), set.firstRow(id)])).toEqual([
+    ['bc', 7],
+    ['x.org', 6],
+  ]);
+});
+
 test('the rows of relay_domains are the distinct domains, sorted', () => {
   fc.assert(
     fc.property(table, chunk, (rows, size) => {
@@ -55,7 +64,7 @@ test('the rows of relay_domains are the distinct domains, sorted', () => {
 
 test('more domains than a block holds', () => {
   const set = new DomainSet();
-  const names = Array.from({ length: 20_000 }, (_, i) => `d${i}.example.org`);
+  const names = Array.from({ length: 2000 }, (_, i) => `d${i}.${'x'.repeat(63)}.${'y'.repeat(63)}.example.org`);
   for (const name of names) set.add(Buffer.from(name), 0, name.length, 1);
   expect([...domainRows(set)].flatMap(rowsOf)).toEqual(sorted(names));
 });

@@ -1,6 +1,6 @@
 // What Postfix asks of the maps, in its order (split_addr, mail_addr_find, quote_822_local; observed with 3.7).
 import { describe, expect, test } from 'vitest';
-import { lookup, type Habits } from '../../src/map/lookup.ts';
+import { keysOf, lookup, type Habits } from '../../src/map/lookup.ts';
 
 /** Asks with maps of these rows, and notes every key that is asked for. */
 function ask(
@@ -57,6 +57,8 @@ describe('keys and their order', () => {
     // Each byte is a delimiter: the first of an ä is also the first of an é, the last of a © also its last.
     ['axä@example.org', 'é', ['axä@example.org', 'ax@example.org', '@example.org']],
     ['ax©@example.org', 'é', ['ax©@example.org', '@example.org']],
+    ['a.b@example.org', '', ['a.b@example.org', '@example.org']],
+    ['a.@example.org', '', ['"a."@example.org', 'a.@example.org', '@example.org']],
     ['.a@example.org', '', ['".a"@example.org', '.a@example.org', '@example.org']],
     ['a..b@example.org', '', ['"a..b"@example.org', 'a..b@example.org', '@example.org']],
     [
@@ -75,6 +77,16 @@ describe('keys and their order', () => {
       asked: keys,
     });
   });
+});
+
+test('the keys alone, in the same order; none for what has no @, and no extension where nothing parts one off', () => {
+  expect(keysOf({ address: 'A+b@Example.org', delimiter: '+' })).toEqual([
+    'a+b@example.org',
+    'a@example.org',
+    '@example.org',
+  ]);
+  expect(keysOf({ address: 'mystery@example.org' })).toEqual(['mystery@example.org', '@example.org']);
+  expect(keysOf({ address: 'example.org', delimiter: '+' })).toEqual([]);
 });
 
 test('the first key that is there answers, and no more is asked', () => {
@@ -105,12 +117,16 @@ describe('the domain', () => {
   });
 });
 
-test.each(['[127.0.0.1]', '[IPv6:::1]'])('the literal %s is no relay domain', (domain) => {
+test.each(['[127.0.0.1]', '[127.10.255.254]', '[IPv6:::1]'])('the literal %s is no relay domain', (domain) => {
   expect(ask(`a@${domain}`, [], '', [domain.slice(1, -1)])).toMatchObject({ rejection: 'no-relay-domain', asked: [] });
 });
 
 test('what has no @ is not accepted for the domain that it happens to look like', () => {
-  expect(ask('example.org', ['@example.org', 'example.or@example.org']).accepted).toBe(false);
+  expect(ask('example.org', ['@example.org', 'example.or@example.org'])).toMatchObject({
+    accepted: false,
+    rejection: 'no-relay-domain',
+    asked: [],
+  });
 });
 
 /** Rejected for this, though every row is there, and nothing was asked for. */
@@ -135,7 +151,15 @@ describe('a local part with a route in it is no recipient of a stranger', () => 
     '@a@example.org',
     '!@example.org',
     '@a:@b:c@example.org',
-  ])('%s', (address) => refusedUnasked(address, 'routed'));
+  ])('%s', (address) => {
+    refusedUnasked(address, 'routed');
+    expect(ask(address, []).relayDomain).toBe(true);
+  });
+
+  test('a colon further in takes nothing away', () => {
+    const { asked } = ask('a@route:b@example.org', [], '', ['example.org'], { untrustedRouting: true });
+    expect(asked).toEqual(['"a@route:b"@example.org', 'a@route:b@example.org', '@example.org']);
+  });
 
   test('unless untrusted routing is allowed', () => {
     for (const address of ['a@b@example.org', 'a!b@example.org', '%@example.org'])
@@ -172,6 +196,9 @@ describe('a domain that is no host name', () => {
     'a%b.example.org',
     '*.example.org',
     '[example.org]',
+    '[[127.0.0.1]',
+    '[127.0.0.1]x]x',
+    `ll.${'l.'.repeat(125)}org`,
     `${'l'.repeat(64)}.example.org`,
     `${'l.'.repeat(125)}org.`,
   ])('"%s"', (domain) => {
@@ -179,15 +206,21 @@ describe('a domain that is no host name', () => {
     else refusedUnasked(`a@${domain}`, 'no-host-name', [domain, 'example.org', '3']);
   });
 
+  test('of 255 bytes is one', () => accepted(`a@${'l.'.repeat(126)}org`, {}, ['org']));
+
   test.each(['a_b.example.org', '_.example.org', '1.example.org', 'a--b.example.org', `${'l'.repeat(63)}.example.org`])(
     'but %s is one',
     (domain) => accepted(`a@${domain}`),
   );
 
-  test.each(['bücher-.example.org', '-bücher.example.org', 'bücher.a-.example.org', 'bücher.ab--c.example.org'])(
-    '%s, whatever the conversion to ASCII says',
-    (domain) =>
-      refusedUnasked(`a@${domain}`, 'no-host-name', ['example.org'], { toAscii: () => 'xn--bcher-kva.example.org' }),
+  test.each([
+    'bücher-.example.org',
+    '-bücher.example.org',
+    'bücher.a-.example.org',
+    'bücher.example.org-',
+    'bücher.ab--c.example.org',
+  ])('%s, whatever the conversion to ASCII says', (domain) =>
+    refusedUnasked(`a@${domain}`, 'no-host-name', ['example.org'], { toAscii: () => 'xn--bcher-kva.example.org' }),
   );
 
   test('what the conversion refuses, or makes too long', () => {

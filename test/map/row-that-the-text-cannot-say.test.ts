@@ -10,7 +10,7 @@ const said = (row: string) => {
   return expressible(bytes, 4, 4 + Buffer.byteLength(row));
 };
 
-test.each([
+const SAID = [
   'a@example.org',
   '@example.org',
   'a#b@example.org',
@@ -25,11 +25,12 @@ test.each([
   '\u00a0a@example.org',
   'ä\u2003@example.org',
   'a:@example.org:',
-])('can be said: %s', (row) => {
+];
+test.each(SAID)('can be said: %s', (row) => {
   expect(said(row)).toBe(true);
 });
 
-test.each([
+const UNSAID = [
   '#a@example.org',
   '#@example.org',
   'a b@example.org',
@@ -45,11 +46,21 @@ test.each([
   String.raw`a@example.org` + '\\',
   String.raw`a@example.org\\` + '\\',
   String.raw`"a"@example.org` + '\\',
-])('cannot be said: %s', (row) => {
+];
+test.each(UNSAID)('cannot be said: %s', (row) => {
   expect(said(row)).toBe(false);
 });
 
 describe('the text', () => {
+  test.each([...SAID, ...UNSAID])('of %s, between two others, is what a look at the row says', (row) => {
+    const [block] = blocks(['0@x.org', row, 'z@x.org'], 1000);
+    if (block === undefined) throw new Error('no block');
+    const { text, left } = sourceText(block, Buffer.from('OK'));
+    const said = UNSAID.includes(row) ? [] : [row];
+    expect(Buffer.from(text).toString()).toBe(['0@x.org', ...said, 'z@x.org'].map((each) => `${each}\tOK\n`).join(''));
+    expect(left).toBe(1 - said.length);
+  });
+
   test('holds the rows that it can say, in order, and counts the others', () => {
     fc.assert(
       fc.property(table, chunk, fc.constantFrom('OK', 'x y', '1'), (rows, size, value) => {
