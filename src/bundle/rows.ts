@@ -8,7 +8,10 @@ import { TableError } from '../errors.ts';
 export const MAX_ROW = 512;
 const LF = 0x0a;
 
-/** `count` whole rows. Row i is `bytes[starts[i] .. starts[i + 1] - 1)`; the byte before `starts[i + 1]` is its LF. */
+/**
+ * `count` whole rows. Row i is `bytes[starts[i] .. starts[i + 1] - 1)`; the byte before `starts[i + 1]` is its LF. A block of a stream
+ * is good until the next one is asked for: its memory is used again.
+ */
 export interface RowBlock {
   readonly bytes: Uint8Array;
   readonly starts: Int32Array;
@@ -17,26 +20,42 @@ export interface RowBlock {
 
 export type RowStream = AsyncIterable<RowBlock>;
 
-/** Cuts a text into blocks of whole rows, chunk by chunk. Holds at most one partial row. */
+/** Cuts a text into blocks of whole rows, chunk by chunk, each in the memory of the one before. Holds at most one partial row. */
 export class RowSplitter {
   /** The first row too long to be one, or without its LF; nothing is given after it. */
   fault: { readonly row: number; readonly rule: string } | null = null;
-  #rest: Uint8Array = new Uint8Array(0);
+  #bytes: Buffer = Buffer.alloc(0);
+  #starts: Int32Array = new Int32Array(1024);
+  /** Where the row begins that is not whole yet, and where it ends so far. */
+  #rest = 0;
+  #end = 0;
   #rows = 0;
 
   push(chunk: Uint8Array): RowBlock {
-    if (this.fault !== null) return cut(new Uint8Array(0));
-    const bytes = this.#rest.length === 0 ? chunk : joined(this.#rest, chunk);
-    const block = cut(bytes);
-    this.#rest = bytes.subarray(block.starts[block.count] ?? 0);
+    if (this.fault !== null) return { bytes: this.#bytes, starts: new Int32Array(1), count: 0 };
+    this.#append(chunk);
+    const block = cut(this.#bytes.subarray(0, this.#end), this.#starts);
+    this.#starts = block.starts;
+    this.#rest = block.starts[block.count] ?? 0;
     this.#rows += block.count;
     // One byte more than a row may have: the rows of a delta carry a sign.
-    if (this.#rest.length > MAX_ROW + 1) this.fault = { row: this.#rows + 1, rule: `is longer than ${MAX_ROW} bytes` };
+    if (this.#end - this.#rest > MAX_ROW + 1)
+      this.fault = { row: this.#rows + 1, rule: `is longer than ${MAX_ROW} bytes` };
     return block;
   }
 
+  /** Puts what is left of the last chunk, and then this one, at the beginning of the memory. */
+  #append(chunk: Uint8Array): void {
+    const kept = this.#end - this.#rest;
+    this.#end = kept + chunk.length;
+    const from = this.#bytes;
+    if (this.#end > from.length) this.#bytes = Buffer.allocUnsafeSlow(this.#end + MAX_ROW);
+    from.copy(this.#bytes, 0, this.#rest, this.#rest + kept);
+    this.#bytes.set(chunk, kept);
+  }
+
   end(): void {
-    if (this.#rest.length > 0) this.fault ??= { row: this.#rows + 1, rule: 'is the last one and has no LF' };
+    if (this.#end > this.#rest) this.fault ??= { row: this.#rows + 1, rule: 'is the last one and has no LF' };
   }
 }
 
@@ -56,27 +75,21 @@ export async function* rowBlocks(chunks: AsyncIterable<Uint8Array>): AsyncGenera
   if (fault !== null) throw new TableError('NOT_CANONICAL', `row ${fault.row} ${fault.rule}`);
 }
 
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(a.length + b.length);
-  bytes.set(a);
-  bytes.set(b, a.length);
-  return bytes;
-}
-
-/** The whole rows of a text as one block that shares its memory. */
-export function cut(bytes: Uint8Array): RowBlock {
-  let starts = new Int32Array(Math.max(16, bytes.length >>> 4));
+/** The whole rows of a text as one block that shares its memory. @param room for the starts; more is taken where it does not do. */
+export function cut(bytes: Uint8Array, room: Int32Array = new Int32Array(Math.max(16, bytes.length >>> 4))): RowBlock {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length); // whose indexOf is the fast one
+  let starts = room;
   let count = 0;
-  for (let i = 0; i < bytes.length; i++) {
-    if (bytes[i] !== LF) continue;
+  starts[0] = 0;
+  for (let at = text.indexOf(LF); at >= 0; at = text.indexOf(LF, at + 1)) {
     count++;
     if (count === starts.length) starts = grown(starts);
-    starts[count] = i + 1;
+    starts[count] = at + 1;
   }
   return { bytes, starts, count };
 }
 
-function grown(starts: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+function grown(starts: Int32Array): Int32Array {
   const larger = new Int32Array(starts.length * 2);
   larger.set(starts);
   return larger;
@@ -153,8 +166,8 @@ const BLOCK = 256 * 1024;
 
 /** Collects rows into blocks. `add` and then take `full()` whenever it gives a block; `rest()` at the end. */
 export class RowCollector {
-  #bytes = new Uint8Array(BLOCK);
-  #starts = new Int32Array(BLOCK >>> 4);
+  #bytes: Uint8Array = Buffer.allocUnsafeSlow(BLOCK);
+  #starts: Int32Array = new Int32Array(BLOCK >>> 4);
   #count = 0;
   #used = 0;
 
@@ -178,7 +191,7 @@ export class RowCollector {
 
   rest(): RowBlock {
     const block = { bytes: this.#bytes.subarray(0, this.#used), starts: this.#starts, count: this.#count };
-    this.#bytes = new Uint8Array(BLOCK);
+    this.#bytes = Buffer.allocUnsafeSlow(BLOCK); // a block may be kept: its memory is its own
     this.#starts = new Int32Array(BLOCK >>> 4);
     this.#count = 0;
     this.#used = 0;

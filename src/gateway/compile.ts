@@ -3,22 +3,22 @@
  * Nothing live is touched; only this file makes a CompiledMap.
  */
 import { createHash } from 'node:crypto';
-import { fstatSync, readSync, statSync } from 'node:fs';
+import { fstatSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { DomainSet } from '../bundle/domain-set.ts';
 import type { RowBlock } from '../bundle/rows.ts';
 import { CompileError, HostError, InstallError } from '../errors.ts';
 import { AtomicFile, makeFolder, translateSpace } from '../io/atomic-file.ts';
-import { CdbReader, CdbWriter } from '../map/cdb.ts';
+import { CdbWriter } from '../map/cdb.ts';
 import { addDomains, domainRows } from '../map/domains.ts';
-import { expressible, sourceText } from '../map/source-text.ts';
+import { expressible, sourceRoom, sourceText } from '../map/source-text.ts';
 import { union, type Member } from '../map/union.ts';
 import { ENDINGS, type MapType } from './live-maps.ts';
 import { fileSha256 } from './map-bytes.ts';
 import { postmap } from './postmap.ts';
+import { readBack, Samples } from './read-back.ts';
 
 const MODE = 0o640;
-const SAMPLES = 64;
 
 declare const compiled: unique symbol;
 export interface CompiledMap {
@@ -46,33 +46,73 @@ export interface CompileRules {
   readonly warn: (message: string) => void;
 }
 
+/** Maps in the making. Rows go in in their order; nothing comes of them before `finish`. */
+export class Draft {
+  readonly #files: AtomicFile[] = [];
+  readonly #rules: CompileRules;
+  readonly #recipients: MapPair;
+  readonly #domains: MapPair;
+  readonly #names = new DomainSet();
+
+  /** @throws CompileError, InstallError, HostError NO_SPACE */
+  constructor(rules: CompileRules) {
+    this.#rules = rules;
+    try {
+      makeFolder(rules.mapDir, 0o755);
+      this.#recipients = new MapPair('relay_recipients', rules.expected, rules, this.#files);
+      this.#domains = new MapPair('relay_domains', 1024, rules, this.#files);
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  /** @throws as the constructor does; the draft is discarded then. */
+  add(block: RowBlock): void {
+    try {
+      addDomains(this.#names, block);
+      this.#recipients.add(block);
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  /** All files read back and on disk, under their temp names. @throws as the constructor does; the draft is discarded then. */
+  async finish(): Promise<CompiledMap> {
+    const [recipients, domains] = [this.#recipients, this.#domains];
+    try {
+      if (recipients.rows === 0) {
+        const why = 'the union of all bundles has no rows; an empty map rejects all mail';
+        throw new CompileError('COMPILE_FAILED', why);
+      }
+      for (const block of domainRows(this.#names)) domains.add(block);
+      const files = [...(await recipients.finish()), ...(await domains.finish())];
+      return { files, rows: recipients.rows, left: recipients.left } as unknown as CompiledMap;
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  /** Removes what was written; safe to call at any time, and without effect on what has been installed. */
+  discard(): void {
+    for (const file of this.#files) file.discard();
+  }
+
+  #failed(error: unknown): unknown {
+    this.discard();
+    return translate(error, this.#rules.mapDir);
+  }
+}
+
 /** @throws CompileError, InstallError, HostError NO_SPACE; leaves no file behind then. */
 export async function compile(members: readonly Member[], rules: CompileRules): Promise<CompiledMap> {
-  const files: AtomicFile[] = [];
+  const draft = new Draft(rules);
   try {
-    makeFolder(rules.mapDir, 0o755);
-    const value = Buffer.from(rules.value);
-    const [recipients, domains] = [
-      mapPair('relay_recipients', value, rules, files),
-      mapPair('relay_domains', value, rules, files),
-    ];
-    const names = new DomainSet();
-    for await (const block of union(members)) {
-      recipients.add(block);
-      addDomains(names, block);
-    }
-    if (recipients.rows === 0)
-      throw new CompileError('COMPILE_FAILED', 'the union of all bundles has no rows; an empty map rejects all mail');
-    for (const block of domainRows(names)) domains.add(block);
-    return {
-      files: [...(await recipients.finish()), ...(await domains.finish())],
-      rows: recipients.rows,
-      left: recipients.left,
-    } as unknown as CompiledMap;
+    for await (const block of union(members)) draft.add(block);
   } catch (error) {
-    for (const file of files) file.discard();
-    throw translate(error, rules.mapDir);
+    draft.discard();
+    throw translate(error, rules.mapDir); // of a copy
   }
+  return draft.finish();
 }
 
 /** Not a fault of the list: the map folder cannot be written, and nothing there may be taken for unrepairable. */
@@ -88,48 +128,65 @@ function translate(error: unknown, mapDir: string): unknown {
 }
 
 /** A text and a cdb of the same rows, being written. */
-function mapPair(name: string, value: Uint8Array, rules: CompileRules, files: AtomicFile[]) {
-  const open = (base: string): AtomicFile => {
-    const file = new AtomicFile(path.join(rules.mapDir, base), MODE);
-    files.push(file);
-    giveToGroup(file, rules);
+class MapPair {
+  rows = 0;
+  /** Rows that the text cannot express. */
+  left = 0;
+  readonly #name: string;
+  readonly #rules: CompileRules;
+  readonly #files: AtomicFile[];
+  readonly #value: Uint8Array;
+  readonly #text: AtomicFile;
+  readonly #textHash = createHash('sha256');
+  readonly #cdb: AtomicFile;
+  readonly #writer: CdbWriter;
+  readonly #samples = new Samples();
+  #lines: Uint8Array = Buffer.allocUnsafeSlow(64 * 1024);
+
+  constructor(name: string, expected: number, rules: CompileRules, files: AtomicFile[]) {
+    this.#name = name;
+    this.#rules = rules;
+    this.#files = files;
+    this.#value = Buffer.from(rules.value);
+    this.#text = this.#open(name);
+    this.#cdb = this.#open(`${name}.cdb`);
+    const append = (bytes: Uint8Array) => this.#cdb.write(bytes);
+    const writeAt = (bytes: Uint8Array, position: number) => this.#cdb.write(bytes, position);
+    this.#writer = new CdbWriter({ append, writeAt }, this.#value, expected);
+  }
+
+  add(block: RowBlock): void {
+    this.#writer.add(block);
+    const room = sourceRoom(block, this.#value);
+    if (room > this.#lines.length) this.#lines = Buffer.allocUnsafeSlow(2 * room);
+    const { text, left } = sourceText(block, this.#value, this.#lines);
+    this.#text.write(text);
+    this.#textHash.update(text);
+    this.#samples.take(block, this.rows);
+    this.rows += block.count;
+    this.left += left;
+  }
+
+  async finish(): Promise<CompiledMap['files'][number][]> {
+    this.#writer.finish();
+    const [name, text, cdb, { keys }] = [this.#name, this.#text, this.#cdb, this.#samples];
+    const found = readBack(cdb, this.rows, keys, this.#value);
+    const bytes = fstatSync(text.fd).size;
+    text.finish();
+    cdb.finish();
+    return [
+      { name, file: text, sha256: this.#textHash.digest('hex'), bytes },
+      { name: `${name}.cdb`, file: cdb, ...found },
+      ...(await foreignMaps(name, text, this.rows - this.left, keys, this.#rules, this.#files)),
+    ];
+  }
+
+  #open(base: string): AtomicFile {
+    const file = new AtomicFile(path.join(this.#rules.mapDir, base), MODE);
+    this.#files.push(file);
+    giveToGroup(file, this.#rules);
     return file;
-  };
-  const text = open(name);
-  const cdb = open(`${name}.cdb`);
-  const textHash = createHash('sha256');
-  const writer = new CdbWriter(
-    { append: (bytes) => cdb.write(bytes), writeAt: (bytes, position) => cdb.write(bytes, position) },
-    value,
-    name === 'relay_recipients' ? rules.expected : 1024,
-  );
-  const samples = new Samples();
-  const pair = {
-    rows: 0,
-    left: 0,
-    add(block: RowBlock): void {
-      writer.add(block);
-      const { text: lines, left } = sourceText(block, value);
-      text.write(lines);
-      textHash.update(lines);
-      samples.take(block, pair.rows);
-      pair.rows += block.count;
-      pair.left += left;
-    },
-    async finish() {
-      writer.finish();
-      const found = readBack(cdb, pair.rows, samples.keys, value);
-      const textBytes = fstatSync(text.fd).size;
-      text.finish();
-      cdb.finish();
-      return [
-        { name, file: text, sha256: textHash.digest('hex'), bytes: textBytes },
-        { name: `${name}.cdb`, file: cdb, ...found },
-        ...(await foreignMaps(name, text, pair.rows - pair.left, samples.keys, rules, files)),
-      ];
-    },
-  };
-  return pair;
+  }
 }
 
 /** The same rows in the map types that only the host's postmap writes, made from the finished text and read back by it. */
@@ -161,57 +218,4 @@ function giveToGroup(file: AtomicFile, rules: CompileRules): void {
   } catch (error) {
     rules.warn(`${path.basename(file.target)} cannot be given to the group postfix: ${(error as Error).message}`);
   }
-}
-
-/** A few keys from all over the table. */
-class Samples {
-  readonly keys: Uint8Array[] = [];
-  #step = 1;
-
-  take(block: RowBlock, before: number): void {
-    for (let i = 0; i < block.count; i++) {
-      if ((before + i) % this.#step !== 0) continue;
-      this.keys.push(new Uint8Array(block.bytes.subarray(block.starts[i], (block.starts[i + 1] ?? 1) - 1)));
-      if (this.keys.length < 2 * SAMPLES) continue;
-      for (let k = 0; k < SAMPLES; k++) this.keys[k] = this.keys[2 * k] ?? new Uint8Array(0);
-      this.keys.length = SAMPLES;
-      this.#step *= 2;
-    }
-  }
-}
-
-/** Reads a written cdb as a stranger would: structure, row count, sampled keys present, keys that cannot be there absent. */
-function readBack(
-  cdb: AtomicFile,
-  rows: number,
-  keys: readonly Uint8Array[],
-  value: Uint8Array,
-): { sha256: string; bytes: number } {
-  const bytes = fstatSync(cdb.fd).size;
-  const hash = createHash('sha256');
-  const chunk = Buffer.allocUnsafe(1024 * 1024);
-  for (let at = 0; at < bytes;) {
-    const read = readSync(cdb.fd, chunk, 0, chunk.length, at);
-    if (read === 0) throw new CompileError('READBACK_FAILED', `the cdb ends at ${at} bytes, ${bytes} were written`);
-    hash.update(chunk.subarray(0, read));
-    at += read;
-  }
-  const reader = new CdbReader((position, length) => {
-    const part = Buffer.alloc(length);
-    return part.subarray(0, readSync(cdb.fd, part, 0, length, position));
-  }, bytes);
-  const count = reader.count();
-  if (count !== rows)
-    throw new CompileError('READBACK_FAILED', `the cdb has ${count} records, ${rows} rows were written`);
-  for (const key of keys) {
-    const found = reader.get(key);
-    if (found === null || Buffer.compare(found, value) !== 0) {
-      throw new CompileError('READBACK_FAILED', 'a row that was written is not found in the cdb');
-    }
-    // No row can hold a control character, so this one must be absent.
-    if (reader.get(Buffer.concat([Buffer.from('\u0001'), key])) !== null) {
-      throw new CompileError('READBACK_FAILED', 'a row that was not written is found in the cdb');
-    }
-  }
-  return { sha256: hash.digest('hex'), bytes };
 }

@@ -5,11 +5,12 @@
  *   lock -> recover -> heal -> per bundle (source -> verify -> judge -> obtain -> judge) -> union -> compile -> install -> commit -> report
  */
 import { StepError, UnionError } from '../errors.ts';
+import { Ahead } from './ahead.ts';
 import { bundleCycle, type BundleResult } from './bundle-cycle.ts';
 import type { BundleConfig } from './config.ts';
 import type { Copies } from './copies.ts';
 import { advance, allCopies, namedEnvelopes, noteSettings, refOf, rememberSeen } from './ledger.ts';
-import { makeMaps, mapInputs, settleReload, type MapMaker } from './make-maps.ts';
+import { draftAhead, makeMaps, mapInputs, settleReload, type MapMaker } from './make-maps.ts';
 import { failure, overall, type BundleOutcome, type Outcome } from './outcome.ts';
 import { report, type Warnings } from './report.ts';
 import {
@@ -90,7 +91,7 @@ async function steps(
   warnings: Warnings,
 ): Promise<{ outcome: Outcome; state: GatewayState } | null> {
   const { options } = cx;
-  const { state, files, maker, copiesOf, broken } = session;
+  const { state, maker, copiesOf, broken } = session;
   const warn = (name: string) => (message: string) => {
     cx.log('warning', `${name}: ${message}`);
     warnings.set(name, [...(warnings.get(name) ?? []), message]);
@@ -101,14 +102,32 @@ async function steps(
     const source = cx.sourceOf(trusted.bundle);
     return source === null ? [] : [{ trusted, source }];
   });
-  const runs = await Promise.all(
-    asked.map(({ trusted, source }) => {
-      const { name } = trusted.bundle;
-      return runBundle(cx, trusted, source, state, copiesOf(name), broken, warn(name));
-    }),
-  );
+  const draft = options.dryRun ? null : draftAhead(maker);
+  const ahead = draft === null ? null : new Ahead(draft);
+  try {
+    const common = { state, force: options.force || broken, ahead };
+    const runs = await Promise.all(
+      asked.map(({ trusted, source }) => {
+        const { name } = trusted.bundle;
+        return runBundle(cx, trusted, { ...common, source, copies: copiesOf(name), warn: warn(name) });
+      }),
+    );
+    return await concluded(cx, session, runs, ahead, before);
+  } finally {
+    ahead?.discard();
+  }
+}
+
+/** Brings live what came, and puts it on record; of a dry run nothing stays. */
+async function concluded(
+  cx: CycleContext,
+  { state, files, maker, copiesOf }: Session,
+  runs: readonly Run[],
+  ahead: Ahead | null,
+  before: string,
+): Promise<{ outcome: Outcome; state: GatewayState } | null> {
   if (cx.signal?.aborted === true) return null; // a table that was taken meanwhile is cleaned away by the next cycle
-  if (options.dryRun) {
+  if (cx.options.dryRun) {
     clean(JSON.parse(before) as GatewayState, copiesOf); // what was only looked at
     return {
       outcome: overall(
@@ -117,7 +136,7 @@ async function steps(
       state,
     };
   }
-  const settled = await bringLive(cx, maker, state, runs);
+  const settled = await bringLive(cx, maker, state, runs, ahead);
   const kept = settled.state;
   if (JSON.stringify(kept) !== before) files.write(kept);
   settleReload(maker, kept);
@@ -132,29 +151,28 @@ interface Run {
   readonly ms: number;
 }
 
-async function runBundle(
-  cx: CycleContext,
-  { bundle, ring }: TrustedBundle,
-  source: Source,
-  state: GatewayState,
-  copies: Copies,
-  broken: boolean,
-  warn: (message: string) => void,
-): Promise<Run> {
+interface Means {
+  readonly state: GatewayState;
+  readonly source: Source;
+  readonly copies: Copies;
+  readonly force: boolean;
+  readonly ahead: Ahead | null;
+  readonly warn: (message: string) => void;
+}
+
+async function runBundle(cx: CycleContext, { bundle, ring }: TrustedBundle, means: Means): Promise<Run> {
+  const { source } = means;
   const started = cx.clock();
   let result: Run['result'];
   try {
     result = await bundleCycle({
+      ...means,
       bundle,
       config: cx.config,
       ring,
-      state: bundleState(state, bundle.name),
-      copies,
-      source,
+      state: bundleState(means.state, bundle.name),
       now: cx.now,
-      force: cx.options.force || broken,
       acceptShrink: cx.options.acceptShrink,
-      warn,
     });
   } catch (error) {
     result = asStepError(error);
@@ -170,6 +188,7 @@ async function bringLive(
   maker: MapMaker,
   state: GatewayState,
   runs: readonly Run[],
+  ahead: Ahead | null,
 ): Promise<{ state: GatewayState; runs: readonly Run[] }> {
   const { config, options } = cx;
   const next = structuredClone(state);
@@ -192,7 +211,7 @@ async function bringLive(
   const forced = options.force && fresh;
   if (!forced && next.maps !== null && next.maps.inputs === mapInputs(config, next)) return { state: next, runs };
   try {
-    await makeMaps(maker, next);
+    await makeMaps(maker, next, ahead);
     return { state: next, runs };
   } catch (error) {
     const failed = asStepError(error);

@@ -6,7 +6,8 @@ import { createHash } from 'node:crypto';
 import { CompileError } from '../errors.ts';
 import { cdbBytes, MAX_CDB } from '../bundle/offer.ts';
 import { domainMatcher } from '../map/domains.ts';
-import { compile } from './compile.ts';
+import type { Ahead } from './ahead.ts';
+import { compile, Draft, type CompileRules } from './compile.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Copies } from './copies.ts';
 import { install, mapsRecord, requirePlaces } from './install.ts';
@@ -34,11 +35,25 @@ export function mapInputs(config: GatewayConfig, state: GatewayState): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
+/** Maps that are made while an only bundle's table is being read; null where the maps are a union of several. */
+export const draftAhead = (maker: MapMaker): ((rows: number) => Draft) | null =>
+  maker.config.bundle.length > 1 ? null : (rows) => new Draft(compileRules(maker, rows));
+
+const compileRules = ({ config, gid, warn }: MapMaker, expected: number): CompileRules => ({
+  mapDir: config.map_dir,
+  value: config.maps.value,
+  types: config.maps.types,
+  expected,
+  gid,
+  warn,
+});
+
 /**
  * Makes the maps that `next` describes and commits it; `next.maps` and `next.reloadPending` are filled in.
+ * @param ahead may have made them already
  * @throws CompileError, InstallError, HostError NO_SPACE, TableError for a copy that is not whole
  */
-export async function makeMaps(maker: MapMaker, next: GatewayState): Promise<void> {
+export async function makeMaps(maker: MapMaker, next: GatewayState, ahead: Ahead | null = null): Promise<void> {
   const { config, files } = maker;
   const members = config.bundle.flatMap((b) => {
     const installed = next.bundles[b.name]?.installed ?? null;
@@ -52,14 +67,9 @@ export async function makeMaps(maker: MapMaker, next: GatewayState): Promise<voi
   if (members.length === 1 && size > MAX_CDB) {
     throw new CompileError('OVER_LIMIT', `the cdb would have ${size} bytes, its format ends at ${MAX_CDB}`);
   }
-  const map = await compile(members, {
-    mapDir: config.map_dir,
-    value: config.maps.value,
-    types: config.maps.types,
-    expected,
-    gid: maker.gid,
-    warn: maker.warn,
-  });
+  const [only] = members;
+  const made = members.length === 1 && only !== undefined ? await ahead?.take(only.installed.table) : null;
+  const map = made ?? (await compile(members, compileRules(maker, expected)));
   try {
     requirePlaces(map);
     next.maps = mapsRecord(map, mapInputs(config, next));

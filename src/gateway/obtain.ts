@@ -33,6 +33,8 @@ export interface Questions {
   readonly required: readonly string[];
   /** The rows of the installed table, for the shrink guard. */
   readonly base: RowStream | null;
+  /** Sees the rows as they pass, before anything is known of the whole. */
+  readonly alsoTo?: (block: RowBlock) => void;
 }
 
 /**
@@ -159,16 +161,19 @@ async function* limited(body: AsyncIterable<Uint8Array>, wireBytes: number): Asy
 class Inspection {
   readonly #checker = new TableChecker();
   readonly #required: RequiredRows;
+  readonly #alsoTo: Questions['alsoTo'];
   #removed: RemovedRows | null;
 
-  constructor({ required, base }: Questions) {
+  constructor({ required, base, alsoTo }: Questions) {
     this.#required = new RequiredRows(required);
+    this.#alsoTo = alsoTo;
     this.#removed = base === null ? null : new RemovedRows(base);
   }
 
   async push(block: RowBlock): Promise<void> {
     this.#checker.push(block);
     this.#required.push(block);
+    this.#alsoTo?.(block);
     await this.#compare((removed) => removed.push(block));
   }
 

@@ -6,6 +6,7 @@ import { isoTime } from '../bundle/manifest.ts';
 import { judgeOffer, type AcceptedOffer } from '../bundle/offer.ts';
 import { verifyManifest, type Ring, type VerifiedManifest } from '../bundle/verify.ts';
 import { exitStatus, OfferError, StepError } from '../errors.ts';
+import type { Ahead } from './ahead.ts';
 import type { BundleConfig, GatewayConfig } from './config.ts';
 import type { Copies } from './copies.ts';
 import { isTrusted, rememberSeen, stored } from './ledger.ts';
@@ -25,6 +26,8 @@ export interface BundleContext {
   readonly now: Date;
   readonly force: boolean;
   readonly acceptShrink: boolean;
+  /** Makes the maps while the table is read, where it alone makes them. */
+  readonly ahead: Ahead | null;
   readonly warn: (message: string) => void;
 }
 

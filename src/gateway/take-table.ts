@@ -79,11 +79,14 @@ async function kept(
   get: (spool: AtomicFile, questions: Questions) => Promise<Findings>,
 ): Promise<Findings> {
   const { base, dayAgoRows } = baseline(cx.state, cx.now);
+  const { ahead } = cx;
   const spool = cx.copies.spool(entry.sha256);
+  ahead?.begin(entry.rows);
   try {
     const findings = await get(spool, {
       required: cx.bundle.required,
       base: base === null ? null : cx.copies.rows(base.table),
+      ...(ahead === null ? {} : { alsoTo: (block) => ahead.add(block) }),
     });
     const next = { rows: findings.rows, domains: findings.domains.size };
     const lifted = cx.acceptShrink || approves(offer.manifest.shrinkApproved, next, effectiveNow(cx));
@@ -96,6 +99,7 @@ async function kept(
       shrinkage: base === null || lifted ? null : shrinkage(cx.bundle, base, findings, dayAgoRows),
     });
     spool.commit();
+    ahead?.accept(entry.sha256);
     return findings;
   } finally {
     spool.discard();

@@ -50,18 +50,16 @@ export class CdbWriter {
       const position = this.#flushed + this.#used;
       if (position + size > MAX_CDB) throw tooLarge(position + size);
       if (this.records === this.#hashes.length) this.#grow();
-      let used = this.#used;
-      out.writeUInt32LE(length, used);
-      out.writeUInt32LE(value.length, used + 4);
-      used += 8;
+      let used = put32(out, this.#used, length);
+      used = put32(out, used, value.length);
       let hash = 5381;
       for (let k = start; k < start + length; k++) {
         const c = bytes[k] ?? 0;
         out[used++] = c;
-        hash = (((hash << 5) + hash) ^ c) >>> 0;
+        hash = ((hash << 5) + hash) ^ c;
       }
       for (let k = 0; k < value.length; k++) out[used++] = value[k] ?? 0;
-      this.#hashes[this.records] = hash;
+      this.#hashes[this.records] = hash; // as a number of 32 bits without a sign
       this.#positions[this.records] = position;
       this.records++;
       this.#used = used;
@@ -131,6 +129,15 @@ export class CdbWriter {
     this.#hashes = larger(this.#hashes);
     this.#positions = larger(this.#positions);
   }
+}
+
+/** Little-endian. @returns where the next byte goes. */
+function put32(out: Uint8Array, at: number, value: number): number {
+  out[at] = value;
+  out[at + 1] = value >>> 8;
+  out[at + 2] = value >>> 16;
+  out[at + 3] = value >>> 24;
+  return at + 4;
 }
 
 const tooLarge = (bytes: number) =>

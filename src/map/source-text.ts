@@ -30,10 +30,17 @@ export function expressible(bytes: Uint8Array, start: number, end: number): bool
   return quotes % 2 === 0 && bare % 2 === 0;
 }
 
-/** The text of a block's rows, and how many of them it cannot express. */
-export function sourceText(block: RowBlock, value: Uint8Array): { text: Uint8Array; left: number } {
+/** Bytes that the text of a block may take, at most. */
+export const sourceRoom = ({ bytes, count }: RowBlock, value: Uint8Array): number =>
+  bytes.length + count * (value.length + 1);
+
+/** The text of a block's rows, written into `text`, and how many of them it cannot express. */
+export function sourceText(
+  block: RowBlock,
+  value: Uint8Array,
+  text: Uint8Array = new Uint8Array(sourceRoom(block, value)),
+): { text: Uint8Array; left: number } {
   const { bytes, starts, count } = block;
-  const text = new Uint8Array(bytes.length + count * (value.length + 1));
   let used = 0;
   let left = 0;
   for (let i = 0; i < count; i++) {

@@ -17,11 +17,18 @@ export function* cut(bytes: Uint8Array, size: number): Generator<Uint8Array> {
 /** The blocks that a splitter makes of rows, `size` bytes of text at a time. */
 export function blocks(rows: readonly string[], size = 64): RowBlock[] {
   const splitter = new RowSplitter();
-  const made = [...cut(textOf(rows), size)].map((chunk) => splitter.push(chunk));
+  const made = [...cut(textOf(rows), size)].map((chunk) => kept(splitter.push(chunk)));
   splitter.end();
   if (splitter.fault !== null) throw new Error(`row ${splitter.fault.row} ${splitter.fault.rule}`);
   return made;
 }
+
+/** A block of its own memory: the splitter uses its own again. */
+const kept = ({ bytes, starts, count }: RowBlock): RowBlock => ({
+  bytes: new Uint8Array(bytes),
+  starts: starts.slice(),
+  count,
+});
 
 /** A stream that tells whether it is still open. */
 export class Stream implements AsyncIterable<RowBlock> {
