@@ -48,6 +48,7 @@ await Promise.all([
     ...common,
     entryPoints: [
       'src/bin/commands.ts',
+      'src/bin/cycle-process.ts',
       'src/bin/relaymap-publish.ts',
       'src/gateway/live-trust.ts',
       'src/bundle/ed25519.ts',

@@ -1,4 +1,5 @@
 /** The gateway's command line: every command and option, by commander. */
+import { fileURLToPath } from 'node:url';
 import { exitStatus, StepError } from '../errors.ts';
 import type { CycleCommandOptions } from './fetch-command.ts';
 import type { ChangeOptions } from './history-command.ts';
@@ -44,7 +45,7 @@ command('run', 'the daemon: last good copy first, then a cycle on schedule')
   .addHelpText('after', '\nSIGUSR2: a cycle now. SIGHUP: read configuration and keys again. SIGTERM: end.')
   .action(async (options: Common) => {
     const { runCommand } = await import('./run-command.ts');
-    status = await runCommand(options.config);
+    status = await runCommand(options.config, fileURLToPath(new URL('./cycle-process.js', import.meta.url)));
   });
 
 cycleCommand('import', 'the same cycle from a directory or a USB stick')

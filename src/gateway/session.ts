@@ -31,6 +31,8 @@ export interface SessionContext {
   readonly log: (level: 'warning' | 'notice', message: string) => void;
   /** The live maps were hashed by this process before: by size, mtime and inode is enough (commands.md section 2.3, Healing). */
   readonly hashed?: boolean;
+  /** See `CycleContext`: what would take long is left. */
+  readonly pollOnly?: boolean;
   /** How the lock is taken; else by a child for each time. */
   readonly takeLock?: TakeLock;
   /** The process is to end: nothing is begun any more, and no waiting goes on. */
@@ -44,6 +46,8 @@ export interface Session {
   readonly copiesOf: (name: string) => Copies;
   /** The copies could not serve to make the maps again: whole tables are needed. */
   readonly broken: boolean;
+  /** The live maps are not what was installed, and of a `pollOnly` session they still are not. */
+  readonly ill: boolean;
 }
 
 /** @throws HostError BUSY, NO_SPACE, INTERNAL, or what the work throws */
@@ -84,7 +88,21 @@ export async function openSession(cx: SessionContext, rebuildState: boolean): Pr
   }));
   removeUnfinished(config.map_dir);
   const { state, changed } = await recover({ config, files, holders, giveUpFloor: rebuildState, log: maker.warn });
-  return { files, state, maker, copiesOf, broken: await heal(maker, state, changed, cx.hashed === true) };
+  const illness = illnessOf(config, state, cx.hashed === true);
+  const session = { files, state, maker, copiesOf };
+  if (illness !== null && cx.pollOnly === true) return { ...session, broken: false, ill: true };
+  if (illness !== null) return { ...session, broken: await heal(maker, state, illness.damage), ill: false };
+  if (changed) files.write(state);
+  if (changed) files.dropPending();
+  return { ...session, broken: false, ill: false };
+}
+
+/** Null where the live maps are what was installed. `damage` in words; null where they are gone from the record too. */
+function illnessOf(config: GatewayConfig, state: GatewayState, hashed: boolean): { damage: string | null } | null {
+  const installed = config.bundle.filter((b) => state.bundles[b.name]?.installed);
+  if (state.maps === null) return installed.length === config.bundle.length ? { damage: null } : null;
+  const damage = (hashed ? touchedDamage : mapDamage)(config.map_dir, state.maps.files);
+  return damage === null ? null : { damage };
 }
 
 /**
@@ -92,17 +110,8 @@ export async function openSession(cx: SessionContext, rebuildState: boolean): Pr
  * expiry nor keys: mail first. What is damaged and cannot be rebuilt is removed.
  * @returns whether the copies could not serve, so that whole tables are needed again.
  */
-async function heal(maker: MapMaker, state: GatewayState, changed: boolean, hashed: boolean): Promise<boolean> {
+async function heal(maker: MapMaker, state: GatewayState, damage: string | null): Promise<boolean> {
   const { config } = maker;
-  const installed = config.bundle.filter((b) => state.bundles[b.name]?.installed);
-  const look = hashed ? touchedDamage : mapDamage;
-  const damage = state.maps === null ? null : look(config.map_dir, state.maps.files);
-  const lost = state.maps === null && installed.length === config.bundle.length;
-  if (damage === null && !lost) {
-    if (changed) maker.files.write(state);
-    if (changed) maker.files.dropPending();
-    return false;
-  }
   if (damage !== null) maker.warn(`${damage}; the maps are made again from the last good copies`);
   try {
     await makeMaps(maker, state);

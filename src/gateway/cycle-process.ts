@@ -1,0 +1,85 @@
+/**
+ * A cycle that changes something, in a process of its own: its memory is given back, and what ends it does not end the daemon. That process
+ * takes the lock itself, so that it is never without, whatever becomes of us. Starts it, and nothing else.
+ */
+import { fork, type ChildProcess } from 'node:child_process';
+import type { Access } from '../io/http.ts';
+import type { Answers } from './answers.ts';
+import type { GatewayConfig } from './config.ts';
+import type { Outcome } from './outcome.ts';
+import type { SessionContext, TrustedBundle } from './session.ts';
+
+/** All that a process needs that may read neither keys nor credentials. Structured clone carries it. */
+export interface Task {
+  /** Of relaymap: files that an upgrade has put in place meanwhile do not work for a daemon of before. */
+  readonly version: string;
+  readonly config: GatewayConfig;
+  readonly bundles: readonly TrustedBundle[];
+  /** By bundle. */
+  readonly access: ReadonlyMap<string, Access>;
+  /** By bundle that is asked in this cycle: what is known of its origins. */
+  readonly asked: ReadonlyMap<string, Answers>;
+  readonly hashed: boolean;
+  readonly now: Date;
+}
+
+/** What it says; the outcome is its last word, null if it was ended between two steps. */
+export type Word =
+  | { readonly is: 'begun' }
+  | { readonly is: 'log'; readonly level: 'warning' | 'notice'; readonly message: string }
+  | { readonly is: 'outcome'; readonly outcome: Outcome | null };
+
+export type Ended =
+  | { readonly is: 'done'; readonly outcome: Outcome | null }
+  /** It came to nothing before it began. */
+  | { readonly is: 'not started'; readonly why: string }
+  /** In words. */
+  | { readonly is: 'killed'; readonly by: string };
+
+/** @param signal ends it as SIGTERM does us: an installation is completed, nothing else is begun. */
+export function cycleProcess(
+  program: string,
+  task: Task,
+  log: SessionContext['log'],
+  signal: AbortSignal,
+): Promise<Ended> {
+  return new Promise((resolve) => {
+    // Its own stderr is for what Node itself has to say of its end.
+    const child = fork(program, [], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    let begun = false;
+    let outcome: Outcome | null | undefined;
+    const end = () => void child.kill('SIGTERM');
+    signal.addEventListener('abort', end);
+    child.on('message', (word: Word) => {
+      if (word.is === 'begun') begun = true;
+      else if (word.is === 'log') log(word.level, word.message);
+      else outcome = word.outcome;
+    });
+    const over = (ended: Ended) => {
+      signal.removeEventListener('abort', end);
+      resolve(ended);
+    };
+    child.on('error', (error) => {
+      if (child.pid === undefined) over({ is: 'not started', why: error.message });
+    });
+    child.on('close', (status, by) => over(ended(begun, outcome, status, by)));
+    give(child, task);
+    if (signal.aborted) end();
+  });
+}
+
+function ended(
+  begun: boolean,
+  outcome: Outcome | null | undefined,
+  status: number | null,
+  by: NodeJS.Signals | null,
+): Ended {
+  if (outcome !== undefined) return { is: 'done', outcome };
+  const how = by ?? `exit status ${status ?? 'unknown'}`;
+  return begun || by !== null ? { is: 'killed', by: how } : { is: 'not started', why: how };
+}
+
+/** One that is gone by then is told by its end. */
+function give(child: ChildProcess, task: Task): void {
+  if (child.pid !== undefined) child.send(task, () => undefined);
+}
