@@ -45,5 +45,5 @@ async function work({ config, bundles, access, asked, hashed, now }: Task): Prom
   });
   say({ is: 'outcome', outcome });
   await sources.close();
-  process.disconnect();
+  if (process.connected) process.disconnect();
 }

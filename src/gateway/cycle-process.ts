@@ -36,6 +36,9 @@ export type Ended =
   /** In words. */
   | { readonly is: 'killed'; readonly by: string };
 
+/** Characters of stderr that are looked at. */
+const MOST = 8192;
+
 /** @param signal ends it as SIGTERM does us: an installation is completed, nothing else is begun. */
 export function cycleProcess(
   program: string,
@@ -44,8 +47,10 @@ export function cycleProcess(
   signal: AbortSignal,
 ): Promise<Ended> {
   return new Promise((resolve) => {
-    // Its own stderr is for what Node itself has to say of its end.
-    const child = fork(program, [], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const child = fork(program, [], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    // What Node itself has to say of its end: one line of it is told, the stack is not.
+    let said = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(0, MOST)));
     let begun = false;
     let outcome: Outcome | null | undefined;
     const end = () => void child.kill('SIGTERM');
@@ -62,21 +67,22 @@ export function cycleProcess(
     child.on('error', (error) => {
       if (child.pid === undefined) over({ is: 'not started', why: error.message });
     });
-    child.on('close', (status, by) => over(ended(begun, outcome, status, by)));
+    child.on('close', (status, by) =>
+      over(ended(begun, outcome, `${by ?? `exit status ${status ?? 'unknown'}`}${lastWords(said)}`)),
+    );
     give(child, task);
     if (signal.aborted) end();
   });
 }
 
-function ended(
-  begun: boolean,
-  outcome: Outcome | null | undefined,
-  status: number | null,
-  by: NodeJS.Signals | null,
-): Ended {
+function ended(begun: boolean, outcome: Outcome | null | undefined, how: string): Ended {
   if (outcome !== undefined) return { is: 'done', outcome };
-  const how = by ?? `exit status ${status ?? 'unknown'}`;
-  return begun || by !== null ? { is: 'killed', by: how } : { is: 'not started', why: how };
+  return begun ? { is: 'killed', by: how } : { is: 'not started', why: how };
+}
+
+function lastWords(said: string): string {
+  const line = /^(?:FATAL ERROR|[A-Za-z]*Error\b).*$/m.exec(said)?.[0];
+  return line === undefined ? '' : ` (${line.slice(0, 200)})`;
 }
 
 /** One that is gone by then is told by its end. */
