@@ -17,7 +17,7 @@ import { healthPages, statusLine } from './health-pages.ts';
 import { StandingLock } from '../io/lock.ts';
 import { Notifier } from './notify.ts';
 import type { Outcome } from './outcome.ts';
-import { Pace } from './pace.ts';
+import { afterTick, Pace } from './pace.ts';
 import { Schedule } from './schedule.ts';
 import type { TrustedBundle } from './session.ts';
 import { unrecorded, writeTextfile } from './textfile.ts';
@@ -175,10 +175,11 @@ export class Daemon {
     else this.#tick();
   }
 
-  /** The schedule says so: after a while of chance, so that a thousand gateways do not come in the same second. */
+  /** The schedule says so. */
   #tick(): void {
     if (this.#stopping || this.#jitter !== null || this.#working !== null) return;
-    this.#jitter = setTimeout(() => this.#want('due'), Math.random() * this.#equipment.config.schedule.jitter);
+    const { jitter } = this.#equipment.config.schedule;
+    this.#jitter = setTimeout(() => this.#want('due'), afterTick(jitter, Math.random()));
   }
 
   #want(kind: Exclude<Kind, 'look'>): void {
