@@ -25,14 +25,34 @@ const common = {
   external: ['supports-color'],
 };
 
-// The entry holds the health check, which runs every minute; what it needs but rarely is left to the modules of the other build.
+// The entry holds the health check, which runs every minute; what it needs but rarely is left to the other builds.
 const rare = {
   name: 'rare',
-  setup: ({ onResolve }) =>
+  setup({ onResolve, onLoad }) {
+    const modules = { 'commands.ts': './commands.js', 'live-trust.ts': '../gateway/live-trust.js' };
     onResolve({ filter: /\/(commands|live-trust)\.ts$/ }, ({ path: name }) => ({
-      path: name.endsWith('commands.ts') ? './commands.js' : '../gateway/live-trust.js',
+      path: modules[path.basename(name)],
       external: true,
-    })),
+    }));
+    // Required, not imported: Node would first read all of it for the names that it exports.
+    onLoad({ filter: /\/src\/bin\/cycles\.ts$/ }, () => ({ contents: "require('./cycles.cjs');" }));
+    onResolve({ filter: /^\.\/cycles\.cjs$/ }, ({ path: name }) => ({ path: name, external: true }));
+  },
+};
+
+// Of undici only what its two agents need: its index loads fetch, caches and mocks, and HTTP/2, which nothing here speaks, loads Node's own.
+const agents = {
+  name: 'agents',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^undici$/ }, () => ({ path: 'agents', namespace: 'undici' }));
+    onLoad({ filter: /^agents$/, namespace: 'undici' }, () => ({
+      contents: `require('undici/lib/dispatcher/dispatcher.js').prototype.request = require('undici/lib/api/api-request.js');
+        exports.Agent = require('undici/lib/dispatcher/agent.js');
+        exports.ProxyAgent = require('undici/lib/dispatcher/proxy-agent.js');`,
+      resolveDir: root,
+    }));
+    onLoad({ filter: /undici\/lib\/dispatcher\/client-h2\.js$/ }, () => ({ contents: 'module.exports = null;' }));
+  },
 };
 
 rmSync(path.join(root, 'dist'), { recursive: true, force: true });
@@ -42,13 +62,19 @@ await Promise.all([
     entryPoints: ['src/bin/relaymap.ts'],
     format: 'cjs',
     outExtension: { '.js': '.cjs' },
-    plugins: [rare],
+    plugins: [rare, agents],
+  }),
+  build({
+    ...common,
+    entryPoints: ['src/bin/cycles.ts', 'src/bin/cycle-process.ts'],
+    format: 'cjs',
+    outExtension: { '.js': '.cjs' },
+    plugins: [agents],
   }),
   build({
     ...common,
     entryPoints: [
       'src/bin/commands.ts',
-      'src/bin/cycle-process.ts',
       'src/bin/relaymap-publish.ts',
       'src/gateway/live-trust.ts',
       'src/bundle/ed25519.ts',
@@ -56,6 +82,7 @@ await Promise.all([
     format: 'esm',
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
+    plugins: [agents],
     // A native driver that pg would take if it were asked to and it were there.
     external: ['pg-native'],
     // CommonJS dependencies inside an ES module still ask for node's own modules by require().

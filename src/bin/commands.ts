@@ -1,59 +1,30 @@
 /** The gateway's command line: every command and option, by commander. */
 import { fileURLToPath } from 'node:url';
-import { exitStatus, StepError } from '../errors.ts';
-import type { CycleCommandOptions } from './fetch-command.ts';
+import '../io/wasm-by-baseline.ts'; // before undici
+import { addFetch, addImport, configured, gatewayMain, gatewayProgram } from './cycle-commands.ts';
 import type { ChangeOptions } from './history-command.ts';
-import { DEFAULT_CONFIG } from './health-arguments.ts';
 import type { InitOptions } from './init-command.ts';
-import { main, newProgram } from './program.ts';
 
 interface Common {
   readonly config: string;
 }
 
 let status = 0;
+const done = (given: number): void => void (status = given);
 
-const program = newProgram('relaymap', 'Fetches signed recipient lists and makes Postfix maps of them.').addHelpText(
-  'after',
-  '\nExit status: 0 done, 1 refused or not found, 2 could not.',
-);
+const program = gatewayProgram();
+const command = (name: string, description: string) => configured(program, name, description);
 
-const command = (name: string, description: string) =>
-  program
-    .command(name)
-    .description(description)
-    .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
-    .helpOption('--help', 'show this help');
-
-const cycleCommand = (name: string, description: string) =>
-  command(name, description)
-    .option('--force', 'take the whole table and install it again', false)
-    .option('--accept-shrink', 'let a list that has shrunk pass, this time', false)
-    .option('--partial', 'install although other bundles have no copy yet', false)
-    .option('--bundle <NAME>', 'this bundle only')
-    .option('--json', 'print the outcome as JSON', false);
-
-cycleCommand('fetch', 'one cycle now: fetch, verify, compile, install')
-  .option('--dry-run', 'say what would change, install nothing', false)
-  .option('--rebuild-state', 'give up the rollback floor and a damaged record', false)
-  .action(async (options: CycleCommandOptions) => {
-    const { fetchCommand } = await import('./fetch-command.ts');
-    status = await fetchCommand(options);
-  });
+addFetch(program, done);
 
 command('run', 'the daemon: last good copy first, then a cycle on schedule')
   .addHelpText('after', '\nSIGUSR2: a cycle now. SIGHUP: read configuration and keys again. SIGTERM: end.')
   .action(async (options: Common) => {
     const { runCommand } = await import('./run-command.ts');
-    status = await runCommand(options.config, fileURLToPath(new URL('./cycle-process.js', import.meta.url)));
+    status = await runCommand(options.config, fileURLToPath(new URL('./cycle-process.cjs', import.meta.url)));
   });
 
-cycleCommand('import', 'the same cycle from a directory or a USB stick')
-  .argument('<DIR>')
-  .action(async (folder: string, options: Omit<CycleCommandOptions, 'dryRun' | 'rebuildState'>) => {
-    const { importCommand } = await import('./fetch-command.ts');
-    status = await importCommand(folder, { ...options, dryRun: false, rebuildState: false });
-  });
+addImport(program, done);
 
 command('health', 'monitoring-plugin output: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN')
   .option('--json', 'print the facts as JSON', false)
@@ -116,8 +87,4 @@ changeCommand('rollback', 'go back to an earlier copy and hold there').option(
 changeCommand('hold', 'install nothing new until resume');
 changeCommand('resume', 'go on after hold or rollback');
 
-await main(program, {
-  status: () => status,
-  usage: ([name]) => (name === 'health' ? 3 : 2),
-  known: (error) => (error instanceof StepError ? { code: error.code, status: exitStatus(error.code) } : null),
-});
+await gatewayMain(program, () => status);

@@ -3,6 +3,7 @@
  * it. Ends between two steps at SIGTERM, and when the daemon is gone.
  */
 import { setMaxListeners } from 'node:events';
+import '../io/wasm-by-baseline.ts'; // before undici
 import { knowing } from '../gateway/answers.ts';
 import { cycle } from '../gateway/cycle.ts';
 import type { Task, Word } from '../gateway/cycle-process.ts';
@@ -40,7 +41,7 @@ async function work({ config, bundles, access, asked, hashed, now }: Task): Prom
     now,
     clock,
     log: (level, message) => say({ is: 'log', level, message }),
-    hashed,
+    ...(hashed ? { hashed: 'here' as const } : {}),
     signal: abort.signal,
   });
   say({ is: 'outcome', outcome });

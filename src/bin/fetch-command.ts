@@ -100,6 +100,7 @@ async function run(options: CycleCommandOptions, sources: (config: GatewayConfig
         now,
         clock,
         log,
+        ...(options.force ? {} : { hashed: 'on record' as const }),
       });
       return { outcome, config };
     } finally {

@@ -7,18 +7,20 @@ import { compareBytes, RowCollector, RowCursor, type RowBlock, type RowStream } 
 const PLUS = 0x2b;
 const MINUS = 0x2d;
 
-/** Takes the row at which two streams stand: negative for the first one's, positive for the second one's, zero for one that both have. */
-type Take = (order: number, a: RowCursor, b: RowCursor, out: RowCollector) => void;
+interface Merge {
+  /** How many bytes stand before each row of the first and of the second stream that are no part of it. */
+  readonly signs: readonly [number, number];
+  /** Takes the row at which both stand: negative for the first one's, positive for the second one's, zero for one that both have. */
+  readonly take: (order: number, a: RowCursor, b: RowCursor, out: RowCollector) => void;
+  /** What only the first one has is copied as it is, many rows at a time; `take` does not see it. */
+  readonly copiesFirst?: boolean;
+}
 
-/** Walks two sorted streams side by side. @param signs bytes before each row of the first and of the second that are no part of it. */
-async function* merge(
-  first: RowStream,
-  second: RowStream,
-  [signA, signB]: readonly [number, number],
-  take: Take,
-): AsyncGenerator<RowBlock> {
+/** Walks two sorted streams side by side. */
+async function* merge(first: RowStream, second: RowStream, how: Merge): AsyncGenerator<RowBlock> {
   const [a, b] = [new RowCursor(first), new RowCursor(second)];
   const out = new RowCollector();
+  const [signA, signB] = how.signs;
   try {
     let inA = await a.load();
     let inB = await b.load();
@@ -28,9 +30,14 @@ async function* merge(
         : inA
           ? compareBytes(a.bytes, a.start + signA, a.end, b.bytes, b.start + signB, b.end)
           : 1;
-      take(order, a, b, out);
-      if (order <= 0) inA = a.step() || (await a.load());
-      if (order >= 0) inB = b.step() || (await b.load());
+      if (order < 0 && how.copiesFirst === true) {
+        const on = inB ? a.copyBefore(out, b.bytes, b.start + signB, b.end) : a.copyAll(out);
+        inA = on || (await a.load());
+      } else {
+        how.take(order, a, b, out);
+        if (order <= 0) inA = a.step() || (await a.load());
+        if (order >= 0) inB = b.step() || (await b.load());
+      }
       const block = out.full();
       if (block !== null) yield block;
     }
@@ -43,9 +50,12 @@ async function* merge(
 
 /** The delta from `base` to `next`, as blocks of its text. */
 export const diffRows = (base: RowStream, next: RowStream): AsyncGenerator<RowBlock> =>
-  merge(base, next, [0, 0], (order, a, b, out) => {
-    if (order < 0) out.add(a.bytes, a.start, a.end, MINUS);
-    if (order > 0) out.add(b.bytes, b.start, b.end, PLUS);
+  merge(base, next, {
+    signs: [0, 0],
+    take: (order, a, b, out) => {
+      if (order < 0) out.add(a.bytes, a.start, a.end, MINUS);
+      if (order > 0) out.add(b.bytes, b.start, b.end, PLUS);
+    },
   });
 
 /** A delta that does not apply to its base: no refusal (the whole table is taken), so no code. */
@@ -56,12 +66,15 @@ export class DeltaMismatch extends Error {}
  * @throws DeltaMismatch where the second cannot follow the first: it adds what is there, or removes what is gone.
  */
 export const composeDeltas = (first: RowStream, second: RowStream): AsyncGenerator<RowBlock> =>
-  merge(first, second, [1, 1], (order, a, b, out) => {
-    if (order < 0) out.add(a.bytes, a.start, a.end);
-    else if (order > 0) out.add(b.bytes, b.start, b.end);
-    // Added and removed again, or the other way round: nothing is left of it.
-    else if (a.bytes[a.start] === b.bytes[b.start])
-      throw new DeltaMismatch('the second delta does not fit what the first one leaves');
+  merge(first, second, {
+    signs: [1, 1],
+    take: (order, a, b, out) => {
+      if (order < 0) out.add(a.bytes, a.start, a.end);
+      else if (order > 0) out.add(b.bytes, b.start, b.end);
+      // Added and removed again, or the other way round: nothing is left of it.
+      else if (a.bytes[a.start] === b.bytes[b.start])
+        throw new DeltaMismatch('the second delta does not fit what the first one leaves');
+    },
   });
 
 /**
@@ -70,16 +83,16 @@ export const composeDeltas = (first: RowStream, second: RowStream): AsyncGenerat
  */
 export function applyDelta(base: RowStream, delta: RowStream): AsyncGenerator<RowBlock> {
   let last: Uint8Array | null = null;
-  return merge(base, delta, [0, 1], (order, a, d, out) => {
-    if (order < 0) {
-      out.add(a.bytes, a.start, a.end);
-      return;
-    }
-    if (last !== null && compareBytes(last, 0, last.length, d.bytes, d.start + 1, d.end) >= 0)
-      throw new DeltaMismatch('a row of the delta is out of order or there twice');
-    last = d.bytes.slice(d.start + 1, d.end);
-    const sign = d.bytes[d.start];
-    if (sign === PLUS && order > 0) out.add(d.bytes, d.start + 1, d.end);
-    else if (sign !== MINUS || order !== 0) throw new DeltaMismatch('a row of the delta does not fit the base');
+  return merge(base, delta, {
+    signs: [0, 1],
+    copiesFirst: true,
+    take: (order, _, d, out) => {
+      if (last !== null && compareBytes(last, 0, last.length, d.bytes, d.start + 1, d.end) >= 0)
+        throw new DeltaMismatch('a row of the delta is out of order or there twice');
+      last = new Uint8Array(d.bytes.subarray(d.start + 1, d.end));
+      const sign = d.bytes[d.start];
+      if (sign === PLUS && order > 0) out.add(d.bytes, d.start + 1, d.end);
+      else if (sign !== MINUS || order !== 0) throw new DeltaMismatch('a row of the delta does not fit the base');
+    },
   });
 }

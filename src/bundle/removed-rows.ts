@@ -3,10 +3,17 @@ import { DomainSet } from './domain-set.ts';
 import { compareBytes, RowCursor, type RowBlock, type RowStream } from './rows.ts';
 
 const AT = 0x40;
+const MINUS = 0x2d;
 
-export class RemovedRows {
-  rows = 0;
+/** What a new table lacks of the installed one; complete once both have been read. */
+export interface Removed {
+  readonly rows: number;
   /** Domains of the removed rows; those that the new table still has are not gone. */
+  readonly domains: DomainSet;
+}
+
+export class RemovedRows implements Removed {
+  rows = 0;
   readonly domains = new DomainSet();
   readonly #base: RowCursor;
   #begun = false;
@@ -47,8 +54,32 @@ export class RemovedRows {
   #remove(): void {
     const { bytes, start, end } = this.#base;
     this.rows++;
-    let at = end - 1;
-    while (at > start && bytes[at] !== AT) at--;
-    this.domains.add(bytes, at + 1, end, this.rows);
+    addDomain(this.domains, bytes, start, end, this.rows);
   }
+}
+
+/** The same of a delta that applies to the installed table: what it takes away. */
+export class RowsTaken implements Removed {
+  rows = 0;
+  readonly domains = new DomainSet();
+
+  /** The delta's rows, looked at as they pass. */
+  async *of(delta: RowStream): AsyncGenerator<RowBlock> {
+    for await (const block of delta) {
+      const { bytes, starts, count } = block;
+      for (let i = 0; i < count; i++) {
+        const start = starts[i] ?? 0;
+        if (bytes[start] !== MINUS) continue;
+        this.rows++;
+        addDomain(this.domains, bytes, start + 1, (starts[i + 1] ?? 1) - 1, this.rows);
+      }
+      yield block;
+    }
+  }
+}
+
+function addDomain(domains: DomainSet, bytes: Uint8Array, start: number, end: number, row: number): void {
+  let at = end - 1;
+  while (at > start && bytes[at] !== AT) at--;
+  domains.add(bytes, at + 1, end, row);
 }

@@ -148,6 +148,32 @@ export class RowCursor {
     }
   }
 
+  /**
+   * Copies the rows from here on that are before `bytes[start .. end)`, this one at least, and as many as fit; then stands behind them.
+   * @returns false at the end of the block.
+   */
+  copyBefore(out: RowCollector, bytes: Uint8Array, start: number, end: number): boolean {
+    const { bytes: own, starts } = this.#block;
+    const isBefore = (i: number): boolean =>
+      compareBytes(own, starts[i] ?? 0, (starts[i + 1] ?? 1) - 1, bytes, start, end) < 0;
+    // In steps that double, then by halves: a near end is found at once, a far one soon.
+    let last = this.#index;
+    let step = 1;
+    for (; last + step < this.#block.count && isBefore(last + step); step *= 2) last += step;
+    for (; step > 0; step >>>= 1) if (last + step < this.#block.count && isBefore(last + step)) last += step;
+    return this.#copyTo(out, last + 1);
+  }
+
+  /** As `copyBefore`, to the end of the block. */
+  copyAll(out: RowCollector): boolean {
+    return this.#copyTo(out, this.#block.count);
+  }
+
+  #copyTo(out: RowCollector, to: number): boolean {
+    this.#index += out.addRun(this.#block, this.#index, to);
+    return this.#place();
+  }
+
   /** Ends the stream before its end. */
   async close(): Promise<void> {
     await this.#blocks.return?.();
@@ -183,6 +209,22 @@ export class RowCollector {
     this.#count++;
     if (this.#count + 1 >= this.#starts.length) this.#starts = grown(this.#starts);
     this.#starts[this.#count] = used;
+  }
+
+  /** Adds rows `from` to `to` of a block, or as many of them as there is room for: one at least, where `full` was asked before. */
+  addRun({ bytes, starts }: RowBlock, from: number, to: number): number {
+    const first = starts[from] ?? 0;
+    const room = BLOCK - this.#used;
+    let count = to - from;
+    while (count > 0 && (starts[from + count] ?? 0) - first > room) count >>>= 1;
+    if (count === 0) throw new TableError('NOT_CANONICAL', `a row is longer than ${MAX_ROW} bytes`);
+    const shift = this.#used - first;
+    this.#bytes.set(bytes.subarray(first, starts[from + count]), this.#used);
+    while (this.#count + count >= this.#starts.length) this.#starts = grown(this.#starts);
+    for (let i = 1; i <= count; i++) this.#starts[this.#count + i] = (starts[from + i] ?? 0) + shift;
+    this.#count += count;
+    this.#used = this.#starts[this.#count] ?? 0;
+    return count;
   }
 
   full(): RowBlock | null {

@@ -40,6 +40,19 @@ export function verifyManifest(bytes: Uint8Array, ring: Ring): VerifiedManifest 
   return { manifest: parseManifest(envelope.payload), digest, envelope: bytes } as VerifiedManifest;
 }
 
+/**
+ * The manifest of an envelope that was verified before: its payload has the digest that was put on record then. For a record that holds
+ * under the keys of today; no signature is looked at.
+ * @throws EnvelopeError, VerifyError BAD_SIGNATURE for another payload, ManifestError
+ */
+export function verifiedBefore(bytes: Uint8Array, digest: string): VerifiedManifest {
+  const { payload } = decodeEnvelope(bytes);
+  const found = createHash('sha256').update(payload).digest('hex');
+  if (found !== digest)
+    throw new VerifyError('BAD_SIGNATURE', `the payload's SHA-256 is ${found}, ${digest} was verified`);
+  return { manifest: parseManifest(payload), digest, envelope: bytes } as VerifiedManifest;
+}
+
 /** @throws VerifyError BAD_SIGNATURE unless `threshold` distinct keys have signed. */
 export function requireSignatures(envelope: Envelope, keys: ReadonlyMap<string, Uint8Array>, threshold: number): void {
   const signed = pae(envelope.payloadType, envelope.payload);

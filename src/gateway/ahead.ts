@@ -2,13 +2,14 @@
  * Makes the maps of an only bundle while its table is still being read and judged, so that a table is read once and not twice. Whatever
  * goes wrong with that is no failure: the maps are then made from the copy, as they are with several bundles.
  */
+import type { DomainSet } from '../bundle/domain-set.ts';
 import type { RowBlock } from '../bundle/rows.ts';
 import type { CompiledMap, Draft } from './compile.ts';
 
 export class Ahead {
   readonly #begin: (rows: number) => Draft;
   #draft: Draft | null = null;
-  #accepted: string | null = null;
+  #accepted: { readonly table: string; readonly domains: DomainSet } | null = null;
 
   /** @param begin starts maps of about so many rows. */
   constructor(begin: (rows: number) => Draft) {
@@ -26,16 +27,16 @@ export class Ahead {
   }
 
   /** What was added is this table, whole, and it has been judged good. */
-  accept(table: string): void {
-    this.#accepted = table;
+  accept(table: string, domains: DomainSet): void {
+    this.#accepted = { table, domains };
   }
 
   /** The maps of this table, if it is what was added and accepted; once. */
   async take(table: string): Promise<CompiledMap | null> {
-    const draft = this.#accepted === table ? this.#draft : null;
-    if (draft === null) return null;
+    const [draft, accepted] = [this.#draft, this.#accepted];
+    if (draft === null || accepted?.table !== table) return null;
     try {
-      return await draft.finish();
+      return await draft.finish(accepted.domains);
     } catch {
       return null; // why, the making from the copy will tell
     } finally {

@@ -52,7 +52,6 @@ export class Draft {
   readonly #rules: CompileRules;
   readonly #recipients: MapPair;
   readonly #domains: MapPair;
-  readonly #names = new DomainSet();
 
   /** @throws CompileError, InstallError, HostError NO_SPACE */
   constructor(rules: CompileRules) {
@@ -69,22 +68,25 @@ export class Draft {
   /** @throws as the constructor does; the draft is discarded then. */
   add(block: RowBlock): void {
     try {
-      addDomains(this.#names, block);
       this.#recipients.add(block);
     } catch (error) {
       throw this.#failed(error);
     }
   }
 
-  /** All files read back and on disk, under their temp names. @throws as the constructor does; the draft is discarded then. */
-  async finish(): Promise<CompiledMap> {
+  /**
+   * All files read back and on disk, under their temp names.
+   * @param names the domains of all rows that were added.
+   * @throws as the constructor does; the draft is discarded then.
+   */
+  async finish(names: DomainSet): Promise<CompiledMap> {
     const [recipients, domains] = [this.#recipients, this.#domains];
     try {
       if (recipients.rows === 0) {
         const why = 'the union of all bundles has no rows; an empty map rejects all mail';
         throw new CompileError('COMPILE_FAILED', why);
       }
-      for (const block of domainRows(this.#names)) domains.add(block);
+      for (const block of domainRows(names)) domains.add(block);
       const files = [...(await recipients.finish()), ...(await domains.finish())];
       return { files, rows: recipients.rows, left: recipients.left } as unknown as CompiledMap;
     } catch (error) {
@@ -106,13 +108,17 @@ export class Draft {
 /** @throws CompileError, InstallError, HostError NO_SPACE; leaves no file behind then. */
 export async function compile(members: readonly Member[], rules: CompileRules): Promise<CompiledMap> {
   const draft = new Draft(rules);
+  const names = new DomainSet();
   try {
-    for await (const block of union(members)) draft.add(block);
+    for await (const block of union(members)) {
+      draft.add(block);
+      addDomains(names, block);
+    }
   } catch (error) {
     draft.discard();
     throw translate(error, rules.mapDir); // of a copy
   }
-  return draft.finish();
+  return draft.finish(names);
 }
 
 /** Not a fault of the list: the map folder cannot be written, and nothing there may be taken for unrepairable. */

@@ -32,7 +32,7 @@ export async function daemonCycle(cx: DaemonCycleContext): Promise<Outcome | nul
   const polled = await cycle({ ...cx, pollOnly: true, sourceOf: ({ name }) => noted.get(name)?.source ?? null });
   if (polled !== 'more') return polled;
   const asked = new Map([...noted].map(([name, { answers }]) => [name, answers()]));
-  const task = { version, config, bundles, access, asked, hashed: cx.hashed === true, now };
+  const task = { version, config, bundles, access, asked, hashed: cx.hashed === 'here', now };
   const ended = await cycleProcess(cx.program, task, cx.log, cx.signal);
   if (ended.is === 'done') return ended.outcome;
   if (cx.signal.aborted) return null;

@@ -3,7 +3,7 @@
  * the current ring count (format section 6). Decides; reads envelopes through the copies it is given.
  */
 import { createHash } from 'node:crypto';
-import { verifyManifest, type Ring, type VerifiedManifest } from '../bundle/verify.ts';
+import { verifiedBefore, verifyManifest, type Ring, type VerifiedManifest } from '../bundle/verify.ts';
 import { dayOld, keptCopies, type Copies } from './copies.ts';
 import type { GatewayConfig } from './config.ts';
 import {
@@ -78,12 +78,6 @@ export function noteSettings(config: GatewayConfig, state: GatewayState): void {
 
 export const refOf = ({ version, digest }: EnvelopeRef): EnvelopeRef => ({ version, digest });
 
-/**
- * By ring: the envelope that was verified last. A daemon is told each minute that the live one still holds, and checking one signature
- * costs more CPU than all the rest of such a poll; the same bytes under the same keys need it once.
- */
-const proven = new WeakMap<Ring, { readonly sha256: string; readonly manifest: VerifiedManifest }>();
-
 /** A stored envelope, verified again; null where it does not verify. */
 export function stored(copies: Copies, ref: EnvelopeRef, ring: Ring): VerifiedManifest | null {
   const bytes = copies.envelope(ref);
@@ -92,16 +86,17 @@ export function stored(copies: Copies, ref: EnvelopeRef, ring: Ring): VerifiedMa
 
 /** An envelope's bytes, verified; null where they do not verify. */
 export function verified(bytes: Uint8Array, ring: Ring): VerifiedManifest | null {
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
-  const known = proven.get(ring);
-  if (known?.sha256 === sha256) return known.manifest;
   try {
-    const manifest = verifyManifest(bytes, ring);
-    proven.set(ring, { sha256, manifest });
-    return manifest;
+    return verifyManifest(bytes, ring);
   } catch {
     return null; // it does not verify under this ring, for whatever reason: it counts for nothing
   }
+}
+
+/** A stored envelope that `settle` has found to hold under the ring of today; null where it is gone or does not. */
+export function trusted(copies: Copies, st: BundleState, ref: EnvelopeRef): VerifiedManifest | null {
+  const bytes = isTrusted(st, ref) ? copies.envelope(ref) : null;
+  return bytes === null ? null : verifiedBefore(bytes, ref.digest);
 }
 
 /** Whether the live copy's envelope verifies under the current ring. */

@@ -8,7 +8,7 @@ import type { DomainSet } from '../bundle/domain-set.ts';
 import { gunzipOne } from '../bundle/gzip.ts';
 import { GzipWriter } from '../bundle/gzip-writer.ts';
 import type { DeltaEntry, TableEntry } from '../bundle/manifest.ts';
-import { RemovedRows } from '../bundle/removed-rows.ts';
+import { RemovedRows, RowsTaken, type Removed } from '../bundle/removed-rows.ts';
 import { RequiredRows } from '../bundle/required-rows.ts';
 import { rowBlocks, RowSplitter, type RowBlock, type RowStream } from '../bundle/rows.ts';
 import { TableChecker } from '../bundle/table.ts';
@@ -31,8 +31,8 @@ export interface Findings {
 
 export interface Questions {
   readonly required: readonly string[];
-  /** The rows of the installed table, for the shrink guard. */
-  readonly base: RowStream | null;
+  /** The installed table, for the shrink guard. */
+  readonly base: { readonly table: string; readonly rows: RowStream } | null;
   /** Sees the rows as they pass, before anything is known of the whole. */
   readonly alsoTo?: (block: RowBlock) => void;
 }
@@ -76,11 +76,14 @@ export async function obtainByDelta(
   spool: Spool,
   questions: Questions,
 ): Promise<Findings> {
-  const inspection = new Inspection(questions);
+  // What a delta takes away need not be looked for.
+  const taken = questions.base?.table === delta.from ? new RowsTaken() : null;
+  const inspection = new Inspection(questions, taken);
+  const lines = rowBlocks(deltaText(body, delta));
   const plain = new Plain('the table', entry);
   const packer = new GzipWriter(1, (chunk) => spool.write(chunk)); // a kept copy costs compressed size
   try {
-    for await (const block of applyDelta(base, rowBlocks(deltaText(body, delta)))) {
+    for await (const block of applyDelta(base, taken?.of(lines) ?? lines)) {
       const text = block.bytes.subarray(0, block.starts[block.count]);
       plain.take(text);
       await packer.write(text);
@@ -162,12 +165,15 @@ class Inspection {
   readonly #checker = new TableChecker();
   readonly #required: RequiredRows;
   readonly #alsoTo: Questions['alsoTo'];
+  readonly #taken: Removed | null;
   #removed: RemovedRows | null;
 
-  constructor({ required, base, alsoTo }: Questions) {
+  /** @param taken what is removed, where it comes to be known on another way. */
+  constructor({ required, base, alsoTo }: Questions, taken: Removed | null = null) {
     this.#required = new RequiredRows(required);
     this.#alsoTo = alsoTo;
-    this.#removed = base === null ? null : new RemovedRows(base);
+    this.#taken = taken;
+    this.#removed = base === null || taken !== null ? null : new RemovedRows(base.rows);
   }
 
   async push(block: RowBlock): Promise<void> {
@@ -186,7 +192,7 @@ class Inspection {
     }
     await this.#compare((removed) => removed.end());
     const { domains } = this.#checker;
-    const removed = this.#removed;
+    const removed = this.#taken ?? this.#removed;
     return {
       rows,
       domains,

@@ -9,7 +9,7 @@ import { exitStatus, OfferError, StepError } from '../errors.ts';
 import type { Ahead } from './ahead.ts';
 import type { BundleConfig, GatewayConfig } from './config.ts';
 import type { Copies } from './copies.ts';
-import { isTrusted, rememberSeen, stored } from './ledger.ts';
+import { isTrusted, rememberSeen, trusted } from './ledger.ts';
 import type { Origin, Source } from './source.ts';
 import type { BundleState } from './state.ts';
 
@@ -90,7 +90,7 @@ async function ask(cx: BundleContext, origin: Origin): Promise<Offered | StepErr
     const answer = await origin.manifest(etag);
     if (answer.is === 'offered')
       return { origin, offer: judge(cx, verifyManifest(answer.bytes, ring)), etag: answer.etag };
-    const live = state.installed === null ? null : stored(copies, state.installed, ring);
+    const live = state.installed === null ? null : trusted(copies, state, state.installed);
     if (live === null) throw new StepError('INTERNAL', 'a 304 for a payload that is not stored');
     return { origin, offer: judge(cx, live), etag };
   } catch (error) {

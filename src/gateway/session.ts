@@ -9,9 +9,9 @@ import { makeFolder, translateSpace } from '../io/atomic-file.ts';
 import { takeLock, type TakeLock } from '../io/lock.ts';
 import type { BundleConfig, GatewayConfig } from './config.ts';
 import { Copies } from './copies.ts';
-import { removeUnfinished } from './live-maps.ts';
+import { removeUnfinished, type LiveMaps } from './live-maps.ts';
 import { makeMaps, type MapMaker } from './make-maps.ts';
-import { mapDamage, removeDamaged, touchedDamage } from './map-bytes.ts';
+import { hashedNow, hashedToday, mapDamage, recordedDamage, removeDamaged, touchedDamage } from './map-bytes.ts';
 import { postfixGroup } from './postfix.ts';
 import { recover, type Holder } from './recover.ts';
 import { StateFiles, type GatewayState } from './state.ts';
@@ -29,8 +29,11 @@ export interface SessionContext {
   readonly bundles: readonly TrustedBundle[];
   readonly now: Date;
   readonly log: (level: 'warning' | 'notice', message: string) => void;
-  /** The live maps were hashed by this process before: by size, mtime and inode is enough (commands.md section 2.3, Healing). */
-  readonly hashed?: boolean;
+  /**
+   * The live maps were hashed before (commands.md section 2.3, Healing): `here` by this process, so that size, mtime and inode are enough;
+   * `on record` by an earlier one, if the record says so.
+   */
+  readonly hashed?: 'here' | 'on record';
   /** See `CycleContext`: what would take long is left. */
   readonly pollOnly?: boolean;
   /** How the lock is taken; else by a child for each time. */
@@ -88,20 +91,24 @@ export async function openSession(cx: SessionContext, rebuildState: boolean): Pr
   }));
   removeUnfinished(config.map_dir);
   const { state, changed } = await recover({ config, files, holders, giveUpFloor: rebuildState, log: maker.warn });
-  const illness = illnessOf(config, state, cx.hashed === true);
   const session = { files, state, maker, copiesOf };
+  const illness = illnessOf(cx, state);
   if (illness !== null && cx.pollOnly === true) return { ...session, broken: false, ill: true };
   if (illness !== null) return { ...session, broken: await heal(maker, state, illness.damage), ill: false };
-  if (changed) files.write(state);
+  const { maps } = state;
+  // Once a day where each run is a process of its own: from here on for a day the record stands for the bytes.
+  const seen = cx.hashed === 'on record' && maps !== null && !hashedToday(maps, cx.now);
+  if (seen) maps.hashed = hashedNow(config.map_dir, Object.keys(maps.files), cx.now);
+  if (changed || seen) files.write(state);
   if (changed) files.dropPending();
   return { ...session, broken: false, ill: false };
 }
 
 /** Null where the live maps are what was installed. `damage` in words; null where they are gone from the record too. */
-function illnessOf(config: GatewayConfig, state: GatewayState, hashed: boolean): { damage: string | null } | null {
+function illnessOf({ config, now, hashed }: SessionContext, state: GatewayState): { damage: string | null } | null {
   const installed = config.bundle.filter((b) => state.bundles[b.name]?.installed);
   if (state.maps === null) return installed.length === config.bundle.length ? { damage: null } : null;
-  const damage = (hashed ? touchedDamage : mapDamage)(config.map_dir, state.maps.files);
+  const damage = damageOf(config.map_dir, state.maps, hashed, now);
   return damage === null ? null : { damage };
 }
 
@@ -128,6 +135,13 @@ async function heal(maker: MapMaker, state: GatewayState, damage: string | null)
     maker.files.dropPending(); // it would come back over what the cycles from here on remember
     return true;
   }
+}
+
+function damageOf(mapDir: string, maps: LiveMaps, hashed: SessionContext['hashed'], now: Date): string | null {
+  if (hashed === 'here') return touchedDamage(mapDir, maps.files);
+  return hashed === 'on record' && hashedToday(maps, now)
+    ? recordedDamage(mapDir, maps)
+    : mapDamage(mapDir, maps.files);
 }
 
 /** Rights and places, not faults of ours. */

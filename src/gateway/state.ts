@@ -66,7 +66,16 @@ const State = z.object({
   bundles: z.record(z.string().check(z.regex(NAME)), Bundle),
   /** The live maps; null while there are none of ours. */
   maps: z.nullable(
-    z.object({ inputs: digest(), rows: count(), files: z.record(z.string().check(z.regex(MAP_FILE)), MapFile) }),
+    z.object({
+      inputs: digest(),
+      rows: count(),
+      files: z.record(z.string().check(z.regex(MAP_FILE)), MapFile),
+      /** When their bytes were last seen to be these, and each file's ctime then: it tells of every touch, also of one that hides itself. */
+      hashed: z._default(
+        z.nullable(z.object({ at: time(), ctimesMs: z.record(z.string().check(z.regex(MAP_FILE)), z.number()) })),
+        null,
+      ),
+    }),
   ),
   reloadPending: z.nullable(time()),
   /** The request for that reload was made: when it is gone, it was served. */

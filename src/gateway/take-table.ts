@@ -85,7 +85,7 @@ async function kept(
   try {
     const findings = await get(spool, {
       required: cx.bundle.required,
-      base: base === null ? null : cx.copies.rows(base.table),
+      base: base === null ? null : { table: base.table, rows: cx.copies.rows(base.table) },
       ...(ahead === null ? {} : { alsoTo: (block) => ahead.add(block) }),
     });
     const next = { rows: findings.rows, domains: findings.domains.size };
@@ -99,7 +99,7 @@ async function kept(
       shrinkage: base === null || lifted ? null : shrinkage(cx.bundle, base, findings, dayAgoRows),
     });
     spool.commit();
-    ahead?.accept(entry.sha256);
+    ahead?.accept(entry.sha256, findings.domains);
     return findings;
   } finally {
     spool.discard();

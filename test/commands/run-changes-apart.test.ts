@@ -100,7 +100,7 @@ test.each(['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const)(
 test('its module is gone, as in the middle of an upgrade: the cycle is done all the same, and that is told', async () => {
   const dist = path.join(scene.gateway.dir, 'dist');
   cpSync(path.dirname(path.dirname(command)), dist, { recursive: true });
-  rmSync(path.join(dist, 'bin/cycle-process.js'));
+  rmSync(path.join(dist, 'bin/cycle-process.cjs'));
   writeFileSync(path.join(dist, 'package.json'), '{"type":"module"}');
   const daemon = new Daemon(scene.gateway, { command: path.join(dist, 'bin/relaymap.cjs') });
   await daemon.moreCycles(1, 'unchanged');

@@ -47,6 +47,7 @@ const full: GatewayState = {
     inputs: digit(7),
     rows: 5,
     files: { 'relay_recipients.cdb': { sha256: digit(8), bytes: 1, mtimeMs: 1.5, ino: 2 } },
+    hashed: null,
   },
   reloadPending: ago(2),
   reloadAsked: true,

@@ -10,7 +10,7 @@ export const MAPS = ['relay_recipients', 'relay_recipients.cdb', 'relay_domains'
 
 /** The keys of state.json and status.json that say when, where on disk, or how it went on the way. */
 const CIRCUMSTANCES = new Set(
-  ['since', 'at', 'ino', 'mtimeMs', 'deltaFailures', 'counters', 'noDelta'].concat([
+  ['since', 'at', 'ino', 'mtimeMs', 'hashed', 'deltaFailures', 'counters', 'noDelta'].concat([
     'endedAt',
     'installedAt',
     'checkedAt',

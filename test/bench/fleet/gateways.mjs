@@ -4,12 +4,18 @@
 /** Milliseconds. */
 const MINUTE = 60_000;
 const WARN_AFTER = 3_600_000;
-const JITTER = 30_000;
 /** How far a host's clock may be from the right time, either way. */
 const CLOCK_ERROR = 250;
 
-/** `ours` is what relaymap does; `fixed` is a crontab line at second 0, which tries again at the next minute. */
-export const WAYS = ['ours', 'fixed'];
+/**
+ * `ours` is what relaymap does by default, `wide` with a jitter of almost the minute; `fixed` is a crontab line at second 0, which tries
+ * again at the next minute whatever happened. `jitter` in milliseconds.
+ */
+export const WAYS = {
+  ours: { jitter: 30_000, paced: true },
+  wide: { jitter: 59_000, paced: true },
+  fixed: { jitter: 0, paced: false },
+};
 
 /**
  * @param world `{ now(), at(ms, run), ask(gateway) }`: milliseconds since the start of the play; `ask` gives `'unchanged'`, `'failed'`, or
@@ -28,7 +34,7 @@ export class Fleet {
       const gateway = { number: i, ...has, session: null, pace: new Pace(WARN_AFTER), busy: false };
       const error = (chance() * 2 - 1) * CLOCK_ERROR;
       for (const tick of ticks) {
-        const due = tick + error + (way === 'ours' ? afterTick(JITTER, chance()) : 0);
+        const due = tick + error + afterTick(way.jitter, chance());
         world.at(Math.max(0, due), () => this.#poll(gateway, way, world, chance));
       }
     }
@@ -37,7 +43,7 @@ export class Fleet {
   async #poll(gateway, way, world, chance) {
     const started = world.now();
     // Two cycles at once there are never; one whose bundle is left alone asks nobody.
-    if (gateway.busy || (way === 'ours' && !gateway.pace.isDue('list', started))) return;
+    if (gateway.busy || (way.paced && !gateway.pace.isDue('list', started))) return;
     const second = Math.floor(started / 1000);
     this.requests[second] = (this.requests[second] ?? 0) + 1;
     gateway.busy = true;

@@ -27,7 +27,7 @@ export class SimulatedWorld {
     const version = this.#versionAt(this.#now);
     const answer = version === null ? 'failed' : version === gateway.version ? 'unchanged' : version;
     this.#now += ANSWER;
-    return { then: (resolve) => resolve(answer) }; // at once: simulated time has no one to wait for
+    return answer; // at once: simulated time has no one to wait for
   };
 
   async play() {
@@ -45,7 +45,6 @@ export class RealWorld {
   #start = 0;
   #origin;
   #context;
-  #site;
   #port;
   #deltas = new Map();
   /** Milliseconds that each answered poll took. */
@@ -57,7 +56,6 @@ export class RealWorld {
   lastError = new Error('nobody asked');
 
   constructor(site, port) {
-    this.#site = site;
     this.#port = port;
     this.#origin = `https://127.0.0.1:${port}`;
     this.#context = createSecureContext({ ca: readFileSync(site.at('tls.pem')) });
