@@ -14,8 +14,9 @@ import { Site } from './site.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const MINUTE = 60_000;
-/** Of the simulated play: a version at 5 min; down from 10 to 15 min, and a version meanwhile. */
-const SCRIPT = { length: 30 * MINUTE, published: 5 * MINUTE, down: 10 * MINUTE, back: 15 * MINUTE };
+/** Of the simulated play: a version after 5 min; down for 5 min, with a version meanwhile. Nothing of it at second 0. */
+const SCRIPT = { length: 30 * MINUTE, published: 320_000, down: 620_000, back: 920_000 };
+const LATER = 20_000;
 const ROWS = 10_000;
 
 /** relaymap's own schedule and pace, which are TypeScript. */
@@ -73,7 +74,7 @@ async function simulated(way, count, parts) {
     afterDown: rate(fleet, back, length),
     recovered: spread(fleet, count, 3, back),
   };
-  return { figures, requests: [...fleet.requests].map((n) => n ?? 0), arrivals: fleet.arrivals };
+  return { figures, requests: Array.from(fleet.requests, (n) => n ?? 0), arrivals: fleet.arrivals };
 }
 
 function spreadOf(times) {
@@ -85,7 +86,7 @@ function spreadOf(times) {
 /** A third of the time quiet; a version; down in the middle for a sixth of the time. */
 async function real(way, count, length, site, nginx, parts, scripted) {
   const world = new RealWorld(site, nginx.port);
-  const [published, down, back] = [length / 3, length / 2, (length * 2) / 3];
+  const [published, down, back] = [length / 3 + LATER, length / 2, (length * 2) / 3 + LATER];
   const ticks = await ticksOf(parts, '* * * * *', Math.ceil(length / MINUTE));
   const has = await world.current();
   const fleet = new Fleet(count, WAYS[way], world, { ...parts, ticks, has }, seeded(2));
@@ -108,12 +109,11 @@ async function real(way, count, length, site, nginx, parts, scripted) {
   const asked = fleet.requests.reduce((sum, n) => sum + (n ?? 0), 0);
   const answered = world.polls.length;
   if (answered === 0) throw world.lastError;
-  const { unchanged, changed } = world.wire;
-  const each = ({ count: n, up, down: got, resumed }) => ({
+  const { greeted, unchanged, changed } = world.wire;
+  const each = ({ count: n, up, down: got }) => ({
     polls: n,
     bytesUp: n && Math.round(up / n),
     bytesDown: n && Math.round(got / n),
-    resumedShare: n && round(resumed / n, 2),
   });
   const versions = scripted
     ? {
@@ -127,9 +127,10 @@ async function real(way, count, length, site, nginx, parts, scripted) {
     asked,
     answered,
     failed: fleet.failures,
-    perSecond: { mean: round(asked / (length / 1000)), peak: Math.max(...fleet.requests.map((n) => n ?? 0)) },
+    perSecond: { mean: round(asked / (length / 1000)), peak: Math.max(...Array.from(fleet.requests, (n) => n ?? 0)) },
     pollMs: spreadOf(world.polls),
     unchanged: each(unchanged),
+    unchangedNewSession: each(greeted),
     changed: each(changed),
     nginxCpuMsPerPoll: round(((cpu.ended + nginx.cpu() - cpu.before) * 1000) / answered, 2),
     clientCpuMsPerPoll: round((used.user + used.system) / 1000 / answered, 2),

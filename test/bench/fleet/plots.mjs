@@ -21,20 +21,21 @@ export function plots(played, gateways, script) {
   };
 }
 
-/** A square root axis: bursts and steady traffic are both seen. */
+/** An axis of its own for each: on one axis nothing would be seen of ours. */
 function requests(played, gateways, { down, back, published, length }) {
   const minutes = (ms) => ms / 60_000;
   let text = `${HEAD.replace('SIZE', '560')}set multiplot layout 2,1 title "${gateways} gateways, one poll a minute: requests a second"
-set xrange [0:${minutes(length)}]; set yrange [0:*]; set ylabel "requests a second"
+set xrange [0:${minutes(length)}]; set lmargin 9; set ylabel "requests a second"
 set object 1 rectangle from ${minutes(down)},graph 0 to ${minutes(back)},graph 1 fc rgb "#f3e9d2" fs solid noborder behind
 set label 1 "down" at ${minutes((down + back) / 2)},graph 0.93 center
 set arrow 1 from ${minutes(published)},graph 0 to ${minutes(published)},graph 1 nohead dt 2 lc rgb "#888888"
 set label 2 " a version" at ${minutes(published)},graph 0.93 left\n`;
   for (const way of ['fixed', 'ours']) {
-    const lines = Array.from(
-      { length: length / 1000 },
-      (_, second) => `${second / 60} ${played[way].requests[second] ?? 0}`,
+    const { requests: seen } = played[way];
+    const lines = seen.flatMap((count, second) =>
+      count > 0 && second < length / 1000 ? [`${(second / 60).toFixed(3)} ${count}`] : [],
     );
+    text += `set yrange [0:${Math.ceil(Math.max(...seen) * 1.25)}]\n`;
     text += `$${way} << EOD\n${lines.join('\n')}\nEOD\n${way === 'ours' ? 'set xlabel "minutes"\n' : ''}`;
     text += `plot $${way} using 1:2 with impulses lc rgb "${COLOURS[way]}" title "${NAMES[way]}"\n`;
   }
@@ -47,7 +48,7 @@ function spread(played, gateways, { published, back }) {
 set xrange [0:*]; set yrange [0:100]; set ylabel "% of the gateways"; set key bottom right\n`;
   for (const [version, since, title] of [
     [2, published, 'seconds since it was published'],
-    [3, back, 'seconds since the central side is back after 5 min'],
+    [3, back, 'seconds since the central side is back'],
   ]) {
     for (const way of ['ours', 'fixed']) {
       const times = played[way].arrivals.get(version) ?? [];

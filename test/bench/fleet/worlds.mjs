@@ -49,8 +49,11 @@ export class RealWorld {
   #deltas = new Map();
   /** Milliseconds that each answered poll took. */
   polls = [];
-  /** On the wire with TLS, without TCP's own, of polls that brought nothing and of those that did: `{ count, up, down, resumed }`. */
-  wire = { unchanged: counter(), changed: counter() };
+  /**
+   * Bytes on the wire with TLS, without TCP's own, `{ count, up, down }`: of polls that brought nothing, with a whole TLS handshake and with
+   * the session of the last time, and of those that brought a version.
+   */
+  wire = { greeted: counter(), unchanged: counter(), changed: counter() };
   largestDelay = 0;
   /** Why the last poll that failed did. */
   lastError = new Error('nobody asked');
@@ -90,11 +93,11 @@ export class RealWorld {
       if (answer.status === 200) {
         version = await this.#take(client, answer, gateway);
       } else if (answer.status !== 304) throw new Error(`status ${answer.status}`);
-      const wire = this.wire[version === 'unchanged' ? 'unchanged' : 'changed'];
+      const kind = version !== 'unchanged' ? 'changed' : socket.isSessionReused() ? 'unchanged' : 'greeted';
+      const wire = this.wire[kind];
       wire.count++;
       wire.up += raw.bytesWritten;
       wire.down += raw.bytesRead;
-      if (socket.isSessionReused()) wire.resumed++;
       this.polls.push(performance.now() - started);
       return version;
     } catch (error) {
@@ -143,7 +146,7 @@ export class RealWorld {
   }
 }
 
-const counter = () => ({ count: 0, up: 0, down: 0, resumed: 0 });
+const counter = () => ({ count: 0, up: 0, down: 0 });
 
 async function get(client, path, headers) {
   const {
