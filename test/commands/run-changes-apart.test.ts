@@ -49,6 +49,18 @@ function processes(daemon: Daemon): number[] {
 const commandLine = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8');
 const isGone = (pid: number): boolean => !existsSync(`/proc/${pid}`);
 
+test('it asks for nothing that the daemon has asked for already', async () => {
+  const daemon = new Daemon(scene.gateway);
+  await daemon.moreCycles(1, 'unchanged');
+  scene.endpoint.take();
+  scene.publish(LONGER);
+  daemon.signal('SIGUSR2');
+  await daemon.says(/installed version 2/);
+  const asked = scene.endpoint.take();
+  expect([asked[0], asked.length]).toEqual(['manifest.json', 2]);
+  expect((await daemon.stop()).status).toBe(0);
+});
+
 test('killed while it works: a failed cycle on record, the maps untouched, and the next cycle installs', async () => {
   const { daemon, pid } = await atWork();
   const before = live();
