@@ -66,9 +66,10 @@ test('a first list is fetched at once: mail waits for it, whatever the schedule 
 });
 
 test('where a list is installed the first request waits for its chance too', async () => {
-  scene.configure({ config: '[schedule]\ncron = "* * * * * *"\njitter = "24h"' });
+  scene.configure({ config: '[schedule]\ncron = "* * * * * *"\njitter = "24h"\n[health]\nlisten = "127.0.0.1:0"' });
   const daemon = new Daemon(scene.gateway);
   const before = daemon.cycles();
+  await daemon.says(/^health: http/); // it has begun
   await new Promise((resolve) => setTimeout(resolve, 2500));
   expect(scene.endpoint.take()).toEqual([]);
   expect(daemon.cycles()).toBe(before);
