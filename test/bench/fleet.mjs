@@ -16,7 +16,8 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const MINUTE = 60_000;
 /** Of the simulated play: a version after 5 min; down for 5 min, with a version meanwhile. Nothing of it at second 0. */
 const SCRIPT = { length: 30 * MINUTE, published: 320_000, down: 620_000, back: 920_000 };
-const LATER = 20_000;
+/** The same of the real play, which has less time. */
+const REAL = { published: 80_000, down: 220_000, back: 260_000 };
 const ROWS = 10_000;
 
 /** relaymap's own schedule and pace, which are TypeScript. */
@@ -61,14 +62,14 @@ async function simulated(way, count, parts) {
   const world = new SimulatedWorld((ms) => (ms < published ? 1 : ms < down ? 2 : ms < back ? null : 3));
   const fleet = new Fleet(
     count,
-    way,
+    WAYS[way],
     world,
     { ...parts, ticks: await ticksOf(parts, '* * * * *', length / MINUTE) },
     seeded(1),
   );
   await world.play();
   const figures = {
-    quiet: rate(fleet, MINUTE, published),
+    quiet: rate(fleet, MINUTE, 5 * MINUTE),
     version: spread(fleet, count, 2, published),
     whileDown: rate(fleet, down, back),
     afterDown: rate(fleet, back, length),
@@ -83,10 +84,10 @@ function spreadOf(times) {
   return { median: at(0.5), p99: at(0.99), longest: at(1) };
 }
 
-/** A third of the time quiet; a version; down in the middle for a sixth of the time. */
+/** Plays for real; `scripted` with a version, and a central side that is down for a while. `length` in milliseconds. */
 async function real(way, count, length, site, nginx, parts, scripted) {
   const world = new RealWorld(site, nginx.port);
-  const [published, down, back] = [length / 3 + LATER, length / 2, (length * 2) / 3 + LATER];
+  const { published, down, back } = REAL;
   const ticks = await ticksOf(parts, '* * * * *', Math.ceil(length / MINUTE));
   const has = await world.current();
   const fleet = new Fleet(count, WAYS[way], world, { ...parts, ticks, has }, seeded(2));
@@ -213,7 +214,7 @@ function asked() {
   };
   const gateways = whole('gateways', 10, 100_000);
   const share = values.real === '' ? gateways : whole('real', 10, gateways);
-  return { gateways, share, minutes: whole('minutes', 3, 60), out: values.out === '' ? undefined : values.out };
+  return { gateways, share, minutes: whole('minutes', 6, 60), out: values.out === '' ? undefined : values.out };
 }
 
 try {

@@ -25,7 +25,7 @@ export function plots(played, gateways, script) {
 function requests(played, gateways, { down, back, published, length }) {
   const minutes = (ms) => ms / 60_000;
   let text = `${HEAD.replace('SIZE', '560')}set multiplot layout 2,1 title "${gateways} gateways, one poll a minute: requests a second"
-set xrange [0:${minutes(length)}]; set lmargin 9; set ylabel "requests a second"
+set xrange [0:${minutes(length)}]; set lmargin 11; set ylabel "requests a second"
 set object 1 rectangle from ${minutes(down)},graph 0 to ${minutes(back)},graph 1 fc rgb "#f3e9d2" fs solid noborder behind
 set label 1 "down" at ${minutes((down + back) / 2)},graph 0.93 center
 set arrow 1 from ${minutes(published)},graph 0 to ${minutes(published)},graph 1 nohead dt 2 lc rgb "#888888"
