@@ -11,6 +11,7 @@ import { decodeEnvelope } from '../bundle/envelope.ts';
 import type { VerifiedManifest } from '../bundle/verify.ts';
 import { TableError } from '../errors.ts';
 import { AtomicFile, isAbsent, makeFolder, removeDurable, writeFileAtomic } from '../io/atomic-file.ts';
+import { havePassed } from '../io/young-garbage.ts';
 import { readRegularFile } from '../io/regular-file.ts';
 import type { CopyRef, EnvelopeRef } from './state.ts';
 
@@ -48,6 +49,7 @@ export class Copies {
       for await (const chunk of chunks) {
         hash.update(chunk);
         yield chunk;
+        havePassed(chunk.length);
       }
     };
     yield* rowBlocks(hashed(gunzipOne(openTable(this.#table(sha256)))));

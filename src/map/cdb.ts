@@ -87,20 +87,22 @@ export class CdbWriter {
     this.#hashes = this.#positions = new Uint32Array(0);
     this.#flush();
     const header = Buffer.alloc(HEADER);
+    const largest = firsts.reduce((most, first, t) => Math.max(most, first - (firsts[t - 1] ?? 0)), 0);
+    const room = new Uint32Array(4 * largest); // for one table after the other
     for (let t = 0; t < 256; t++) {
       const [first, end] = [firsts[t] ?? 0, firsts[t + 1] ?? 0];
       const slots = 2 * (end - first);
       if (this.#flushed + slots * 8 > MAX_CDB) throw tooLarge(this.#flushed + slots * 8);
       header.writeUInt32LE(this.#flushed, t * 8);
       header.writeUInt32LE(slots, t * 8 + 4);
-      if (slots > 0) this.#writeTable(sorted.subarray(2 * first, 2 * end), slots);
+      if (slots > 0) this.#writeTable(sorted.subarray(2 * first, 2 * end), slots, room.subarray(0, 2 * slots));
     }
     this.#sink.writeAt(header, 0);
   }
 
-  /** @param records hash and position of each. */
-  #writeTable(records: Uint32Array, slots: number): void {
-    const table = new Uint32Array(slots * 2);
+  /** @param records hash and position of each. @param table room for the slots, two numbers each */
+  #writeTable(records: Uint32Array, slots: number, table: Uint32Array): void {
+    table.fill(0);
     for (let i = 0; i < records.length; i += 2) {
       const hash = records[i] ?? 0;
       let slot = (hash >>> 8) % slots;
@@ -108,7 +110,7 @@ export class CdbWriter {
       table[slot * 2] = hash;
       table[slot * 2 + 1] = records[i + 1] ?? 0;
     }
-    const bytes = Buffer.from(table.buffer);
+    const bytes = Buffer.from(table.buffer, table.byteOffset, table.byteLength);
     this.#sink.append(BIG_ENDIAN ? bytes.swap32() : bytes);
     this.#flushed += bytes.length;
   }

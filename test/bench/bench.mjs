@@ -14,7 +14,9 @@ import { missingPackages } from './requirements.mjs';
 import { Site } from './site.mjs';
 
 /** In this order: each finds the gateway as the one before has left it. */
-const JOBS = [firstCopy, unchanged, health, update, daemon, postmapQuery, smtpd];
+const JOBS = process.env.ONLY
+  ? [firstCopy, update]
+  : [firstCopy, unchanged, health, update, daemon, postmapQuery, smtpd];
 
 function rowsAsked() {
   const { values } = parseArgs({ options: { rows: { type: 'string', default: '100000' } } });

@@ -57,6 +57,12 @@ const ALSO: Record<string, readonly string[]> = {
   'bin/health-command.ts': ['writeSync'], // to descriptor 1, its answer
 };
 
+/** V8's collector is had in no other way than by its name in a context of its own. */
+const withoutGc = (text: string): string =>
+  words(text, /\brunInNewContext\(/g).length === words(text, /\brunInNewContext\('gc'\)/g).length
+    ? text.replace(/^import \{ runInNewContext \} from 'node:vm';$/m, '')
+    : text;
+
 const RULES: Rule[] = [
   {
     is: 'a pure room takes of node createHash and zlib, and nothing else',
@@ -150,9 +156,9 @@ const RULES: Rule[] = [
   },
   {
     is: 'no code is made of text, and none is loaded that cannot be seen',
-    breaches: (_, text) => [
+    breaches: (file, text) => [
       ...words(
-        text,
+        file === 'io/young-garbage.ts' ? withoutGc(text) : text,
         /\beval\(|\bnew Function\(|\brequire\(|\bcreateRequire\b|['"]node:(?:vm|module|worker_threads|repl)['"]/g,
       ),
       ...words(text, /\bimport\s*\(\s*[^'"\s]/g),
@@ -161,6 +167,7 @@ const RULES: Rule[] = [
       ['gateway/x.ts', `eval('1');`],
       ['bin/x.ts', `const x = await import(file);`],
       ['io/x.ts', `import vm from 'node:vm';`],
+      ['io/young-garbage.ts', `import { runInNewContext } from 'node:vm';\nrunInNewContext(text);`],
     ],
   },
 ];
