@@ -19,7 +19,7 @@ export default defineConfig({
           name: 'unit',
           root,
           setupFiles,
-          include: ['test/{bundle,map,io,gateway,publisher,house}/**/*.test.ts'],
+          include: ['test/{bundle,map,io,gateway,publisher,house,fuzz}/**/*.test.ts'],
           testTimeout: 180_000,
         },
       },

@@ -60,11 +60,16 @@ export class Copies {
 
   /** Whether a kept table is there and has its hash. */
   async isWhole(sha256: string): Promise<boolean> {
+    return (await this.fault(sha256)) === null;
+  }
+
+  /** What is wrong with a copy, in words; whatever it is, it is no copy to build maps from. */
+  async fault(sha256: string): Promise<string | null> {
     try {
       for await (const _ of this.rows(sha256)) void _;
-      return true;
-    } catch {
-      return false; // whatever is wrong with it, it is no copy to build maps from
+      return null;
+    } catch (error) {
+      return (error as Error).message;
     }
   }
 

@@ -7,6 +7,7 @@ import type { Ring } from '../bundle/verify.ts';
 import { HostError, StepError } from '../errors.ts';
 import { makeFolder, translateSpace } from '../io/atomic-file.ts';
 import { takeLock, type TakeLock } from '../io/lock.ts';
+import { requireUnwritable } from '../io/rights.ts';
 import type { BundleConfig, GatewayConfig } from './config.ts';
 import { Copies } from './copies.ts';
 import { removeUnfinished, type LiveMaps } from './live-maps.ts';
@@ -59,7 +60,7 @@ export async function withLock<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   makeFolder(config.state_dir, 0o755);
-  const waits = () => log('notice', 'waiting for another run to end');
+  const waits = (holder: string) => log('notice', `waiting for another run to end: ${holder}`);
   const lock = await take(path.join(config.state_dir, 'lock'), LOCK_WAIT, waits, signal);
   try {
     return await work();
@@ -68,9 +69,11 @@ export async function withLock<T>(
   }
 }
 
-/** @throws StateError STATE_CORRUPT, InstallError, HostError NO_SPACE */
+/** @throws StateError STATE_CORRUPT, InstallError, HostError NO_SPACE; CONFIG where others could write the state or the maps. */
 export async function openSession(cx: SessionContext, rebuildState: boolean): Promise<Session> {
   const { config } = cx;
+  requireUnwritable('state_dir', config.state_dir);
+  requireUnwritable('map_dir', config.map_dir);
   const files = new StateFiles(config.state_dir);
   const gid = postfixGroup();
   const copies = new Map(config.bundle.map((b) => [b.name, new Copies(config.state_dir, b.name, gid)]));

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod/mini';
+import { isInstant } from '../bundle/instant.ts';
 import { NAME } from '../bundle/name.ts';
 import { StateError } from '../errors.ts';
 import { isAbsent, removeDurable, removeUnfinished, writeFileAtomic } from '../io/atomic-file.ts';
@@ -13,7 +14,7 @@ import { MAP_FILE } from './live-maps.ts';
 
 const digest = () => z.string().check(z.regex(/^[0-9a-f]{64}$/));
 const count = () => z.int().check(z.gte(0));
-const time = () => z.string().check(z.refine((t) => !Number.isNaN(Date.parse(t))));
+const time = () => z.string().check(z.refine(isInstant));
 
 /** A signed envelope that is stored: what it says, and the hash of its payload, which names its file. */
 const Envelope = z.object({ version: count(), digest: digest() });

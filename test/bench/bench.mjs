@@ -5,6 +5,7 @@ import * as daemon from './jobs/daemon.mjs';
 import * as firstCopy from './jobs/first-copy.mjs';
 import * as health from './jobs/health.mjs';
 import * as postmapQuery from './jobs/postmap-query.mjs';
+import * as publish from './jobs/publish.mjs';
 import * as smtpd from './jobs/smtpd.mjs';
 import * as unchanged from './jobs/unchanged.mjs';
 import * as update from './jobs/update.mjs';
@@ -14,9 +15,7 @@ import { missingPackages } from './requirements.mjs';
 import { Site } from './site.mjs';
 
 /** In this order: each finds the gateway as the one before has left it. */
-const JOBS = process.env.ONLY
-  ? [firstCopy, update]
-  : [firstCopy, unchanged, health, update, daemon, postmapQuery, smtpd];
+const JOBS = [firstCopy, unchanged, health, update, daemon, postmapQuery, smtpd, publish];
 
 function rowsAsked() {
   const { values } = parseArgs({ options: { rows: { type: 'string', default: '100000' } } });

@@ -53,6 +53,7 @@ const ALSO: Record<string, readonly string[]> = {
   'gateway/copies.ts': ['rmSync'], // clean(): what nothing names any more; a killed run leaves it for the next
   'gateway/live-maps.ts': ['rmSync'], // removeUnfinished(): temp files of a killed run
   'publisher/repository.ts': ['rmSync'], // blobs that no manifest names
+  'io/lock.ts': ['ftruncateSync', 'writeSync'], // who holds it, into the lock's own file
   'io/log.ts': ['writeSync'], // to descriptor 2
   'bin/health-command.ts': ['writeSync'], // to descriptor 1, its answer
 };
