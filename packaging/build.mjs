@@ -66,7 +66,7 @@ await Promise.all([
   }),
   build({
     ...common,
-    entryPoints: ['src/bin/cycles.ts'],
+    entryPoints: ['src/bin/cycles.ts', 'src/bin/cycle-process.ts'],
     format: 'cjs',
     outExtension: { '.js': '.cjs' },
     plugins: [agents],

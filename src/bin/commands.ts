@@ -1,4 +1,5 @@
 /** The gateway's command line: every command and option, by commander. */
+import { fileURLToPath } from 'node:url';
 import '../io/wasm-by-baseline.ts'; // before undici
 import { addFetch, addImport, configured, gatewayMain, gatewayProgram } from './cycle-commands.ts';
 import type { ChangeOptions } from './history-command.ts';
@@ -20,7 +21,7 @@ command('run', 'the daemon: last good copy first, then a cycle on schedule')
   .addHelpText('after', '\nSIGUSR2: a cycle now. SIGHUP: read configuration and keys again. SIGTERM: end.')
   .action(async (options: Common) => {
     const { runCommand } = await import('./run-command.ts');
-    status = await runCommand(options.config);
+    status = await runCommand(options.config, fileURLToPath(new URL('./cycle-process.cjs', import.meta.url)));
   });
 
 addImport(program, done);

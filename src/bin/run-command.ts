@@ -3,15 +3,18 @@ import { setMaxListeners } from 'node:events';
 import { becomeOwner } from '../gateway/access.ts';
 import { readOwnConfig, type GatewayConfig } from '../gateway/config.ts';
 import { Daemon, type Equipment } from '../gateway/daemon.ts';
-import { trustedBundles, urlSources } from '../gateway/equipment.ts';
+import { credentials, trustedBundles, urlSources } from '../gateway/equipment.ts';
 import { requireCron } from '../gateway/schedule.ts';
 import { StepError } from '../errors.ts';
 import { log } from '../io/log.ts';
 import { forNodeExporter, onRecord } from './on-record.ts';
 import { VERSION } from './program.ts';
 
-/** @throws HostError CONFIG: it never began. @returns when a signal has ended it. */
-export async function runCommand(file: string): Promise<number> {
+/**
+ * @param cycleProgram the module of cycle-process.ts as it was built.
+ * @throws HostError CONFIG: it never began. @returns when a signal has ended it.
+ */
+export async function runCommand(file: string, cycleProgram: string): Promise<number> {
   const abort = new AbortController();
   setMaxListeners(0, abort.signal); // one for each request under way
   const read = (): GatewayConfig => {
@@ -21,7 +24,9 @@ export async function runCommand(file: string): Promise<number> {
   };
   const equip = (config: GatewayConfig): Equipment => {
     const bundles = trustedBundles(config);
-    return { config, bundles, sources: urlSources(config, () => performance.now(), process.env, abort.signal) };
+    const access = credentials(config);
+    const sources = urlSources(config, () => performance.now(), process.env, abort.signal, access);
+    return { config, bundles, sources, access };
   };
   const config = read();
   let first: Equipment;
@@ -35,7 +40,16 @@ export async function runCommand(file: string): Promise<number> {
   }
   becomeOwner(config.state_dir);
   const load = () => equip(read());
-  const daemon = new Daemon({ first, load, abort, log, env: process.env, pid: process.pid, version: VERSION });
+  const daemon = new Daemon({
+    first,
+    load,
+    abort,
+    log,
+    env: process.env,
+    pid: process.pid,
+    version: VERSION,
+    cycleProgram,
+  });
   process.on('SIGTERM', () => daemon.stop());
   process.on('SIGINT', () => daemon.stop());
   process.on('SIGHUP', () => daemon.reload());

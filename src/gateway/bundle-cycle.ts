@@ -13,6 +13,8 @@ import { takeTable } from './take-table.ts';
 type Etags = BundleState['etags'] | null;
 
 export type BundleResult =
+  /** A table is to be taken, which was not begun. */
+  | { readonly is: 'more'; readonly etags: null }
   | { readonly is: 'unchanged'; readonly etags: Etags }
   | {
       readonly is: 'new';
@@ -50,6 +52,7 @@ export async function bundleCycle(cx: BundleContext): Promise<BundleResult> {
   }
   const entry = offer.manifest.tables.recipients;
   const renewed = !cx.force && current?.table === entry.sha256 ? current : null;
+  if (renewed === null && cx.pollOnly === true) return { is: 'more', etags: null };
   try {
     const got = renewed === null ? await takeTable(cx, best, offered, entry) : null;
     const at = cx.now.toISOString();

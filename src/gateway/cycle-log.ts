@@ -31,8 +31,9 @@ export class CycleLog {
         this.#last = new Set();
         this.#since = this.#steady();
       }
+      const said = this.#last.has(message) || this.#current.has(message);
       this.#current.add(message);
-      if (!this.#last.has(message)) this.#log(level, message);
+      if (!said) this.#log(level, message);
     };
   }
 

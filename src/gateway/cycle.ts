@@ -39,23 +39,29 @@ export interface CycleContext extends SessionContext {
   readonly sourceOf: (bundle: BundleConfig) => Source | null;
   /** Monotonic milliseconds. */
   readonly clock: () => number;
+  /** To do only what is over in a moment: where a table is to be taken or maps are to be made, it ends with `more`, and nothing is done. */
+  readonly pollOnly?: boolean;
 }
+
+type Done = { readonly outcome: Outcome; readonly state: GatewayState };
 
 /**
  * Never throws: whatever goes wrong is in the outcome.
  * @returns null if `cx.signal` ended it between two steps: nothing was installed, and nothing is reported.
  */
-export function cycle(cx: CycleContext & { readonly signal?: undefined }): Promise<Outcome>;
-export function cycle(cx: CycleContext): Promise<Outcome | null>;
-export async function cycle(cx: CycleContext): Promise<Outcome | null> {
+export function cycle(cx: CycleContext & { readonly signal?: undefined; readonly pollOnly?: false }): Promise<Outcome>;
+export function cycle(cx: CycleContext & { readonly pollOnly?: false }): Promise<Outcome | null>;
+export function cycle(cx: CycleContext): Promise<Outcome | null | 'more'>;
+export async function cycle(cx: CycleContext): Promise<Outcome | null | 'more'> {
   const warnings: Warnings = new Map();
   const { config, now, options } = cx;
   try {
     return await withLock(cx, async () => {
       try {
         const session = await openSession(cx, options.rebuildState);
+        if (session.ill) return 'more';
         const done = await steps(cx, session, warnings);
-        if (done === null) return null;
+        if (done === null || done === 'more') return done;
         const { outcome, state } = done;
         if (!options.dryRun) report(config, state, outcome, warnings, now);
         return outcome;
@@ -85,12 +91,8 @@ function asFailure(error: unknown): Outcome {
   return failure(code, message);
 }
 
-async function steps(
-  cx: CycleContext,
-  session: Session,
-  warnings: Warnings,
-): Promise<{ outcome: Outcome; state: GatewayState } | null> {
-  const { options } = cx;
+async function steps(cx: CycleContext, session: Session, warnings: Warnings): Promise<Done | null | 'more'> {
+  const { options, pollOnly = false } = cx;
   const { state, maker, copiesOf, broken } = session;
   const warn = (name: string) => (message: string) => {
     cx.log('warning', `${name}: ${message}`);
@@ -102,10 +104,10 @@ async function steps(
     const source = cx.sourceOf(trusted.bundle);
     return source === null ? [] : [{ trusted, source }];
   });
-  const draft = options.dryRun ? null : draftAhead(maker);
+  const draft = options.dryRun || pollOnly ? null : draftAhead(maker);
   const ahead = draft === null ? null : new Ahead(draft);
   try {
-    const common = { state, force: options.force || broken, ahead };
+    const common = { state, force: options.force || broken, ahead, pollOnly };
     const runs = await Promise.all(
       asked.map(({ trusted, source }) => {
         const { name } = trusted.bundle;
@@ -125,8 +127,9 @@ async function concluded(
   runs: readonly Run[],
   ahead: Ahead | null,
   before: string,
-): Promise<{ outcome: Outcome; state: GatewayState } | null> {
+): Promise<Done | null | 'more'> {
   if (cx.signal?.aborted === true) return null; // a table that was taken meanwhile is cleaned away by the next cycle
+  if (runs.some(({ result }) => !(result instanceof StepError) && result.is === 'more')) return 'more';
   if (cx.options.dryRun) {
     clean(JSON.parse(before) as GatewayState, copiesOf); // what was only looked at
     return {
@@ -137,6 +140,7 @@ async function concluded(
     };
   }
   const settled = await bringLive(cx, maker, state, runs, ahead);
+  if (settled === 'more') return 'more';
   const kept = settled.state;
   if (JSON.stringify(kept) !== before) files.write(kept);
   settleReload(maker, kept);
@@ -189,7 +193,7 @@ async function bringLive(
   state: GatewayState,
   runs: readonly Run[],
   ahead: Ahead | null,
-): Promise<{ state: GatewayState; runs: readonly Run[] }> {
+): Promise<{ state: GatewayState; runs: readonly Run[] } | 'more'> {
   const { config, options } = cx;
   const next = structuredClone(state);
   for (const { name, result } of runs) {
@@ -210,6 +214,7 @@ async function bringLive(
   const fresh = runs.some(({ result }) => !(result instanceof StepError) && result.is === 'new');
   const forced = options.force && fresh;
   if (!forced && next.maps !== null && next.maps.inputs === mapInputs(config, next)) return { state: next, runs };
+  if (cx.pollOnly === true) return 'more';
   try {
     await makeMaps(maker, next, ahead);
     return { state: next, runs };

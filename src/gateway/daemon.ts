@@ -3,11 +3,13 @@
  * never two at once. It owns clock and chance and nothing of what a cycle does (commands.md section 2.3).
  */
 import { StepError } from '../errors.ts';
+import type { Access } from '../io/http.ts';
 import type { Level } from '../io/log.ts';
-import { cycle, type CycleOptions } from './cycle.ts';
+import type { CycleOptions } from './cycle.ts';
 import type { GatewayConfig } from './config.ts';
 import { CycleLog, tell, type Say } from './cycle-log.ts';
 import { countersOf, NO_COUNTERS, summed, type Counters } from './counters.ts';
+import { daemonCycle } from './daemon-cycle.ts';
 import type { Sources } from './equipment.ts';
 import { lookAtHealth, type HealthLook } from './health-look.ts';
 import { HealthServer } from './health-server.ts';
@@ -15,7 +17,7 @@ import { healthPages, statusLine } from './health-pages.ts';
 import { StandingLock } from '../io/lock.ts';
 import { Notifier } from './notify.ts';
 import type { Outcome } from './outcome.ts';
-import { Pace } from './pace.ts';
+import { afterTick, Pace } from './pace.ts';
 import { Schedule } from './schedule.ts';
 import type { TrustedBundle } from './session.ts';
 import { unrecorded, writeTextfile } from './textfile.ts';
@@ -26,6 +28,8 @@ export interface Equipment {
   readonly config: GatewayConfig;
   readonly bundles: readonly TrustedBundle[];
   readonly sources: Sources;
+  /** By bundle: what the sources were made with. */
+  readonly access: ReadonlyMap<string, Access>;
 }
 
 export interface DaemonSetup {
@@ -38,6 +42,8 @@ export interface DaemonSetup {
   readonly env: NodeJS.ProcessEnv;
   readonly pid: number;
   readonly version: string;
+  /** The module that a process runs in which a cycle changes something. */
+  readonly cycleProgram: string;
 }
 
 const PLAIN: CycleOptions = {
@@ -169,10 +175,11 @@ export class Daemon {
     else this.#tick();
   }
 
-  /** The schedule says so: after a while of chance, so that a thousand gateways do not come in the same second. */
+  /** The schedule says so. */
   #tick(): void {
     if (this.#stopping || this.#jitter !== null || this.#working !== null) return;
-    this.#jitter = setTimeout(() => this.#want('due'), Math.random() * this.#equipment.config.schedule.jitter);
+    const { jitter } = this.#equipment.config.schedule;
+    this.#jitter = setTimeout(() => this.#want('due'), afterTick(jitter, Math.random()));
   }
 
   #want(kind: Exclude<Kind, 'look'>): void {
@@ -206,12 +213,12 @@ export class Daemon {
   }
 
   async #cycle(kind: Kind): Promise<void> {
-    const { config, bundles, sources } = this.#equipment;
+    const { config, bundles, sources, access } = this.#equipment;
     const now = new Date();
     const pace = this.#pace;
     this.#cycleSince = steady();
     const say = this.#log.begin();
-    const outcome = await cycle({
+    const outcome = await daemonCycle({
       config,
       bundles,
       options: PLAIN,
@@ -222,6 +229,9 @@ export class Daemon {
       ...(this.#hashed ? { hashed: 'here' as const } : {}),
       takeLock: (file, wait, onWait, signal) => this.#lock.take(file, wait, onWait, signal),
       signal: this.#abort.signal,
+      access,
+      program: this.#setup.cycleProgram,
+      version: this.#setup.version,
     });
     this.#cycleSince = null;
     if (outcome === null) return;

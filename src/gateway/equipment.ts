@@ -7,7 +7,7 @@ import type { BundleConfig, GatewayConfig } from './config.ts';
 import type { TrustedBundle } from './session.ts';
 import { urlClient, urlSource, type Source } from './source.ts';
 import { ownRing } from './trust.ts';
-import type { HttpClient } from '../io/http.ts';
+import type { Access, HttpClient } from '../io/http.ts';
 
 export type SourceOf = (bundle: BundleConfig) => Source | null;
 
@@ -22,17 +22,21 @@ export interface Sources {
   readonly close: () => Promise<void>;
 }
 
+/** By bundle. @throws HostError CONFIG */
+export const credentials = (config: GatewayConfig): ReadonlyMap<string, Access> =>
+  new Map(config.bundle.map((b) => [b.name, readAccess(b)]));
+
 /**
- * Reads the credentials. Clients are made at first use and kept from cycle to cycle.
- * @param clock monotonic milliseconds. @param signal ends what is under way. @throws HostError CONFIG
+ * Clients are made at first use and kept from cycle to cycle.
+ * @param clock monotonic milliseconds. @param signal ends what is under way. @param access read already. @throws HostError CONFIG
  */
 export function urlSources(
   config: GatewayConfig,
   clock: () => number,
   env: Readonly<Record<string, string | undefined>>,
   signal?: AbortSignal,
+  access = credentials(config),
 ): Sources {
-  const access = new Map(config.bundle.map((b) => [b.name, readAccess(b)]));
   const clients = new Map<string, HttpClient>();
   const limits = { idle: config.limits.idle_timeout, total: config.limits.total_timeout };
   const clientOf = (name: string): HttpClient => {

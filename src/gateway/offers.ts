@@ -29,6 +29,8 @@ export interface BundleContext {
   /** Makes the maps while the table is read, where it alone makes them. */
   readonly ahead: Ahead | null;
   readonly warn: (message: string) => void;
+  /** See `CycleContext`. */
+  readonly pollOnly?: boolean;
 }
 
 /** An acceptable offer and where it came from. */

@@ -1,6 +1,7 @@
 /**
- * How long a bundle that failed is left alone: twice as long after each failure, so that a central side that is down is not run over when
- * it comes back, and a table that is refused is not taken every minute. Decides only; chance and time are told.
+ * When a gateway asks: a while of chance after its schedule says so; and how long a bundle that failed is left alone, twice as long after
+ * each failure, so that a central side that is down is not run over when it comes back, and a table that is refused is not taken every
+ * minute. Decides only; chance and time are told.
  */
 import type { Code } from '../errors.ts';
 import type { BundleOutcome } from './outcome.ts';
@@ -17,6 +18,12 @@ interface Pause {
   /** By the steady clock. */
   readonly until: number;
 }
+
+/**
+ * How long after the schedule's time a poll begins, so that a thousand gateways do not come in the same second.
+ * @param jitter `schedule.jitter`, milliseconds. @param chance from 0 to 1.
+ */
+export const afterTick = (jitter: number, chance: number): number => chance * jitter;
 
 export class Pace {
   readonly #pauses = new Map<string, Pause>();

@@ -35,6 +35,8 @@ export interface SessionContext {
    * `on record` by an earlier one, if the record says so.
    */
   readonly hashed?: 'here' | 'on record';
+  /** See `CycleContext`: what would take long is left. */
+  readonly pollOnly?: boolean;
   /** How the lock is taken; else by a child for each time. */
   readonly takeLock?: TakeLock;
   /** The process is to end: nothing is begun any more, and no waiting goes on. */
@@ -48,6 +50,8 @@ export interface Session {
   readonly copiesOf: (name: string) => Copies;
   /** The copies could not serve to make the maps again: whole tables are needed. */
   readonly broken: boolean;
+  /** The live maps are not what was installed, and of a `pollOnly` session they still are not. */
+  readonly ill: boolean;
 }
 
 /** @throws HostError BUSY, NO_SPACE, INTERNAL, or what the work throws */
@@ -90,7 +94,25 @@ export async function openSession(cx: SessionContext, rebuildState: boolean): Pr
   }));
   removeUnfinished(config.map_dir);
   const { state, changed } = await recover({ config, files, holders, giveUpFloor: rebuildState, log: maker.warn });
-  return { files, state, maker, copiesOf, broken: await heal(maker, state, changed, cx.hashed) };
+  const session = { files, state, maker, copiesOf };
+  const illness = illnessOf(cx, state);
+  if (illness !== null && cx.pollOnly === true) return { ...session, broken: false, ill: true };
+  if (illness !== null) return { ...session, broken: await heal(maker, state, illness.damage), ill: false };
+  const { maps } = state;
+  // Once a day where each run is a process of its own: from here on for a day the record stands for the bytes.
+  const seen = cx.hashed === 'on record' && maps !== null && !hashedToday(maps, cx.now);
+  if (seen) maps.hashed = hashedNow(config.map_dir, Object.keys(maps.files), cx.now);
+  if (changed || seen) files.write(state);
+  if (changed) files.dropPending();
+  return { ...session, broken: false, ill: false };
+}
+
+/** Null where the live maps are what was installed. `damage` in words; null where they are gone from the record too. */
+function illnessOf({ config, now, hashed }: SessionContext, state: GatewayState): { damage: string | null } | null {
+  const installed = config.bundle.filter((b) => state.bundles[b.name]?.installed);
+  if (state.maps === null) return installed.length === config.bundle.length ? { damage: null } : null;
+  const damage = damageOf(config.map_dir, state.maps, hashed, now);
+  return damage === null ? null : { damage };
 }
 
 /**
@@ -98,25 +120,8 @@ export async function openSession(cx: SessionContext, rebuildState: boolean): Pr
  * expiry nor keys: mail first. What is damaged and cannot be rebuilt is removed.
  * @returns whether the copies could not serve, so that whole tables are needed again.
  */
-async function heal(
-  maker: MapMaker,
-  state: GatewayState,
-  changed: boolean,
-  hashed: SessionContext['hashed'],
-): Promise<boolean> {
-  const { config, now } = maker;
-  const installed = config.bundle.filter((b) => state.bundles[b.name]?.installed);
-  const damage = state.maps === null ? null : damageOf(config.map_dir, state.maps, hashed, now);
-  const lost = state.maps === null && installed.length === config.bundle.length;
-  if (damage === null && !lost) {
-    const { maps } = state;
-    // Once a day where each run is a process of its own: from here on for a day the record stands for the bytes.
-    const seen = hashed === 'on record' && maps !== null && !hashedToday(maps, now);
-    if (seen) maps.hashed = hashedNow(config.map_dir, Object.keys(maps.files), now);
-    if (changed || seen) maker.files.write(state);
-    if (changed) maker.files.dropPending();
-    return false;
-  }
+async function heal(maker: MapMaker, state: GatewayState, damage: string | null): Promise<boolean> {
+  const { config } = maker;
   if (damage !== null) maker.warn(`${damage}; the maps are made again from the last good copies`);
   try {
     await makeMaps(maker, state);

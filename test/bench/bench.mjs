@@ -1,9 +1,12 @@
 // `npm run bench`, `npm run bench -- --rows 1000000`: relaymap's work against what would do it otherwise, in the same run on the
 // same machine. Prints goals and measurements side by side and fails on no time; fails if a job is not done. Loopback only.
 import { parseArgs } from 'node:util';
+import * as daemon from './jobs/daemon.mjs';
 import * as firstCopy from './jobs/first-copy.mjs';
 import * as health from './jobs/health.mjs';
+import * as postmapQuery from './jobs/postmap-query.mjs';
 import * as publish from './jobs/publish.mjs';
+import * as smtpd from './jobs/smtpd.mjs';
 import * as unchanged from './jobs/unchanged.mjs';
 import * as update from './jobs/update.mjs';
 import { stopRunning } from './measure.mjs';
@@ -12,7 +15,7 @@ import { missingPackages } from './requirements.mjs';
 import { Site } from './site.mjs';
 
 /** In this order: each finds the gateway as the one before has left it. */
-const JOBS = [firstCopy, unchanged, health, update, publish];
+const JOBS = [firstCopy, unchanged, health, update, daemon, postmapQuery, smtpd, publish];
 
 function rowsAsked() {
   const { values } = parseArgs({ options: { rows: { type: 'string', default: '100000' } } });

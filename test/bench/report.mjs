@@ -17,8 +17,9 @@ export function published({ rows, bytes, wireBytes }) {
   say(`list: ${count(rows)} rows, ${megabytes(bytes)} of text, ${megabytes(wireBytes)} as served`);
 }
 
-/** One job: both sides' runs, then the ratio pair by pair, the median ratio last. */
+/** One job: both sides' runs, then the ratio pair by pair, the median ratio last; or figures that stand for themselves. */
 export function jobDone(title, measured) {
+  if (measured.figures !== undefined) return figuresDone(title, measured);
   const { ours, yardstick } = measured;
   const wide = Math.max(ours.name.length, yardstick.name.length);
   say(`\n${title}`);
@@ -40,6 +41,14 @@ export function jobDone(title, measured) {
   for (const note of measured.notes ?? []) say(`  ${note}`);
 }
 
+function figuresDone(title, { figures, notes = [] }) {
+  say(`\n${title}`);
+  const wide = Math.max(...figures.map(({ what }) => what.length));
+  for (const { what, measured, goal } of figures)
+    say(`  ${what.padEnd(wide)}  ${measured.padStart(8)}  (goal: ${goal})`);
+  for (const note of notes) say(`  ${note}`);
+}
+
 /** `min / median / max`. */
 function spread(runs, what) {
   const values = runs.map((r) => r[what]);
@@ -51,14 +60,7 @@ const ratio = (value) => value.toFixed(2);
 
 /** @param jobs `{ work, measured, goal }`, the goal in words or undefined. */
 export function summary(jobs) {
-  const rows = jobs.map(({ work, measured, goal }) => [
-    work,
-    measured.yardstick.name,
-    `${ratio(median(ratios(measured, 'wall')))} x`,
-    `${ratio(median(ratios(measured, 'cpu')))} x`,
-    `${Math.max(...measured.ours.runs.map((r) => r.peak)).toFixed(0)} MiB`,
-    goal ?? '-',
-  ]);
+  const rows = jobs.flatMap(({ work, measured, goal }) => rowsOf(work, measured, goal));
   const table = [['work', 'against', 'wall', 'CPU', 'our peak', 'goal'], ...rows];
   const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
   say();
@@ -69,4 +71,18 @@ export function summary(jobs) {
         .join('  ')
         .trimEnd(),
     );
+}
+
+function rowsOf(work, measured, goal) {
+  if (measured.figures !== undefined) return measured.figures.map((f) => [work, f.what, f.measured, '-', '-', f.goal]);
+  return [
+    [
+      work,
+      measured.yardstick.name,
+      `${ratio(median(ratios(measured, 'wall')))} x`,
+      `${ratio(median(ratios(measured, 'cpu')))} x`,
+      `${Math.max(...measured.ours.runs.map((r) => r.peak)).toFixed(0)} MiB`,
+      goal ?? '-',
+    ],
+  ];
 }

@@ -30,7 +30,8 @@ const OWNERS: Record<string, RegExp> = {
   mysql2: /^publisher\/sources\/sql-mysql\.ts$/,
   'smol-toml': /^io\/config-file\.ts$/,
   'node-cron': /^gateway\/schedule\.ts$/,
-  'node:child_process': /^(bin\/start-again|io\/lock|gateway\/(postmap|postfix|notify)|publisher\/sources\/.*)\.ts$/,
+  'node:child_process':
+    /^(bin\/start-again|io\/lock|gateway\/(cycle-process|postmap|postfix|notify)|publisher\/sources\/.*)\.ts$/,
 };
 
 /** Of node, the pure rooms may use hashing and inflating alone. */

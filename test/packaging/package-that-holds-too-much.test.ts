@@ -63,6 +63,7 @@ test('two builds give the same bytes, whatever the hour, the umask and the zone'
 test('the gateway has its own files and nothing of the publisher, in less than 5 MiB', () => {
   const files = filesOf(path.join(gateway, 'usr/lib/relaymap'));
   for (const needed of [
+    'bin/cycle-process.cjs',
     'bin/relaymap.cjs',
     'bin/commands.js',
     'gateway/live-trust.js',

@@ -15,6 +15,8 @@ export interface DaemonOptions {
   /** A command that runs the command, such as faketime. */
   readonly under?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Another build of the command. */
+  readonly command?: string;
   /** Options of node itself. */
   readonly node?: readonly string[];
 }
@@ -35,9 +37,9 @@ export class Daemon {
   readonly #ended: Promise<number | null>;
   log = '';
 
-  constructor(gateway: Gateway, { under = [], env = {}, node = [] }: DaemonOptions = {}) {
+  constructor(gateway: Gateway, { under = [], env = {}, node = [], command: built = command }: DaemonOptions = {}) {
     this.#gateway = gateway;
-    const argv = [...under, process.execPath, ...node, command, 'run', '--config', gateway.config];
+    const argv = [...under, process.execPath, ...node, built, 'run', '--config', gateway.config];
     this.#child = spawn(argv[0] ?? '', argv.slice(1), {
       env: { ...process.env, NO_COLOR: '1', PATH: `${gateway.at('bin')}:${process.env['PATH'] ?? ''}`, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
