@@ -3,7 +3,7 @@ import { gather } from '../gateway/check/gather.ts';
 import { findingLines, type Finding, type Level } from '../gateway/check/finding.ts';
 import { findings } from '../gateway/check/judge.ts';
 import { readGatewayConfig } from '../gateway/config.ts';
-import { printable } from '../io/log.ts';
+import { printable } from '../io/printable.ts';
 
 export async function checkCommand(options: { readonly config: string }, now: Date): Promise<number> {
   const config = readGatewayConfig(options.config);

@@ -7,7 +7,7 @@ import { failure, outcomeExit, type Outcome } from '../gateway/outcome.ts';
 import type { Source } from '../gateway/source.ts';
 import { doneLine, keptLines, number } from '../gateway/words.ts';
 import { HostError, OfferError, StepError } from '../errors.ts';
-import { jsonLine } from '../io/json-line.ts';
+import { jsonLine } from '../io/printable.ts';
 import { log, progress } from '../io/log.ts';
 import { forNodeExporter, onRecord } from './on-record.ts';
 import { becomeOwner } from './become-owner.ts';

@@ -4,7 +4,7 @@ import { readGatewayConfig } from '../gateway/config.ts';
 import { HEALTH_EXIT, healthJson, healthText, type Health } from '../gateway/health.ts';
 import { lookAtHealth } from '../gateway/health-look.ts';
 import { StepError } from '../errors.ts';
-import { jsonLine } from '../io/json-line.ts';
+import { jsonLine, printable } from '../io/printable.ts';
 import { becomeOwner } from './become-owner.ts';
 
 export interface HealthOptions {
@@ -28,7 +28,7 @@ export async function healthCommand(options: HealthOptions, now: Date): Promise<
 }
 
 function unknown(json: boolean, why: string): Promise<number> {
-  return answer(json, { status: 'unknown', bundles: [] }, () => `RELAYMAP UNKNOWN - ${why}`);
+  return answer(json, { status: 'unknown', bundles: [] }, () => `RELAYMAP UNKNOWN - ${printable(why)}`);
 }
 
 /** Not by process.stdout, which would load Node's streams and sockets for one line. @returns the exit status */

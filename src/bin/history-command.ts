@@ -7,7 +7,8 @@ import { ownRing } from '../gateway/trust.ts';
 import { number } from '../gateway/words.ts';
 import { diffRows } from '../bundle/delta.ts';
 import { HostError } from '../errors.ts';
-import { log, printable } from '../io/log.ts';
+import { log } from '../io/log.ts';
+import { printable } from '../io/printable.ts';
 import { requireBundle } from './fetch-command.ts';
 import { becomeOwner } from './become-owner.ts';
 

@@ -19,7 +19,8 @@ import { sampleRows } from '../gateway/sample-rows.ts';
 import { today, type Today } from '../gateway/today.ts';
 import { ourTable } from '../gateway/wiring.ts';
 import { HostError } from '../errors.ts';
-import { log, printable, progress } from '../io/log.ts';
+import { log, progress } from '../io/log.ts';
+import { printable } from '../io/printable.ts';
 import { fetchCommand } from './fetch-command.ts';
 import { startAgain } from './start-again.ts';
 

@@ -7,7 +7,8 @@ import { urlClient, urlSource, type Source } from '../gateway/source.ts';
 import { startingRing } from '../gateway/trust.ts';
 import { exitStatus, HostError, StepError } from '../errors.ts';
 import type { Access } from '../io/http.ts';
-import { log, printable } from '../io/log.ts';
+import { log } from '../io/log.ts';
+import { printable } from '../io/printable.ts';
 
 export interface InspectOptions {
   readonly keys?: string;

@@ -5,7 +5,8 @@ import { readGatewayConfig } from '../gateway/config.ts';
 import { postfixHabits } from '../gateway/postfix.ts';
 import { historyLine, lookupLine } from '../gateway/words.ts';
 import { CompileError, HostError } from '../errors.ts';
-import { log, printable } from '../io/log.ts';
+import { log } from '../io/log.ts';
+import { printable } from '../io/printable.ts';
 import { typedAddress } from '../map/typed-address.ts';
 import { becomeOwner } from './become-owner.ts';
 

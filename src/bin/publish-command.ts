@@ -1,7 +1,7 @@
 /** `relaymap-publish publish`: config and keys, one publish, its answer. */
 import { HostError } from '../errors.ts';
-import { jsonLine } from '../io/json-line.ts';
-import { log, printable } from '../io/log.ts';
+import { log } from '../io/log.ts';
+import { jsonLine, printable } from '../io/printable.ts';
 import { readPublisherConfig } from '../publisher/config.ts';
 import { publish, type PublishResult } from '../publisher/publish.ts';
 import { readKey } from '../publisher/signing-key.ts';

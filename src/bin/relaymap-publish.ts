@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The central side's command: argv -> config -> one call -> exit status. Nothing else knows argv or process.exit. */
 import { exitStatus, StepError } from '../errors.ts';
+import { printable } from '../io/printable.ts';
 import { PublishError } from '../publisher/errors.ts';
 import type { InspectOptions } from './inspect-command.ts';
 import { main, newProgram } from './program.ts';
@@ -24,7 +25,8 @@ command('keygen', 'make a signing key: N.key (secret) and N.pub (for the gateway
     const { randomBytes } = await import('node:crypto');
     const { makeKey } = await import('../publisher/signing-key.ts');
     const key = makeKey(options.out, options.name, randomBytes(32));
-    process.stdout.write(`keyid ${key.keyid}\nsecret ${key.files[0]}\npublic ${key.files[1]}\n`);
+    const [secret, open] = key.files.map(printable);
+    process.stdout.write(`keyid ${key.keyid}\nsecret ${secret}\npublic ${open}\n`);
   });
 
 command('publish', 'read all sources, guard, sign, and write the files')

@@ -1,7 +1,7 @@
 /** What the daemon tells of its health: the two pages of `health.listen` and the line of `systemctl status`. Touches nothing. */
 import type { GatewayConfig } from './config.ts';
 import type { Counters } from './counters.ts';
-import { jsonLine } from '../io/json-line.ts';
+import { jsonLine, printable } from '../io/printable.ts';
 import { healthJson } from './health.ts';
 import type { HealthLook } from './health-look.ts';
 import type { Page, Pages } from './health-server.ts';
@@ -33,7 +33,7 @@ function healthz({ health }: HealthLook): Page {
 
 /** Without ages, so that it is another text only when something is. */
 export function statusLine({ health, unknown }: HealthLook): string {
-  if (unknown !== null) return `unknown: ${unknown}`;
+  if (unknown !== null) return `unknown: ${printable(unknown)}`;
   const bundles = health.bundles.map((b) => {
     const list = b.version === null ? 'no version' : `version ${b.version}, ${number(b.rows ?? 0)} rows`;
     const matters = b.reasons.map((r) => r.condition.replaceAll('_', ' ')).join(', ');

@@ -2,6 +2,7 @@
  * Grades the facts of the last report against the clock and the live maps (commands.md sections 2.3 and 2.5), so that a daemon that
  * is dead does not stay OK. Reads only: no root, no network, no lock.
  */
+import { printable } from '../io/printable.ts';
 import { exitStatus } from '../errors.ts';
 import { ADVICE } from './advice.ts';
 import type { BundleConfig, GatewayConfig } from './config.ts';
@@ -70,7 +71,9 @@ export function health(facts: HealthFacts): Health {
   const host = hostReasons(facts);
   const bundles = facts.config.bundle.map((bundle) => {
     const status = facts.status?.bundles.find((b) => b.name === bundle.name) ?? null;
-    const reasons = [...bundleReasons(facts, bundle, status), ...host].sort((a, b) => RANK[b.grade] - RANK[a.grade]);
+    const reasons = [...bundleReasons(facts, bundle, status), ...host]
+      .sort((a, b) => RANK[b.grade] - RANK[a.grade])
+      .map((reason) => ({ ...reason, text: printable(reason.text) })); // what was refused may speak in it
     return {
       name: bundle.name,
       status: reasons.reduce<Grade>((grade, r) => worse(grade, r.grade), 'ok'),

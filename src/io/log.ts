@@ -4,19 +4,12 @@
  */
 import { fstatSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import { printable } from './printable.ts';
 
 export type Level = 'error' | 'warning' | 'notice' | 'info' | 'debug';
 
 const PRIORITY: Record<Level, number> = { error: 3, warning: 4, notice: 5, info: 6, debug: 7 };
 const COLOUR: Partial<Record<Level, string>> = { error: '\u001b[31m', warning: '\u001b[33m' };
-
-/** The text with C0, C1 and DEL characters, bidirectional controls and line separators written as `\xNN` or `\u{N}`. */
-export function printable(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (c) => {
-    const code = c.charCodeAt(0);
-    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
-  });
-}
 
 /** Whether stderr is the journal (systemd tells its device and inode in JOURNAL_STREAM). */
 function isJournal(): boolean {

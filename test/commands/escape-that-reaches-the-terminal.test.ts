@@ -194,6 +194,7 @@ describe('in the configuration and on the command line', () => {
   });
 
   test('an address, a file, an option, a command', async () => {
+    expect((await publish('keygen', '--out', scene.gateway.at(EVIL.replaceAll('/', '')))).status).toBe(0);
     for (const args of [
       ['lookup', '--delimiter', '', EVIL, `${EVIL}@example.org`],
       ['fetch', '--bundle', EVIL],
@@ -204,12 +205,7 @@ describe('in the configuration and on the command line', () => {
     ]) {
       expect((await relaymap(...args)).status, JSON.stringify(args)).not.toBe(0);
     }
-    for (const args of [
-      ['inspect', EVIL],
-      ['keygen', '--out', `/nonexistent/${EVIL}`],
-      [EVIL],
-      ['publish', '--config', EVIL],
-    ]) {
+    for (const args of [['inspect', EVIL], [EVIL], ['publish', '--config', EVIL]]) {
       expect((await publish(...args)).status, JSON.stringify(args)).not.toBe(0);
     }
   });

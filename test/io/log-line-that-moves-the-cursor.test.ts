@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { printable } from '../../src/io/log.ts';
+import { printable } from '../../src/io/printable.ts';
 
 test.each([
   ['plain äöü 李 \u{1f4ee}', 'plain äöü 李 \u{1f4ee}'],
