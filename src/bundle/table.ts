@@ -44,10 +44,9 @@ export class TableChecker {
       const rule =
         this.rows === 1 && startsWithBom(bytes, start) ? 'begins with a BOM' : this.#check(bytes, start, end);
       if (rule !== null) this.#fail(rule);
-      if (this.rows > 1) {
-        const order = compareBytes(before, from, to, bytes, start, end);
-        if (order >= 0) this.#fail(order === 0 ? 'is there twice' : 'is not in the order of its bytes');
-      }
+      // Before the first row stands an empty one; a first row that is empty is at fault already.
+      const order = compareBytes(before, from, to, bytes, start, end);
+      if (order >= 0) this.#fail(order === 0 ? 'is there twice' : 'is not in the order of its bytes');
       [before, from, to] = [bytes, start, end];
     }
     this.#previous = new Uint8Array(before.subarray(from, to));
