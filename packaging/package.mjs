@@ -76,7 +76,9 @@ function own(name, file) {
 }
 
 function git(...args) {
-  const { status, stdout } = spawnSync('git', ['-C', root, ...args], { encoding: 'utf8' });
+  const { status, stdout } = spawnSync('git', ['-C', root, '-c', `safe.directory=${root}`, ...args], {
+    encoding: 'utf8',
+  });
   return status === 0 ? stdout.trim() : undefined;
 }
 

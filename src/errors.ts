@@ -45,6 +45,9 @@ const EXIT = {
 export type Code = keyof typeof EXIT;
 export type ExitStatus = 0 | 1 | 2;
 
+/** Whether a text is one of the codes: what was written by another version may not be. */
+export const isCode = (text: unknown): text is Code => typeof text === 'string' && Object.hasOwn(EXIT, text);
+
 /** The exit status of a refusal with this code. */
 export const exitStatus = (code: Code): 1 | 2 => EXIT[code];
 

@@ -2,11 +2,13 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const setupFiles = ['test/support/environment.ts'];
 
 /**
- * `unit` needs nothing but Node; `real` starts real servers (Postfix, nginx) as private instances, one file at a time. No part of
+ * `unit` needs nothing but Node; `real` starts real servers (Postfix, Prometheus) as private instances, one file at a time. No part of
  * `npm test`: `crash` kills and starves whole cycles, for minutes; `trees` asks the software of other Debian releases, for which it
- * downloads them; `sources` starts databases and directories.
+ * downloads them; `sources` starts databases and directories. The timeouts are for what hangs, not for what is slow: a machine that has
+ * other things to do may take ten times as long.
  */
 export default defineConfig({
   test: {
@@ -16,27 +18,30 @@ export default defineConfig({
         test: {
           name: 'unit',
           root,
-          include: ['test/{bundle,map,io,gateway,publisher,house}/**/*.test.ts'],
-          testTimeout: 30_000,
+          setupFiles,
+          include: ['test/{bundle,map,io,gateway,publisher,house,fuzz}/**/*.test.ts'],
+          testTimeout: 180_000,
         },
       },
       {
         test: {
           name: 'real',
           root,
+          setupFiles,
           include: ['test/{postfix,attacks,commands,packaging}/**/*.test.ts'],
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 400_000,
+          hookTimeout: 400_000,
         },
       },
       {
         test: {
           name: 'trees',
           root,
+          setupFiles,
           include: ['test/trees/**/*.test.ts'],
           fileParallelism: false,
-          testTimeout: 120_000,
+          testTimeout: 400_000,
           hookTimeout: 1_500_000,
         },
       },
@@ -44,21 +49,23 @@ export default defineConfig({
         test: {
           name: 'sources',
           root,
+          setupFiles,
           include: ['test/sources/**/*.test.ts'],
           fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 400_000,
+          hookTimeout: 400_000,
         },
       },
       {
         test: {
           name: 'crash',
           root,
+          setupFiles,
           include: ['test/crash/**/*.test.ts'],
           globalSetup: ['test/crash/summary.ts'],
           fileParallelism: false,
           testTimeout: 3_600_000,
-          hookTimeout: 120_000,
+          hookTimeout: 400_000,
         },
       },
     ],

@@ -1,5 +1,5 @@
 /** `relaymap fetch` and `relaymap import`: config and secrets, then fewer rights, then one cycle, then its answer. */
-import { readGatewayConfig, type GatewayConfig } from '../gateway/config.ts';
+import { readOwnConfig, type GatewayConfig } from '../gateway/config.ts';
 import { cycle, type CycleOptions } from '../gateway/cycle.ts';
 import { directorySource, findBundles } from '../gateway/directory-source.ts';
 import { trustedBundles, urlSources, type Sources } from '../gateway/equipment.ts';
@@ -7,6 +7,7 @@ import { failure, outcomeExit, type Outcome } from '../gateway/outcome.ts';
 import type { Source } from '../gateway/source.ts';
 import { doneLine, keptLines, number } from '../gateway/words.ts';
 import { HostError, OfferError, StepError } from '../errors.ts';
+import { jsonLine } from '../io/json-line.ts';
 import { log, progress } from '../io/log.ts';
 import { forNodeExporter, onRecord } from './on-record.ts';
 import { becomeOwner } from './become-owner.ts';
@@ -61,8 +62,7 @@ async function command(options: CycleCommandOptions, sources: (config: GatewayCo
   const now = new Date();
   const { outcome, config } = await run(options, sources, now);
   if (config !== null && !options.dryRun) await forNodeExporter(config, outcome, now);
-  if (options.json)
-    process.stdout.write(`${JSON.stringify(options.dryRun ? { ...outcome, dryRun: true } : outcome)}\n`);
+  if (options.json) process.stdout.write(`${jsonLine(options.dryRun ? { ...outcome, dryRun: true } : outcome)}\n`);
   else tell(outcome, options.dryRun);
   return outcomeExit(outcome);
 }
@@ -79,7 +79,7 @@ async function run(options: CycleCommandOptions, sources: (config: GatewayConfig
     if (options.dryRun && options.rebuildState) {
       throw new HostError('CONFIG', '--rebuild-state gives up the rollback floor; with --dry-run nothing may change');
     }
-    const read = readGatewayConfig(options.config);
+    const read = readOwnConfig(options.config);
     requireBundle(read, options.bundle);
     config = read;
     const bundles = trustedBundles(config);
@@ -100,6 +100,7 @@ async function run(options: CycleCommandOptions, sources: (config: GatewayConfig
         now,
         clock,
         log,
+        ...(options.force ? {} : { hashed: 'on record' as const }),
       });
       return { outcome, config };
     } finally {

@@ -4,6 +4,7 @@ import { readGatewayConfig } from '../gateway/config.ts';
 import { HEALTH_EXIT, healthJson, healthText, type Health } from '../gateway/health.ts';
 import { lookAtHealth } from '../gateway/health-look.ts';
 import { StepError } from '../errors.ts';
+import { jsonLine } from '../io/json-line.ts';
 import { becomeOwner } from './become-owner.ts';
 
 export interface HealthOptions {
@@ -33,7 +34,7 @@ function unknown(json: boolean, why: string): Promise<number> {
 /** Not by process.stdout, which would load Node's streams and sockets for one line. @returns the exit status */
 async function answer(json: boolean, found: Health, text: () => string): Promise<number> {
   try {
-    writeSync(1, `${json ? JSON.stringify(healthJson(found)) : text()}\n`);
+    writeSync(1, `${json ? jsonLine(healthJson(found)) : text()}\n`);
     return HEALTH_EXIT[found.status];
   } catch (error) {
     const { log } = await import('../io/log.ts');

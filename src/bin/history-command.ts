@@ -1,9 +1,9 @@
 /** `relaymap history`, `rollback`, `hold` and `resume`: config and keys, then fewer rights, then one call, then its answer. */
-import { readGatewayConfig, type GatewayConfig } from '../gateway/config.ts';
+import { readGatewayConfig, readOwnConfig, type GatewayConfig } from '../gateway/config.ts';
 import { Copies } from '../gateway/copies.ts';
 import { bundleNames, hold, keptCopiesOf, resume, rollback, type Change, type Kept } from '../gateway/going-back.ts';
 import { freshState, StateFiles, stateCorrupt, type GatewayState } from '../gateway/state.ts';
-import { startingRing } from '../gateway/trust.ts';
+import { ownRing } from '../gateway/trust.ts';
 import { number } from '../gateway/words.ts';
 import { diffRows } from '../bundle/delta.ts';
 import { HostError } from '../errors.ts';
@@ -21,9 +21,9 @@ export async function changeCommand(
   options: ChangeOptions & { readonly to?: string },
   now: Date,
 ): Promise<number> {
-  const config = readGatewayConfig(options.config);
+  const config = readOwnConfig(options.config);
   requireBundle(config, options.bundle);
-  const bundles = config.bundle.map((bundle) => ({ bundle, ring: startingRing(bundle) }));
+  const bundles = config.bundle.map((bundle) => ({ bundle, ring: ownRing(bundle) }));
   const to = options.to === undefined ? null : version(options.to, '--to');
   await becomeOwner(config.state_dir);
   const cx = { config, bundles, now, log };

@@ -1,5 +1,6 @@
 /** `relaymap-publish publish`: config and keys, one publish, its answer. */
 import { HostError } from '../errors.ts';
+import { jsonLine } from '../io/json-line.ts';
 import { log, printable } from '../io/log.ts';
 import { readPublisherConfig } from '../publisher/config.ts';
 import { publish, type PublishResult } from '../publisher/publish.ts';
@@ -23,7 +24,7 @@ export async function publishCommand(options: PublishCommandOptions, now: Date):
   const { length } = result.skipped;
   if (length > 0) log('warning', `${length} ${length === 1 ? 'entry' : 'entries'} left out, as skip_invalid says`);
   process.stdout.write(
-    options.json ? `${JSON.stringify(result)}\n` : `${words(config.name, result).map(printable).join('\n')}\n`,
+    options.json ? `${jsonLine(result)}\n` : `${words(config.name, result).map(printable).join('\n')}\n`,
   );
 }
 

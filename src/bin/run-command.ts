@@ -1,7 +1,7 @@
 /** `relaymap run`: configuration, keys and secrets, then fewer rights, then the daemon; and the signals that steer it. */
 import { setMaxListeners } from 'node:events';
 import { becomeOwner } from '../gateway/access.ts';
-import { readGatewayConfig, type GatewayConfig } from '../gateway/config.ts';
+import { readOwnConfig, type GatewayConfig } from '../gateway/config.ts';
 import { Daemon, type Equipment } from '../gateway/daemon.ts';
 import { trustedBundles, urlSources } from '../gateway/equipment.ts';
 import { requireCron } from '../gateway/schedule.ts';
@@ -15,7 +15,7 @@ export async function runCommand(file: string): Promise<number> {
   const abort = new AbortController();
   setMaxListeners(0, abort.signal); // one for each request under way
   const read = (): GatewayConfig => {
-    const config = readGatewayConfig(file);
+    const config = readOwnConfig(file);
     requireCron(file, config.schedule.cron);
     return config;
   };

@@ -1,5 +1,14 @@
 /** One gzip member written in pieces, with back-pressure; both sides use it. The same bytes in give the same bytes out. Pure. */
-import { createGzip } from 'node:zlib';
+import { createGzip, gzip, type ZlibOptions } from 'node:zlib';
+
+/** A whole member at once, made by another thread beside whatever else is done meanwhile. */
+export function gzipped(bytes: Uint8Array, options: ZlibOptions): Promise<Uint8Array> {
+  // Room for most members: each time it is full, the other thread waits until this one has time for it.
+  const chunkSize = Math.max(64 * 1024, Math.ceil(bytes.length / 3));
+  return new Promise((resolve, reject) => {
+    gzip(bytes, { ...options, chunkSize }, (error, member) => (error === null ? resolve(member) : reject(error)));
+  });
+}
 
 export class GzipWriter {
   /** Bytes of the member so far. */

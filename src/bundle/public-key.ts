@@ -5,11 +5,11 @@
 import { createHash } from 'node:crypto';
 import { HostError } from '../errors.ts';
 import { publicKeyFlaw } from './ed25519.ts';
+import { publicKeyBlocks } from './pem.ts';
 
 /** SubjectPublicKeyInfo of an Ed25519 key up to the key itself (RFC 8410, section 4): the same twelve bytes in every file. */
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 const SPKI_BYTES = SPKI_PREFIX.length + 32;
-const BLOCK = /-----BEGIN PUBLIC KEY-----([^-]*)-----END PUBLIC KEY-----/g;
 
 /**
  * The raw 32 bytes of the one Ed25519 public key in `pem` (PEM, SPKI; text around the block is ignored). Throws
@@ -20,9 +20,9 @@ export function parsePublicKey(pem: string): Uint8Array {
   if (/PRIVATE KEY-----/.test(pem)) {
     throw refusal('it holds a PRIVATE key. Put the .pub file there, and treat the private key as known to others');
   }
-  const blocks = [...pem.matchAll(BLOCK)];
+  const blocks = publicKeyBlocks(pem);
   if (blocks.length > 1) throw refusal(`it holds ${blocks.length} keys; each key needs a file of its own`);
-  const body = blocks[0]?.[1]?.replace(/[ \t\r\n]/g, '');
+  const [body] = blocks;
   if (body === undefined) throw refusal(`it is not PEM (-----BEGIN PUBLIC KEY-----)${lookalike(pem)}`);
 
   const der = Buffer.from(body, 'base64');

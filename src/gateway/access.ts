@@ -2,6 +2,7 @@
  * Credentials and rights. Secrets are read first, while the process may still be root; then it becomes the owner of `state_dir`
  * before anything there is opened (commands.md section 2).
  */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import { HostError } from '../errors.ts';
 import { isAbsent } from '../io/atomic-file.ts';
@@ -15,10 +16,25 @@ export function readAccess(
   const { ca_file: ca, client_cert: cert, client_key: key, token_file: token } = bundle;
   return {
     ...(ca === undefined ? {} : { ca: pem('ca_file', ca, 'CERTIFICATE') }),
-    ...(cert === undefined ? {} : { cert: pem('client_cert', cert, 'CERTIFICATE') }),
-    ...(key === undefined ? {} : { key: pem('client_key', key, 'PRIVATE KEY') }),
+    ...(cert === undefined || key === undefined ? {} : clientPair(cert, key)),
     ...(token === undefined ? {} : { token: bearer(token, read('token_file', token, true)) }),
   };
+}
+
+/** Both are read to the end here: what TLS cannot use would else be an error of each cycle, of which nobody knows what to do. */
+function clientPair(certFile: string, keyFile: string): Pick<Access, 'cert' | 'key'> {
+  const cert = pem('client_cert', certFile, 'CERTIFICATE');
+  const key = pem('client_key', keyFile, 'PRIVATE KEY');
+  const wrong = (what: string, cause?: unknown) => new HostError('CONFIG', what, cause);
+  let matches: boolean;
+  try {
+    matches = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+  } catch (error) {
+    const why = (error as Error).message;
+    throw wrong(`client_cert ${certFile} and client_key ${keyFile} cannot be used: ${why}`, error);
+  }
+  if (!matches) throw wrong(`client_key ${keyFile} is not the key of client_cert ${certFile}`);
+  return { cert, key };
 }
 
 /** A file that holds no PEM block of its kind would be taken in silence, and every cycle would then end in TLS. */

@@ -4,6 +4,7 @@ import * as z from 'zod/mini';
 import { foldCase } from '../bundle/case-folding.ts';
 import { NAME } from '../bundle/name.ts';
 import { HostError } from '../errors.ts';
+import { requireUnwritable } from '../io/rights.ts';
 import { duration, list, percent, readConfigFile, size, text, whole } from '../io/config-file.ts';
 
 export const DEFAULT_CONFIG = '/etc/relaymap/relaymap.toml';
@@ -107,6 +108,12 @@ export function listenAddress(listen: string): { readonly host: string; readonly
 
 export type GatewayConfig = z.infer<typeof Config>;
 export type BundleConfig = GatewayConfig['bundle'][number];
+
+/** For whatever acts on it: others must not be able to write it. @throws HostError CONFIG */
+export function readOwnConfig(file: string): GatewayConfig {
+  requireUnwritable('the configuration', file);
+  return readGatewayConfig(file);
+}
 
 /** @throws HostError CONFIG */
 export function readGatewayConfig(file: string): GatewayConfig {

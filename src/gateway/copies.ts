@@ -11,6 +11,7 @@ import { decodeEnvelope } from '../bundle/envelope.ts';
 import type { VerifiedManifest } from '../bundle/verify.ts';
 import { TableError } from '../errors.ts';
 import { AtomicFile, isAbsent, makeFolder, removeDurable, writeFileAtomic } from '../io/atomic-file.ts';
+import { havePassed } from '../io/young-garbage.ts';
 import { readRegularFile } from '../io/regular-file.ts';
 import type { CopyRef, EnvelopeRef } from './state.ts';
 
@@ -48,6 +49,7 @@ export class Copies {
       for await (const chunk of chunks) {
         hash.update(chunk);
         yield chunk;
+        havePassed(chunk.length);
       }
     };
     yield* rowBlocks(hashed(gunzipOne(openTable(this.#table(sha256)))));
@@ -58,11 +60,16 @@ export class Copies {
 
   /** Whether a kept table is there and has its hash. */
   async isWhole(sha256: string): Promise<boolean> {
+    return (await this.fault(sha256)) === null;
+  }
+
+  /** What is wrong with a copy, in words; whatever it is, it is no copy to build maps from. */
+  async fault(sha256: string): Promise<string | null> {
     try {
       for await (const _ of this.rows(sha256)) void _;
-      return true;
-    } catch {
-      return false; // whatever is wrong with it, it is no copy to build maps from
+      return null;
+    } catch (error) {
+      return (error as Error).message;
     }
   }
 

@@ -3,7 +3,7 @@
  * that runs a cycle adds to it under the lock, so that a restart forgets nothing. Touches nothing.
  */
 import * as z from 'zod/mini';
-import type { Code } from '../errors.ts';
+import { isCode, type Code } from '../errors.ts';
 import type { Outcome } from './outcome.ts';
 import type { Status } from './status.ts';
 
@@ -15,7 +15,7 @@ const Counters = z.object({
       /** Null for a run that failed before any bundle. */
       bundle: z.nullable(z.string()),
       outcome: z.enum(['installed', 'unchanged', 'kept']),
-      code: z.nullable(z.custom<Code>((value) => typeof value === 'string')),
+      code: z.nullable(z.custom<Code>(isCode)),
       count: count(),
     }),
   ),

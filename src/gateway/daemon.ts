@@ -219,7 +219,7 @@ export class Daemon {
       now,
       clock: steady,
       log: say,
-      hashed: this.#hashed,
+      ...(this.#hashed ? { hashed: 'here' as const } : {}),
       takeLock: (file, wait, onWait, signal) => this.#lock.take(file, wait, onWait, signal),
       signal: this.#abort.signal,
     });

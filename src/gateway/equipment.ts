@@ -6,14 +6,14 @@ import { readAccess } from './access.ts';
 import type { BundleConfig, GatewayConfig } from './config.ts';
 import type { TrustedBundle } from './session.ts';
 import { urlClient, urlSource, type Source } from './source.ts';
-import { startingRing } from './trust.ts';
+import { ownRing } from './trust.ts';
 import type { HttpClient } from '../io/http.ts';
 
 export type SourceOf = (bundle: BundleConfig) => Source | null;
 
 /** @throws HostError CONFIG */
 export const trustedBundles = (config: GatewayConfig): TrustedBundle[] =>
-  config.bundle.map((bundle) => ({ bundle, ring: startingRing(bundle) }));
+  config.bundle.map((bundle) => ({ bundle, ring: ownRing(bundle) }));
 
 /** Where bundles come from, cycle after cycle. */
 export interface Sources {

@@ -31,10 +31,10 @@ export function rollback(cx: SessionContext, names: Names, version: number | nul
     const changes = names.map((name) => goBack(name, bundleState(next, name), version, cx.now));
     for (const c of changes) {
       const chosen = bundleState(next, c.name).installed;
-      if (c.done && chosen !== null && !(await session.copiesOf(c.name).isWhole(chosen.table))) {
-        return [
-          { name: c.name, done: false, text: `the copy of version ${chosen.version} is damaged; nothing is changed` },
-        ];
+      const fault = c.done && chosen !== null ? await session.copiesOf(c.name).fault(chosen.table) : null;
+      if (chosen !== null && fault !== null) {
+        const text = `the copy of version ${chosen.version} is damaged (${fault}); nothing is changed`;
+        return [{ name: c.name, done: false, text }];
       }
     }
     if (changes.some((c) => !c.done)) return changes.filter((c) => !c.done);

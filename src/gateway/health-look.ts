@@ -1,7 +1,8 @@
 /**
  * Health as it is now: reads status, maps and keys, and has them graded. What the plugin, `/healthz`, `/metrics` and the textfile have
- * in common. Reads only: no root, no network, no lock.
+ * in common. Reads only: no root, no network, no lock. A map that is not the one on record is looked at again while a run is at work.
  */
+import { isAtWork } from './at-work.ts';
 import type { GatewayConfig } from './config.ts';
 import { health, type Health } from './health.ts';
 import { liveDamage } from './live-maps.ts';
@@ -16,18 +17,39 @@ export interface HealthLook {
   readonly unknown: string | null;
 }
 
+/**
+ * How long a cycle is waited for that may just be putting new maps in place of those on record, and how long between two looks.
+ * Milliseconds.
+ */
+const SETTLING = 5_000;
+const AGAIN = 100;
+
 /** @param deep hash the live maps too. */
 export async function lookAtHealth(config: GatewayConfig, now: Date, deep: boolean): Promise<HealthLook> {
+  for (let left = SETTLING / AGAIN; ; left--) {
+    const before = isAtWork(config.state_dir);
+    const { isDamaged, ...look } = await lookOnce(config, now, deep);
+    if (!isDamaged || left <= 0 || !(before || isAtWork(config.state_dir))) return look;
+    await new Promise((resolve) => setTimeout(resolve, AGAIN));
+  }
+}
+
+async function lookOnce(
+  config: GatewayConfig,
+  now: Date,
+  deep: boolean,
+): Promise<HealthLook & { readonly isDamaged: boolean }> {
   const status = readStatus(config.state_dir);
   if (status.is === 'corrupt') {
     const unknown = `status.json is damaged (${status.why}); the next cycle writes it: relaymap fetch`;
-    return { health: { status: 'unknown', bundles: [] }, status: null, unknown };
+    return { health: { status: 'unknown', bundles: [] }, status: null, unknown, isDamaged: false };
   }
   const facts = status.is === 'absent' ? null : status.value;
   const verified = facts === null ? new Map<string, boolean | null>() : await underNewKeys(config, facts);
   const verifies = ({ name }: { readonly name: string }) => verified.get(name) ?? null;
   const mapDamage = facts?.maps == null ? null : await liveDamage(config.map_dir, facts.maps, deep);
-  return { health: health({ config, status: facts, mapDamage, now, verifies }), status: facts, unknown: null };
+  const found = health({ config, status: facts, mapDamage, now, verifies });
+  return { health: found, status: facts, unknown: null, isDamaged: mapDamage !== null };
 }
 
 /** By bundle whose keys have changed since the last cycle: whether its live copy verifies under them. */

@@ -1,6 +1,7 @@
 /** What the daemon tells of its health: the two pages of `health.listen` and the line of `systemctl status`. Touches nothing. */
 import type { GatewayConfig } from './config.ts';
 import type { Counters } from './counters.ts';
+import { jsonLine } from '../io/json-line.ts';
 import { healthJson } from './health.ts';
 import type { HealthLook } from './health-look.ts';
 import type { Page, Pages } from './health-server.ts';
@@ -27,7 +28,7 @@ export const healthPages = (version: string, facts: () => Promise<DaemonFacts>):
 /** As `health --json`: 200 for ok and warning, mail is answered well then; 503 for critical and unknown. */
 function healthz({ health }: HealthLook): Page {
   const status = health.status === 'ok' || health.status === 'warning' ? 200 : 503;
-  return { status, type: 'application/json', body: `${JSON.stringify(healthJson(health))}\n` };
+  return { status, type: 'application/json', body: `${jsonLine(healthJson(health))}\n` };
 }
 
 /** Without ages, so that it is another text only when something is. */

@@ -16,7 +16,7 @@ export function mapsRecord(map: CompiledMap, inputs: string): LiveMaps {
     const { mtimeMs, ino } = lstatSync(file.temp);
     files[name] = { sha256, bytes, mtimeMs, ino };
   }
-  return { inputs, rows: map.rows, files };
+  return { inputs, rows: map.rows, files, hashed: null };
 }
 
 /**

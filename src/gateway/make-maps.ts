@@ -12,6 +12,7 @@ import type { GatewayConfig } from './config.ts';
 import type { Copies } from './copies.ts';
 import { install, mapsRecord, requirePlaces } from './install.ts';
 import { mapsComplete } from './live-maps.ts';
+import { hashedNow } from './map-bytes.ts';
 import { reloadPostfix, reloadServed } from './postfix.ts';
 import type { GatewayState, StateFiles } from './state.ts';
 
@@ -77,6 +78,8 @@ export async function makeMaps(maker: MapMaker, next: GatewayState, ahead: Ahead
     if (!mapsComplete(config.map_dir, config.maps.types)) reloadIsDue(next, maker.now);
     files.writePending(next);
     if (install(map).appeared) reloadIsDue(next, maker.now);
+    // They were read back when they were made; a rename is the last thing that changes a ctime.
+    next.maps.hashed = hashedNow(config.map_dir, Object.keys(next.maps.files), maker.now);
   } finally {
     for (const { file } of map.files) file.discard();
   }

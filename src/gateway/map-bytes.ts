@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import path from 'node:path';
 import { removeDurable } from '../io/atomic-file.ts';
-import { lookAtMaps, lstatOrNull, type MapFiles } from './live-maps.ts';
+import { lookAtMaps, lstatOrNull, type LiveMaps, type MapFiles } from './live-maps.ts';
 
 /** The first map file that is not what was installed, in words; null if all are. */
 export function mapDamage(mapDir: string, files: MapFiles): string | null {
@@ -15,6 +15,33 @@ export function touchedDamage(mapDir: string, files: MapFiles): string | null {
   const { damage, unsure } = lookAtMaps(mapDir, files);
   return damage ?? bytesDamage(mapDir, files, unsure);
 }
+
+const DAY = 86_400_000;
+
+/** Whether an earlier run has seen these bytes within a day. What rots on the disk without being touched is found once a day. */
+export function hashedToday({ hashed }: LiveMaps, now: Date): boolean {
+  const age = hashed === null ? -1 : now.getTime() - Date.parse(hashed.at);
+  return age >= 0 && age < DAY;
+}
+
+/** The same by the word of that run: only files that were touched since are hashed again. */
+export function recordedDamage(mapDir: string, { files, hashed }: LiveMaps): string | null {
+  const { damage, unsure } = lookAtMaps(mapDir, files);
+  const touched = Object.keys(files).filter((name) => ctimeMs(mapDir, name) !== hashed?.ctimesMs[name]);
+  return damage ?? bytesDamage(mapDir, files, [...new Set([...unsure, ...touched])]);
+}
+
+/** To be put on record while it is known that these files' bytes are what was installed. */
+export function hashedNow(mapDir: string, names: readonly string[], now: Date): LiveMaps['hashed'] {
+  const ctimesMs: Record<string, number> = {};
+  for (const name of names) {
+    const ctime = ctimeMs(mapDir, name);
+    if (ctime !== null) ctimesMs[name] = ctime;
+  }
+  return { at: now.toISOString(), ctimesMs };
+}
+
+const ctimeMs = (mapDir: string, name: string): number | null => lstatOrNull(path.join(mapDir, name))?.ctimeMs ?? null;
 
 /** The first of these files whose bytes are others: one that was only touched or copied back is as good as before. */
 export function bytesDamage(mapDir: string, files: MapFiles, names: readonly string[]): string | null {

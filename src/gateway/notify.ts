@@ -4,8 +4,8 @@
  */
 import { spawn } from 'node:child_process';
 
-/** Milliseconds that one message may take. */
-const PATIENCE = 5_000;
+/** Milliseconds that one message may take: of a host that boots, with all services at once, seconds are nothing, and READY=1 is said once. */
+const PATIENCE = 30_000;
 
 export class Notifier {
   readonly #env: NodeJS.ProcessEnv;

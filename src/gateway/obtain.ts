@@ -13,6 +13,7 @@ import { RequiredRows } from '../bundle/required-rows.ts';
 import { rowBlocks, RowSplitter, type RowBlock, type RowStream } from '../bundle/rows.ts';
 import { TableChecker } from '../bundle/table.ts';
 import { TableError } from '../errors.ts';
+import { havePassed } from '../io/young-garbage.ts';
 
 /** Where a body is kept as it passes. */
 export interface Spool {
@@ -54,6 +55,7 @@ export async function obtainWhole(
     for await (const chunk of gunzipOne(spooled(body, entry.wireBytes, spool))) {
       plain.take(chunk);
       await inspection.push(splitter.push(chunk));
+      havePassed(chunk.length);
     }
     splitter.end();
     plain.end();
@@ -88,6 +90,7 @@ export async function obtainByDelta(
       plain.take(text);
       await packer.write(text);
       await inspection.push(block);
+      havePassed(text.length);
     }
     plain.end();
     await packer.end();

@@ -3,6 +3,7 @@
  * Never takes a corrupt record for a fresh start (commands.md section 2.3, State).
  */
 import path from 'node:path';
+import { isInstant } from '../bundle/instant.ts';
 import { isoTime } from '../bundle/manifest.ts';
 import { DomainSet } from '../bundle/domain-set.ts';
 import type { Ring } from '../bundle/verify.ts';
@@ -102,16 +103,19 @@ async function isComplete(
 function hints(stateDir: string, name: string): { version: number | null; held: BundleState['held'] } {
   try {
     const status = JSON.parse(readRegularFile(path.join(stateDir, 'status.json')).toString()) as {
-      bundles?: { name?: unknown; version?: unknown; held?: BundleState['held'] }[];
+      bundles?: { name?: unknown; version?: unknown; held?: { version?: unknown; since?: unknown } | null }[];
     };
     const found = status.bundles?.find((b) => b.name === name);
-    const version = typeof found?.version === 'number' ? found.version : null;
-    const held = typeof found?.held?.version === 'number' && typeof found.held.since === 'string' ? found.held : null;
-    return { version, held };
+    const { version, since } = found?.held ?? {};
+    // What the record itself would refuse would have it found damaged again, and made anew, at every cycle.
+    const held = isVersion(version) && typeof since === 'string' && isInstant(since) ? { version, since } : null;
+    return { version: isVersion(found?.version) ? found.version : null, held };
   } catch {
     return { version: null, held: null }; // a hint that cannot be read is none
   }
 }
+
+const isVersion = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 /** One bundle's state from its stored envelopes: the floor is the highest that verifies. */
 async function rebuilt(h: Holder, hint: ReturnType<typeof hints>): Promise<BundleState> {

@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { publicKeyBlocks } from '../bundle/pem.ts';
 import { HostError } from '../errors.ts';
 import type { BundleConfig } from './config.ts';
 
@@ -28,8 +29,8 @@ export function markOf(keys: readonly Uint8Array[], threshold: number, step: num
 /** What `ringMark` would say of the directory, if all in it is as it should be. @throws what reading throws */
 export function directoryMark({ keys, threshold, ring }: BundleConfig): string {
   const raw = publicKeyFiles(keys).map((file) => {
-    const base64 = readFileSync(file, 'latin1').replace(/-----[^-]*-----|\s/g, '');
-    return Buffer.from(base64, 'base64').subarray(-32);
+    const [block = ''] = publicKeyBlocks(readFileSync(file, 'latin1'));
+    return Buffer.from(block, 'base64').subarray(-32);
   });
   return markOf(raw, threshold, ring);
 }

@@ -7,11 +7,12 @@ import type { Ring } from '../bundle/verify.ts';
 import { HostError, StepError } from '../errors.ts';
 import { makeFolder, translateSpace } from '../io/atomic-file.ts';
 import { takeLock, type TakeLock } from '../io/lock.ts';
+import { requireUnwritable } from '../io/rights.ts';
 import type { BundleConfig, GatewayConfig } from './config.ts';
 import { Copies } from './copies.ts';
-import { removeUnfinished } from './live-maps.ts';
+import { removeUnfinished, type LiveMaps } from './live-maps.ts';
 import { makeMaps, type MapMaker } from './make-maps.ts';
-import { mapDamage, removeDamaged, touchedDamage } from './map-bytes.ts';
+import { hashedNow, hashedToday, mapDamage, recordedDamage, removeDamaged, touchedDamage } from './map-bytes.ts';
 import { postfixGroup } from './postfix.ts';
 import { recover, type Holder } from './recover.ts';
 import { StateFiles, type GatewayState } from './state.ts';
@@ -29,8 +30,11 @@ export interface SessionContext {
   readonly bundles: readonly TrustedBundle[];
   readonly now: Date;
   readonly log: (level: 'warning' | 'notice', message: string) => void;
-  /** The live maps were hashed by this process before: by size, mtime and inode is enough (commands.md section 2.3, Healing). */
-  readonly hashed?: boolean;
+  /**
+   * The live maps were hashed before (commands.md section 2.3, Healing): `here` by this process, so that size, mtime and inode are enough;
+   * `on record` by an earlier one, if the record says so.
+   */
+  readonly hashed?: 'here' | 'on record';
   /** How the lock is taken; else by a child for each time. */
   readonly takeLock?: TakeLock;
   /** The process is to end: nothing is begun any more, and no waiting goes on. */
@@ -52,7 +56,7 @@ export async function withLock<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   makeFolder(config.state_dir, 0o755);
-  const waits = () => log('notice', 'waiting for another run to end');
+  const waits = (holder: string) => log('notice', `waiting for another run to end: ${holder}`);
   const lock = await take(path.join(config.state_dir, 'lock'), LOCK_WAIT, waits, signal);
   try {
     return await work();
@@ -61,9 +65,11 @@ export async function withLock<T>(
   }
 }
 
-/** @throws StateError STATE_CORRUPT, InstallError, HostError NO_SPACE */
+/** @throws StateError STATE_CORRUPT, InstallError, HostError NO_SPACE; CONFIG where others could write the state or the maps. */
 export async function openSession(cx: SessionContext, rebuildState: boolean): Promise<Session> {
   const { config } = cx;
+  requireUnwritable('state_dir', config.state_dir);
+  requireUnwritable('map_dir', config.map_dir);
   const files = new StateFiles(config.state_dir);
   const gid = postfixGroup();
   const copies = new Map(config.bundle.map((b) => [b.name, new Copies(config.state_dir, b.name, gid)]));
@@ -84,7 +90,7 @@ export async function openSession(cx: SessionContext, rebuildState: boolean): Pr
   }));
   removeUnfinished(config.map_dir);
   const { state, changed } = await recover({ config, files, holders, giveUpFloor: rebuildState, log: maker.warn });
-  return { files, state, maker, copiesOf, broken: await heal(maker, state, changed, cx.hashed === true) };
+  return { files, state, maker, copiesOf, broken: await heal(maker, state, changed, cx.hashed) };
 }
 
 /**
@@ -92,14 +98,22 @@ export async function openSession(cx: SessionContext, rebuildState: boolean): Pr
  * expiry nor keys: mail first. What is damaged and cannot be rebuilt is removed.
  * @returns whether the copies could not serve, so that whole tables are needed again.
  */
-async function heal(maker: MapMaker, state: GatewayState, changed: boolean, hashed: boolean): Promise<boolean> {
-  const { config } = maker;
+async function heal(
+  maker: MapMaker,
+  state: GatewayState,
+  changed: boolean,
+  hashed: SessionContext['hashed'],
+): Promise<boolean> {
+  const { config, now } = maker;
   const installed = config.bundle.filter((b) => state.bundles[b.name]?.installed);
-  const look = hashed ? touchedDamage : mapDamage;
-  const damage = state.maps === null ? null : look(config.map_dir, state.maps.files);
+  const damage = state.maps === null ? null : damageOf(config.map_dir, state.maps, hashed, now);
   const lost = state.maps === null && installed.length === config.bundle.length;
   if (damage === null && !lost) {
-    if (changed) maker.files.write(state);
+    const { maps } = state;
+    // Once a day where each run is a process of its own: from here on for a day the record stands for the bytes.
+    const seen = hashed === 'on record' && maps !== null && !hashedToday(maps, now);
+    if (seen) maps.hashed = hashedNow(config.map_dir, Object.keys(maps.files), now);
+    if (changed || seen) maker.files.write(state);
     if (changed) maker.files.dropPending();
     return false;
   }
@@ -119,6 +133,13 @@ async function heal(maker: MapMaker, state: GatewayState, changed: boolean, hash
     maker.files.dropPending(); // it would come back over what the cycles from here on remember
     return true;
   }
+}
+
+function damageOf(mapDir: string, maps: LiveMaps, hashed: SessionContext['hashed'], now: Date): string | null {
+  if (hashed === 'here') return touchedDamage(mapDir, maps.files);
+  return hashed === 'on record' && hashedToday(maps, now)
+    ? recordedDamage(mapDir, maps)
+    : mapDamage(mapDir, maps.files);
 }
 
 /** Rights and places, not faults of ours. */

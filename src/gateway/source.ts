@@ -70,7 +70,8 @@ export function urlSource(
     close,
     origins: urls.map((base) => ({
       label: base,
-      manifest: async (etag) => {
+      manifest: async (known) => {
+        const etag = sendable(known);
         const url = new URL('manifest.json', base);
         const answer = await client.get(url, etag === null ? {} : { 'if-none-match': etag }, timing());
         if (answer.status === 304 && etag !== null) {
@@ -78,7 +79,8 @@ export function urlSource(
           return { is: 'not modified' };
         }
         requireOk(answer, url);
-        return { is: 'offered', bytes: await envelope(counted(answer.body), url), etag: answer.header('etag') ?? null };
+        const bytes = await envelope(counted(answer.body), url);
+        return { is: 'offered', bytes, etag: sendable(answer.header('etag')) };
       },
       blob: async (path, wireBytes) => {
         const url = new URL(path, base);
@@ -94,6 +96,13 @@ export function urlSource(
     })),
   };
 }
+
+/**
+ * An ETag that can go back in a request; null for any other. A server can name its answer in characters that no request may carry, or at a
+ * length that no server takes: sent back all the same, each request after it would fail.
+ */
+const sendable = (etag: string | null | undefined): string | null =>
+  typeof etag === 'string' && /^[\x21-\x7e]{1,1024}$/.test(etag) ? etag : null;
 
 function requireOk(answer: Answer, url: URL): void {
   if (answer.status === 200) return;

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod/mini';
+import { isInstant } from '../bundle/instant.ts';
 import { NAME } from '../bundle/name.ts';
 import { StateError } from '../errors.ts';
 import { isAbsent, removeDurable, removeUnfinished, writeFileAtomic } from '../io/atomic-file.ts';
@@ -13,7 +14,7 @@ import { MAP_FILE } from './live-maps.ts';
 
 const digest = () => z.string().check(z.regex(/^[0-9a-f]{64}$/));
 const count = () => z.int().check(z.gte(0));
-const time = () => z.string().check(z.refine((t) => !Number.isNaN(Date.parse(t))));
+const time = () => z.string().check(z.refine(isInstant));
 
 /** A signed envelope that is stored: what it says, and the hash of its payload, which names its file. */
 const Envelope = z.object({ version: count(), digest: digest() });
@@ -66,7 +67,16 @@ const State = z.object({
   bundles: z.record(z.string().check(z.regex(NAME)), Bundle),
   /** The live maps; null while there are none of ours. */
   maps: z.nullable(
-    z.object({ inputs: digest(), rows: count(), files: z.record(z.string().check(z.regex(MAP_FILE)), MapFile) }),
+    z.object({
+      inputs: digest(),
+      rows: count(),
+      files: z.record(z.string().check(z.regex(MAP_FILE)), MapFile),
+      /** When their bytes were last seen to be these, and each file's ctime then: it tells of every touch, also of one that hides itself. */
+      hashed: z._default(
+        z.nullable(z.object({ at: time(), ctimesMs: z.record(z.string().check(z.regex(MAP_FILE)), z.number()) })),
+        null,
+      ),
+    }),
   ),
   reloadPending: z.nullable(time()),
   /** The request for that reload was made: when it is gone, it was served. */

@@ -1,40 +1,47 @@
 /** The form of `status.json`, written by report.ts and read by health: no address, no secret, readable by everyone. Reads that file. */
 import path from 'node:path';
 import * as z from 'zod/mini';
-import type { Code } from '../errors.ts';
+import { isInstant } from '../bundle/instant.ts';
+import { isCode, type Code } from '../errors.ts';
 import { isAbsent } from '../io/atomic-file.ts';
 import { readRegularFile } from '../io/regular-file.ts';
 import { MAP_FILE } from './live-maps.ts';
 
 const nullableText = () => z.nullable(z.string());
-const nullableNumber = () => z.nullable(z.number());
-const code = () => z.custom<Code>((value) => typeof value === 'string');
+const count = () => z.int().check(z.gte(0));
+const code = () => z.custom<Code>(isCode);
+/** A time that is none would be neither late nor expired, whatever the clock says. */
+const time = () => z.string().check(z.refine(isInstant));
+const nullableTime = () => z.nullable(time());
 
-const Bundle = z.object({
-  name: z.string(),
-  /** The live copy; null where nothing is installed. */
-  version: nullableNumber(),
-  digest: nullableText(),
-  rows: nullableNumber(),
-  created: nullableText(),
-  expires: nullableText(),
-  installedAt: nullableText(),
-  held: z.nullable(z.object({ version: z.number(), since: z.string() })),
-  /** Whether the live copy verifies under the ring named by `ring`. */
-  trusted: z.boolean(),
-  ring: z.string(),
-  /** The end of the last cycle that asked for it, and of the last one that ended installed or unchanged. */
-  checkedAt: nullableText(),
-  succeededAt: nullableText(),
-  outcome: z.nullable(z.enum(['installed', 'unchanged', 'kept'])),
-  code: z.nullable(code()),
-  message: nullableText(),
-  warnings: z.array(z.string()),
-});
+const Bundle = z
+  .object({
+    name: z.string(),
+    /** The live copy; null where nothing is installed. */
+    version: z.nullable(count()),
+    digest: nullableText(),
+    rows: z.nullable(count()),
+    created: nullableTime(),
+    expires: nullableTime(),
+    installedAt: nullableTime(),
+    held: z.nullable(z.object({ version: count(), since: time() })),
+    /** Whether the live copy verifies under the ring named by `ring`. */
+    trusted: z.boolean(),
+    ring: z.string(),
+    /** The end of the last cycle that asked for it, and of the last one that ended installed or unchanged. */
+    checkedAt: nullableTime(),
+    succeededAt: nullableTime(),
+    outcome: z.nullable(z.enum(['installed', 'unchanged', 'kept'])),
+    code: z.nullable(code()),
+    message: nullableText(),
+    warnings: z.array(z.string()),
+  })
+  // Without these times nothing of it would ever be late.
+  .check(z.refine((b) => b.version === null || [b.created, b.expires, b.installedAt].every((at) => at !== null)));
 
 const Status = z.object({
   format: z.literal(1),
-  endedAt: z.string(),
+  endedAt: time(),
   /** A failure before any bundle. */
   failure: z.nullable(z.object({ code: code(), message: z.string() })),
   maps: z.nullable(
@@ -43,7 +50,7 @@ const Status = z.object({
       z.object({ sha256: z.string(), bytes: z.number(), mtimeMs: z.number(), ino: z.number() }),
     ),
   ),
-  reloadPending: nullableText(),
+  reloadPending: nullableTime(),
   bundles: z.array(Bundle),
   /** See counters.ts; health can do without. */
   counters: z.optional(z.unknown()),

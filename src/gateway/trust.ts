@@ -3,10 +3,18 @@ import { readFileSync } from 'node:fs';
 import { keyid, parsePublicKey } from '../bundle/public-key.ts';
 import type { Ring } from '../bundle/verify.ts';
 import { HostError } from '../errors.ts';
+import { requireUnwritable } from '../io/rights.ts';
 import type { BundleConfig } from './config.ts';
 import { markOf, publicKeyFiles } from './ring-mark.ts';
 
 const MAX_KEYS = 16;
+
+/** The same for who acts on it: others must not be able to add a key. @throws HostError CONFIG */
+export function ownRing(bundle: Pick<BundleConfig, 'keys' | 'threshold' | 'ring'>): Ring {
+  requireUnwritable('keys', bundle.keys);
+  for (const file of publicKeyFiles(bundle.keys)) requireUnwritable('the public key', file);
+  return startingRing(bundle);
+}
 
 /** @throws HostError CONFIG: the directory cannot be read, a file is no key, or there are too few or too many keys. */
 export function startingRing(bundle: Pick<BundleConfig, 'keys' | 'threshold' | 'ring'>): Ring {

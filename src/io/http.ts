@@ -95,7 +95,7 @@ export class HttpClient {
       answer.body.on('error', () => undefined); // read below, where it is translated; without a listener it would end the process
       return {
         status: answer.statusCode,
-        header: (name) => [answer.headers[name]].flat()[0],
+        header: (name) => this.#withoutToken([answer.headers[name]].flat()[0]),
         body: this.#watched(answer.body, watch, url),
         discard: () => {
           watch.end();
@@ -107,6 +107,11 @@ export class HttpClient {
       watch.end();
       throw watch.translate(error, url);
     }
+  }
+
+  /** A server that sends the token back, in a Location say, must not bring it into our log. */
+  #withoutToken(value: string | undefined): string | undefined {
+    return this.#token === undefined ? value : value?.replaceAll(this.#token, '[token]');
   }
 
   /**

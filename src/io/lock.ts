@@ -4,14 +4,17 @@
  * minute keeps a shell that starts flock(1): forking Node, with all its memory, costs four times as much.
  */
 import { spawn, spawnSync, type ChildProcessByStdio, type SpawnOptionsWithStdioTuple } from 'node:child_process';
-import { closeSync, constants, fstatSync, lstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, openSync, readSync, writeSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { HostError } from '../errors.ts';
 
 const TAKEN = 75;
 
 /** See `takeLock`. */
-export type TakeLock = (file: string, wait: number, onWait?: () => void, signal?: AbortSignal) => Promise<Lock>;
+export type TakeLock = (file: string, wait: number, onWait?: OnWait, signal?: AbortSignal) => Promise<Lock>;
+
+/** Told who holds it, in words. */
+export type OnWait = (holder: string) => void;
 
 export interface Lock {
   release(): void;
@@ -22,7 +25,7 @@ export interface Lock {
  * @param signal ends the waiting, as if its time were over.
  * @throws HostError BUSY when the other run still holds it then; INTERNAL when flock(1) is missing.
  */
-export async function takeLock(file: string, wait: number, onWait?: () => void, signal?: AbortSignal): Promise<Lock> {
+export async function takeLock(file: string, wait: number, onWait?: OnWait, signal?: AbortSignal): Promise<Lock> {
   const fd = openSync(file, constants.O_CREAT | constants.O_RDWR | constants.O_NOFOLLOW, 0o600);
   try {
     const first = spawnSync('flock', ['-x', '-n', '-E', String(TAKEN), '3'], {
@@ -30,16 +33,42 @@ export async function takeLock(file: string, wait: number, onWait?: () => void, 
     });
     let status = first.error ? fail(first.error) : first.status;
     if (status === TAKEN && wait > 0) {
-      onWait?.();
+      onWait?.(holder(fd).words);
       status = await waiting(fd, wait, signal);
     }
-    if (status === TAKEN) throw new HostError('BUSY', `another run holds ${file} (waited ${wait} s)`);
+    if (status === TAKEN) throw busy(file, fd, wait);
     if (status !== 0) throw new HostError('INTERNAL', `flock ended with status ${status} on ${file}`);
   } catch (error) {
     closeSync(fd);
     throw error;
   }
+  signHolder(fd);
   return { release: () => closeSync(fd) };
+}
+
+/** Writes down who has it, for the words of those who wait; its time is the file's own. */
+function signHolder(fd: number): void {
+  try {
+    ftruncateSync(fd, 0);
+    writeSync(fd, `${process.pid}\n`, 0);
+  } catch {
+    // A full disk, say: the lock is ours all the same, and the others then cannot say whose it is.
+  }
+}
+
+/** What `signHolder` wrote. Damaged, it is only words that are missing. */
+function holder(fd: number): { readonly words: string; readonly pid: string | null } {
+  const bytes = Buffer.alloc(16);
+  const text = bytes.toString('latin1', 0, readSync(fd, bytes, 0, bytes.length, 0));
+  const pid = /^([1-9][0-9]{0,9})\n$/.exec(text)?.[1] ?? null;
+  if (pid === null) return { words: 'a process that did not write down its number', pid };
+  return { words: `process ${pid}, since ${fstatSync(fd).mtime.toISOString().slice(0, 19)}Z`, pid };
+}
+
+function busy(file: string, fd: number, waited: number): HostError {
+  const { words, pid } = holder(fd);
+  const look = pid === null ? `fuser -v ${file}` : `ps -fp ${pid}`;
+  return new HostError('BUSY', `another run holds ${file}: ${words} (waited ${waited} s); see what it does: ${look}`);
 }
 
 function waiting(fd: number, seconds: number, signal: AbortSignal | undefined): Promise<number | null> {
@@ -79,20 +108,21 @@ export class StandingLock {
   #keeper: Keeper | null = null;
 
   /** As the function `takeLock`; its errors too. */
-  async take(file: string, wait: number, onWait?: () => void, signal?: AbortSignal): Promise<Lock> {
+  async take(file: string, wait: number, onWait?: OnWait, signal?: AbortSignal): Promise<Lock> {
     const keeper = this.#open(file);
     let status = await keeper.flock(`-x -n -E ${TAKEN}`);
-    if (status === TAKEN && wait > 0) onWait?.();
+    if (status === TAKEN && wait > 0) onWait?.(holder(this.#fd).words);
     const ends = () => signal?.aborted === true;
     for (let left = (wait * 1000) / AGAIN; status === TAKEN && left > 0 && !ends(); left--) {
       await new Promise((resolve) => setTimeout(resolve, AGAIN));
       status = await keeper.flock(`-x -n -E ${TAKEN}`);
     }
-    if (status === TAKEN) throw new HostError('BUSY', `another run holds ${file} (waited ${wait} s)`);
+    if (status === TAKEN) throw busy(file, this.#fd, wait);
     if (status !== 0) {
       this.close();
       throw new HostError('INTERNAL', `flock(1) by sh(1) ended with ${status ?? 'no status'} on ${file}`);
     }
+    signHolder(this.#fd);
     return { release: () => void this.#release(keeper) };
   }
 

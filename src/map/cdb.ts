@@ -87,20 +87,22 @@ export class CdbWriter {
     this.#hashes = this.#positions = new Uint32Array(0);
     this.#flush();
     const header = Buffer.alloc(HEADER);
+    const largest = firsts.reduce((most, first, t) => Math.max(most, first - (firsts[t - 1] ?? 0)), 0);
+    const room = new Uint32Array(4 * largest); // for one table after the other
     for (let t = 0; t < 256; t++) {
       const [first, end] = [firsts[t] ?? 0, firsts[t + 1] ?? 0];
       const slots = 2 * (end - first);
       if (this.#flushed + slots * 8 > MAX_CDB) throw tooLarge(this.#flushed + slots * 8);
       header.writeUInt32LE(this.#flushed, t * 8);
       header.writeUInt32LE(slots, t * 8 + 4);
-      if (slots > 0) this.#writeTable(sorted.subarray(2 * first, 2 * end), slots);
+      if (slots > 0) this.#writeTable(sorted.subarray(2 * first, 2 * end), slots, room.subarray(0, 2 * slots));
     }
     this.#sink.writeAt(header, 0);
   }
 
-  /** @param records hash and position of each. */
-  #writeTable(records: Uint32Array, slots: number): void {
-    const table = new Uint32Array(slots * 2);
+  /** @param records hash and position of each. @param table room for the slots, two numbers each */
+  #writeTable(records: Uint32Array, slots: number, table: Uint32Array): void {
+    table.fill(0);
     for (let i = 0; i < records.length; i += 2) {
       const hash = records[i] ?? 0;
       let slot = (hash >>> 8) % slots;
@@ -108,7 +110,7 @@ export class CdbWriter {
       table[slot * 2] = hash;
       table[slot * 2 + 1] = records[i + 1] ?? 0;
     }
-    const bytes = Buffer.from(table.buffer);
+    const bytes = Buffer.from(table.buffer, table.byteOffset, table.byteLength);
     this.#sink.append(BIG_ENDIAN ? bytes.swap32() : bytes);
     this.#flushed += bytes.length;
   }
@@ -235,29 +237,35 @@ const damaged = (what: string) => new CompileError('READBACK_FAILED', `the cdb i
  * @throws CompileError READBACK_FAILED for a damaged file, or what the stream threw.
  */
 export async function cdbKeys(chunks: AsyncIterable<Buffer>, take: (key: Buffer) => void): Promise<void> {
-  let bytes: Buffer = Buffer.alloc(0);
+  // Put together only once there is enough of it: a damaged file may have one record of a gigabyte.
+  let [held, length, needed]: [Buffer[], number, number] = [[], 0, HEADER];
   let position = 0;
   let end: number | null = null;
   for await (const chunk of chunks) {
-    bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
-    if (end === null) {
-      if (bytes.length < HEADER) continue;
-      end = bytes.readUInt32LE(0); // the records end where the first hash table begins
-      bytes = bytes.subarray(HEADER);
-      position = HEADER;
-    }
+    held.push(chunk);
+    length += chunk.length;
+    if (length < needed) continue;
+    const bytes = held.length === 1 ? chunk : Buffer.concat(held);
     let at = 0;
+    if (end === null) {
+      end = bytes.readUInt32LE(0); // the records end where the first hash table begins
+      at = position = HEADER;
+    }
+    needed = 8;
     while (position < end && bytes.length - at >= 8) {
       const [key, value] = [bytes.readUInt32LE(at), bytes.readUInt32LE(at + 4)];
       if (position + 8 + key + value > end) throw damaged(`a record at ${position} passes the hash tables at ${end}`);
-      if (bytes.length - at < 8 + key + value) break;
+      needed = 8 + key + value;
+      if (bytes.length - at < needed) break;
       const found = bytes.subarray(at + 8, at + 8 + key);
       take(found.at(-1) === 0 ? found.subarray(0, -1) : found); // some writers end keys with a NUL
-      at += 8 + key + value;
-      position += 8 + key + value;
+      at += needed;
+      position += needed;
+      needed = 8;
     }
-    bytes = bytes.subarray(at);
+    held = [bytes.subarray(at)];
+    length = bytes.length - at;
     if (position >= end) return;
   }
-  if (end === null || position < end) throw damaged(`it ends at ${position + bytes.length} bytes`);
+  if (end === null || position < end) throw damaged(`it ends at ${position + length} bytes`);
 }

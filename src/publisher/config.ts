@@ -3,6 +3,7 @@ import * as z from 'zod/mini';
 import { domainOf } from '../bundle/address.ts';
 import { NAME } from '../bundle/name.ts';
 import { HostError } from '../errors.ts';
+import { requireUnwritable } from '../io/rights.ts';
 import { duration, flag, list, percent, readConfigFile, text, whole } from '../io/config-file.ts';
 import { EntryError, rowsOf } from './entry.ts';
 import { absolute, namedApart, Source, type SourceConfig } from './source-config.ts';
@@ -63,6 +64,7 @@ export interface PublisherConfig extends Omit<z.infer<typeof Config>, 'source'> 
 
 /** @throws HostError CONFIG */
 export function readPublisherConfig(file: string): PublisherConfig {
+  requireUnwritable('the configuration', file);
   const config = readConfigFile(file, Config);
   const source = namedApart(file, config.source);
   const wildcards = config.policy.wildcards.flatMap((domain, i) => wildcardForms(file, domain, i));

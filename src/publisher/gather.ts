@@ -7,6 +7,7 @@ import { log, logOnce } from '../io/log.ts';
 import type { PublisherConfig } from './config.ts';
 import { addressOf, EntryError, firstField, rowsOf, simpleRow } from './entry.ts';
 import { PublishError } from './errors.ts';
+import { SimpleLines } from './simple-lines.ts';
 import { RowCollection, type SortedRows } from './sorted-rows.ts';
 import type { SourceConfig } from './source-config.ts';
 import { openSource, type SourceReader } from './sources/open.ts';
@@ -14,6 +15,7 @@ import { openSource, type SourceReader } from './sources/open.ts';
 /** As many faults are named before it is given up: whoever corrects a list wants more than the first. */
 const NAMED_FAULTS = 20;
 const HYPHEN = 0x2d;
+const LF = 0x0a;
 /** A field of a fault is shown up to here. */
 const SHOWN = 80;
 
@@ -49,8 +51,18 @@ export async function gather(config: PublisherConfig, now: Date, options: Gather
   return gathering.result();
 }
 
+/** Where an entry stands, and what came before it. */
+interface Place extends Pick<SourceReader, 'form' | 'unit'> {
+  readonly name: string;
+  /** Of the last entry, from 1. */
+  number: number;
+  /** Something else than a header has come. */
+  begun: boolean;
+}
+
 class Gathering {
   readonly #rows = new RowCollection();
+  readonly #simple = new SimpleLines(this.#rows);
   readonly #domains = new Set<string>();
   readonly #policy: PublisherConfig['policy'];
   readonly #wildcards: ReadonlySet<string>;
@@ -67,32 +79,18 @@ class Gathering {
     this.#wildcards = new Set(policy.wildcards.map((domain) => `@${domain}`));
   }
 
-  async read({ name }: SourceConfig, { form, unit, read }: SourceReader, now: Date): Promise<void> {
+  async read({ name }: SourceConfig, { form, unit, read, readLines }: SourceReader, now: Date): Promise<void> {
     const before = this.#entries;
     this.#own = this.#options.apart === true ? new RowCollection() : null;
-    let number = 0;
-    let begun = form === 'addresses';
-    for await (const batch of read(now)) {
-      for (const entry of batch) {
-        number++;
-        const simple = simpleRow(entry);
-        if (simple !== null) {
-          this.#take(simple, name, unit, number, entry);
-          this.#entries++;
-          begun = true;
-          continue;
-        }
-        let field: string | null = entry;
-        try {
-          if (form === 'lines') field = firstField(entry);
-          if (field === null || field === '') continue;
-          if (begun || entry.includes('@')) this.#add(field, name, unit, number);
-          else logOnce('notice', `${name}, ${unit} ${number}: taken for a header and skipped, since it has no @`);
-        } catch (error) {
-          if (!(error instanceof EntryError)) throw error;
-          this.#fault(`${name}, ${unit} ${number}: ${shown(field ?? entry)} ${error.message}`, error);
-        }
-        begun = true;
+    const place = { form, name, unit, number: 0, begun: form === 'addresses' };
+    // Whoever is told of every row is told its line as text.
+    if (readLines === undefined || this.#options.each !== undefined) {
+      for await (const batch of read(now)) for (const entry of batch) this.#entry(entry, place);
+    } else {
+      const seen = { lines: 0 };
+      for await (const lines of readLines(seen)) {
+        this.#lines(lines, place);
+        seen.lines = place.number;
       }
     }
     this.#refuseFaults();
@@ -101,9 +99,50 @@ class Gathering {
     if (this.#own !== null) this.#sources.set(name, this.#own.sorted());
   }
 
+  /** @param lines whole ones as bytes. Those that plainly are addresses never become strings. */
+  #lines(lines: Buffer, place: Place): void {
+    for (let at = 0; at < lines.length;) {
+      const before = this.#rows.count;
+      at = this.#simple.take(lines, at);
+      const taken = this.#rows.count - before;
+      place.number += taken;
+      this.#entries += taken;
+      if (taken > 0) place.begun = true;
+      this.#own?.addFrom(this.#rows, before);
+      if (at === lines.length) break;
+      const end = lines.indexOf(LF, at);
+      this.#entry(lines.toString('utf8', at, end), place);
+      at = end + 1;
+    }
+  }
+
+  #entry(entry: string, place: Place): void {
+    const { form, name, unit } = place;
+    const number = ++place.number;
+    const simple = simpleRow(entry);
+    if (simple !== null) {
+      this.#take(simple, name, unit, number, entry);
+      this.#entries++;
+      place.begun = true;
+      return;
+    }
+    let field: string | null = entry;
+    try {
+      if (form === 'lines') field = firstField(entry);
+      if (field === null || field === '') return;
+      if (place.begun || entry.includes('@')) this.#add(field, name, unit, number);
+      else logOnce('notice', `${name}, ${unit} ${number}: taken for a header and skipped, since it has no @`);
+    } catch (error) {
+      if (!(error instanceof EntryError)) throw error;
+      this.#fault(`${name}, ${unit} ${number}: ${shown(field ?? entry)} ${error.message}`, error);
+    }
+    place.begun = true;
+  }
+
   result(): Gathered {
     const more = this.#refused - NAMED_FAULTS;
     if (more > 0) log('warning', `${more} more addresses are refused to strangers by Postfix`);
+    for (const domain of this.#simple.domains()) this.#domains.add(domain);
     if (this.#policy.postmaster) for (const domain of this.#domains) this.#rows.add(`postmaster@${domain}`);
     return { table: this.#rows.sorted(), sources: this.#sources, skipped: this.#faults };
   }

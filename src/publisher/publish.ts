@@ -10,16 +10,18 @@ import { takeLock, type Lock } from '../io/lock.ts';
 import { log } from '../io/log.ts';
 import type { PublisherConfig } from './config.ts';
 import { attributed } from './attribution.ts';
-import { soundDeltas, writeDeltas } from './deltas.ts';
+import { changeOf } from './change.ts';
+import { makeDeltas, soundDeltas, writeDeltas, type Step } from './deltas.ts';
 import { difference, type Difference } from './difference.ts';
 import { PublishError } from './errors.ts';
 import { gather, type Gathered } from './gather.ts';
+import { packed } from './pack.ts';
 import { Repository, type Published } from './repository.ts';
-import { apart, keepSources, lossOf, sourceRefusal } from './shrinkage.ts';
+import { apart, keepSources, sourceRefusal } from './shrinkage.ts';
 import { isSignedBy, signManifest } from './sign.ts';
 import type { SigningKey } from './signing-key.ts';
 import { continued, dayAgoRows, remembered, type PublisherState } from './state.ts';
-import { measure, verifyTable, writeTableFile, type Measure } from './tables.ts';
+import { hashOf, measure, sizeOfSound, verifyTable, writeFiles, type Measure } from './tables.ts';
 
 const LOCK_WAIT = 30;
 
@@ -49,7 +51,16 @@ interface Work {
   readonly published: Published | null;
   readonly gathered: Gathered;
   readonly table: Measure;
+  /** The table's gzip member, if it is being made. */
+  readonly member: Promise<Uint8Array> | null;
   readonly now: Date;
+}
+
+interface Judged {
+  /** Why the guard refuses the table; null if it does not. */
+  readonly refusal: string | null;
+  /** The delta to it, if the guard has seen it on its way. */
+  readonly found: Step['found'];
 }
 
 /** @throws PublishError, HostError */
@@ -73,7 +84,9 @@ export async function publish(
 /** @throws HostError BUSY, PublishError OUTPUT */
 async function locked(file: string): Promise<Lock> {
   try {
-    return await takeLock(file, LOCK_WAIT, () => log('info', 'another publish is under way; waiting for it'));
+    return await takeLock(file, LOCK_WAIT, (holder) =>
+      log('info', `another publish is under way; waiting for it: ${holder}`),
+    );
   } catch (error) {
     if (error instanceof HostError) throw error;
     throw new PublishError('OUTPUT', `cannot write ${file}: ${(error as Error).message}`, error);
@@ -90,8 +103,13 @@ async function run(
   const published = repository.published();
   const state = continued(config, repository.state(), published, options.nextVersion);
   const gathered = await gather(config, now, { apart: apart(config) });
-  const table = measure(gathered.table);
-  const work: Work = { config, options, keys, repository, state, published, gathered, table, now };
+  const sha256 = hashOf(gathered.table);
+  const same = published?.manifest.tables.recipients.sha256 === sha256;
+  // Goes on in another thread while the table is judged here. What is judged unfit was compressed in vain.
+  const member = options.dryRun || same || repository.hasKept(sha256) ? null : packed(gathered.table);
+  member?.catch(() => undefined); // whoever waits for it hears of it
+  const table = measure(gathered.table, sha256);
+  const work: Work = { config, options, keys, repository, state, published, gathered, table, member, now };
   const result = (outcome: PublishResult['outcome'], version = published?.manifest.version ?? null) => ({
     outcome,
     version,
@@ -102,12 +120,11 @@ async function run(
     difference: null,
   });
 
-  const same = published?.manifest.tables.recipients.sha256 === table.sha256;
   if (!options.dryRun && same && !isDue(work)) {
     repository.dropUnnamed(state, namedBy(published.manifest.tables.recipients), now);
     return result('unchanged');
   }
-  const refusal = await guard(work);
+  const { refusal, found: delta } = await guard(work);
   if (options.dryRun) {
     const base = baseOf(work);
     const found = await difference(base === null ? null : repository.table(base), gathered.table);
@@ -117,7 +134,7 @@ async function run(
     const goOn = 'Look at it with --dry-run; if it is meant: relaymap-publish publish --allow-shrink';
     throw new PublishError('SHRUNK', `${refusal}. ${goOn}`);
   }
-  const { version, tables } = await goOut(work, same);
+  const { version, tables } = await goOut(work, same, delta);
   return { ...result(same ? 'renewed' : 'published', version), deltas: tables.recipients.deltas.length };
 }
 
@@ -154,32 +171,35 @@ function baseOf({ published, state }: Work): string | null {
  * Why the new table has shrunk too far against the published one, by the gateways' own rule, or a source against what it gave then;
  * null where it has not, or where that is meant. A whole domain that goes is named, meant or not.
  */
-async function guard(work: Work): Promise<string | null> {
+async function guard(work: Work): Promise<Judged> {
   const { config, options, repository, state, published, gathered, table, now } = work;
   const base = baseOf(work);
-  if (base === null || base === table.sha256) return null;
+  if (base === null || base === table.sha256) return { refusal: null, found: null };
   const next = { rows: table.rows, domains: table.domains.size };
   const meant = options.allowShrink || approves(published?.manifest.shrinkApproved, next, now);
   if (!repository.hasTable(base)) {
-    if (meant) return null;
+    if (meant) return { refusal: null, found: null };
     const goOn = 'publish with --allow-shrink to go on without comparing';
     throw new PublishError(
       'STATE',
       `the table published now (${base.slice(0, 16)}) is gone from output and state; ${goOn}`,
     );
   }
-  const { installed, removed, domains } = await lossOf(repository.table(base), gathered.table, table.domains);
-  if (!options.dryRun) for (const domain of domains) log('warning', `the whole domain ${domain} goes with this list`);
-  if (meant) return null;
+  const change = await changeOf(repository.tableText(base), gathered.table, table.domains);
+  const { installed, removed, domainsGone, delta } = change;
+  if (!options.dryRun)
+    for (const domain of domainsGone) log('warning', `the whole domain ${domain} goes with this list`);
+  const found = delta === null ? null : { from: base, delta };
+  if (meant) return { refusal: null, found };
   const percent = config.policy.max_shrink_percent;
   const reason = shrunk({ percent, installed, removed, next, dayAgoRows: dayAgoRows(state.history, now) });
-  return reason ?? (await sourceRefusal(config, repository, gathered.sources));
+  return { refusal: reason ?? (await sourceRefusal(config, repository, gathered.sources)), found };
 }
 
-async function goOut(work: Work, same: boolean): Promise<VerifiedManifest['manifest']> {
+async function goOut(work: Work, same: boolean, found: Step['found']): Promise<VerifiedManifest['manifest']> {
   const { config, options, keys, repository, state, published, table, now } = work;
   const { rows, sha256 } = table;
-  const entry = await entryOf(work, same);
+  const entry = await entryOf(work, same, found);
   const version = options.nextVersion ?? state.highest + 1;
   const approve = options.allowShrink ? { rows, domains: table.domains.size } : null;
   const carried = published?.manifest.shrinkApproved;
@@ -212,15 +232,22 @@ async function goOut(work: Work, same: boolean): Promise<VerifiedManifest['manif
 }
 
 /** The manifest's entry for the table; its files are there afterwards. */
-async function entryOf(work: Work, same: boolean): Promise<TableEntry> {
+async function entryOf(work: Work, same: boolean, found: Step['found']): Promise<TableEntry> {
   const { config, repository, state, published, gathered, table } = work;
   const entry = published?.manifest.tables.recipients;
   const newest = <T>(list: readonly T[]): readonly T[] => list.slice(Math.max(0, list.length - config.keep_deltas));
   if (same && entry !== undefined && isWhole(work, entry)) {
-    return { ...entry, deltas: await soundDeltas(repository, entry, newest(entry.deltas)) };
+    return { ...entry, deltas: await soundDeltas(repository, gathered.table, entry, newest(entry.deltas)) };
   }
-  const bases = state.tables.map((t) => t.sha256).filter((sha256) => sha256 !== table.sha256);
-  const made = await writeTableFile(repository, gathered.table, table);
-  const step = { table: gathered.table, entry: made, before: entry ?? null };
-  return { ...made, deltas: await writeDeltas(repository, step, newest(bases)) };
+  const { sha256, rows, bytes } = table;
+  const name = `${sha256}.gz`;
+  const there = repository.hasKept(sha256) ? await sizeOfSound(repository, name, sha256) : null;
+  const member = there === null ? (work.member ?? packed(gathered.table)) : null;
+  const wireBytes = member === null ? Promise.resolve(there ?? 0) : member.then(({ length }) => length);
+  const bases = state.tables.map((t) => t.sha256).filter((base) => base !== sha256);
+  const step = { table: gathered.table, sha256, wireBytes, before: entry ?? null, found };
+  const deltas = await makeDeltas(repository, step, newest(bases));
+  if (member !== null) writeFiles([repository.blob(name), repository.keptTable(sha256)], await member);
+  const made = { rows, bytes, sha256, encoding: 'gzip' as const, wireBytes: await wireBytes };
+  return { ...made, deltas: await writeDeltas(repository, sha256, deltas) };
 }

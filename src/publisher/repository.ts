@@ -8,11 +8,12 @@ import path from 'node:path';
 import { decodeEnvelope } from '../bundle/envelope.ts';
 import { gunzipOne } from '../bundle/gzip.ts';
 import { parseManifest, type Manifest } from '../bundle/manifest.ts';
-import { rowBlocks, type RowBlock } from '../bundle/rows.ts';
+import type { RowBlock } from '../bundle/rows.ts';
 import { HostError } from '../errors.ts';
 import { AtomicFile, isAbsent, makeFolder, writeFileAtomic } from '../io/atomic-file.ts';
 import { PublishError } from './errors.ts';
 import { parseState, type PublisherState } from './state.ts';
+import { blocksOf, readText } from './table-text.ts';
 
 const DAY = 86_400_000;
 // The folders keep the list confidential; the files in them may be read by whoever may enter, such as a web server's group.
@@ -116,8 +117,16 @@ export class Repository {
   }
 
   /** The rows of an earlier table. @throws PublishError STATE: it is gone or damaged. */
-  async *table(sha256: string): AsyncGenerator<RowBlock> {
-    yield* readTable(this.hasKept(sha256) ? this.#keptPath(sha256) : this.#blobPath(`${sha256}.gz`));
+  table(sha256: string): AsyncGenerator<RowBlock> {
+    return blocksOf(this.tableText(sha256));
+  }
+
+  /**
+   * The text of an earlier table in pieces of whole rows. To be read to its end: only there it shows whether it is what its name says.
+   * @throws PublishError STATE
+   */
+  tableText(sha256: string): AsyncGenerator<Uint8Array> {
+    return readText(this.hasKept(sha256) ? this.#keptPath(sha256) : this.#blobPath(`${sha256}.gz`), sha256);
   }
 
   /** A source's own rows, kept for the guard of the next publish. */
@@ -131,8 +140,14 @@ export class Repository {
 
   /** The rows that a source gave for the last publish; null where none are kept. The stream throws PublishError STATE if they are damaged. */
   sourceRows(source: string): AsyncGenerator<RowBlock> | null {
+    const text = this.sourceText(source);
+    return text === null ? null : blocksOf(text);
+  }
+
+  /** The same, as text in pieces of whole rows. */
+  sourceText(source: string): AsyncGenerator<Uint8Array> | null {
     const file = this.#sourcePath(source);
-    return existsSync(file) ? readTable(file) : null;
+    return existsSync(file) ? readText(file, null) : null;
   }
 
   /** Drops what is kept of sources that are no more. */
@@ -176,17 +191,6 @@ export class Repository {
 
   #keptPath(sha256: string): string {
     return path.join(this.#stateDir, 'tables', `${sha256}.gz`);
-  }
-}
-
-async function* readTable(file: string): AsyncGenerator<RowBlock> {
-  try {
-    yield* rowBlocks(gunzipOne(createReadStream(file)));
-  } catch (error) {
-    if (!isAbsent(error)) {
-      throw new PublishError('STATE', `${file} is damaged (${(error as Error).message}); remove it`, error);
-    }
-    throw new PublishError('STATE', `${file} is gone`, error);
   }
 }
 

@@ -3,28 +3,43 @@
  * 32-bit integers only. Pure.
  *
  * Each row ends with an LF, which is below every byte a row may hold. So a row that is the beginning of another sorts first
- * without its length being known, and no row is read past its end.
+ * without its length being known, and nothing that follows its LF counts.
  */
 const LF = 0x0a;
 /** Below this many rows an insertion sort is faster. */
 const SMALL = 12;
 
-/** Puts `starts`, where LF-ended rows begin in `bytes`, into the order of the rows' bytes. Equal rows stay side by side. */
-export function sortRows(bytes: Uint8Array, starts: Int32Array): void {
-  const keys = new Uint32Array(starts.length);
-  for (let i = 0; i < starts.length; i++) keys[i] = keyAt(bytes, starts[i] ?? 0);
-  new RowSort(bytes, starts, keys).sort(0, starts.length, 0);
+/** Reads four bytes of a row at a time; up to three bytes past a row's end are read, so that a buffer needs as many to spare. */
+export class RowKeys {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Four bytes of a row as one number that sorts as they do; zeros stand for what follows the row's LF. */
+  at(at: number): number {
+    const key = this.#view.getUint32(at);
+    return holdsLf(key) ? this.#ending(at) : key;
+  }
+
+  #ending(at: number): number {
+    let key = 0;
+    for (let shift = 24; shift >= 0; shift -= 8) {
+      const byte = this.#bytes[at++] ?? LF;
+      key |= byte << shift;
+      if (byte === LF) break;
+    }
+    return key >>> 0;
+  }
 }
 
-/** Four bytes of a row as one number that sorts as they do; zeros stand for what follows the row's LF. */
-function keyAt(bytes: Uint8Array, at: number): number {
-  let key = 0;
-  for (let shift = 24; shift >= 0; shift -= 8) {
-    const byte = bytes[at++] ?? LF;
-    key |= byte << shift;
-    if (byte === LF) break;
-  }
-  return key >>> 0;
+/** Whether one of the four bytes is an LF: those that are become zero bytes, and only a zero byte borrows from its highest bit. */
+export function holdsLf(four: number): boolean {
+  const x = four ^ 0x0a0a0a0a;
+  return ((x - 0x01010101) & ~x & 0x80808080) !== 0;
 }
 
 /** Whether the row ends within this key. Only an LF may be below 0x20, and zeros follow nothing else. */
@@ -32,19 +47,37 @@ function endsIn(key: number): boolean {
   return (key & 0xff) === 0 || (key & 0xff) === LF;
 }
 
-class RowSort {
-  readonly #bytes: Uint8Array;
+/** Negative, zero or positive as the row at `a` sorts before, with or after the row at `b`. */
+export function compareRows(a: Uint8Array, aStart: number, b: Uint8Array, bStart: number): number {
+  for (let i = 0; ; i++) {
+    const byte = a[aStart + i] ?? LF;
+    const difference = byte - (b[bStart + i] ?? LF);
+    if (difference !== 0 || byte === LF) return difference;
+  }
+}
+
+/** Puts `starts`, where LF-ended rows begin, into the order of the rows' bytes. Equal rows stay side by side. */
+export class RowSort {
+  readonly #bytes: RowKeys;
   readonly #starts: Int32Array;
   readonly #keys: Uint32Array;
 
-  constructor(bytes: Uint8Array, starts: Int32Array, keys: Uint32Array) {
-    this.#bytes = bytes;
+  /** @param bytes with three bytes or more after the last row. */
+  constructor(bytes: Uint8Array, starts: Int32Array) {
+    this.#bytes = new RowKeys(bytes);
     this.#starts = starts;
-    this.#keys = keys;
+    this.#keys = new Uint32Array(starts.length);
   }
 
-  /** Sorts rows `from` up to `to`, whose first `depth` bytes are the same and whose keys are those at `depth`. */
+  /** Sorts rows `from` up to `to`, whose first `depth` bytes are the same and hold no LF. */
   sort(from: number, to: number, depth: number): void {
+    if (to - from < 2) return;
+    for (let i = from; i < to; i++) this.#keys[i] = this.#bytes.at((this.#starts[i] ?? 0) + depth);
+    this.#byKeys(from, to, depth);
+  }
+
+  /** The same; their keys are those at `depth` already. */
+  #byKeys(from: number, to: number, depth: number): void {
     const keys = this.#keys;
     while (to - from > SMALL) {
       const pivot = this.#pivot(from, to);
@@ -56,26 +89,20 @@ class RowSort {
         else if (key > pivot) this.#swap(at, --more);
         else at++;
       }
-      if (!endsIn(pivot)) this.#deeper(less, more, depth + 4);
+      if (!endsIn(pivot)) this.sort(less, more, depth + 4);
       // The smaller side by a call, the larger one by the loop: the depth of calls stays logarithmic.
       if (less - from < to - more) {
-        this.sort(from, less, depth);
+        this.#byKeys(from, less, depth);
         from = more;
       } else {
-        this.sort(more, to, depth);
+        this.#byKeys(more, to, depth);
         to = less;
       }
     }
     this.#insertion(from, to, depth);
   }
 
-  #deeper(from: number, to: number, depth: number): void {
-    if (to - from < 2) return;
-    for (let i = from; i < to; i++) this.#keys[i] = keyAt(this.#bytes, (this.#starts[i] ?? 0) + depth);
-    this.sort(from, to, depth);
-  }
-
-  /** The median of three, so that sorted input, which is what most sources give, is the fast case. */
+  /** The median of three, so that sorted rows, which is what most sources give, are the fast case. */
   #pivot(from: number, to: number): number {
     const a = this.#keys[from] ?? 0;
     const b = this.#keys[(from + to) >>> 1] ?? 0;
@@ -112,12 +139,11 @@ class RowSort {
 
   /** Whether row `a` sorts after row `b`, both the same up to `depth`, their last four bytes before it being `key`. */
   #above(a: number, b: number, depth: number, key: number): boolean {
-    if (endsIn(key)) return false;
-    for (let i = depth; ; i++) {
-      const byte = this.#bytes[a + i] ?? LF;
-      const difference = byte - (this.#bytes[b + i] ?? LF);
-      if (difference !== 0) return difference > 0;
-      if (byte === LF) return false;
+    for (let i = depth; !endsIn(key); i += 4) {
+      key = this.#bytes.at(a + i);
+      const other = this.#bytes.at(b + i);
+      if (key !== other) return key > other;
     }
+    return false;
   }
 }

@@ -1,44 +1,16 @@
 /**
- * What a new list lacks of what was published, in all and by source, judged by the gateways' own rule (commands.md section 2.3, Guard)
- * before it is signed. Reads and keeps each source's last rows through the repository.
+ * What a source lacks of what it gave for the last publish, judged by the gateways' own rule (commands.md section 2.3, Guard). Reads and
+ * keeps each source's last rows through the repository.
  */
 import { DomainSet } from '../bundle/domain-set.ts';
-import { shrunk, type TableSize } from '../bundle/guard.ts';
-import { RemovedRows } from '../bundle/removed-rows.ts';
-import type { RowStream } from '../bundle/rows.ts';
+import { shrunk } from '../bundle/guard.ts';
 import { addDomains } from '../map/domains.ts';
+import { changeOf } from './change.ts';
 import type { PublisherConfig } from './config.ts';
-import { noted, only } from './difference.ts';
+import { packedToKeep } from './pack.ts';
 import type { Repository } from './repository.ts';
 import type { SortedRows } from './sorted-rows.ts';
-import { writeTable } from './tables.ts';
-
-export interface Loss {
-  readonly installed: TableSize;
-  readonly removed: TableSize;
-  /** Domains that the new list has no address of any more. */
-  readonly domains: readonly string[];
-}
-
-/** @param domains those of `next`. Errors of the base's stream pass through. */
-export async function lossOf(base: RowStream, next: SortedRows, domains: DomainSet): Promise<Loss> {
-  const before = new DomainSet();
-  let rows = 0;
-  const counted = async function* () {
-    for await (const block of noted(base, before)) {
-      rows += block.count;
-      yield block;
-    }
-  };
-  const removed = new RemovedRows(counted());
-  for (const block of next.blocks()) await removed.push(block);
-  await removed.end();
-  return {
-    installed: { rows, domains: before.size },
-    removed: { rows: removed.rows, domains: removed.domains.missingIn(domains) },
-    domains: only(removed.domains, domains),
-  };
-}
+import { writeFiles } from './tables.ts';
 
 /** Whether each source's rows have to be known apart: where one may shrink while the whole hardly does, or has a rule of its own. */
 export const apart = ({ source }: PublisherConfig): boolean =>
@@ -51,12 +23,12 @@ export async function sourceRefusal(
   sources: ReadonlyMap<string, SortedRows>,
 ): Promise<string | null> {
   for (const { name, max_shrink_percent: own } of config.source) {
-    const [rows, base] = [sources.get(name), repository.sourceRows(name)];
+    const [rows, base] = [sources.get(name), repository.sourceText(name)];
     if (rows === undefined || base === null) continue;
     const domains = new DomainSet();
     for (const block of rows.blocks()) addDomains(domains, block);
     const percent = own ?? config.policy.max_shrink_percent;
-    const { installed, removed } = await lossOf(base, rows, domains);
+    const { installed, removed } = await changeOf(base, rows, domains);
     const next = { rows: rows.rows, domains: domains.size };
     const reason = shrunk({ percent, installed, removed, next, dayAgoRows: null });
     if (reason !== null) return `${name}: ${reason}`;
@@ -66,6 +38,9 @@ export async function sourceRefusal(
 
 /** Keeps each source's rows for the next publish, and those of no other. */
 export async function keepSources(repository: Repository, sources: ReadonlyMap<string, SortedRows>): Promise<void> {
-  for (const [name, rows] of sources) await writeTable(rows, [repository.sourceTable(name)]);
+  for (const [name, rows] of sources) {
+    const member = await packedToKeep(rows);
+    writeFiles([repository.sourceTable(name)], member);
+  }
   repository.keepSources([...sources.keys()]);
 }

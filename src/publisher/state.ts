@@ -3,6 +3,7 @@
  * and never go back. Pure; repository.ts reads and writes it.
  */
 import * as z from 'zod/mini';
+import { isInstant } from '../bundle/instant.ts';
 import type { PublisherConfig } from './config.ts';
 import { PublishError } from './errors.ts';
 import type { Published } from './repository.ts';
@@ -10,18 +11,22 @@ import type { Published } from './repository.ts';
 const DAY = 86_400_000;
 const MINUTE = 60_000;
 
+const sha256 = () => z.string().check(z.regex(/^[0-9a-f]{64}$/));
+const time = () => z.string().check(z.refine(isInstant));
+const count = () => z.int().check(z.gte(0));
+
 const Record = z.object({
   format: z.literal(1),
   name: z.string(),
   /** The highest version ever signed, and the SHA-256 of its payload. */
-  highest: z.int(),
-  digest: z._default(z.nullable(z.string()), null),
+  highest: count(),
+  digest: z._default(z.nullable(sha256()), null),
   /** Published tables that deltas start from, oldest first, the current one last. */
-  tables: z.array(z.object({ sha256: z.string(), at: z.string() })),
+  tables: z.array(z.object({ sha256: sha256(), at: time() })),
   /** Rows of each table and since when it was published, a day back: for the guard, which looks that far. */
-  history: z._default(z.array(z.object({ rows: z.number(), at: z.string() })), []),
+  history: z._default(z.array(z.object({ rows: count(), at: time() })), []),
   /** Blobs that the newest manifest no longer names, and since when. */
-  unnamed: z.record(z.string(), z.string()),
+  unnamed: z.record(z.string(), time()),
 });
 
 export type PublisherState = z.infer<typeof Record>;

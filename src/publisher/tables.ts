@@ -1,7 +1,6 @@
 /** Measures, writes and checks tables, streaming (format sections 3 and 4). Writes only through the repository. */
 import { createHash } from 'node:crypto';
 import type { DomainSet } from '../bundle/domain-set.ts';
-import { GzipWriter } from '../bundle/gzip-writer.ts';
 import type { TableEntry } from '../bundle/manifest.ts';
 import type { RowBlock } from '../bundle/rows.ts';
 import { TableChecker } from '../bundle/table.ts';
@@ -10,8 +9,6 @@ import { PublishError } from './errors.ts';
 import type { Repository } from './repository.ts';
 import type { SortedRows } from './sorted-rows.ts';
 
-/** Level 6: level 9 takes three times as long for two per cent. */
-const LEVEL = 6;
 /** What the manifest says of a plain text. */
 export interface Measure {
   readonly rows: number;
@@ -24,38 +21,22 @@ export interface Measure {
 export const text = ({ bytes, starts, count }: RowBlock): Uint8Array =>
   bytes.subarray(starts[0] ?? 0, starts[count] ?? 0);
 
+export const hashOf = (table: SortedRows): string => createHash('sha256').update(table.text).digest('hex');
+
 /** Size, hash and domains of a table. @throws PublishError VERIFY if it is not canonical: a fault of the publisher. */
-export function measure(table: SortedRows): Measure {
+export function measure(table: SortedRows, sha256 = hashOf(table)): Measure {
   const checker = new TableChecker();
   for (const block of table.blocks()) checker.push(block);
   const { fault, rows, domains } = checker;
   if (fault !== null) throw new PublishError('VERIFY', `row ${fault.row} of the new table ${fault.rule}`);
-  const sha256 = createHash('sha256').update(table.text).digest('hex');
   return { rows, bytes: table.text.length, sha256, domains };
 }
 
-/** The file of a table, on disk when this is done. */
-export async function writeTableFile(
-  repository: Repository,
-  table: SortedRows,
-  { sha256, rows, bytes }: Measure,
-): Promise<TableEntry> {
-  const name = `${sha256}.gz`;
-  const there = repository.hasKept(sha256) ? await sizeOfSound(repository, name, sha256) : null;
-  const wireBytes = there ?? (await writeTable(table, [repository.blob(name), repository.keptTable(sha256)]));
-  return { rows, bytes, sha256, encoding: 'gzip', wireBytes, deltas: [] };
-}
-
-/** Compresses a table into files, all at once. @returns the size of the gzip member. */
-export async function writeTable(table: SortedRows, files: readonly AtomicFile[]): Promise<number> {
-  const gzip = new GzipWriter(LEVEL, (chunk) => {
-    for (const file of files) file.write(chunk);
-  });
+/** On disk, each as a whole or not at all, when this is done. */
+export function writeFiles(files: readonly AtomicFile[], bytes: Uint8Array): void {
   try {
-    for (const block of table.blocks()) await gzip.write(text(block));
-    const wireBytes = await gzip.end();
+    for (const file of files) file.write(bytes);
     for (const file of files) file.commit();
-    return wireBytes;
   } finally {
     for (const file of files) file.discard();
   }

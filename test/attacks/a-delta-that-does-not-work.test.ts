@@ -1,6 +1,7 @@
 // Deltas: the honest one saves the table; whatever is wrong with one, the whole table comes in the same cycle and the next takes none.
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Misbehaviour } from '../support/endpoint.ts';
 import { deltaText, publishWithDelta, type DeltaLies } from '../support/delta.ts';
 import { LIST, LONGER, Scene } from '../support/scene.ts';
 
@@ -88,9 +89,9 @@ test('a delta that is not smaller than the table is ignored, never refused', asy
   expect(scene.endpoint.take()).toEqual(['manifest.json', table]);
 });
 
-test('a delta that stalls costs a third of the time, not the update', async () => {
+test('a delta that stalls costs its time, not the update', async () => {
   const { scene, first } = await open();
-  scene.configure({ config: '[limits]\ntotal_timeout = "6s"\nidle_timeout = "1s"' });
+  scene.configure({ config: '[limits]\ntotal_timeout = "3h"\nidle_timeout = "2s"' });
   const { delta } = publishWithDelta(scene.forger, first, NEXT);
   scene.endpoint.misbehaviour = ({ path, response }) => {
     if (path !== delta) return false;
@@ -98,6 +99,61 @@ test('a delta that stalls costs a third of the time, not the update', async () =
     return undefined;
   };
   expect((await scene.installs(2, NEXT)).bundle.via).toBe('full');
+});
+
+// One request gets a third of what is left: two seconds.
+const IMPATIENT = '[limits]\ntotal_timeout = "6s"\nidle_timeout = "1s"';
+const head = (file: Buffer) => ({ 'content-length': file.length });
+const PRANKS: Record<string, Misbehaviour> = {
+  'stops in its middle': ({ response, file }) => void response.writeHead(200, head(file)).write(file.subarray(0, 20)),
+  'lacks its last byte, which never comes': ({ response, file }) =>
+    void response.writeHead(200, head(file)).write(file.subarray(0, -1)),
+  drips: ({ response, file }) => {
+    response.writeHead(200, head(file));
+    let at = 0;
+    const timer = setInterval(() => response.write(file.subarray(at, ++at)), 300);
+    response.on('close', () => clearInterval(timer));
+  },
+  'never ends': ({ response, file }) => {
+    response.writeHead(200);
+    response.write(file);
+    const pour = (): void => {
+      while (!response.destroyed && response.write(Buffer.alloc(65_536))) continue;
+    };
+    response.on('drain', pour);
+    pour();
+  },
+  'is a gzip bomb of its declared length on the wire': ({ response, file }) =>
+    void response.writeHead(200, head(file)).end(gzipSync(Buffer.alloc(file.length * 900)).subarray(0, file.length)),
+  'is cut short of its Content-Length': ({ response, file, connection }) => {
+    response.writeHead(200, head(file));
+    response.write(file.subarray(0, -1), () => setTimeout(() => connection.end(), 50));
+  },
+  'is reset in its middle': ({ response, file, connection }) => {
+    response.writeHead(200, head(file));
+    response.write(file.subarray(0, 20), () => setTimeout(() => connection.resetAndDestroy(), 50));
+  },
+  'is a redirect to itself': ({ path, response }) =>
+    void response.writeHead(302, { location: `/list/${path}?again` }).end(),
+  'is not modified': ({ response }) => void response.writeHead(304).end(),
+  'is a part of it': ({ response, file }) => void response.writeHead(206, head(file)).end(file),
+  'is said to be longer than it is': ({ response, file }) =>
+    void response.writeHead(200, { 'content-length': file.length + 1 }).end(Buffer.concat([file, Buffer.alloc(1)])),
+};
+
+describe('the whole table is taken in the same cycle when the server’s answer for the delta', () => {
+  test.each(Object.entries(PRANKS))('%s', async (_, prank) => {
+    const { scene, first } = await open();
+    scene.configure({ config: IMPATIENT });
+    const { table, delta } = publishWithDelta(scene.forger, first, NEXT);
+    scene.endpoint.misbehaviour = (exchange) => (exchange.path === delta ? prank(exchange) : false);
+    const { bundle, stderr, ms } = await scene.installs(2, NEXT);
+    expect(bundle.via).toBe('full');
+    expect(stderr).toContain('the delta did not work');
+    expect(scene.endpoint.take()).toEqual(['manifest.json', delta, table]);
+    expect(bundle.wireBytes).toBeLessThan(2 ** 20);
+    expect(ms).toBeLessThan(15_000); // at most a third of the six seconds, and what a loaded machine adds
+  });
 });
 
 test('a delta whose table shrinks too far is refused by the guard like any other', async () => {

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { clockAt } from '../support/clock.ts';
 import { LIST, LONGER, Scene, type SceneOptions } from '../support/scene.ts';
 
 async function open(options: SceneOptions = {}): Promise<Scene> {
@@ -276,11 +277,10 @@ describe('a live map is damaged or gone: made again from the copies, even offlin
   });
 
   test('an expired list is as good as any to heal from: mail first', async () => {
-    const scene = await open({ first: { created: Date.now() - 1000, lifetime: 3 } });
-    await new Promise((resolve) => setTimeout(resolve, 2500));
+    const scene = await open({ first: { lifetime: 3600 } });
     const before = hashes(scene);
     rmSync(scene.gateway.mapDir, { recursive: true });
-    const { bundle } = await scene.gateway.fetch();
+    const { bundle } = await scene.gateway.fetch([], { env: clockAt('+2h') });
     expect([bundle.code, bundle.version]).toEqual(['EXPIRED', 1]);
     expect(hashes(scene)).toEqual(before);
   });

@@ -1,4 +1,6 @@
 // What stands in the place of manifest.json is no envelope of section 2, or one of another type, or not signed by enough keys.
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import {
   KEYRING_TYPE,
@@ -204,6 +206,13 @@ describe('a threshold of two', () => {
   });
 });
 
+/** The files of the bundle's state. */
+function kept(): Buffer[] {
+  const folder = path.join(scene.gateway.stateDir, 'bundles', 'example-org');
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries.filter((e) => e.isFile()).map((e) => readFileSync(path.join(e.parentPath, e.name)));
+}
+
 describe('what the format allows is taken', () => {
   const urlSafe = (text: string) => text.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
   const cases: [string, Lies][] = [
@@ -229,8 +238,9 @@ describe('what the format allows is taken', () => {
   ];
   test.each(cases)('%s', async (name, lies) => {
     const rows = [...LIST, `${name.replaceAll(' ', '-').toLowerCase()}@example.org`];
-    const { version } = scene.publish(rows, lies);
+    const { version, manifestFile } = scene.publish(rows, lies);
     await scene.installs(version, rows);
+    expect(kept().some((bytes) => bytes.equals(manifestFile))).toBe(true); // what was served, to the byte
   });
 
   test('the signed bytes are those of DSSE', () => {

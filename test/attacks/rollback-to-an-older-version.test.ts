@@ -1,8 +1,8 @@
 // Old lists, old lists that look new, lists that have run out: nothing that was good once comes back, and no table is asked for.
 import { readdirSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { clockAt } from '../support/clock.ts';
 import { SigningKey, tableOf, timestamp } from '../support/forger.ts';
 import { LIST, LONGER, Scene, type SceneOptions } from '../support/scene.ts';
 
@@ -136,12 +136,12 @@ describe('EXPIRED', () => {
   });
 
   test('meanwhile, behind a 304', async () => {
-    const scene = await open({ first: { lifetime: 4, created: Date.now() + 1000 } });
+    const scene = await open({ first: { lifetime: 3600 } });
     await scene.unchanged(1);
     expect(scene.endpoint.asked.at(-1)?.headers['if-none-match']).toMatch(/^"/);
-    await sleep(5200);
-    await scene.refused('EXPIRED', MANIFEST);
-    const health = await scene.gateway.health();
+    const env = clockAt('+2h');
+    await scene.refused('EXPIRED', MANIFEST, { env });
+    const health = await scene.gateway.health([], { env });
     expect([health.status, health.json.status]).toEqual([2, 'critical']);
     expect(health.json.bundles[0]?.reasons.join()).toMatch(/expired/);
     expect(health.text).toMatch(/^RELAYMAP CRITICAL - .*expired/);

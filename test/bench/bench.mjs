@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import * as firstCopy from './jobs/first-copy.mjs';
 import * as health from './jobs/health.mjs';
+import * as publish from './jobs/publish.mjs';
 import * as unchanged from './jobs/unchanged.mjs';
 import * as update from './jobs/update.mjs';
 import { stopRunning } from './measure.mjs';
@@ -11,7 +12,7 @@ import { missingPackages } from './requirements.mjs';
 import { Site } from './site.mjs';
 
 /** In this order: each finds the gateway as the one before has left it. */
-const JOBS = [firstCopy, unchanged, health, update];
+const JOBS = [firstCopy, unchanged, health, update, publish];
 
 function rowsAsked() {
   const { values } = parseArgs({ options: { rows: { type: 'string', default: '100000' } } });

@@ -11,6 +11,8 @@ const PROGRAMS = [
   ['gunzip', 'gzip'],
   ['awk', 'mawk'],
   ['postmap', 'postfix'],
+  ['rsync', 'rsync'],
+  ['strace', 'strace'],
 ];
 
 /** Packages to install; empty where all is there. */

@@ -71,6 +71,15 @@ export class Site {
     await this.#publish();
   }
 
+  /** Publishes the same list once more: a version that only renews. */
+  renew() {
+    return this.#publish('--next-version', String(this.manifest().version + 1));
+  }
+
+  manifestBytes() {
+    return readFileSync(this.at('public/manifest.json')).length;
+  }
+
   async close() {
     const server = this.#server;
     if (server !== null) {
@@ -81,8 +90,8 @@ export class Site {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  async #publish() {
-    await run(this.publish('publish', '--config', this.at('publish.toml')));
+  async #publish(...options) {
+    await run(this.publish('publish', '--config', this.at('publish.toml'), ...options));
   }
 
   async #certificate() {

@@ -4,8 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Checked, type Finding, findingsOf, type Host, startHost } from '../support/host.ts';
-import { until } from '../support/postfix.ts';
-import { askOnce } from '../support/smtp.ts';
+import { answersSo, askOnce } from '../support/smtp.ts';
 
 const ALICE = 'alice@example.org';
 const NOBODY = 'nobody@example.org';
@@ -29,15 +28,9 @@ const add = (...lines: string[]): void =>
   writeFileSync(file('main.cf'), `${readFileSync(file('main.cf'), 'utf8')}${lines.join('\n')}\n`);
 const set = (...settings: string[]): Promise<void> => host.set(...settings);
 
-/** Waits until Postfix answers so: after a reload a process of before may take one more connection. */
 async function answers(codes: readonly number[], ...recipients: string[]): Promise<void> {
   await host.postfix.reload();
-  let seen: number[] = [];
-  const isSo = async () => {
-    seen = (await askOnce(host.postfix.port, recipients)).map(({ code }) => code);
-    return JSON.stringify(seen) === JSON.stringify(codes);
-  };
-  await until(`${recipients.join(', ')}: ${codes.join(', ')}`, isSo, 10).catch(() => expect(seen).toEqual(codes));
+  await answersSo(host.postfix.port, codes, recipients);
 }
 
 /** The one finding whose text matches; the check fails for it. */

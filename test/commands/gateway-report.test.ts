@@ -1,7 +1,7 @@
 // Every run is reported, the failed one above all; what was changed by hand is asked for anew; a dry run gives nothing up.
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
+import { clockAt } from '../support/clock.ts';
 import { LIST, LONGER, Scene } from '../support/scene.ts';
 
 async function open(): Promise<Scene> {
@@ -12,11 +12,9 @@ async function open(): Promise<Scene> {
 
 test('the key directory is gone: health names CONFIG, not a daemon that does not run', async () => {
   const scene = await open();
-  scene.configure({ config: '[health]\nwarn_after = "1s"' });
   renameSync(scene.gateway.keyDir(), `${scene.gateway.keyDir()}.gone`);
   await scene.failed('CONFIG');
-  await sleep(1200);
-  const { status, json, text } = await scene.gateway.health();
+  const { status, json, text } = await scene.gateway.health([], { env: clockAt('+61m') });
   expect([status, json.bundles[0]?.code]).toEqual([1, 'CONFIG']);
   expect(text).toMatch(/stale: .*CONFIG.*key directory/s);
   renameSync(`${scene.gateway.keyDir()}.gone`, scene.gateway.keyDir());

@@ -6,9 +6,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Postfix, type PostfixOptions, startPostfix, until } from '../support/postfix.ts';
+import { type Postfix, type PostfixOptions, startPostfix } from '../support/postfix.ts';
 import { createSite, type Finished, type Site } from '../support/site.ts';
-import { askOnce } from '../support/smtp.ts';
+import { answersSo } from '../support/smtp.ts';
 
 const LIST = ['alice@example.org', 'bob@sub.example.org', 'a b@example.org'];
 let site: Site;
@@ -82,15 +82,8 @@ const shell = (line: string): string =>
     env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin`, ...postfix?.env },
   });
 
-/** Waits until Postfix answers so: after a reload a process of before may take one more connection. */
-async function answers(codes: readonly number[], ...recipients: string[]): Promise<void> {
-  let seen: number[] = [];
-  const isSo = async () => {
-    seen = (await askOnce(postfix?.port ?? 0, recipients)).map(({ code }) => code);
-    return JSON.stringify(seen) === JSON.stringify(codes);
-  };
-  await until(`${recipients.join(', ')}: ${codes.join(', ')}`, isSo, 10).catch(() => expect(seen).toEqual(codes));
-}
+const answers = (codes: readonly number[], ...recipients: string[]): Promise<void> =>
+  answersSo(postfix?.port ?? 0, codes, recipients);
 
 const mainCf = (): string => readFileSync(path.join(postfix?.configDir ?? '', 'main.cf'), 'utf8');
 

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { injecting, recorded, recording } from '../support/injection.ts';
-import { Central, COMMAND, people, verifiedPayload } from '../publisher/central.ts';
+import { Central, COMMAND, finished, people, verifiedPayload } from '../publisher/central.ts';
 
 /** Every payload that was ever signed, by version; also those that a killed run left under a temp name. */
 class Signed {
@@ -62,9 +62,7 @@ test('one that is killed leaves no lock behind', async () => {
   const child = central.start(['publish']);
   await sleep(80);
   child.kill('SIGKILL');
-  const started = performance.now();
-  expect((await central.publish()).manifest.version).toBeGreaterThan(0);
-  expect(performance.now() - started).toBeLessThan(10_000);
+  expect((await central.publish()).manifest.version).toBeGreaterThan(0); // one that waits in vain for a lock ends with BUSY
 });
 
 test('killed at random moments, 20 times: what is on the air is whole, and the next run goes on', async () => {
@@ -74,14 +72,20 @@ test('killed at random moments, 20 times: what is on the air is whole, and the n
   const signed = new Signed(central);
   let last = signed.check();
   let killed = 0;
+  central.rows(people(2001));
+  const from = performance.now();
+  await finished(central.start(['publish']));
+  let whole = performance.now() - from;
+  last = signed.check();
   for (let i = 1; i <= 20; i++) {
     central.rows(people(2000, i));
     const child = central.start(['publish']);
     const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on('close', (_, signal) => resolve(signal)));
-    // Over the whole of a run, with most of them where it writes.
-    await sleep(60 + ((i * 37) % 140));
+    // Over the whole of a run, with most of them where it writes; a run that ended before was faster than the first one.
+    await sleep(whole * (0.4 + ((i * 37) % 140) / 200));
     child.kill('SIGKILL');
     if ((await ended) === 'SIGKILL') killed++;
+    else whole *= 0.9;
     const version = signed.check();
     expect(version).toBeGreaterThanOrEqual(last);
     last = version;

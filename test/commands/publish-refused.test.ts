@@ -356,7 +356,7 @@ describe('what cannot be written', () => {
     await central.refused(2, /chmod 0600/);
     rmSync(central.keyFile(0));
     spawnSync('mkfifo', ['-m', '600', central.keyFile(0)]);
-    const run = await central.run(['publish'], ['timeout', '5']);
+    const run = await central.run(['publish'], ['timeout', '120']);
     expect([run.status, run.stderr]).toEqual([2, expect.stringContaining(central.keyFile(0)) as string]);
   });
 

@@ -44,9 +44,10 @@ describe('without the network', () => {
     const daemon = new Daemon(scene.gateway);
     await daemon.moreCycles(1, 'unchanged');
     truncateSync(map(), 2048);
+    const next = daemon.moreCycles(1, 'unchanged');
     daemon.signal('SIGUSR2');
     await daemon.says(/made again/);
-    await daemon.moreCycles(1, 'unchanged');
+    await next;
     expect((await scene.gateway.run(['health', '--deep'])).status).toBe(0);
     expect((await daemon.stop()).status).toBe(0);
   });
@@ -68,6 +69,7 @@ test('a first list is fetched at once: mail waits for it, whatever the schedule 
 test('where a list is installed the first request waits for its chance too', async () => {
   scene.configure({ config: '[schedule]\ncron = "* * * * * *"\njitter = "24h"' });
   const daemon = new Daemon(scene.gateway);
+  await daemon.listens();
   const before = daemon.cycles();
   await new Promise((resolve) => setTimeout(resolve, 2500));
   expect(scene.endpoint.take()).toEqual([]);

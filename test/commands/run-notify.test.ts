@@ -1,9 +1,9 @@
 // What systemd hears on a real NOTIFY_SOCKET: ready after the first look and not before, news and nothing else, signs of life, the end.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
-import { Daemon, WHEN_TOLD } from '../support/daemon.ts';
+import { Daemon, holdLock, WHEN_TOLD } from '../support/daemon.ts';
 import { LONGER, Scene } from '../support/scene.ts';
 
 let scene: Scene;
@@ -17,7 +17,7 @@ const RECEIVE = `use Socket; socket(S, PF_UNIX, SOCK_DGRAM, 0); bind(S, sockaddr
   while (defined recv(S, $m, 65536, 0)) { $m =~ s/\\n*$/\\n/; print $m }`;
 
 /** A unix datagram socket, and what was said to it. */
-async function listener(): Promise<{ socket: string; heard: () => string[] }> {
+async function listener() {
   const socket = scene.gateway.at('notify');
   const child = spawn('perl', ['-e', RECEIVE, socket], { stdio: ['ignore', 'pipe', 'ignore'] });
   onTestFinished(async () => {
@@ -27,13 +27,20 @@ async function listener(): Promise<{ socket: string; heard: () => string[] }> {
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
   while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 10));
-  return { socket, heard: () => text.split('\n').filter((line) => line !== '') };
+  return {
+    socket,
+    heard: () => text.split('\n').filter((line) => line !== ''),
+    /** Waits for so many words of farewell: whatever was said before them has been heard then. */
+    farewells: async (count: number) => {
+      while (words(text.split('\n'), 'STOPPING').length < count) await once(child.stdout, 'data');
+    },
+  };
 }
 
 const words = (heard: string[], word: string): string[] => heard.filter((h) => h.startsWith(`${word}=`));
 
 test('ready once, news once, a reload between its two words, and the end', async () => {
-  const { socket, heard } = await listener();
+  const { socket, heard, farewells } = await listener();
   const daemon = new Daemon(scene.gateway, { env: { NOTIFY_SOCKET: socket } });
   const hears = (word: string, times: number) =>
     daemon.until(() => words(heard(), word).length === times, `${word} heard ${times} times: ${heard().join(' | ')}`);
@@ -56,33 +63,33 @@ test('ready once, news once, a reload between its two words, and the end', async
   expect(order.indexOf('RELOADING')).toBeLessThan(order.lastIndexOf('READY'));
   expect(words(heard(), 'MONOTONIC_USEC')[0]).toMatch(/=[0-9]+$/);
   expect((await daemon.stop()).status).toBe(0);
+  await farewells(1);
   expect(words(heard(), 'STOPPING')).toEqual(['STOPPING=1']);
 });
 
 test('not ready before the maps are looked at', async () => {
   const { socket, heard } = await listener();
-  const lock = spawn('flock', ['-o', `${scene.gateway.stateDir}/lock`, 'sh', '-c', 'echo held; read -r _'], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-  });
-  await once(lock.stdout, 'data');
+  const lock = await holdLock(`${scene.gateway.stateDir}/lock`);
   const daemon = new Daemon(scene.gateway, { env: { NOTIFY_SOCKET: socket } });
   await daemon.says(/waiting for another run/);
   expect(words(heard(), 'READY')).toEqual([]);
-  lock.stdin.end();
+  lock.release();
   await daemon.until(() => words(heard(), 'READY').length === 1, 'ready');
   expect((await daemon.stop()).status).toBe(0);
 });
 
 test('signs of life at half of the time allowed, and only for the process that is meant', async () => {
-  const { socket, heard } = await listener();
+  const { socket, heard, farewells } = await listener();
   const env = { NOTIFY_SOCKET: socket, WATCHDOG_USEC: '400000' };
   const daemon = new Daemon(scene.gateway, { env });
   await daemon.until(() => words(heard(), 'WATCHDOG').length >= 3, 'three signs of life');
   expect((await daemon.stop()).status).toBe(0);
+  await farewells(1);
   const silent = new Daemon(scene.gateway, { env: { ...env, WATCHDOG_PID: '1' } });
   const before = words(heard(), 'WATCHDOG').length;
   await silent.moreCycles(1, 'unchanged');
   expect((await silent.stop()).status).toBe(0);
+  await farewells(2);
   expect(words(heard(), 'WATCHDOG')).toHaveLength(before);
 });
 
@@ -92,4 +99,15 @@ test('a socket that nobody reads: one warning, and the work goes on', async () =
   await daemon.moreCycles(1, 'unchanged');
   expect((await daemon.stop()).status).toBe(0);
   expect(daemon.log.match(/systemd cannot be told/g)).toHaveLength(1);
+});
+
+test('a host that is busy, where telling takes seconds: ready is heard all the same', async () => {
+  const { socket, heard, farewells } = await listener();
+  const slow = `[ -e "$0.was" ] || { : >"$0.was"; sleep 6; }; PATH=/usr/bin:/bin exec systemd-notify "$@"`;
+  writeFileSync(scene.gateway.at('bin', 'systemd-notify'), `#!/bin/sh\n${slow}\n`, { mode: 0o755 });
+  const daemon = new Daemon(scene.gateway, { env: { NOTIFY_SOCKET: socket } });
+  await daemon.until(() => words(heard(), 'READY').length === 1, 'ready');
+  expect((await daemon.stop()).status).toBe(0);
+  await farewells(1);
+  expect(daemon.log).not.toMatch(/cannot be told/);
 });

@@ -2,12 +2,14 @@
 // nothing fails. RELAYMAP_PANELS names a file for all answers, to plot them from.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { Daemon } from '../support/daemon.ts';
+import { freePort } from '../support/postfix.ts';
 import { LIST, LONGER, Scene } from '../support/scene.ts';
 
 const packaging = (name: string): string => fileURLToPath(new URL(`../../packaging/${name}`, import.meta.url));
@@ -46,19 +48,9 @@ beforeEach(async () => {
 });
 afterEach(() => scene.close());
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 /** A private Prometheus that scrapes this address each second. @returns its URL. */
 async function prometheus(scraped: string): Promise<string> {
-  const folder = scene.gateway.at('prometheus');
-  mkdirSync(folder);
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'relaymap-prometheus-'));
   const config = `global: { scrape_interval: 1s, evaluation_interval: 1s }
 rule_files: [${JSON.stringify(packaging('prometheus/relaymap.rules.yml'))}]
 scrape_configs:
@@ -77,7 +69,8 @@ scrape_configs:
   );
   onTestFinished(async () => {
     child.kill();
-    if (child.exitCode === null) await once(child, 'close');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'close');
+    rmSync(folder, { recursive: true });
   });
   return `http://127.0.0.1:${port}`;
 }
@@ -109,7 +102,7 @@ test('each expression finds something in a live gateway', async () => {
   await daemon.says(/health: http/);
   const url = await prometheus(/127\.0\.0\.1:[0-9]+/.exec(daemon.log)?.[0] ?? '');
   const scrapes = async (query: string, value: string) => {
-    for (const end = performance.now() + 60_000; performance.now() < end; await sleep(200)) {
+    for (const end = performance.now() + 120_000; performance.now() < end; await sleep(200)) {
       const answer = await ask(url, 'query', { query });
       const [first] = (answer?.data.result ?? []) as unknown as { value: [number, string] }[];
       if (first?.value[1] === value) return;

@@ -1,7 +1,12 @@
-// Commands against each other, a hundred times in ever other orders: one at a time changes something, each ends by itself and in words,
-// and whatever the order was the maps are those of one list, the floor stays and nothing is left over.
+// Commands against each other and against the daemon, in ever other orders: one at a time changes something, each ends by itself and in
+// words, and whatever the order was the maps are those of one list, the floor stays and nothing is left over.
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { takeLock } from '../../src/io/lock.ts';
+import { Daemon, WHEN_TOLD } from '../support/daemon.ts';
+import { sha256 } from '../support/forger.ts';
+import type { Gateway } from '../support/gateway.ts';
 import { floors, FOLDERS, view } from '../support/meaning.ts';
 import { takeTree } from '../support/tree.ts';
 import { Stage } from './scenarios.ts';
@@ -10,7 +15,23 @@ import { tally } from './tally.ts';
 const all = process.env['RELAYMAP_CRASH'] === 'all';
 const ROUNDS = all ? 100 : 25;
 
-test('fetch, rollback, hold, resume, import, health and lookup, four at once', async () => {
+/** Reads both maps again and again, as Postfix would. @returns ends it, and tells the hashes of what was there. */
+function watching(gateway: Gateway): () => ReadonlySet<string> {
+  const found = new Set<string>();
+  const look = () => {
+    for (const map of ['relay_recipients.cdb', 'relay_domains.cdb']) {
+      found.add(sha256(readFileSync(gateway.at('maps', map))));
+    }
+  };
+  const timer = setInterval(look, 5);
+  return () => {
+    clearInterval(timer);
+    look();
+    return found;
+  };
+}
+
+test('run, fetch, rollback, hold, resume, import, health and lookup, four at once', async () => {
   const stage = await Stage.open(1);
   try {
     const [gateway] = stage.gateways;
@@ -23,7 +44,13 @@ test('fetch, rollback, hold, resume, import, health and lookup, four at once', a
     await stage.each('fetch');
     const next = maps();
     expect(next).not.toBe(first);
+    gateway.configure(stage.setup(), WHEN_TOLD);
+    const daemon = new Daemon(gateway);
+    await daemon.moreCycles(1);
+    expect(maps()).toBe(next);
     const commands: readonly (readonly string[])[] = [
+      ['the daemon'],
+      ['the daemon'],
       ['fetch', '--force'],
       ['rollback'],
       ['resume'],
@@ -37,6 +64,7 @@ test('fetch, rollback, hold, resume, import, health and lookup, four at once', a
     const random = (below: number) => (seed = (seed * 48_271) % 2_147_483_647) % below;
     const wrong: string[] = [];
     const seen = new Set<string>();
+    const seenBy = new Set<string>();
     let waited = 0;
     for (let round = 0; round < ROUNDS; round++) {
       const chosen = Array.from({ length: 4 }, () => ({
@@ -45,26 +73,40 @@ test('fetch, rollback, hold, resume, import, health and lookup, four at once', a
       }));
       const runs = chosen.map(async ({ args, after }) => {
         await sleep(after); // another order in each round; whichever it is, what follows holds
+        if (args[0] === 'the daemon') {
+          daemon.signal('SIGUSR2');
+          return [];
+        }
         const { status, stdout, stderr } = await gateway.run(args, { mayName: true });
         const said = stdout + stderr;
-        if (said.includes('waiting for another run')) waited++;
+        if (/waiting for another run to end: process [0-9]+, since 20/.test(said)) waited++;
         // HELD is a refusal, and so is a rollback that has nowhere to go.
         const could = status === 0 || (status === 1 && /HELD|no older version|WARNING/.test(said));
         return could ? [] : [`${args.join(' ')}: status ${status}: ${said}`];
       });
+      const looks = watching(gateway);
       const faults = (await Promise.all(runs)).flat();
+      // The daemon may still be at it, and never leaves anything half done when it lets go.
+      const lock = await takeLock(gateway.at('state', 'lock'), 120);
       const tree = takeTree(gateway.dir, FOLDERS);
       const found = maps();
+      const strays = gateway.strays();
+      lock.release();
+      for (const map of looks()) seenBy.add(map);
       seen.add(found);
       if (found !== first && found !== next) faults.push(`the maps are those of no list: ${found}`);
       if (floors(tree)?.['example-org'] !== 2) faults.push(`the floor is ${JSON.stringify(floors(tree))}`);
-      if (gateway.strays().length > 0) faults.push(`left over: ${gateway.strays().join()}`);
+      if (strays.length > 0) faults.push(`left over: ${strays.join()}`);
       if (faults.length > 0) wrong.push(`round ${round}, ${chosen.map((c) => c.args[0]).join()}: ${faults.join('; ')}`);
     }
-    tally('four commands at once', ROUNDS, ROUNDS - wrong.length);
+    tally('four commands at once', 'one bundle', ROUNDS, ROUNDS - wrong.length);
     expect(wrong).toEqual([]);
     expect(waited).toBeGreaterThan(ROUNDS / 5);
     expect(seen.size).toBe(2);
+    // Whenever Postfix looked it was the one or the other, whole.
+    expect([...seenBy].filter((map) => !first.includes(map) && !next.includes(map))).toEqual([]);
+    expect(seenBy.size).toBeGreaterThan(3);
+    await daemon.stop();
     await stage.each('resume');
     await stage.each('fetch');
     expect(maps()).toBe(next);

@@ -21,7 +21,7 @@ describe.each(rooms)('%s', (kind, open, bytes) => {
       const drill = await Drill.open(scenario, 1, room.folder);
       try {
         const { refused, wrong } = await drill.starved(room, bytes);
-        tally(kind, bytes.length, bytes.length - wrong.length);
+        tally(kind, scenario.name, bytes.length, bytes.length - wrong.length);
         expect(wrong).toEqual([]);
         expect(refused).toBeGreaterThan(2);
       } finally {

@@ -180,7 +180,7 @@ async function endOf(gateway: Gateway): Promise<{ status: number | null; meaning
 function judgeEnd({ status, stdout, stderr }: Finished, fault: Fault): string[] {
   if (fault === 'KILL') return status === null ? [] : [`not killed: ${status}`];
   if (status === null || status > 2) return [`it ended with ${status}`];
-  return status === 0 || /[A-Z_]{4,}/.test(stdout + stderr) ? [] : [`status ${status} and no code: ${stderr}`];
+  return status === 0 || /[A-Z_]{4,}|EIO:/.test(stdout + stderr) ? [] : [`status ${status} and no code: ${stderr}`];
 }
 
 /** Each map is the old or the new one, recipients first; what was damaged may be gone. The floor has not moved down. */

@@ -59,7 +59,7 @@ describe.each(SCENARIOS)('$name', (scenario) => {
       for (const fault of FAULTS) {
         const chosen = points(drill.calls, fault);
         const wrong = await drill.all(chosen);
-        tally(fault, chosen.length, chosen.length - wrong.length);
+        tally(fault, scenario.name, chosen.length, chosen.length - wrong.length);
         expect.soft(wrong, `${fault}: ${wrong.length} of ${chosen.length}`).toEqual([]);
       }
     } finally {

@@ -1,5 +1,6 @@
 // Every file and folder of the state, one after the other, is emptied, cut, flipped in a bit, lost, or something else lies in its place:
 // never a stack, never another map, never a lower floor; what can be rebuilt is rebuilt, all else names the command that repairs it.
+import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -10,7 +11,9 @@ import { layTree, takeTree, type Tree } from '../support/tree.ts';
 import { NEXT, Stage } from './scenarios.ts';
 import { tally } from './tally.ts';
 
+const all = process.env['RELAYMAP_CRASH'] === 'all';
 const NOBODY = 65_534;
+const SOCKET = 'use Socket; socket(my $s, AF_UNIX, SOCK_STREAM, 0); bind($s, pack_sockaddr_un($ARGV[0])) or die';
 const flip = (at: (length: number) => number) => (file: string) => {
   const bytes = readFileSync(file);
   const spot = at(bytes.length);
@@ -33,6 +36,13 @@ const OF_FILES: Record<string, (file: string, gateway: Gateway) => void> = {
   'a folder': (file) => (rmSync(file), mkdirSync(file)),
   'a folder with a file in it': (file) => (rmSync(file), mkdirSync(file), writeFileSync(path.join(file, 'x'), 'x')),
   'a link to what it was': (file) => symlinkSync(aside(file), file),
+  ...(all
+    ? {
+        'a pipe': (file: string) => (rmSync(file), void execFileSync('mkfifo', [file])),
+        'a device without end': (file: string) => (rmSync(file), void execFileSync('mknod', [file, 'c', '1', '5'])),
+        'a socket': (file: string) => (rmSync(file), void execFileSync('perl', ['-e', SOCKET, file])),
+      }
+    : {}),
   'a link to nowhere': (file) => (rmSync(file), symlinkSync('nowhere', file)),
   'of another owner': (file, gateway) => {
     for (const [name] of takeTree(gateway.dir, FOLDERS)) chownSync(gateway.at(name), NOBODY, NOBODY);
@@ -129,7 +139,7 @@ test('every file and folder of the state, damaged in every way', async () => {
     };
     await Promise.all(stages.map((stage, i) => lane(stage, i === 0)));
     expect(queue.length).toBeGreaterThan(80);
-    tally('state damaged', queue.length, queue.length - wrong.length);
+    tally('state damaged', 'one bundle', queue.length, queue.length - wrong.length);
     expect(wrong, `${wrong.length} of ${queue.length}`).toEqual([]);
   } finally {
     await Promise.all(stages.map((stage) => stage.close()));

@@ -14,7 +14,7 @@ describe.each(SCENARIOS.filter(({ name }) => all || CUT.includes(name)))('$name'
     try {
       const { tried, wrong } = await drill.powerCuts(64, all ? Infinity : 24);
       expect(tried).toBeGreaterThan(15);
-      tally('power cut', tried, tried - wrong.length);
+      tally('power cut', scenario.name, tried, tried - wrong.length);
       expect(wrong, `${wrong.length} of ${tried}`).toEqual([]);
     } finally {
       await drill.close();

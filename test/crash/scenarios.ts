@@ -6,7 +6,7 @@ import { expect } from 'vitest';
 import { publishWithDelta } from '../support/delta.ts';
 import { Endpoint } from '../support/endpoint.ts';
 import { Forger } from '../support/forger.ts';
-import { Gateway } from '../support/gateway.ts';
+import { Gateway, type BundleSetup } from '../support/gateway.ts';
 import { injecting, ONE_THREAD } from '../support/injection.ts';
 import { LIST } from '../support/scene.ts';
 
@@ -37,11 +37,17 @@ export class Stage {
     const gateways = Array.from({ length: count }, () => new Gateway(folder));
     const forger = new Forger();
     const endpoint = await Endpoint.start(forger.files);
+    const stage = new Stage(forger, endpoint, gateways);
     for (const gateway of gateways) {
-      gateway.configure([{ name: forger.name, urls: [endpoint.url], keys: forger.signers }]);
+      gateway.configure(stage.setup());
       gateway.postfix(true);
     }
-    return new Stage(forger, endpoint, gateways);
+    return stage;
+  }
+
+  /** What each gateway is configured with. */
+  setup(): BundleSetup[] {
+    return [{ name: this.forger.name, urls: [this.#endpoint.url], keys: this.forger.signers }];
   }
 
   /** Runs a command on each gateway; it must end well. */

@@ -1,8 +1,22 @@
-// Before this suite: an empty file for its counts. After it: one line that says how much was tried and survived.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// Before this suite: an empty file for its counts. After it: one line that says how much was tried and survived, and, where
+// RELAYMAP_CRASH_SAVE is set, the same in last-run.json, beside what earlier runs found in other parts.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { TALLY } from './tally.ts';
+import { TALLY, type Count } from './tally.ts';
+
+/** By what was done, then by what it was done to. */
+type Parts<Each = Count> = Record<string, Record<string, Each>>;
+
+/** The newest run of each part: a whole one takes hours, and is often made in pieces. */
+interface LastRun {
+  readonly date: string;
+  readonly commit: string;
+  readonly parts: Parts<Count & { readonly commit: string }>;
+}
+
+const LAST = path.join(import.meta.dirname, 'last-run.json');
 
 export default function setup(): () => void {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-tally-'));
@@ -10,16 +24,36 @@ export default function setup(): () => void {
   writeFileSync(file, '');
   process.env[TALLY] = file;
   return () => {
-    const sums = new Map<string, { tried: number; survived: number }>();
+    const parts: Parts = {};
     for (const line of readFileSync(file, 'utf8').split('\n').filter(Boolean)) {
-      const { what, tried, survived } = JSON.parse(line) as { what: string; tried: number; survived: number };
-      const sum = sums.get(what) ?? { tried: 0, survived: 0 };
-      sums.set(what, { tried: sum.tried + tried, survived: sum.survived + survived });
+      const { what, of, tried, survived } = JSON.parse(line) as Count & { what: string; of: string };
+      (parts[what] ??= {})[of] = { tried, survived };
     }
     rmSync(dir, { recursive: true });
-    const [tried, survived] = [...sums.values()].reduce(([t, s], x) => [t + x.tried, s + x.survived], [0, 0]);
+    const sums = Object.entries(parts).map(([what, of]) => ({ what, ...sum(Object.values(of)) }));
+    const { tried, survived } = sum(sums);
     if (tried === 0) return;
-    const parts = Array.from(sums, ([what, sum]) => `${what} ${sum.survived}/${sum.tried}`);
-    process.stdout.write(`crash: ${tried} points tried, ${survived} survived (${parts.join(', ')})\n`);
+    const words = sums.map((s) => `${s.what} ${s.survived}/${s.tried}`);
+    process.stdout.write(`crash: ${tried} points tried, ${survived} survived (${words.join(', ')})\n`);
+    if (process.env['RELAYMAP_CRASH_SAVE'] !== undefined) save(parts);
   };
+}
+
+function sum(counts: readonly Count[]): Count {
+  return {
+    tried: counts.reduce((total, { tried }) => total + tried, 0),
+    survived: counts.reduce((total, { survived }) => total + survived, 0),
+  };
+}
+
+function save(parts: Parts): void {
+  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+  const before = existsSync(LAST) ? (JSON.parse(readFileSync(LAST, 'utf8')) as LastRun).parts : {};
+  const merged = { ...before };
+  for (const [what, of] of Object.entries(parts)) {
+    const counts = Object.entries(of).map(([name, count]) => [name, { ...count, commit }] as const);
+    merged[what] = { ...merged[what], ...Object.fromEntries(counts) };
+  }
+  const run: LastRun = { date: new Date().toISOString().slice(0, 10), commit, parts: merged };
+  writeFileSync(LAST, `${JSON.stringify(run, null, 2)}\n`);
 }

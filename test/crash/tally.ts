@@ -4,7 +4,13 @@ import { appendFileSync } from 'node:fs';
 /** The environment variable that names the file of the counts. */
 export const TALLY = 'RELAYMAP_CRASH_TALLY';
 
-export function tally(what: string, tried: number, survived: number): void {
+export interface Count {
+  readonly tried: number;
+  readonly survived: number;
+}
+
+/** @param what the kind of disturbance, `KILL` say. @param of what was disturbed, for one more run of the same to take its place. */
+export function tally(what: string, of: string, tried: number, survived: number): void {
   const file = process.env[TALLY];
-  if (file !== undefined) appendFileSync(file, `${JSON.stringify({ what, tried, survived })}\n`);
+  if (file !== undefined) appendFileSync(file, `${JSON.stringify({ what, of, tried, survived })}\n`);
 }

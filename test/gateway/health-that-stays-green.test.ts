@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { readGatewayConfig, type GatewayConfig } from '../../src/gateway/config.ts';
 import { age, health, HEALTH_EXIT, healthText, type HealthFacts } from '../../src/gateway/health.ts';
 import { liveDamage } from '../../src/gateway/live-maps.ts';
-import type { BundleStatus, Status } from '../../src/gateway/status.ts';
+import { readStatus, type BundleStatus, type Status } from '../../src/gateway/status.ts';
 import { sha256 } from '../support/forger.ts';
 import { ago, digit, NOW } from './records.ts';
 
@@ -61,6 +61,36 @@ const of = (one: Partial<BundleStatus>, facts: Partial<HealthFacts> = {}) => {
   const [found] = look({ status: status(one), ...facts }).bundles;
   return { grade: found?.status, reasons: (found?.reasons ?? []).map((r) => r.text).join('\n') };
 };
+
+describe('a report with a value that is none', () => {
+  const read = (one: object, change: object = {}) => {
+    const whole = status();
+    const damaged = { ...whole, bundles: [{ ...good, ...one }, whole.bundles[1]], ...change };
+    writeFileSync(path.join(dir, 'status.json'), JSON.stringify(damaged));
+    return readStatus(dir).is;
+  };
+
+  test.each<[string, object, object?]>([
+    ['no time of success', { succeededAt: '' }],
+    ['a time of success cut short', { succeededAt: '2026-1:00Z' }],
+    ['no time of installation, which stands in for it', { succeededAt: null, installedAt: '2026-13-01' }],
+    ['an end of validity that is no time', { expires: '2026-11-:00:00Z' }],
+    ['a beginning that is no time', { created: 'x' }],
+    ['a check that was never', { checkedAt: 'never' }],
+    ['a hold since never', { held: { version: 1, since: '' } }],
+    ['a hold at half a version', { held: { version: 1.5, since: ago(1) } }],
+    ['half a version', { version: 41.5 }],
+    ['fewer rows than none', { rows: -1 }],
+    ['a code of nobody', { code: 'EXPIRE' }],
+    ['a code that every object has', { code: 'constructor' }],
+    ['a run that ended never', {}, { endedAt: '' }],
+    ['a reload that is pending since never', {}, { reloadPending: 'soon' }],
+    ['a failure of nobody', {}, { failure: { code: 'ENOSPC', message: '' } }],
+  ])('%s: unknown, not OK', (_, one, change) => {
+    expect(read({})).toBe('whole');
+    expect(read(one, change)).toBe('corrupt');
+  });
+});
 
 test('good facts are OK, without a reason', () => {
   const h = look({});

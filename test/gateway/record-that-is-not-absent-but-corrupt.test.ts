@@ -56,6 +56,7 @@ const full: GatewayState = {
     inputs: digit(7),
     rows: 5,
     files: { 'relay_recipients.cdb': { sha256: digit(8), bytes: 1, mtimeMs: 1.5, ino: 2 } },
+    hashed: null,
   },
   reloadPending: ago(2),
   reloadAsked: true,
@@ -102,6 +103,7 @@ describe('corrupt', () => {
     ['a digest that climbs', bundle('installed', copy(1, { digest: '../../etc/passwd' }))],
     ['a table that climbs', bundle('installed', copy(1, { table: `../${digit(1)}` }))],
     ['a time that is none', bundle('installed', copy(1, { since: 'yesterday' }))],
+    ['a time cut short', bundle('installed', copy(1, { since: '2026-1:00Z' }))],
     ['no seen', bundle('seen', undefined)],
     ['maps without inputs', change(['maps', 'inputs'], undefined)],
   ])('%s', (_, content) => {

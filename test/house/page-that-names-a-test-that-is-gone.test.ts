@@ -9,7 +9,7 @@ const folders = readdirSync(path.join(root, 'test'), { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map(({ name }) => name);
 
-test.each(['README.md', 'docs/SECURITY.md'])('%s', (page) => {
+test.each(['README.md', 'docs/SECURITY.md', 'docs/attacks.md'])('%s', (page) => {
   const text = readFileSync(path.join(root, page), 'utf8');
   const named = [...text.matchAll(/`(?:test\/)?([a-z]+)\/([a-z0-9-]+)`/g)].filter(
     ([words, folder]) => folders.includes(folder ?? '') && !existsSync(path.join(root, words.replaceAll('`', ''))),

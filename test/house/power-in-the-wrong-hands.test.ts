@@ -53,9 +53,16 @@ const ALSO: Record<string, readonly string[]> = {
   'gateway/copies.ts': ['rmSync'], // clean(): what nothing names any more; a killed run leaves it for the next
   'gateway/live-maps.ts': ['rmSync'], // removeUnfinished(): temp files of a killed run
   'publisher/repository.ts': ['rmSync'], // blobs that no manifest names
+  'io/lock.ts': ['ftruncateSync', 'writeSync'], // who holds it, into the lock's own file
   'io/log.ts': ['writeSync'], // to descriptor 2
   'bin/health-command.ts': ['writeSync'], // to descriptor 1, its answer
 };
+
+/** V8's collector is had in no other way than by its name in a context of its own. */
+const withoutGc = (text: string): string =>
+  words(text, /\brunInNewContext\(/g).length === words(text, /\brunInNewContext\('gc'\)/g).length
+    ? text.replace(/^import \{ runInNewContext \} from 'node:vm';$/m, '')
+    : text;
 
 const RULES: Rule[] = [
   {
@@ -150,9 +157,9 @@ const RULES: Rule[] = [
   },
   {
     is: 'no code is made of text, and none is loaded that cannot be seen',
-    breaches: (_, text) => [
+    breaches: (file, text) => [
       ...words(
-        text,
+        file === 'io/young-garbage.ts' ? withoutGc(text) : text,
         /\beval\(|\bnew Function\(|\brequire\(|\bcreateRequire\b|['"]node:(?:vm|module|worker_threads|repl)['"]/g,
       ),
       ...words(text, /\bimport\s*\(\s*[^'"\s]/g),
@@ -161,6 +168,7 @@ const RULES: Rule[] = [
       ['gateway/x.ts', `eval('1');`],
       ['bin/x.ts', `const x = await import(file);`],
       ['io/x.ts', `import vm from 'node:vm';`],
+      ['io/young-garbage.ts', `import { runInNewContext } from 'node:vm';\nrunInNewContext(text);`],
     ],
   },
 ];

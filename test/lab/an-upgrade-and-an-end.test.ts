@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Lab, until, type LabHost } from '../support/lab.ts';
-import { central, codes, deb, gateway, health, MX1, MX2, recipientsAre, smtp, type Central } from './scene.ts';
+import { Lab, type LabHost } from '../support/lab.ts';
+import { central, codes, deb, gateway, graded, MX1, MX2, recipientsAre, smtp, type Central } from './scene.ts';
 
 let lab: Lab;
 let from: Central;
@@ -49,12 +49,7 @@ test('an upgrade under load: not one wrong answer, state kept, the new daemon ru
   );
   expect(await mx.ok('systemctl show -P MainPID relaymap')).not.toBe(pid);
   expect((await stateOf()).bundles['example-org'].floor.version).toBeGreaterThanOrEqual(floor);
-  await until(
-    'the new daemon is well',
-    30,
-    () => health(mx),
-    ({ status }) => status === 0,
-  );
+  await graded(mx, 0);
   expect(await mx.ok('systemctl list-units --failed --plain --no-legend')).toBe('');
 });
 

@@ -9,8 +9,9 @@ export default defineConfig({
     root,
     name: 'lab',
     include: ['test/lab/**/*.test.ts'],
+    setupFiles: ['test/support/environment.ts'],
     fileParallelism: false,
-    testTimeout: 180_000,
-    hookTimeout: 420_000,
+    testTimeout: 900_000,
+    hookTimeout: 1_800_000, // on a new machine a tree of Debian is made first
   },
 });

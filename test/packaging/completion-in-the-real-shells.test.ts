@@ -66,7 +66,7 @@ async function zsh(line: readonly string[]): Promise<string[]> {
   const { stdout } = await run('zsh', ['-f', '-c', ZPTY, 'zsh', line.join(' ')], {
     cwd: folder,
     env: { ...process.env, TERM: 'dumb', HOME: folder },
-    timeout: 60_000,
+    timeout: 300_000,
   });
   return [...stdout.matchAll(/^(\S+) +-- /gm)].map(([, word = '']) => word);
 }

@@ -55,7 +55,7 @@ const asked = async (address: string): Promise<number | undefined> => (await ask
 /** Seconds until Postfix answers so. */
 async function answered(address: string, code: number): Promise<number> {
   const from = performance.now();
-  await until(`${code} for the changed row`, async () => (await asked(address)) === code, 30);
+  await until(`${code} for the changed row`, async () => (await asked(address)) === code);
   return (performance.now() - from) / 1000;
 }
 

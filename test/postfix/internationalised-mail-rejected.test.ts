@@ -130,6 +130,7 @@ describe('a client that says SMTPUTF8', () => {
     const expected = recipients.map((recipient) => `${recipient} sent`).sort();
     await until('the primary has all of it', async () => (await delivered(primary)).length >= recipients.length);
     await until('it has left the gateway', async () => (await gateway.queue()).length === 0);
+    await until('its log says so', async () => (await delivered(gateway)).length >= recipients.length);
     expect(await delivered(primary)).toEqual(expected);
     expect(await delivered(gateway)).toEqual(expected);
   });

@@ -98,7 +98,7 @@ export class Central {
   }
 
   remove(): void {
-    rmSync(this.dir, { recursive: true, force: true });
+    rmSync(this.dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }); // a killed process may still write
   }
 
   at(...names: string[]): string {

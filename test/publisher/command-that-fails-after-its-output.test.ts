@@ -67,12 +67,12 @@ test('one that does not end is ended, with all that it started', async () => {
   const dir = folder();
   const script = `echo a@example.org; sleep 300 & echo $! >'${dir}/pid'; wait`;
   const read = async () => {
-    for await (const _ of commandSource({ ...sh(script), type: 'command', name: 'list' }, 500).read(new Date()))
+    for await (const _ of commandSource({ ...sh(script), type: 'command', name: 'list' }, 3000).read(new Date()))
       continue;
   };
-  await expect(read()).rejects.toThrow(/^list did not end within 0.5 s; its output is not used$/);
+  await expect(read()).rejects.toThrow(/^list did not end within 3 s; its output is not used$/);
   const pid = readFileSync(path.join(dir, 'pid'), 'utf8').trim();
-  await expect.poll(() => alive(pid), { timeout: 10_000 }).toBe(false);
+  await expect.poll(() => alive(pid), { timeout: 60_000 }).toBe(false);
 });
 
 function alive(pid: string): boolean {

@@ -110,6 +110,50 @@ describe('JSON: one entry an element', () => {
   });
 });
 
+describe('however it comes', () => {
+  const long = 'a'.repeat(70_000);
+
+  test.each([
+    ['a line of CSV', `email,n\n${long}@x.org,1\nb@x.org,2\n`, csv, 'list, line 2: over 65536 bytes'],
+    ['a last line without LF', `email,n\n${long}@x.org`, csv, 'list, line 2: over 65536 bytes'],
+    ['an element of JSON', `["a@x.org","${long}","b@x.org"]`, json, 'list entry 2 is over 65536 characters'],
+    ['blanks in an empty array', `[${' '.repeat(70_000)}]`, json, 'list entry 1 is over 65536 characters'],
+  ])('%s is too long in one piece as it is in many', async (_, text, read, words) => {
+    for (const length of [1000, text.length]) expect(await read(text, length)).toBe(words);
+  });
+
+  test('a line is as long as it may be, and one byte longer', async () => {
+    const row = (bytes: number) => `${'ä'.repeat((bytes - 6) / 2)}@x.org`;
+    for (const length of [1000, 100_000]) {
+      expect(await csv(`${row(65_536)}\nb@x.org\n`, length)).toEqual([row(65_536), 'b@x.org']);
+      expect(await csv(`b@x.org\nx${row(65_536)}\n`, length)).toBe('list, line 2: over 65536 bytes');
+    }
+  });
+
+  test.each([
+    ['line ends', '\n'],
+    ['line ends and doubled quotes', '""\n'],
+    ['line ends in a cell that is not the first', '\r\n', 'a@x.org,'],
+  ])('a quoted cell of nothing but %s is read in one go, not once for each line', async (_, unit, before = '') => {
+    const cell = unit.repeat(Math.floor(60_000 / unit.length));
+    const start = process.cpuUsage();
+    const found = await csv(`x,y\n${`${before}"${cell}",z\n`.repeat(3)}`, 100_000);
+    expect(found).toHaveLength(4);
+    // By CPU time, which a loaded machine does not stretch: some ten milliseconds, where it once was half a minute.
+    expect(process.cpuUsage(start).user / 1e6).toBeLessThan(5);
+  });
+
+  test.each<[string, string, string[]]>([
+    ['a first row that goes on, its separator behind it', '"x\ny";email\n1;a@x.org\n', ['', 'a@x.org']],
+    ['doubled quotes in several lines', 'email\n"a""\n""@x.org"\n', ['', 'a"\n"@x.org']],
+    ['a cell of line ends of another system', '"n\r\nm",email\r\n1,a@x.org\r\n', ['', 'a@x.org']],
+    ['a blank line in a quoted cell', 'n,email\n"\n\n",a@x.org\n\n', ['', 'a@x.org', '']],
+    ['quoted cells one behind the other', '"a\nb","c\nd",email\n1,2,a@x.org\n', ['', 'a@x.org']],
+  ])('%s', async (_, text, entries) => {
+    for (const length of [1, 1000]) expect(await csv(text, length)).toEqual(entries);
+  });
+});
+
 test('any list, as CSV and as JSON, in pieces of any length, comes back as it was', async () => {
   const lists = array(emailAddress({ size: 'small' }), { minLength: 1, maxLength: 8 });
   await assert(

@@ -1,6 +1,8 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
+import { sha256 } from '../support/forger.ts';
 import { DAY, Desk, HOUR, later, people, START, type DeltaJson } from './desk.ts';
 
 /** Publishes each list an hour after the one before; gives the tables' hashes and rows. */
@@ -105,12 +107,65 @@ test('keep_deltas set lower: renewals go on, with the deltas whose base is still
   }
 });
 
-test('a kept table that is damaged costs its delta, not the publish', async () => {
+test('kept tables that are damaged, or hold another table, cost nothing while their deltas go on from each other', async () => {
+  const desk = new Desk();
+  const [first, second, third] = await history(desk, growing(3));
+  const kept = (table?: { sha256: string }) => path.join(desk.stateDir, 'tables', `${table?.sha256}.gz`);
+  writeFileSync(kept(first), 'not gzip');
+  copyFileSync(kept(third), kept(second));
+  await desk.publishes(people(303), later(4 * HOUR));
+  expect(offered(desk).map((d) => d.from)).toEqual([first, second, third].map((table) => table?.sha256));
+  for (const [i, delta] of offered(desk).entries())
+    expect(applied([first, second, third][i]?.rows ?? [], desk.delta(delta))).toEqual(desk.rows());
+});
+
+test('a kept table that is damaged or another one costs the delta that only reading it can give, not the publish', async () => {
+  for (const damage of ['not gzip', 'another table']) {
+    const desk = new Desk();
+    const [first, second] = await history(desk, growing(2));
+    const kept = (table?: { sha256: string }) => path.join(desk.stateDir, 'tables', `${table?.sha256}.gz`);
+    if (damage === 'not gzip') writeFileSync(kept(first), damage);
+    else copyFileSync(kept(second), kept(first));
+    const [earlier] = desk.blobs().filter((name) => name.includes('delta'));
+    rmSync(desk.at('out', 'recipients', earlier ?? ''));
+    await desk.publishes(people(302), later(2 * HOUR));
+    expect(offered(desk).map((d) => d.from)).toEqual([second?.sha256]);
+  }
+});
+
+test('the published table is kept under its name, but is another one: said with its name, and nothing goes out', async () => {
   const desk = new Desk();
   const [first, second] = await history(desk, growing(2));
-  writeFileSync(path.join(desk.stateDir, 'tables', `${first?.sha256}.gz`), 'not gzip');
-  await desk.publishes(people(302), later(2 * HOUR));
-  expect(offered(desk).map((d) => d.from)).toEqual([second?.sha256]);
+  const kept = (table?: { sha256: string }) => path.join(desk.stateDir, 'tables', `${table?.sha256}.gz`);
+  copyFileSync(kept(first), kept(second));
+  desk.list(people(303));
+  const refusal = await desk.refusal(later(2 * HOUR));
+  expect([refusal.code, refusal.message]).toEqual([
+    'STATE',
+    expect.stringContaining(`${second?.sha256}.gz is damaged`),
+  ]);
+  rmSync(kept(second)); // as the message says
+  await desk.publish(later(3 * HOUR));
+  expect(offered(desk).map((d) => d.from)).toEqual([first?.sha256, second?.sha256]);
+});
+
+test('an earlier delta that is whole, but says something else: seen when what was put together is taken back', async () => {
+  const desk = new Desk({ top: 'keep_deltas = 1' });
+  const [first] = await history(desk, growing(2));
+  desk.toml.top = 'keep_deltas = 2';
+  // One row more than there is: as a fault of an earlier version of the publisher would have written it, signed and all.
+  const [earlier] = offered(desk);
+  const { sha256: to } = desk.manifest().tables.recipients;
+  const lie = Buffer.from([...desk.delta(earlier as DeltaJson), '+zzz@example.org'].map((row) => `${row}\n`).join(''));
+  const member = gzipSync(lie);
+  writeFileSync(desk.at('out', 'recipients', `${earlier?.from}-${to}.delta.gz`), member);
+  desk.resigns((manifest) => {
+    const entry = { from: earlier?.from, bytes: lie.length, sha256: sha256(lie), wireBytes: member.length };
+    Object.assign(manifest.tables.recipients, { deltas: [entry] });
+  });
+  await desk.publishes(people(302), later(3 * HOUR));
+  expect(offered(desk)).toHaveLength(2);
+  expect(applied(first?.rows ?? [], desk.delta(offered(desk)[0] as DeltaJson))).toEqual(desk.rows());
 });
 
 test('kept tables that are gone: what is still published serves as well', async () => {

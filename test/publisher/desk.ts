@@ -1,6 +1,6 @@
 // A publisher's desk in a temporary folder: a key, a list, an output; publishes in this process, at any time of day. What it reads
 // back it reads with node:crypto and node:zlib, not with the code under test.
-import { createHash, createPublicKey, verify } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -115,6 +115,30 @@ ${this.toml.rest}
     const sig = Buffer.from(envelope.signatures[0]?.sig ?? '', 'base64');
     if (!verify(null, signed, key, sig)) throw new Error('the signature is wrong');
     return JSON.parse(payload.toString()) as ManifestJson;
+  }
+
+  /** Signs another manifest in the place of the newest, as if this desk had published it. */
+  resigns(change: (manifest: ManifestJson) => void): void {
+    const file = path.join(this.output, 'manifest.json');
+    const manifest = this.manifest();
+    change(manifest);
+    const payload = Buffer.from(JSON.stringify(manifest));
+    const envelope = JSON.parse(readFileSync(file, 'utf8')) as {
+      payloadType: string;
+      signatures: { keyid: string; sig: string }[];
+    };
+    const { payloadType: type, signatures } = envelope;
+    const signed = Buffer.concat([Buffer.from(`DSSEv1 ${type.length} ${type} ${payload.length} `), payload]);
+    const sig = sign(null, signed, createPrivateKey(readFileSync(this.at('keys', 'site.key')))).toString('base64');
+    const keyid = signatures[0]?.keyid ?? '';
+    writeFileSync(
+      file,
+      JSON.stringify({ payloadType: type, payload: payload.toString('base64'), signatures: [{ keyid, sig }] }),
+    );
+    const state = path.join(this.stateDir, 'state.json');
+    const record = JSON.parse(readFileSync(state, 'utf8')) as Record<string, unknown>;
+    const digest = createHash('sha256').update(payload).digest('hex');
+    writeFileSync(state, JSON.stringify({ ...record, digest }));
   }
 
   /** The rows of the published table, its sizes and hash checked. */

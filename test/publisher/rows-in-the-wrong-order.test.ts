@@ -1,5 +1,5 @@
 // The table's order is that of Buffer.compare, each row once (format section 4). A row in the wrong place is NOT_CANONICAL everywhere.
-import { array, assert, constantFrom, property, string } from 'fast-check';
+import { array, assert, constantFrom, integer, nat, property, record, string } from 'fast-check';
 import { expect, test } from 'vitest';
 import { RowCollection } from '../../src/publisher/sorted-rows.ts';
 import { sha256 } from '../support/forger.ts';
@@ -86,13 +86,62 @@ test('whatever the rows are: prefixes of each other, duplicates, any script', ()
   );
 });
 
-test('a quarter of a million rows, with duplicates', () => {
+test('a hundred thousand rows in no order, with duplicates', () => {
   const rows = Array.from(
-    { length: 250_000 },
-    (_, i) => `${sha256(String(i % 200_000)).slice(0, 10)}.ü@d${i % 5}.example`,
+    { length: 100_000 },
+    (_, i) => `${sha256(String(i % 80_000)).slice(0, 10)}.ü@d${i % 5}.example`,
   );
   const table = collected(rows).sorted();
   expect(table.rows).toBe(new Set(rows).size);
   expect(table.rows).toBeLessThan(rows.length);
   expect(sha256(table.text)).toBe(sha256(expected(rows)));
+});
+
+const person = (i: number) => `p${String(i).padStart(6, '0')}@d.example`;
+
+test('in order but for a few: rows out of place, twice, before the first and behind the last', () => {
+  const rows = Array.from({ length: 6000 }, (_, i) => person(i * 2));
+  const few = array(record({ at: nat(6000), row: integer({ min: -1, max: 6000 }), again: nat(2) }), { maxLength: 200 });
+  assert(
+    property(few, (changes) => {
+      const list = [...rows];
+      // Odd numbers are between the rows, even ones are there already.
+      for (const { at, row, again } of changes)
+        list.splice(
+          at,
+          0,
+          ...Array.from({ length: again + 1 }, () => (row < 0 ? `a${at}@d.example` : person(row * 2 + (at % 2)))),
+        );
+      const table = collected(list).sorted();
+      expect(Buffer.compare(table.text, expected(list))).toBe(0);
+      expect(table.rows).toBe(new Set(list).size);
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test.each([
+  ['one row above all others comes first', [person(999_999), ...numbered(5000, (i) => i)]],
+  ['one row below all others comes last', [...numbered(5000, (i) => i), 'a@d.example']],
+  ['each row twice in turn', numbered(5000, (i) => i >>> 1)],
+  ['two lists in order, one after the other', [...numbered(5000, (i) => i), ...numbered(5000, (i) => i * 2)]],
+  [
+    'the few are all the same',
+    [...numbered(5000, (i) => i), ...Array.from({ length: 100 }, () => 'm000001.5@d.example')],
+  ],
+])('%s', (_, rows) => {
+  check(rows);
+});
+
+test('rows of one collection that become those of another', () => {
+  const from = collected(['b@d.example', 'a@d.example', 'ü@d.example', 'c@d.example']);
+  for (const [first, rows] of [
+    [0, ['a@d.example', 'b@d.example', 'c@d.example', 'ü@d.example']],
+    [2, ['c@d.example', 'ü@d.example']],
+    [4, []],
+  ] as const) {
+    const into = collected(['zoe@d.example']);
+    into.addFrom(from, first);
+    expect(Buffer.from(into.sorted().text).toString()).toBe(expected([...rows, 'zoe@d.example']).toString());
+  }
 });

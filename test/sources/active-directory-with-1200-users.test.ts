@@ -21,12 +21,12 @@ beforeAll(async () => {
     url: `ldaps://${samba.address}`,
     tlsOptions: { ca },
     timeout: 60_000,
-    connectTimeout: 10_000,
+    connectTimeout: 60_000,
   });
   await client.bind(samba.admin, PASSWORD);
   await filled(client);
   await client.unbind();
-}, 300_000);
+}, 1_200_000);
 afterAll(async () => {
   await samba?.stop();
 });

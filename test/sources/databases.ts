@@ -182,7 +182,7 @@ async function answering(
           () => false,
         );
       },
-      60,
+      300,
     );
   } catch (error) {
     const log = readFileSync(path.join(dir, 'log'), 'utf8');

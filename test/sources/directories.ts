@@ -49,7 +49,7 @@ async function listening(dir: string, port: number, host: string): Promise<void>
     return open;
   };
   try {
-    await until(`${host}:${port} listens`, tried, 90);
+    await until(`${host}:${port} listens`, tried, 300);
   } catch (error) {
     throw new Error(readFileSync(path.join(dir, 'log'), 'utf8').slice(-2000), { cause: error });
   }

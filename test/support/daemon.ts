@@ -19,6 +19,9 @@ export interface DaemonOptions {
   readonly node?: readonly string[];
 }
 
+/** SIGUSR2, the last one that a handler is set for but SIGUSR1, in the mask of /proc. */
+const USR2 = 1n << 11n;
+
 interface Counted {
   readonly bundle: string | null;
   readonly outcome: string;
@@ -44,7 +47,7 @@ export class Daemon {
     }
     this.#ended = once(this.#child, 'close').then(([status]) => status as number | null);
     onTestFinished(async () => {
-      if (this.#child.exitCode === null) this.#child.kill('SIGKILL');
+      this.#child.kill('SIGKILL'); // nothing, where it has ended
       await this.#ended;
     });
   }
@@ -65,9 +68,11 @@ export class Daemon {
 
   /** Waits until it is so. @param what for the message. */
   async until(so: () => boolean, what: string): Promise<void> {
-    for (const end = performance.now() + 60_000; !so();) {
+    for (const end = performance.now() + 120_000; !so();) {
       if (performance.now() > end) throw new Error(`never ${what}:\n${this.log}`);
-      if (this.#child.exitCode !== null) throw new Error(`ended with ${this.#child.exitCode}:\n${this.log}`);
+      const { exitCode, signalCode } = this.#child;
+      if (exitCode !== null || signalCode !== null)
+        throw new Error(`ended with ${exitCode ?? signalCode}:\n${this.log}`);
       await sleep(10);
     }
   }
@@ -95,9 +100,23 @@ export class Daemon {
       .reduce((sum, c) => sum + c.count, 0);
   }
 
-  /** Waits for so many more cycles to end. */
+  /** Waits until it can be told something: the signals of before have an end of their own. */
+  async listens(): Promise<void> {
+    const caught = () => /^SigCgt:\s+([0-9a-f]+)/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1] ?? '0';
+    await this.until(() => (BigInt(`0x${caught()}`) & USR2) !== 0n, 'takes SIGUSR2');
+  }
+
+  /** Waits for so many more cycles to end than had when it was called: where a cycle is already under way, call it first and wait later. */
   async moreCycles(count: number, outcome?: string, bundle?: string): Promise<void> {
     const before = this.cycles(outcome, bundle);
     await this.until(() => this.cycles(outcome, bundle) >= before + count, `${count} cycles ${outcome ?? ''}`);
   }
+}
+
+/** Another process that holds the lock, until `release` or the end of the test. */
+export async function holdLock(file: string): Promise<{ release(): void }> {
+  const child = spawn('flock', ['-o', file, 'sh', '-c', 'echo held; read -r _'], { stdio: ['pipe', 'pipe', 'ignore'] });
+  onTestFinished(() => void child.stdin.end());
+  await once(child.stdout, 'data');
+  return { release: () => void child.stdin.end() };
 }

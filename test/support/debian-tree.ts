@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { hostProxies } from './environment.ts';
 
 /** Part of the key of the cache: to be raised when the recipe below changes. */
 const RECIPE = 1;
@@ -21,6 +22,8 @@ export interface TreeOptions {
   readonly debconf?: readonly string[];
   /** Part of the folder's name, for whoever looks at the cache. */
   readonly name?: string;
+  /** A tree that this one begins with, a copy of it, in place of a minimal system: minutes less. */
+  readonly from?: TreeOptions;
 }
 
 /** What a command left behind; a status other than 0 is a value here, not an error. */
@@ -49,15 +52,22 @@ export interface DebianTree {
  */
 export async function debianTree(options: TreeOptions): Promise<DebianTree> {
   if (process.getuid?.() !== 0) throw new Error('a tree of another Debian release needs root: it is used by chroot');
-  const { suite, packages, debconf = [], name = suite } = options;
-  const key = createHash('sha256')
-    .update(JSON.stringify([RECIPE, suite, [...packages].sort(), debconf, process.arch]))
+  const { suite, packages, debconf = [], name = suite, from } = options;
+  const cache = path.join(process.env['XDG_CACHE_HOME'] ?? os.tmpdir(), 'relaymap-trees');
+  const root = path.join(cache, `${name}-${keyOf(options)}`);
+  if (!existsSync(root)) {
+    const base = from === undefined ? '' : (await debianTree(from)).root;
+    await build(cache, root, base, suite, packages, debconf);
+  }
+  return { root, run: (argv, how = {}) => runIn(root, argv, how) };
+}
+
+function keyOf({ suite, packages, debconf = [], from }: TreeOptions): string {
+  const base = from === undefined ? [] : [keyOf(from)];
+  return createHash('sha256')
+    .update(JSON.stringify([RECIPE, suite, [...packages].sort(), debconf, process.arch, ...base]))
     .digest('hex')
     .slice(0, 16);
-  const cache = path.join(process.env['XDG_CACHE_HOME'] ?? os.tmpdir(), 'relaymap-trees');
-  const root = path.join(cache, `${name}-${key}`);
-  if (!existsSync(root)) await build(cache, root, suite, packages, debconf);
-  return { root, run: (argv, how = {}) => runIn(root, argv, how) };
 }
 
 async function runIn(
@@ -88,20 +98,21 @@ const ALONE = ['--mount', '--propagation', 'private', '--pid', '--fork', '--kill
 async function build(
   cache: string,
   root: string,
+  base: string,
   suite: string,
   packages: readonly string[],
   debconf: readonly string[],
 ): Promise<void> {
   // One builder at a time and one name for what is unfinished: the next builder removes what a killed one left.
   const script = `set -eu
-    root=$1 suite=$2 mirror=$3 answers=$4 settings=$5; shift 5
+    root=$1 suite=$2 mirror=$3 answers=$4 settings=$5 base=$6; shift 6
     [ ! -d "$root" ] || exit 0
     rm -rf --one-file-system -- "$root.unfinished"
     mkdir "$root.unfinished"
     # debootstrap fails in a folder with a space in its path: it sees another one, as nobody else does.
     new=/mnt
     mount --bind "$root.unfinished" "$new"
-    debootstrap --variant=minbase "$suite" "$new" "$mirror"
+    if [ -n "$base" ]; then cp -a "$base/." "$new"; else debootstrap --variant=minbase "$suite" "$new" "$mirror"; fi
     printf '#!/bin/sh\\nexit 101\\n' >"$new/usr/sbin/policy-rc.d"
     chmod 0755 "$new/usr/sbin/policy-rc.d"
     printf '%s' "$settings" >"$new/etc/apt/apt.conf.d/90host"
@@ -129,7 +140,7 @@ async function build(
       ...ALONE,
       'sh',
       '-c',
-    ].concat([script, 'sh', root, suite, mirror, answers, settings, ...packages]),
+    ].concat([script, 'sh', root, suite, mirror, answers, settings, base, ...packages]),
     '',
   );
   if (status !== 0)
@@ -158,7 +169,7 @@ async function hostApt(): Promise<{ mirror: string; settings: string }> {
 async function finished(argv: readonly string[], input: string | Uint8Array): Promise<TreeFinished> {
   const [command = '', ...args] = argv;
   const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin:/usr/bin:/bin`;
-  const child = spawn(command, args, { env: { ...process.env, PATH }, stdio: 'pipe' });
+  const child = spawn(command, args, { env: { ...process.env, ...hostProxies(), PATH }, stdio: 'pipe' });
   const [out, err]: [Buffer[], Buffer[]] = [[], []];
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => err.push(chunk));

@@ -107,7 +107,7 @@ export class Gateway {
    * this machine is none of the tests' business, and the real command sleeps for a second before it says that it does not run.
    */
   postfix(running: boolean): void {
-    const script = `#!/bin/sh\necho "$*" >>${this.at('postfix.log')}\n${running ? 'exit 0' : 'exit 1'}\n`;
+    const script = `#!/bin/sh\necho "$*" >>'${this.at('postfix.log')}'\n${running ? 'exit 0' : 'exit 1'}\n`;
     writeFileSync(this.at('bin', 'postfix'), script, { mode: 0o755 });
   }
 
@@ -176,9 +176,12 @@ export class Gateway {
     };
   }
 
-  async health(args: readonly string[] = []): Promise<{ status: number | null; json: HealthReport; text: string }> {
-    const json = await this.run(['health', '--json', ...args]);
-    const text = await this.run(['health', ...args]);
+  async health(
+    args: readonly string[] = [],
+    options: RunOptions = {},
+  ): Promise<{ status: number | null; json: HealthReport; text: string }> {
+    const json = await this.run(['health', '--json', ...args], options);
+    const text = await this.run(['health', ...args], options);
     expect(text.status).toBe(json.status);
     return { status: json.status, json: JSON.parse(json.stdout) as HealthReport, text: text.stdout };
   }
@@ -212,7 +215,7 @@ export class Gateway {
   }
 
   remove(): void {
-    rmSync(this.dir, { recursive: true, force: true });
+    rmSync(this.dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }); // a killed process may still write
   }
 
   /** No output holds a stack, a key or an address of the lists. */

@@ -3,7 +3,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
-const REMOVE = `for i in 1 2 3 4 5 6 7 8 9 10; do rm -rf -- "$dir" && exit 0; sleep 0.2; done
+const REMOVE = `for i in $(seq 150); do rm -rf -- "$dir" && exit 0; sleep 0.2; done
   exit 1`;
 
 /**

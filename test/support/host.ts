@@ -93,7 +93,7 @@ export async function done(run: Promise<Finished>): Promise<Finished> {
 function shell(lines: readonly string[], env: Record<string, string>): Promise<Finished> {
   const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
   return new Promise((resolve, reject) => {
-    const options = { env: { ...process.env, PATH, ...env }, timeout: 60_000 };
+    const options = { env: { ...process.env, PATH, ...env }, timeout: 300_000 };
     execFile('sh', ['-e', '-c', lines.join('\n')], options, (error, stdout, stderr) => {
       const status = error === null ? 0 : error.code;
       if (typeof status === 'number') resolve({ status, stdout, stderr });

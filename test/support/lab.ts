@@ -28,13 +28,11 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 export type Suite = 'trixie' | 'bookworm';
 
-export const labTree = (suite: Suite, more: readonly string[] = []): Promise<DebianTree> =>
-  debianTree({
-    suite,
-    name: `lab-${suite}`,
-    packages: [...PACKAGES, ...more],
-    debconf: ['postfix postfix/main_mailer_type select No configuration'],
-  });
+export function labTree(suite: Suite, more: readonly string[] = []): Promise<DebianTree> {
+  const debconf = ['postfix postfix/main_mailer_type select No configuration'];
+  const plain = { suite, name: `lab-${suite}`, packages: PACKAGES, debconf };
+  return debianTree(more.length === 0 ? plain : { suite, name: `lab-${suite}`, packages: more, from: plain });
+}
 
 export interface Finished {
   readonly status: number;
@@ -92,12 +90,18 @@ const commandOf = (pid: number): string => processFile(pid, 'cmdline');
 const childrenOf = (pid: number): number[] =>
   processFile(pid, `task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number);
 
-/** A cgroup and those below it, which the kernel lets go only as empty folders, the innermost first. */
-function removeEmptyFolders(folder: string): void {
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    if (entry.isDirectory()) removeEmptyFolders(path.join(folder, entry.name));
+/** A cgroup and those below it, which the kernel lets go only as empty folders, the innermost first. @returns false while one is in use. */
+function removed(folder: string): boolean {
+  try {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      if (entry.isDirectory() && !removed(path.join(folder, entry.name))) return false;
+    }
+    rmdirSync(folder);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EBUSY') return false;
+    throw error;
   }
-  rmdirSync(folder);
 }
 
 export class LabHost {
@@ -148,7 +152,7 @@ export class LabHost {
     this.#nspawn = nspawn;
     const leader = await until(
       `${this.name} starts (${this.#folder}/boot.log)`,
-      30,
+      180,
       () => Promise.resolve(nspawn.exitCode === null ? this.#findLeader(nspawn.pid ?? 0) : -1),
       (pid) => pid !== 0,
     );
@@ -157,7 +161,7 @@ export class LabHost {
     await this.#lab.connect(this.name, this.address, leader);
     await until(
       `all services of ${this.name} have started`,
-      120,
+      300,
       () => this.run('systemctl is-system-running --wait'),
       ({ stdout }) => /^(running|degraded)/.test(stdout),
     );
@@ -219,13 +223,14 @@ export class LabHost {
     // systemd's own poweroff
     if (this.#leader > 0) await finished(['kill', '-s', 'RTMIN+4', String(this.#leader)]);
     else nspawn.kill('SIGKILL');
-    const patience = setTimeout(() => nspawn.kill('SIGKILL'), 20_000);
+    const patience = setTimeout(() => nspawn.kill('SIGKILL'), 120_000);
     await closed;
     clearTimeout(patience);
     this.#nspawn = null;
     for (const hierarchy of ['systemd', 'unified', '.']) {
       const group = path.join('/sys/fs/cgroup', hierarchy, this.#group);
-      if (existsSync(group)) removeEmptyFolders(group);
+      // A process that was killed is there for a moment yet.
+      if (existsSync(group)) await until(`${group} is empty`, 60, () => Promise.resolve(removed(group)), Boolean);
     }
   }
 

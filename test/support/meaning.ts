@@ -8,9 +8,9 @@ export const FOLDERS = ['state', 'maps'] as const;
 /** The map files, in the order of installing. */
 export const MAPS = ['relay_recipients', 'relay_recipients.cdb', 'relay_domains', 'relay_domains.cdb'] as const;
 
-/** The keys of state.json and status.json that say when, where on disk, or how it went on the way. */
+/** The keys of state.json and status.json that say when, where on disk, how it went on the way, or what the next request may leave out. */
 const CIRCUMSTANCES = new Set(
-  ['since', 'at', 'ino', 'mtimeMs', 'deltaFailures', 'counters', 'noDelta'].concat([
+  ['since', 'at', 'ino', 'mtimeMs', 'hashed', 'deltaFailures', 'counters', 'noDelta', 'etags'].concat([
     'endedAt',
     'installedAt',
     'checkedAt',

@@ -2,6 +2,7 @@
 // Nothing of the host's own Postfix is read or touched. A guardian process stops each instance and removes its folder when
 // stop() is called, and just as well when the test process dies in any other way.
 import { type ChildProcess, execFile } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { chmod, chown, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -46,7 +47,7 @@ export type PostfixOptions = {
 export async function until<T>(
   what: string,
   condition: () => Promise<T | false | undefined> | T | false | undefined,
-  seconds = 30,
+  seconds = 120,
 ): Promise<T> {
   const end = Date.now() + seconds * 1000;
   for (;;) {
@@ -104,15 +105,29 @@ export async function startPostfix(options: PostfixOptions = {}): Promise<Postfi
   }
 }
 
-/** A port of 127.0.0.1 on which nothing listens now. */
+const given = new Set<number>();
+
+/**
+ * A port of 127.0.0.1 on which nothing listens now. It is none of those that the kernel gives to clients and to whoever asks for any: until
+ * our server has it nobody else gets it.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('a TCP server without a port');
-  return address.port;
+  const [first = 32_768] = (await readFile('/proc/sys/net/ipv4/ip_local_port_range', 'utf8')).split('\t').map(Number);
+  const below = Math.max(first, 12_000);
+  for (;;) {
+    const port = 10_000 + randomInt(below - 10_000);
+    if (given.has(port)) continue;
+    given.add(port);
+    const server = createServer().listen(port, '127.0.0.1');
+    try {
+      await once(server, 'listening');
+    } catch {
+      continue; // taken
+    }
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 function handle(top: string, port: number, guardian: ChildProcess): Postfix {

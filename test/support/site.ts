@@ -80,7 +80,7 @@ export async function createSite(options: SiteOptions = {}): Promise<Site> {
   const stop = async (): Promise<void> => {
     server?.close();
     server?.closeAllConnections();
-    await rm(dir, { recursive: true, force: true });
+    await rm(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }); // a killed process may still write
   };
 
   try {
@@ -145,7 +145,7 @@ function succeeded({ status, stdout, stderr }: Finished): string {
 /** Runs one of the two commands without blocking this process, which serves the files meanwhile. */
 async function node(command: string, args: string[], env: Record<string, string>): Promise<Finished> {
   const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
-  const options = { env: { ...process.env, NO_COLOR: '1', PATH, ...env }, maxBuffer: 1 << 28, timeout: 120_000 };
+  const options = { env: { ...process.env, NO_COLOR: '1', PATH, ...env }, maxBuffer: 1 << 28, timeout: 300_000 };
   return await new Promise((resolve, reject) => {
     execFile(process.execPath, [path.join(binDir, command), ...args], options, (error, stdout, stderr) => {
       const status = error === null ? 0 : error.code;

@@ -2,10 +2,11 @@
 // nothing: a 4xx or 5xx is a reply like any other; only a broken connection or a silent server is an error.
 import { once } from 'node:events';
 import { connect as open, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 export type SmtpReply = { code: number; text: string };
 
-const silence = 30_000;
+const silence = 120_000;
 /** Recipients of one transaction: below smtpd_recipient_limit. */
 const atOnce = 200;
 
@@ -105,6 +106,22 @@ export async function askOnce(
   for (const recipient of recipients) replies.push(await client.ask(recipient, options));
   await client.quit();
   return replies;
+}
+
+/**
+ * Waits until the answers to these recipients are these: after a reload a process of before may take one more connection, or hang up on it.
+ * @throws with the last answers seen.
+ */
+export async function answersSo(port: number, codes: readonly number[], recipients: string[]): Promise<void> {
+  for (const end = performance.now() + 60_000; ;) {
+    const seen = await askOnce(port, recipients).then(
+      (replies) => replies.map(({ code }) => code),
+      (error: unknown) => [String(error)],
+    );
+    if (JSON.stringify(seen) === JSON.stringify(codes)) return;
+    if (performance.now() > end) throw new Error(`${recipients.join(', ')}: not ${codes.join()}, but ${seen.join()}`);
+    await delay(50);
+  }
 }
 
 async function nextOf(replies: AsyncIterator<SmtpReply>): Promise<SmtpReply> {

@@ -23,6 +23,8 @@ export function takeTree(root: string, folders: readonly string[]): Tree {
       tree.set(name, { is: 'folder', mode });
       for (const inner of readdirSync(file).sort()) take(path.join(name, inner));
     } else if (found.isSymbolicLink()) tree.set(name, { is: 'link', to: readlinkSync(file) });
+    else if (!found.isFile())
+      tree.set(name, { is: 'link', to: 'a pipe, a device or a socket' }); // not to be read
     else tree.set(name, { is: 'file', mode, bytes: readFileSync(file), mtimeMs: found.mtimeMs });
   };
   for (const folder of folders) take(folder);

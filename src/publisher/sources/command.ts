@@ -1,7 +1,7 @@
 /** The command source: what a program prints, one address a line as in a file. Its exit status counts (commands.md section 3). */
 import type { CommandSource } from '../source-config.ts';
 import { outputOf } from './child.ts';
-import { linesOf } from './lines.ts';
+import { linesOf, wholeLines } from './lines.ts';
 import type { SourceReader } from './open.ts';
 
 const TIMEOUT = 300_000;
@@ -11,4 +11,5 @@ export const commandSource = ({ name, argv }: CommandSource, timeout = TIMEOUT):
   form: 'lines',
   unit: 'line',
   read: () => linesOf(name, outputOf({ name, argv, timeout })),
+  readLines: (seen) => wholeLines(name, outputOf({ name, argv, timeout }), seen),
 });

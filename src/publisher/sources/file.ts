@@ -2,7 +2,7 @@
 import { constants, open, type FileHandle } from 'node:fs/promises';
 import { PublishError } from '../errors.ts';
 import type { FileSource } from '../source-config.ts';
-import { linesOf } from './lines.ts';
+import { linesOf, wholeLines } from './lines.ts';
 import type { SourceReader } from './open.ts';
 
 const CHUNK = 256 * 1024;
@@ -13,18 +13,25 @@ export const fileSource = (source: FileSource): SourceReader => ({
   form: 'lines',
   unit: 'line',
   read: () => fileLines(source),
+  readLines: (seen) => opened(source, (chunks) => wholeLines(source.name, chunks, seen)),
 });
 
 /**
  * The lines of a file as text, without their LF, in batches; a byte order mark at the file's start is no part of the first.
  * @throws PublishError SOURCE: it cannot be read, is no regular file, is not UTF-8, has a line that cannot be one, or changed.
  */
-export async function* fileLines(source: Named): AsyncGenerator<string[]> {
+export const fileLines = (source: Named): AsyncGenerator<string[]> =>
+  opened(source, (chunks) => linesOf(source.name, chunks));
+
+async function* opened<T>(
+  source: Named,
+  read: (chunks: AsyncIterable<Uint8Array>) => AsyncGenerator<T>,
+): AsyncGenerator<T> {
   let file: FileHandle | undefined;
   try {
     // Without NONBLOCK a FIFO would be waited for, until somebody writes to it.
     file = await open(source.path, constants.O_RDONLY | constants.O_NONBLOCK);
-    yield* linesOf(source.name, contentOf(source, file));
+    yield* read(contentOf(source, file));
   } catch (error) {
     if (error instanceof PublishError) throw error;
     throw new PublishError('SOURCE', `${source.name} cannot be read: ${(error as Error).message}`, error);
@@ -36,13 +43,14 @@ export async function* fileLines(source: Named): AsyncGenerator<string[]> {
 async function* contentOf(source: Named, file: FileHandle): AsyncGenerator<Uint8Array> {
   const before = await file.stat();
   if (!before.isFile()) throw new PublishError('SOURCE', `${source.name} is no regular file`);
+  const chunk = Buffer.allocUnsafe(CHUNK);
   let size = 0;
   // A file that grows as fast as it is read has no end: what is more than at first is not read.
   while (size <= before.size) {
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, size);
+    const { bytesRead } = await file.read(chunk, 0, CHUNK, size);
     if (bytesRead === 0) break;
     size += bytesRead;
-    yield buffer.subarray(0, bytesRead);
+    yield chunk.subarray(0, bytesRead);
   }
   // Half a list, read while it is written, looks like any other list.
   const after = await file.stat();

@@ -5,7 +5,7 @@ import { PublishError } from '../errors.ts';
 import type { HttpSource } from '../source-config.ts';
 import { csvColumn } from './csv.ts';
 import { jsonAddresses } from './json.ts';
-import { linesOf } from './lines.ts';
+import { linesOf, wholeLines } from './lines.ts';
 import type { SourceReader } from './open.ts';
 import { readAuthority, readSecret } from './secret.ts';
 
@@ -35,6 +35,7 @@ export function httpSource(source: HttpSource, limits = LIMITS): SourceReader {
       if (format === 'json') return jsonAddresses(name, chunks);
       return format === 'csv' ? csvColumn(name, linesOf(name, chunks)) : linesOf(name, chunks);
     },
+    ...(format === 'text' ? { readLines: (seen) => wholeLines(name, body(source, url, limits), seen) } : {}),
   };
 }
 

@@ -59,6 +59,7 @@ class ArrayReader {
         if (c === ']' || c === '}') this.#depth--;
       } else if (c === ',' || c === ']') {
         const element = this.#element + text.slice(from, i);
+        this.#bound(element);
         this.#element = '';
         from = i + 1;
         // An empty array ends before its first element; anywhere else nothing between two commas is a fault.
@@ -67,8 +68,13 @@ class ArrayReader {
       }
     }
     if (this.#state === 'first' || this.#state === 'element') this.#element += text.slice(from);
-    if (this.#element.length > MAX_ELEMENT) this.#fail(`entry ${this.#count + 1} is over ${MAX_ELEMENT} characters`);
+    this.#bound(this.#element);
     return found;
+  }
+
+  /** Whatever pieces it comes in. */
+  #bound(element: string): void {
+    if (element.length > MAX_ELEMENT) this.#fail(`entry ${this.#count + 1} is over ${MAX_ELEMENT} characters`);
   }
 
   end(): void {

@@ -1,74 +1,109 @@
 /** Bytes as they come become lines of text: UTF-8 or nothing, no line without end, the faulty line named. Pure. */
+import { isUtf8 } from 'node:buffer';
 import { PublishError } from '../errors.ts';
 
 const LF = 0x0a;
 const MAX_LINE = 64 * 1024;
+const TOO_LONG = `over ${MAX_LINE} bytes`;
+const BOM = Buffer.of(0xef, 0xbb, 0xbf);
 
 /**
- * The lines of a source as text, without their LF, in batches; a byte order mark at its start is no part of the first. The last line
- * may lack its LF.
+ * The lines of a source as text, without their LF, in batches.
  * @param name the source's, for messages. @param chunks each is used no more when the next is asked for.
  * @throws PublishError SOURCE: it is not UTF-8, or has a line that cannot be one.
  */
 export async function* linesOf(name: string, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string[]> {
-  const decoder = new LineDecoder(name);
-  let rest = Buffer.alloc(0);
-  for await (const chunk of chunks) {
-    const bytes = Buffer.concat([rest, chunk]);
-    const end = bytes.lastIndexOf(LF) + 1;
-    if (end > 0) yield decoder.decode(bytes.subarray(0, end));
-    rest = bytes.subarray(end);
-    decoder.bound(rest);
+  const seen = { lines: 0 };
+  for await (const bytes of wholeLines(name, chunks, seen)) {
+    const found = bytes.toString().split('\n');
+    found.pop(); // what stands after the last LF: nothing
+    seen.lines += found.length;
+    yield found;
   }
-  if (rest.length > 0) yield decoder.decode(Buffer.concat([rest, Buffer.of(LF)]));
 }
 
-class LineDecoder {
-  readonly #name: string;
-  readonly #utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  #lines = 0;
+/** Lines that the caller has taken so far: it finds where they end anyway, and a message needs their number. */
+export interface Seen {
+  lines: number;
+}
 
-  constructor(name: string) {
+/**
+ * The same lines as bytes that are UTF-8, each with its LF; a byte order mark at the source's start is no part of the first. The last
+ * line may lack its LF, and is given one. What is given is used no more when the next is asked for.
+ * @throws PublishError SOURCE
+ */
+export async function* wholeLines(name: string, chunks: AsyncIterable<Uint8Array>, seen: Seen): AsyncGenerator<Buffer> {
+  const checker = new LineChecker(name, seen);
+  let buffer = Buffer.alloc(0);
+  let rest = 0;
+  for await (const chunk of chunks) {
+    // One byte more, for the LF that the last line may lack.
+    buffer = withRoom(buffer, rest, chunk.length + 1);
+    buffer.set(chunk, rest);
+    const length = rest + chunk.length;
+    const end = buffer.subarray(0, length).lastIndexOf(LF) + 1;
+    if (end > 0) yield checker.checked(buffer.subarray(0, end));
+    buffer.copyWithin(0, end, length);
+    rest = length - end;
+    checker.bound(rest);
+  }
+  if (rest === 0) return;
+  buffer[rest] = LF;
+  yield checker.checked(buffer.subarray(0, rest + 1));
+}
+
+/** The buffer, or a larger one with the same `used` bytes, if there is no room for `more`. */
+function withRoom(buffer: Buffer<ArrayBuffer>, used: number, more: number): Buffer<ArrayBuffer> {
+  if (used + more <= buffer.length) return buffer;
+  const larger = Buffer.alloc((used + more) * 2);
+  buffer.copy(larger, 0, 0, used);
+  return larger;
+}
+
+class LineChecker {
+  readonly #name: string;
+  readonly #seen: Seen;
+  #begun = false;
+
+  constructor(name: string, seen: Seen) {
     this.#name = name;
+    this.#seen = seen;
   }
 
-  /** @param bytes whole lines, with their LFs. */
-  decode(bytes: Buffer): string[] {
-    const found = this.#text(bytes).split('\n');
-    found.pop(); // what stands after the last LF: nothing
-    if (this.#lines === 0 && found[0] !== undefined) found[0] = found[0].replace(/^\ufeff/, '');
-    this.#lines += found.length;
-    return found;
+  /** @param bytes whole lines, with their LFs. @returns them, without a byte order mark at the start of the first. */
+  checked(bytes: Buffer): Buffer {
+    if (!isUtf8(bytes)) this.#findFault(bytes);
+    this.#boundLines(bytes);
+    const marked = !this.#begun && bytes.subarray(0, BOM.length).equals(BOM);
+    this.#begun = true;
+    return marked ? bytes.subarray(BOM.length) : bytes;
   }
 
   /** Bounds the memory that a source without line ends can take. */
-  bound(rest: Buffer): void {
-    if (rest.length > MAX_LINE) this.#fail(1, `over ${MAX_LINE} bytes`);
+  bound(rest: number): void {
+    if (rest > MAX_LINE) this.#fail(1, TOO_LONG);
   }
 
-  #text(bytes: Buffer): string {
-    try {
-      return this.#utf8.decode(bytes);
-    } catch (error) {
-      return this.#findFault(bytes, error);
-    }
-  }
-
-  /** Decodes line by line, to name the one that is wrong. */
-  #findFault(bytes: Buffer, cause: unknown): never {
-    let [line, start] = [1, 0];
-    for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, start), line++) {
-      try {
-        this.#utf8.decode(bytes.subarray(start, end));
-      } catch {
-        break; // this is the line that the caller's error is about
-      }
+  /** As long a line is refused as would be if it came in two pieces. Looks once in as many bytes as a line may have. */
+  #boundLines(bytes: Buffer): void {
+    for (let start = 0; bytes.length - start > MAX_LINE;) {
+      const end = bytes.lastIndexOf(LF, start + MAX_LINE);
+      if (end < start) this.#fail(bytes.toString('latin1', 0, start).split('\n').length, TOO_LONG);
       start = end + 1;
     }
-    return this.#fail(line, 'not UTF-8', cause);
   }
 
-  #fail(line: number, what: string, cause?: unknown): never {
-    throw new PublishError('SOURCE', `${this.#name}, line ${this.#lines + line}: ${what}`, cause);
+  /** Looks line by line, to name the one that is wrong. */
+  #findFault(bytes: Buffer): never {
+    let [line, start] = [1, 0];
+    for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, start), line++) {
+      if (!isUtf8(bytes.subarray(start, end))) break;
+      start = end + 1;
+    }
+    return this.#fail(line, 'not UTF-8');
+  }
+
+  #fail(line: number, what: string): never {
+    throw new PublishError('SOURCE', `${this.#name}, line ${this.#seen.lines + line}: ${what}`);
   }
 }

@@ -1,6 +1,7 @@
 /** Finds the reader of a source by its type; drivers are loaded only for a source that needs them. */
 import type { SourceConfig } from '../source-config.ts';
 import { fileSource } from './file.ts';
+import type { Seen } from './lines.ts';
 
 /** What a source gives, once, in batches. Every failure is thrown by `read`; nothing is opened before it. */
 export interface SourceReader {
@@ -16,6 +17,8 @@ export interface SourceReader {
    * @throws PublishError SOURCE: it failed, ended early or is not what it should be.
    */
   readonly read: (now: Date) => AsyncGenerator<readonly string[]>;
+  /** Of `lines` that are bytes: the same, as bytes, each with its LF. */
+  readonly readLines?: (seen: Seen) => AsyncGenerator<Buffer>;
 }
 
 /** @throws HostError CONFIG: what the configuration alone shows to be wrong. */

@@ -18,14 +18,14 @@ export function script(site) {
 export const folders = (site) => [site.at('script-state'), site.at('script-maps')];
 
 /** Both did the same job: their maps are the same, byte for byte. @returns a line that says so. */
-export function requireSameMaps(site) {
+export function requireSameMaps(site, other = 'script-maps') {
   const hashes = ['relay_recipients.cdb', 'relay_domains.cdb'].map((name) => {
-    const [ours, theirs] = ['maps', 'script-maps'].map((folder) =>
+    const [ours, theirs] = ['maps', other].map((folder) =>
       createHash('sha256')
         .update(readFileSync(site.at(folder, name)))
         .digest('hex'),
     );
-    if (ours !== theirs) throw new Error(`${name} differs: ours ${ours}, the script's ${theirs}`);
+    if (ours !== theirs) throw new Error(`${name} differs: ours ${ours}, the other's ${theirs}`);
     return ours;
   });
   return `both made the same relay_recipients.cdb (${hashes[0].slice(0, 16)}...) and relay_domains.cdb`;

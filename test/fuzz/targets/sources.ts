@@ -1,0 +1,241 @@
+// The publisher's sources: a list as lines, CSV, JSON or a map of Postfix's, and the rows that become of it.
+import { TableChecker } from '../../../src/bundle/table.ts';
+import type { PublisherConfig } from '../../../src/publisher/config.ts';
+import { gather } from '../../../src/publisher/gather.ts';
+import { csvColumn } from '../../../src/publisher/sources/csv.ts';
+import { jsonAddresses } from '../../../src/publisher/sources/json.ts';
+import { linesOf } from '../../../src/publisher/sources/lines.ts';
+import { blocks } from '../../bundle/blocks.ts';
+import { written } from '../../map/cdb-records.ts';
+import { laid } from '../room.ts';
+import { attempt, coming, expanded, gathered, hashOf, must, pieces, same, type Target } from '../target.ts';
+
+/** What `publish` makes of a file. */
+async function listed(type: 'file' | 'postfix-map', name: string, content: Uint8Array, map = ''): Promise<string> {
+  const file = laid(name, content);
+  const config = {
+    source: [{ type, name: 'list', path: map + file.replace(/\.cdb$/, '') }],
+    policy: { wildcards: ['x.org'], postmaster: false, max_shrink_percent: 10, skip_invalid: false },
+  } as unknown as PublisherConfig;
+  const skipping = { ...config, policy: { ...config.policy, skip_invalid: true } };
+  const some = await attempt(() => gather(skipping, new Date(0)));
+  const made = hashOf(content) % 4 === 0 ? await attempt(() => gather(config, new Date(0))) : some;
+  if ('value' in made) {
+    must('value' in some, 'what is good is refused once invalid entries are skipped');
+    must(Buffer.compare(some.value.table.text, made.value.table.text) === 0, 'skipping makes another list');
+    must(made === some || made.value.skipped.length === 0, 'skipped without leave');
+  }
+  if ('refused' in some) return 'refused' in made ? made.refused : 'taken';
+  const checker = new TableChecker();
+  for (const block of some.value.table.blocks()) checker.push(block);
+  same(checker.fault, null, 'a table that no gateway would take');
+  same(checker.rows, some.value.table.rows, 'the number of rows');
+  return `${'refused' in made ? made.refused : 'taken'}, ${Math.min(3, checker.rows)} rows, ${Math.min(2, some.value.skipped.length)} skipped`;
+}
+
+/** The text, its last line with an LF; a byte order mark is a line of its own if nothing follows it. */
+const decoded = (bytes: Uint8Array): string =>
+  new TextDecoder('utf-8', { ignoreBOM: true })
+    .decode(bytes)
+    .replace(/(?<=[^\n])$/, '\n')
+    .replace(/^\ufeff/, '');
+
+const WORDS = [
+  '"',
+  '""',
+  '\\',
+  '\\"',
+  '@',
+  '@x.org',
+  'a@b.example',
+  '#',
+  ' ',
+  '\t',
+  '\r\n',
+  '\n',
+  ',',
+  ';',
+  '\u00a0',
+  '\ufeff',
+  'bücher.example',
+  'xn--bcher-kva.example',
+  'ß.example',
+  '\u3002',
+  '٠.example',
+  '~66000*a~',
+  '~40000*"",~',
+  '~9000*\n "~',
+  '~300*a.~',
+];
+
+export const lines: Target = {
+  name: 'lines',
+  form: 'text',
+  longest: 2048,
+  words: WORDS,
+  seeds: () => [
+    'a@b.example\nc@d.example OK\n# no\n\n"a b"@c.example x\n',
+    'email\na@b.example',
+    '@x.org\n@y.org\n',
+    '\ufeffa@bücher.example\nb@XN--BCHER-KVA.example\n',
+    'a,b@c.example\n<a@b.example>\na@b@c.example\n',
+    '"\\"\\\\"@c.example\n""@c.example\n"a"b@c.example\n',
+    'a@b.example\r\nc@d.example\r\n',
+    'a@b.example\rc@d.example\n',
+    '~70000*a~@b.example\n',
+    'a@ß.example\nß@b.example\nſ@K.example\n',
+  ],
+  run: async (input) => {
+    const bytes = expanded(input);
+    const whole = await attempt(async () => (await gathered(linesOf('list', coming([bytes])))).flat());
+    const cut = await attempt(async () => (await gathered(linesOf('list', coming(pieces(bytes))))).flat());
+    if ('value' in whole) {
+      same(whole.value.map((line) => `${line}\n`).join('').length, decoded(bytes).length, 'the length of the lines');
+      same('value' in cut ? cut.value : cut.refused, whole.value, 'in other pieces');
+    } else must('refused' in cut, 'in other pieces it is taken');
+    return listed('file', 'list', bytes);
+  },
+};
+
+export const csv: Target = {
+  name: 'csv',
+  form: 'text',
+  longest: 2048,
+  words: [...WORDS, 'email', 'Primary SMTP Address', 'mail;', '"a""b"', '",'],
+  seeds: () => [
+    'email,name\na@b.example,"x, y"\n"c@d.example",z\n',
+    'name;E-Mail\n"a ""b""";a@b.example\n\n',
+    'a@b.example\tx\nc@d.example\ty',
+    'x\n"multi\nline",1\na@b.example,2\n',
+    '\ufeffa@b.example\r\nc@d.example\r\n',
+    'a,b\n"x"y,z\n',
+    'a,mail\nonly\n',
+    'mail\n"open',
+    '~70000*a~,b@c.example\n',
+    'mail\n"~30000*\n~"\n',
+  ],
+  run: async (input) => {
+    const bytes = expanded(input);
+    const read = (all: readonly Uint8Array[]) =>
+      attempt(async () => (await gathered(csvColumn('list', linesOf('list', coming(all))))).flat());
+    const whole = await read([bytes]);
+    const cut = await read(pieces(bytes));
+    if ('refused' in whole) {
+      must('refused' in cut, 'in other pieces it is taken');
+      return whole.refused;
+    }
+    same('value' in cut ? cut.value : cut.refused, whole.value, 'in other pieces');
+    // Without a quote a row is a line, and its cells are what stands between the separators.
+    const text = new TextDecoder().decode(bytes);
+    if (!text.includes('"')) same(whole.value.length, decoded(bytes).split('\n').length - 1, 'a row a line');
+    for (const each of whole.value)
+      must(text.includes(each) || each.includes('"') || each.includes('\n'), 'a cell that does not stand in the file');
+    // Written as CSV is written, the same column comes back.
+    const again = ['mail', ...whole.value.map((each) => `"${each.replaceAll('"', '""')}"`)].join('\n');
+    const back = await read([Buffer.from(again)]);
+    if ('value' in back) same(back.value.slice(1), whole.value, 'written and read');
+    return `taken, ${Math.min(3, whole.value.length)}`;
+  },
+};
+
+const KEYS = ['address', 'email', 'mail'];
+
+/** The list by JSON.parse alone; null for what is none. */
+function parsed(bytes: Uint8Array): string[] | null {
+  try {
+    const list: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    if (!Array.isArray(list)) return null;
+    return list.map((each: unknown) => {
+      if (typeof each === 'string') return each;
+      if (typeof each !== 'object' || each === null || Array.isArray(each)) throw new SyntaxError('no address');
+      const found = Object.entries(each).find(([key]) => KEYS.includes(key.toLowerCase()));
+      if (found === undefined || (typeof found[1] !== 'string' && found[1] !== null))
+        throw new SyntaxError('no address');
+      return found[1] ?? '';
+    });
+  } catch {
+    return null;
+  }
+}
+
+export const json: Target = {
+  name: 'json',
+  form: 'json',
+  longest: 2048,
+  words: [
+    '[',
+    ']',
+    '{',
+    '}',
+    ',',
+    '"',
+    '\\"',
+    '\\\\',
+    '\\u0022',
+    'null',
+    'Email',
+    '"mail":',
+    '\ufeff',
+    '~66000*a~',
+    '~66000*[~',
+    '~30000* ~',
+  ],
+  seeds: () => [
+    '["a@b.example", "c@d.example"]',
+    '[{"mail": "a@b.example", "x": [1, {"y": "]"}]}, {"Address": null}, ""]',
+    ' [ ] ',
+    '["a\\"]\\\\", "b"]',
+    '["a",]',
+    '["a" "b"]',
+    '[1]',
+    '["a"] x',
+    '["a"',
+    '["~70000*a~"]',
+    '[[~5000*[~]]',
+  ],
+  run: async (input) => {
+    const bytes = expanded(input);
+    const read = (all: readonly Uint8Array[]) =>
+      attempt(async () => (await gathered(jsonAddresses('list', coming(all)))).flat());
+    const whole = await read([bytes]);
+    const cut = await read(pieces(bytes));
+    const wanted = parsed(bytes);
+    if ('refused' in whole) {
+      must('refused' in cut, 'in other pieces it is taken');
+      must(wanted === null || bytes.length > 64 * 1024, `a list is refused: ${whole.refused}`);
+      return whole.refused;
+    }
+    same('value' in cut ? cut.value : cut.refused, whole.value, 'in other pieces');
+    same(whole.value, wanted, 'the addresses');
+    return `taken, ${Math.min(3, whole.value.length)}`;
+  },
+};
+
+export const postfixMap: Target = {
+  name: 'postfix-map',
+  form: 'text',
+  longest: 2048,
+  words: [...WORDS, ' OK', '\n  ', '\nx@x.org y'],
+  seeds: () => [
+    'a@b.example OK\nx.org OK\n@x.org y\n',
+    '"a b"@c.example\tOK\n# c\n  more\n\nlocal x\n',
+    'a@b.example\n  OK\nb@c.example\n\n',
+    'a"b@c.example x\n"odd@c.example y\na@b.example ok\n',
+    'a\\ b@c.example OK\na@b.example z\n',
+    'a@b.example ~9000*\n x~\n',
+  ],
+  run: (input) => listed('postfix-map', 'map', expanded(input)),
+};
+
+export const compiledMap: Target = {
+  name: 'compiled-map',
+  form: 'bytes',
+  longest: 4096,
+  words: ['\0\x08\0\0', 'a@x.org', '@x.org', '\0', '"', '\\', ' '],
+  seeds: () => [
+    written(blocks(['a b@x.org', 'a@x.org', '"@x.org', 'x.org', '@x.org']), 'OK'),
+    written(blocks(['a@x.org', 'ä@x.org']), 'OK\0'),
+    written(blocks([]), 'OK'),
+  ],
+  run: (input) => listed('postfix-map', 'map.cdb', input, 'cdb:'),
+};

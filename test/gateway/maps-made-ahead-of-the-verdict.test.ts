@@ -1,0 +1,107 @@
+// Maps are made while their table is still being read. They count for that table alone, once, and only after it was judged good.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { DomainSet } from '../../src/bundle/domain-set.ts';
+import { Ahead } from '../../src/gateway/ahead.ts';
+import { Draft } from '../../src/gateway/compile.ts';
+import { addDomains } from '../../src/map/domains.ts';
+import { blocks } from '../bundle/blocks.ts';
+
+let folder: string;
+beforeEach(() => (folder = mkdtempSync(path.join(os.tmpdir(), 'relaymap-ahead-'))));
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const [GOOD, OTHER] = ['a'.repeat(64), 'b'.repeat(64)];
+const left = (): string[] => readdirSync(folder).sort();
+
+const draft = (rows: number): Draft =>
+  new Draft({ mapDir: folder, value: 'OK', types: ['cdb'], expected: rows, gid: null, warn: () => undefined });
+
+/** Adds rows, and gives their domains. */
+function add(ahead: Ahead, rows: readonly string[]): DomainSet {
+  const domains = new DomainSet();
+  for (const block of blocks(rows)) {
+    ahead.add(block);
+    addDomains(domains, block);
+  }
+  return domains;
+}
+
+test('the accepted table has its maps, and only once', async () => {
+  const ahead = new Ahead(draft);
+  ahead.begin(2);
+  ahead.accept(GOOD, add(ahead, ['a@x.example', 'b@y.example']));
+  const map = await ahead.take(GOOD);
+  expect(map?.rows).toBe(2);
+  expect(readFileSync(path.join(folder, '.relay_domains.new'), 'utf8')).toBe('x.example\tOK\ny.example\tOK\n');
+  expect(await ahead.take(GOOD)).toBeNull();
+  ahead.discard();
+  expect(left()).toHaveLength(4); // which are its taker's now
+});
+
+test.each<[string, (ahead: Ahead) => void]>([
+  ['was never accepted', () => undefined],
+  ['is another one than the accepted', (ahead) => ahead.accept(OTHER, new DomainSet())],
+  [
+    'was accepted before another one was begun',
+    (ahead) => {
+      ahead.accept(GOOD, new DomainSet());
+      ahead.begin(1);
+      add(ahead, ['b@y.example']);
+    },
+  ],
+  ['was given up', (ahead) => (ahead.discard(), ahead.accept(GOOD, new DomainSet()))],
+])('a table that %s has none', async (_, how) => {
+  const ahead = new Ahead(draft);
+  ahead.begin(1);
+  add(ahead, ['a@x.example']);
+  how(ahead);
+  expect(await ahead.take(GOOD)).toBeNull();
+  ahead.discard();
+  expect(left()).toEqual([]);
+});
+
+test('rows of an attempt that failed are not in the maps of the next', async () => {
+  const ahead = new Ahead(draft);
+  ahead.begin(1);
+  add(ahead, ['wrong@x.example']);
+  ahead.begin(1);
+  ahead.accept(GOOD, add(ahead, ['right@y.example']));
+  await ahead.take(GOOD);
+  expect(readFileSync(path.join(folder, '.relay_recipients.new'), 'utf8')).toBe('right@y.example\tOK\n');
+  expect(readFileSync(path.join(folder, '.relay_recipients.cdb.new'), 'latin1')).not.toContain('wrong');
+});
+
+test.each<[string, () => Draft]>([
+  [
+    'cannot be begun',
+    () => {
+      throw new Error('no room');
+    },
+  ],
+  [
+    'cannot be gone on with',
+    () =>
+      Object.assign(draft(1), {
+        add: () => {
+          throw new Error('no room');
+        },
+      }),
+  ],
+])('maps that %s are none, and no failure; nothing is left of them', async (_, begin) => {
+  const ahead = new Ahead(begin);
+  ahead.begin(1);
+  ahead.accept(GOOD, add(ahead, ['a@x.example']));
+  expect(await ahead.take(GOOD)).toBeNull();
+  expect(left()).toEqual([]);
+});
+
+test('a list without rows has no maps, and nothing is left of them', async () => {
+  const ahead = new Ahead(draft);
+  ahead.begin(0);
+  ahead.accept(GOOD, new DomainSet());
+  expect(await ahead.take(GOOD)).toBeNull();
+  expect(left()).toEqual([]);
+});
