@@ -43,10 +43,12 @@ async function caught({ id, order, hitLimit }) {
   }
 }
 
-parentPort.on('message', async (task) => {
+async function answer(task) {
   try {
     parentPort.postMessage({ answer: task === 'survey' ? await survey() : await caught(task) }, []);
   } catch (error) {
     parentPort.postMessage({ fault: error?.stack ?? String(error) }, []);
   }
-});
+}
+
+parentPort.on('message', (task) => void answer(task));
