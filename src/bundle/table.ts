@@ -44,10 +44,9 @@ export class TableChecker {
       const rule =
         this.rows === 1 && startsWithBom(bytes, start) ? 'begins with a BOM' : this.#check(bytes, start, end);
       if (rule !== null) this.#fail(rule);
-      if (this.rows > 1) {
-        const order = compareBytes(before, from, to, bytes, start, end);
-        if (order >= 0) this.#fail(order === 0 ? 'is there twice' : 'is not in the order of its bytes');
-      }
+      // Before the first row stands an empty one; a first row that is empty is at fault already.
+      const order = compareBytes(before, from, to, bytes, start, end);
+      if (order >= 0) this.#fail(order === 0 ? 'is there twice' : 'is not in the order of its bytes');
       [before, from, to] = [bytes, start, end];
     }
     this.#previous = new Uint8Array(before.subarray(from, to));
@@ -80,10 +79,8 @@ export class TableChecker {
     }
     if (end - start > MAX_ROW) return `is longer than ${MAX_ROW} bytes`;
     if (at < 0) return end === start ? 'is empty' : 'has no @';
-    if (odd || labels < 2 || label === end || end - at - 1 > MAX_DOMAIN || bytes[at + 1] === 0x5b) {
-      const rule = domainRule(bytes, at + 1, end);
-      if (rule !== null) return rule;
-    }
+    if (odd || labels < 2 || label === end || end - at - 1 > MAX_DOMAIN || bytes[at + 1] === 0x5b)
+      return domainFault(bytes, at + 1, end);
     if (wide) {
       const broken = this.#wideRule(bytes.subarray(start, end));
       if (broken !== null) return broken;
@@ -107,19 +104,17 @@ export class TableChecker {
 const startsWithBom = (bytes: Uint8Array, at: number): boolean =>
   bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf;
 
-function domainRule(bytes: Uint8Array, start: number, end: number): string | null {
+/** What is wrong with a domain that breaks a rule, in words. */
+function domainFault(bytes: Uint8Array, start: number, end: number): string {
   if (end - start > MAX_DOMAIN) return `has a domain longer than ${MAX_DOMAIN} bytes`;
   if (bytes[start] === 0x5b) return 'has an address literal';
-  let labels = 1;
   let label = start;
   for (let i = start; i < end; i++) {
     const c = bytes[i];
     if (c === 0x20) return 'has a space in its domain';
     if (c !== DOT) continue;
     if (i === label) return 'has an empty label in its domain';
-    labels++;
     label = i + 1;
   }
-  if (label === end) return 'has an empty label in its domain';
-  return labels < 2 ? 'has a domain of one label' : null;
+  return label === end ? 'has an empty label in its domain' : 'has a domain of one label';
 }

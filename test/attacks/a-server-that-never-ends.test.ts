@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import type { Misbehaviour } from '../support/endpoint.ts';
 import { LONGER, Scene } from '../support/scene.ts';
 
-// One URL gets a third of the total: 2 seconds.
-const SHORT = '[limits]\nidle_timeout = "1s"\ntotal_timeout = "6s"';
+// One URL gets a third of the total: 5 seconds, in which an honest manifest comes also on a loaded machine.
+const SHORT = '[limits]\nidle_timeout = "5s"\ntotal_timeout = "15s"';
 const MOST = 64 * 2 ** 20;
 let scene: Scene;
 beforeAll(async () => {
@@ -68,7 +68,7 @@ describe.each(PLACES)('in place of the %s', (which, parts) => {
     const requests = which === 'manifest' ? ['manifest.json'] : ['manifest.json', table];
     const { bundle, ms } = await scene.refused(/^(NETWORK|TIMEOUT|TOO_LARGE|LENGTH_MISMATCH|BAD_GZIP)$/, requests);
     expect(bundle.wireBytes).toBeLessThan(MOST);
-    expect(ms).toBeLessThan(15_000); // two seconds, and what a loaded machine adds
+    expect(ms).toBeLessThan(60_000); // five seconds, and what a loaded machine adds
   });
 });
 

@@ -72,6 +72,38 @@ test.each([
   expect(faultOf(row)).toBeNull();
 });
 
+test('every capital letter is refused, and none of the signs beside them', () => {
+  for (let c = 0x21; c < 0x7f; c++) {
+    const row = `x${String.fromCharCode(c)}@example.org`;
+    const capital = c >= 0x41 && c <= 0x5a;
+    expect(faultOf(row), row).toEqual(capital ? { row: 1, rule: 'is not case-folded' } : null);
+  }
+});
+
+test.each([
+  ['is empty', ''],
+  ['has no @', 'bob'],
+  ['has an empty label in its domain', 'zoë@.example.org'],
+  ['has a domain of one label', 'zoë@org'],
+  ['has a space in its domain', 'zoë@exam.ple org'],
+  ['has a space in its domain', `z@${domain(252)} `],
+  ['has a domain longer than 253 bytes', `z@${domain(253)} `],
+  ['has an address literal', 'z@[1.2.3.4]'],
+])('%s: said of a row far behind in a long table, whose other rows are good', (rule, row) => {
+  const rows = Array.from({ length: 400 }, (_, i) => `a${100 + i}@example.org`);
+  expect(faultOf(...rows)).toBeNull();
+  const fault = faultOf(...rows, row);
+  if (row.startsWith('z')) expect(fault).toEqual({ row: 401, rule });
+  expect(faultOf(row)).toEqual({ row: 1, rule });
+});
+
+test.each(['\u0eff', '\ufe3f', '\ufec0'])(
+  '%s before the first row shares bytes with a BOM and is none',
+  (character) => {
+    expect(faultOf(`${character}a@example.org`)).toBeNull();
+  },
+);
+
 describe('order', () => {
   test.each<[string, string[], number, RegExp]>([
     ['two rows swapped', ['a@x.org', 'c@x.org', 'b@x.org'], 3, /order/],

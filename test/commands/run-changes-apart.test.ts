@@ -49,6 +49,12 @@ function processes(daemon: Daemon): number[] {
 const commandLine = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8');
 const isGone = (pid: number): boolean => !existsSync(`/proc/${pid}`);
 
+/** A process that has ended is there until its parent, or init in its place, has heard of it. */
+async function goes(pid: number): Promise<boolean> {
+  for (let i = 0; i < 3000 && !isGone(pid); i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  return isGone(pid);
+}
+
 test('it asks for nothing that the daemon has asked for already', async () => {
   const daemon = new Daemon(scene.gateway);
   await daemon.moreCycles(1, 'unchanged');
@@ -80,7 +86,7 @@ test('the daemon is told to end: so is its process, and nothing is installed or 
   const { daemon, pid } = await atWork();
   const before = [live(), reported()];
   expect((await daemon.stop()).status).toBe(0);
-  expect(isGone(pid)).toBe(true);
+  expect(await goes(pid)).toBe(true);
   expect([live(), reported()]).toEqual(before);
 });
 
@@ -89,8 +95,7 @@ test('the daemon is killed: its process ends by itself, and lets go of the lock'
   const before = live();
   daemon.signal('SIGKILL');
   await daemon.ended();
-  for (let i = 0; i < 1000 && !isGone(pid); i++) await new Promise((resolve) => setTimeout(resolve, 10));
-  expect(isGone(pid)).toBe(true);
+  expect(await goes(pid)).toBe(true);
   expect(live()).toEqual(before);
   scene.endpoint.misbehaviour = null;
   await scene.installs(2, LONGER);

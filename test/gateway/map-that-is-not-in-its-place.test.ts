@@ -54,6 +54,7 @@ test('the record made before the renames is what lies there after them', () => {
   expect(record).toEqual({
     inputs: digit(5),
     rows: 7,
+    hashed: null,
     files: Object.fromEntries(
       NAMES.map((name, i) => {
         const { mtimeMs, ino } = lstatSync(at(name));

@@ -56,7 +56,7 @@ const full: GatewayState = {
     inputs: digit(7),
     rows: 5,
     files: { 'relay_recipients.cdb': { sha256: digit(8), bytes: 1, mtimeMs: 1.5, ino: 2 } },
-    hashed: null,
+    hashed: { at: ago(1), ctimesMs: { 'relay_recipients.cdb': 1.5 } },
   },
   reloadPending: ago(2),
   reloadAsked: true,
@@ -120,9 +120,14 @@ describe('corrupt', () => {
           ...members((value as Record<string, unknown>)[key], [...at, key]),
         ]);
   /** What no record need have: files of an earlier version lack it. */
-  const OPTIONAL = ['reloadAsked', 'settings'];
+  const OPTIONAL = ['reloadAsked', 'settings', 'hashed'];
   /** Names that stand for themselves: without one of them the record says less, and is whole. */
-  const OPEN = ['bundles.example-org', 'etags.https://a.example/', 'files.relay_recipients.cdb'];
+  const OPEN = [
+    'bundles.example-org',
+    'etags.https://a.example/',
+    'files.relay_recipients.cdb',
+    'ctimesMs.relay_recipients.cdb',
+  ];
 
   test.each(members(full).map((names) => [names.join('.'), names] as const))(
     'without %s, or %s a list',
@@ -163,8 +168,14 @@ describe('corrupt', () => {
     const { reloadAsked, ...rest } = full;
     const { settings, ...bundle } = full.bundles['example-org'] ?? freshBundle();
     expect([reloadAsked, settings]).toEqual([true, '']);
-    writeFileSync(file, JSON.stringify({ ...rest, bundles: { 'example-org': bundle } }));
-    expect(files.read()).toEqual({ is: 'whole', value: { ...full, reloadAsked: false } });
+    writeFileSync(
+      file,
+      JSON.stringify({ ...rest, maps: { ...full.maps, hashed: undefined }, bundles: { 'example-org': bundle } }),
+    );
+    expect(files.read()).toEqual({
+      is: 'whole',
+      value: { ...full, maps: { ...full.maps, hashed: null }, reloadAsked: false },
+    });
   });
 
   test('every cut of the file', () => {

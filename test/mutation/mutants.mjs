@@ -43,12 +43,10 @@ mkdirSync(path.join(out, 'tmp'), { recursive: true });
 process.env.TMPDIR = path.join(out, 'tmp');
 
 const known = existsSync(page) ? explained(readFileSync(page, 'utf8')) : {};
-const last = existsSync(figures) ? JSON.parse(readFileSync(figures, 'utf8')) : { files: {} };
 let failed = false;
 for (const file of files) {
   const { counts, survivors } = judged(file, await tryMutants(root, file, out));
-  last.files[file] = counts;
-  write(last);
+  write(file, counts);
   const caught = counts.killed + counts.timeout;
   const total = caught + counts.survived + counts.noCoverage;
   const share = total === 0 ? 1 : caught / total;
@@ -64,9 +62,10 @@ rmSync(out, { recursive: true });
 process.exitCode = failed ? 1 : 0;
 
 /** After each file, so that a run that is broken off has not run in vain. */
-function write(last) {
-  const sorted = Object.fromEntries(Object.entries(last.files).sort(([a], [b]) => (a < b ? -1 : 1)));
+function write(file, counts) {
+  const before = existsSync(figures) ? JSON.parse(readFileSync(figures, 'utf8')).files : {};
+  const files = Object.entries({ ...before, [file]: counts }).sort(([a], [b]) => (a < b ? -1 : 1));
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim();
-  const text = JSON.stringify({ date: new Date().toISOString().slice(0, 10), commit, files: sorted }, null, 2);
-  writeFileSync(figures, `${text}\n`);
+  const run = { date: new Date().toISOString().slice(0, 10), commit, files: Object.fromEntries(files) };
+  writeFileSync(figures, `${JSON.stringify(run, null, 2)}\n`);
 }

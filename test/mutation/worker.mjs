@@ -43,7 +43,7 @@ async function caught({ id, order, hitLimit }) {
   }
 }
 
-async function done(task) {
+async function answer(task) {
   try {
     parentPort.postMessage({ answer: task === 'survey' ? await survey() : await caught(task) }, []);
   } catch (error) {
@@ -51,4 +51,4 @@ async function done(task) {
   }
 }
 
-parentPort.on('message', (task) => void done(task));
+parentPort.on('message', (task) => void answer(task));

@@ -4,7 +4,7 @@ import { canonicalRow, rowRule, splitRow } from '../../../src/bundle/address.ts'
 import { foldCase } from '../../../src/bundle/case-folding.ts';
 import { TableChecker } from '../../../src/bundle/table.ts';
 import { isTable, words as listWords } from '../../../src/gateway/postfix-tables.ts';
-import { printable } from '../../../src/io/log.ts';
+import { printable } from '../../../src/io/printable.ts';
 import { Proxies } from '../../../src/io/proxies.ts';
 import { domainMatcher } from '../../../src/map/domains.ts';
 import { keysOf, lookup } from '../../../src/map/lookup.ts';
