@@ -46,10 +46,11 @@ export async function makeDeltas(repository: Repository, step: Step, bases: read
   const first = bases.find((from) => from === before?.sha256);
   const whole = first === undefined ? null : await optional(first, () => soundByReading(repository, step, first));
   const composed = new Map<string, Made>();
-  for (const from of whole === null ? [] : bases) {
+  const last = whole === null ? null : await collected(rowsOf(whole.member));
+  for (const from of bases) {
     const earlier = before?.deltas.find((d) => d.from === from);
-    if (from === first || earlier === undefined || whole === null) continue;
-    const made = await quietly(() => byComposing(repository, step, earlier, whole));
+    if (from === first || earlier === undefined || last === null) continue;
+    const made = await quietly(() => byComposing(repository, step, earlier, last));
     if (made !== null) composed.set(from, made);
   }
   const made = [...composed.values()];
@@ -117,11 +118,11 @@ async function sound({ table, sha256 }: Step, made: Made): Promise<Made> {
 
 const fileOf = (from: string, to: string): string => `${from}-${to}.delta.gz`;
 
-const rowsOf = (member: Uint8Array): RowStream => rowBlocks(gunzipOne(once(member)));
+const rowsOf = (member: Uint8Array): RowStream => rowBlocks(gunzipOne(each([member])));
 
 // eslint-disable-next-line @typescript-eslint/require-await
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
+async function* each<T>(items: Iterable<T>): AsyncGenerator<T> {
+  yield* items;
 }
 
 /** Found by comparing, and seen to make the table: nothing is put together from one that does not hold. */
@@ -134,13 +135,22 @@ async function soundByReading(repository: Repository, step: Step, from: string):
 }
 
 /** @param earlier from the base to the table before. @param last from there to the new one. */
-async function byComposing(repository: Repository, step: Step, earlier: DeltaEntry, last: Made): Promise<Made | null> {
+async function byComposing(
+  repository: Repository,
+  step: Step,
+  earlier: DeltaEntry,
+  last: readonly RowBlock[],
+): Promise<Made | null> {
   const { before } = step;
   if (before === null) return null;
-  const name = fileOf(earlier.from, before.sha256);
-  await expectBlob(repository, name, earlier);
-  const rows = composeDeltas(rowBlocks(repository.plain(name)), rowsOf(last.member));
-  return compressed(step, earlier.from, rows);
+  const chunks = await expectBlob(repository, fileOf(earlier.from, before.sha256), earlier, true);
+  return compressed(step, earlier.from, composeDeltas(rowBlocks(each(chunks)), streamed(last)));
+}
+
+async function collected(rows: RowStream): Promise<RowBlock[]> {
+  const blocks: RowBlock[] = [];
+  for await (const block of rows) blocks.push(block);
+  return blocks;
 }
 
 /** @returns null for one that plainly does not pay. */

@@ -10,6 +10,7 @@ import { PublishError } from './errors.ts';
 import { SimpleLines } from './simple-lines.ts';
 import { RowCollection, type SortedRows } from './sorted-rows.ts';
 import type { SourceConfig } from './source-config.ts';
+import type { Seen } from './sources/lines.ts';
 import { openSource, type SourceReader } from './sources/open.ts';
 
 /** As many faults are named before it is given up: whoever corrects a list wants more than the first. */
@@ -87,8 +88,9 @@ class Gathering {
     if (readLines === undefined || this.#options.each !== undefined) {
       for await (const batch of read(now)) for (const entry of batch) this.#entry(entry, place);
     } else {
-      const seen = { lines: 0 };
+      const seen: Seen = { lines: 0 };
       for await (const lines of readLines(seen)) {
+        if (seen.lines === 0) this.#rows.expect(seen.bytes ?? 0);
         this.#lines(lines, place);
         seen.lines = place.number;
       }

@@ -11,6 +11,9 @@ const BLOCK = 8192;
 /** Where rows begin is kept in 32 bits; that is some 60 million addresses. */
 const MAX_BYTES = 2 ** 31 - 1024 * 1024;
 
+/** Nobody's word makes more room than this. */
+const EXPECTED = 2 ** 29;
+
 /** A table's plain text (format section 4), and where its rows begin. */
 export class SortedRows {
   readonly text: Uint8Array;
@@ -39,6 +42,11 @@ export class RowCollection {
   #bytes = Buffer.alloc(64 * 1024);
   #starts = new Int32Array(2048);
   #used = 0;
+
+  /** Makes room at once for so many bytes of rows, where they are not far too many. */
+  expect(bytes: number): void {
+    if (this.#used + bytes <= EXPECTED) this.#reserve(bytes + 1 + SPARE);
+  }
 
   /** Adds a canonical row, without an LF. */
   add(row: string): void {
@@ -90,7 +98,7 @@ export class RowCollection {
     const need = this.#used + more;
     if (need > MAX_BYTES) throw new RangeError(`the sources hold more than ${MAX_BYTES} bytes of addresses`);
     if (need > this.#bytes.length) {
-      const room = Buffer.alloc(Math.max(need, Math.min(MAX_BYTES, grown(this.#bytes.length))));
+      const room = Buffer.alloc(Math.min(MAX_BYTES, Math.max(Math.ceil((need * 65) / 64), grown(this.#bytes.length))));
       this.#bytes.copy(room, 0, 0, this.#used);
       this.#bytes = room;
     }

@@ -67,19 +67,26 @@ export async function verifyTable(repository: Repository, entry: TableEntry): Pr
   await expectBlob(repository, `${entry.sha256}.gz`, entry);
 }
 
-/** @throws PublishError VERIFY unless a published blob is what is declared of it. */
+/**
+ * @throws PublishError VERIFY unless a published blob is what is declared of it.
+ * @returns its text if that is to be kept, else nothing.
+ */
 export async function expectBlob(
   repository: Repository,
   name: string,
   declared: { readonly bytes: number; readonly sha256: string; readonly wireBytes: number },
-): Promise<void> {
+  keep = false,
+): Promise<Uint8Array[]> {
   const hash = createHash('sha256');
+  const kept: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of repository.plain(name)) {
     hash.update(chunk);
     bytes += chunk.length;
+    if (keep && bytes <= declared.bytes) kept.push(chunk);
   }
   const found = [repository.sizeOf(name), bytes, hash.digest('hex')].join(', ');
   const wanted = [declared.wireBytes, declared.bytes, declared.sha256].join(', ');
   if (found !== wanted) throw new PublishError('VERIFY', `${name} was written as ${found}, declared as ${wanted}`);
+  return kept;
 }

@@ -8,6 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { readPublisherConfig } from '../../src/publisher/config.ts';
 import { PublishError } from '../../src/publisher/errors.ts';
 import { gather, type GatherOptions } from '../../src/publisher/gather.ts';
+import { HASH_START, hashed } from '../../src/publisher/known-domains.ts';
 
 function folder(): string {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-bytes-'));
@@ -143,4 +144,16 @@ test('a fault far down in a long list is named by its line', async () => {
   expect(await sameBothWays(dir, Buffer.concat([Buffer.from(many), Buffer.of(0xff, 0x0a)]), true)).toBe(
     'SOURCE list, line 40001: not UTF-8',
   );
+});
+
+test('domains of one hash are two domains', async () => {
+  const hash = (name: string) => [...Buffer.from(name)].reduce(hashed, HASH_START);
+  for (const [one, other] of [
+    ['declinate.example', 'macallums.example'],
+    ['costarring.example', 'liquid.example'],
+  ] as const) {
+    expect(hash(one)).toBe(hash(other));
+    const found = await sameBothWays(folder(), Buffer.from(`a@${one}\nb@${other}\n`), false);
+    expect(found).toMatchObject({ text: expect.stringContaining(`postmaster@${other}\n`) as string });
+  }
 });

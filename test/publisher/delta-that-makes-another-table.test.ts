@@ -74,6 +74,9 @@ test('rows of a long table, one by one and many, at both ends and between', asyn
       );
       expect(await offered(a, b, delta)).toBe(true);
       expect(await offered(a, b, delta.slice(1))).toBe(false);
+      const [first = '', ...others] = delta;
+      for (const sign of ['*', '', first.startsWith('+') ? '-' : '+'])
+        expect(await offered(a, b, [sign + first.slice(1), ...others])).toBe(false);
       expect(await offered(a, b, delta.slice(0, -1))).toBe(false);
     }
   }

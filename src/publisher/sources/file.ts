@@ -2,7 +2,7 @@
 import { constants, open, type FileHandle } from 'node:fs/promises';
 import { PublishError } from '../errors.ts';
 import type { FileSource } from '../source-config.ts';
-import { linesOf, wholeLines } from './lines.ts';
+import { linesOf, wholeLines, type Seen } from './lines.ts';
 import type { SourceReader } from './open.ts';
 
 const CHUNK = 256 * 1024;
@@ -13,7 +13,7 @@ export const fileSource = (source: FileSource): SourceReader => ({
   form: 'lines',
   unit: 'line',
   read: () => fileLines(source),
-  readLines: (seen) => opened(source, (chunks) => wholeLines(source.name, chunks, seen)),
+  readLines: (seen) => opened(source, (chunks) => wholeLines(source.name, chunks, seen), seen),
 });
 
 /**
@@ -26,11 +26,13 @@ export const fileLines = (source: Named): AsyncGenerator<string[]> =>
 async function* opened<T>(
   source: Named,
   read: (chunks: AsyncIterable<Uint8Array>) => AsyncGenerator<T>,
+  seen?: Seen,
 ): AsyncGenerator<T> {
   let file: FileHandle | undefined;
   try {
     // Without NONBLOCK a FIFO would be waited for, until somebody writes to it.
     file = await open(source.path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if (seen !== undefined) seen.bytes = (await file.stat()).size;
     yield* read(contentOf(source, file));
   } catch (error) {
     if (error instanceof PublishError) throw error;

@@ -22,9 +22,11 @@ export async function* linesOf(name: string, chunks: AsyncIterable<Uint8Array>):
   }
 }
 
-/** Lines that the caller has taken so far: it finds where they end anyway, and a message needs their number. */
 export interface Seen {
+  /** Lines that the caller has taken so far: it finds where they end anyway, and a message needs their number. */
   lines: number;
+  /** About how many bytes will come, once that is known; a hint and no more. */
+  bytes?: number;
 }
 
 /**
