@@ -276,8 +276,10 @@ describe('a live map is damaged or gone: made again from the copies, even offlin
   });
 
   test('an expired list is as good as any to heal from: mail first', async () => {
-    const scene = await open({ first: { created: Date.now() - 1000, lifetime: 3 } });
-    await new Promise((resolve) => setTimeout(resolve, 2500));
+    // Long enough to be installed by a machine that is busy.
+    const [created, lifetime] = [Date.now() - 1000, 12];
+    const scene = await open({ first: { created, lifetime } });
+    await new Promise((resolve) => setTimeout(resolve, created + lifetime * 1000 + 500 - Date.now()));
     const before = hashes(scene);
     rmSync(scene.gateway.mapDir, { recursive: true });
     const { bundle } = await scene.gateway.fetch();
