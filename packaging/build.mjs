@@ -46,7 +46,9 @@ const agents = {
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^undici$/ }, () => ({ path: 'agents', namespace: 'undici' }));
     onLoad({ filter: /^agents$/, namespace: 'undici' }, () => ({
-      contents: `require('undici/lib/dispatcher/dispatcher.js').prototype.request = require('undici/lib/api/api-request.js');
+      contents: `const dispatcher = require('undici/lib/dispatcher/dispatcher.js').prototype;
+        dispatcher.request = require('undici/lib/api/api-request.js');
+        dispatcher.connect = require('undici/lib/api/api-connect.js'); // what a ProxyAgent asks its proxy by
         exports.Agent = require('undici/lib/dispatcher/agent.js');
         exports.ProxyAgent = require('undici/lib/dispatcher/proxy-agent.js');`,
       resolveDir: root,

@@ -102,7 +102,7 @@ export function urlSource(
  * length that no server takes: sent back all the same, each request after it would fail.
  */
 const sendable = (etag: string | null | undefined): string | null =>
-  typeof etag === 'string' && /^[\x21-\x7e]{1,1024}$/.test(etag) ? etag : null;
+  typeof etag === 'string' && /^[ -~]{1,1024}$/.test(etag) ? etag : null;
 
 function requireOk(answer: Answer, url: URL): void {
   if (answer.status === 200) return;
