@@ -4,9 +4,10 @@ import { mkdtempSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { cut } from '../../src/bundle/rows.ts';
 import { readBack, Samples } from '../../src/gateway/read-back.ts';
 import { AtomicFile } from '../../src/io/atomic-file.ts';
-import { blocks, rowsOf } from '../bundle/blocks.ts';
+import { blocks } from '../bundle/blocks.ts';
 import { written } from '../map/cdb-records.ts';
 
 let folder: string;
@@ -116,11 +117,9 @@ describe('the rows that are asked for', () => {
 
   test('are still the same when their block is gone', () => {
     const samples = new Samples();
-    const [block] = blocks(['a@x.org', 'b@x.org']);
-    if (block === undefined) return expect.fail('no block');
+    const block = cut(Buffer.from('a@x.org\nb@x.org\n'));
     samples.take(block, 0);
     block.bytes.fill(0);
     expect(samples.keys.map((key) => Buffer.from(key).toString())).toEqual(['a@x.org', 'b@x.org']);
-    expect(rowsOf(block)).not.toEqual(['a@x.org', 'b@x.org']);
   });
 });
