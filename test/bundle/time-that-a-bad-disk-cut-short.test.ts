@@ -33,6 +33,8 @@ describe('is none', () => {
     ['another zone', '2026-11-24T07:00:00+01:00'],
     ['a fraction without a digit', '2026-11-24T07:00:00.Z'],
     ['a fraction of ten digits', '2026-11-24T07:00:00.1234567890Z'],
+    ['a year of six digits, which Date.parse takes', '+002026-11-24T07:00:00Z'],
+    ['zeros behind it, at which Date.parse ends', '2026-11-24T07:00:00Z\0\0'],
     ['something before it', ' 2026-11-24T07:00:00Z'],
     ['something behind it', '2026-11-24T07:00:00Z '],
     ['a line end behind it', '2026-11-24T07:00:00Z\n'],

@@ -46,7 +46,10 @@ async function caught({ id, order, hitLimit }) {
   let tests = [];
   try {
     tests = await load();
-    for (const i of order) await runTest(tests[i]);
+    for (const i of order) {
+      parentPort.postMessage({ test: i }, []);
+      await runTest(tests[i]);
+    }
     return false;
   } catch {
     return true;
