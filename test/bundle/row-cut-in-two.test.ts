@@ -10,6 +10,7 @@ import {
   RowCursor,
   RowSplitter,
   type RowBlock,
+  type RowStream,
 } from '../../src/bundle/rows.ts';
 import { blocks, byBytes, chunk, collected, cut, rowsOf, Stream, stream, table, textOf } from './blocks.ts';
 
@@ -156,6 +157,11 @@ describe('the cursor', () => {
     );
   });
 
+  test('closes a stream that knows nothing of being closed', async () => {
+    const rows = { [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }) };
+    await expect(new RowCursor(rows as RowStream).close()).resolves.toBeUndefined();
+  });
+
   test('lets go of its stream when it is closed early', async () => {
     const rows = new Stream(['a@x.org', 'b@x.org'], 8);
     const cursor = new RowCursor(rows);
@@ -295,8 +301,8 @@ describe('the collector', () => {
 
   test('a run of rows that a block first has no room for the starts of', () => {
     const [block, collector] = [blockOf(Array.from({ length: 100_000 }, () => '')), new RowCollector()];
-    expect(collector.addRun(block, 0, 16_383)).toBe(16_383);
-    expect(collector.addRun(block, 16_383, 100_000)).toBe(83_617);
+    expect(collector.addRun(block, 0, 16_384)).toBe(16_384);
+    expect(collector.addRun(block, 16_384, 100_000)).toBe(83_616);
     const made = collector.rest();
     expect([made.count, made.bytes.length, made.starts[100_000], rowsOf(made).every((row) => row === '')]).toEqual([
       100_000,
