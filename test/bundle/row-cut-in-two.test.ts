@@ -91,6 +91,16 @@ describe('the splitter finds', () => {
     expect(faultOf(long, size).fault).toEqual({ row: 2, rule: 'is longer than 512 bytes' });
   });
 
+  test.each([511, 512, 513])('nothing wrong with a row of %i bytes whose LF has yet to come', (length) => {
+    const splitter = new RowSplitter();
+    const row = 'b'.repeat(length); // the longest row, and its sign
+    expect(splitter.push(Buffer.from(`a@x.org\n${row}`)).count).toBe(1);
+    expect(splitter.fault).toBeNull();
+    expect(rowsOf(splitter.push(Buffer.from('\n')))).toEqual([row]);
+    splitter.end();
+    expect(splitter.fault).toBeNull();
+  });
+
   test('and gives no row after it', () => {
     const splitter = new RowSplitter();
     expect(splitter.push(Buffer.from(`a@x.org\n${'b'.repeat(1000)}`)).count).toBe(1);
@@ -123,6 +133,36 @@ test('rowBlocks says NOT_CANONICAL with the row, after the rows before it', asyn
   expect(seen).toEqual(['a@x.org', 'b@x.org']);
 });
 
+test('rowBlocks gives no block without rows, ends where the text ends, and asks for nothing behind a fault', async () => {
+  let asked = 0;
+  async function* pieces(texts: readonly string[]): AsyncGenerator<Uint8Array> {
+    for (const piece of texts) {
+      asked++;
+      yield Buffer.from(await Promise.resolve(piece));
+    }
+  }
+  const counts: number[] = [];
+  for await (const { count } of rowBlocks(pieces(['a@', 'x.org', '\nb', '@x.org\n']))) counts.push(count);
+  expect([counts, asked]).toEqual([[1, 1], 4]);
+  asked = 0;
+  const read = async () => {
+    for await (const _ of rowBlocks(pieces(['b'.repeat(514), 'c', 'd']))) void _;
+  };
+  await expect(read()).rejects.toMatchObject({ message: 'row 1 is longer than 512 bytes' });
+  expect(asked).toBe(1);
+});
+
+test('what stands behind a row in memory has no part in its order', () => {
+  // Each is followed by a dot, which sorts behind the minus.
+  const compare = (a: string, b: string) => {
+    const [x, y] = [Buffer.from(`.${a}.`), Buffer.from(`..${b}.`)];
+    return Math.sign(compareBytes(x, 1, x.length - 1, y, 2, y.length - 1));
+  };
+  expect([compare('a', 'a-'), compare('a-', 'a'), compare('', '-'), compare('-', ''), compare('a', 'a')]).toEqual([
+    -1, 1, -1, 1, 0,
+  ]);
+});
+
 test('bytes are compared, not characters', () => {
   const compare = (a: string, b: string) => {
     const [x, y] = [Buffer.from(`.${a}.`), Buffer.from(`..${b}`)];
@@ -150,6 +190,7 @@ describe('the cursor', () => {
     await fc.assert(
       fc.asyncProperty(table, chunk, async (rows, size) => {
         const cursor = new RowCursor(stream(rows, size));
+        expect([cursor.step(), cursor.ended]).toEqual([false, false]); // before the first block is there
         expect(await walked(cursor)).toEqual(rows);
         expect(cursor.ended).toBe(true);
         expect(await cursor.load()).toBe(false);
@@ -198,6 +239,10 @@ describe('the cursor copies', () => {
         expect(await copied(rows, before(`${rows[end - 1]}.`), skip)).toEqual(kept);
       }
     }
+  });
+
+  test('a row, whatever stands behind it in its block', async () => {
+    expect(await copied(['0', 'a', 'c'], before('a\u0001'))).toEqual({ rows: ['0', 'a'], stands: 'c' });
   });
 
   test('nothing of what an earlier, longer block left in the memory of this one', async () => {
@@ -250,8 +295,16 @@ describe('the collector', () => {
     const bytes = Buffer.alloc(MAX_ROW + 1, 0x61);
     new RowCollector().add(bytes, 0, MAX_ROW, 0x2b);
     expect(() => new RowCollector().add(bytes, 0, MAX_ROW + 1)).toThrow(
-      expect.objectContaining({ code: 'NOT_CANONICAL' }),
+      expect.objectContaining({ code: 'NOT_CANONICAL', message: 'a row is longer than 512 bytes' }),
     );
+  });
+
+  test('takes a row from anywhere in a buffer, with any byte before it', () => {
+    const [bytes, collector] = [Buffer.alloc(2000, 0x61), new RowCollector()];
+    collector.add(bytes, 1400, 1900);
+    collector.add(bytes, 1999, 2000, 0);
+    collector.add(bytes, 1999, 2000, 0x2d);
+    expect(rowsOf(collector.rest())).toEqual(['a'.repeat(500), '\0a', '-a']);
   });
 
   const blockOf = (rows: readonly string[]) => cutRows(textOf(rows));
@@ -346,6 +399,10 @@ describe('the collector', () => {
     const collector = new RowCollector();
     for (let i = 0; i < 50_000; i++) collector.add(new Uint8Array(0), 0, 0);
     const block = collector.rest();
-    expect([block.count, rowsOf(block).every((row) => row === '')]).toEqual([50_000, true]);
+    expect([block.count, block.starts[50_000], rowsOf(block).every((row) => row === '')]).toEqual([
+      50_000,
+      50_000,
+      true,
+    ]);
   });
 });
