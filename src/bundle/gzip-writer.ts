@@ -1,5 +1,6 @@
 /** One gzip member written in pieces, with back-pressure; both sides use it. The same bytes in give the same bytes out. Pure. */
 import { createGzip, gzip, type ZlibOptions } from 'node:zlib';
+import { HostError } from '../errors.ts';
 
 /** A whole member at once, made by another thread beside whatever else is done meanwhile. */
 export function gzipped(bytes: Uint8Array, options: ZlibOptions): Promise<Uint8Array> {
@@ -46,8 +47,8 @@ export class GzipWriter {
     return this.wireBytes;
   }
 
-  /** Lets go of a member that will not be ended. */
+  /** Lets go of a member that will not be ended; whoever still writes hears of it, and does not wait for ever. */
   destroy(): void {
-    this.#stream.destroy();
+    this.#stream.destroy(new HostError('INTERNAL', 'a gzip member was let go before its end'));
   }
 }

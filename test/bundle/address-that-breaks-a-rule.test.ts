@@ -57,7 +57,7 @@ describe('is refused', () => {
 
   test.each(broken)('%s: %j', (rule, address) => {
     expect(rowRule(address)).toBe(rule);
-    expect(refusal(address).rule).toBe(rule);
+    expect(refusal(address)).toMatchObject({ name: 'AddressError', rule, message: describeRule(rule) });
   });
 
   test('each rule has a case here', () => {

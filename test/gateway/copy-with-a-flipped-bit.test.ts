@@ -78,6 +78,7 @@ describe('not whole', () => {
   ])('%s', async (_, spoil) => {
     spoil();
     expect(await copies.isWhole(copy.table)).toBe(false);
+    expect(await copies.fault(copy.table)).toMatch(/\w/);
     await expect(collected(copies.rows(copy.table))).rejects.toThrow();
   });
 

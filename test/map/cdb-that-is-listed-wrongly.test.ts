@@ -40,10 +40,59 @@ test('no record, and keys that end with a NUL', async () => {
   expect(await keys(cdb(['a@example.org\0']))).toEqual(['a@example.org']);
 });
 
+test('a key of no bytes, and values of any length, in pieces of any size', async () => {
+  const record = (key: string, value: string) => {
+    const lengths = Buffer.alloc(8);
+    lengths.writeUInt32LE(key.length, 0);
+    lengths.writeUInt32LE(value.length, 4);
+    return Buffer.concat([lengths, Buffer.from(key + value)]);
+  };
+  const records = Buffer.concat([record('', ''), record('a', ''), record('', 'v'.repeat(500)), record('b\0\0', 'w')]);
+  const header = Buffer.alloc(2048);
+  header.writeUInt32LE(2048 + records.length, 0);
+  for (let size = 1; size < 700; size += 13)
+    expect(await keys(Buffer.concat([header, records]), size)).toEqual(['', 'a', '', 'b\0']);
+});
+
+test('what comes behind the records is not waited for', async () => {
+  const file = cdb(ROWS);
+  const found: string[] = [];
+  let asked = 0;
+  async function* pieces(): AsyncGenerator<Buffer> {
+    yield await Promise.resolve(file.subarray(0, file.readUInt32LE(0)));
+    asked++;
+    yield file.subarray(file.readUInt32LE(0));
+  }
+  await cdbKeys(pieces(), (key) => found.push(key.toString()));
+  expect([found.length, asked]).toEqual([ROWS.length, 0]);
+});
+
 describe('a damaged one is an error', () => {
   const whole = cdb(ROWS);
   test.each([0, 100, 2047, 2050, 3000])('cut after %i bytes', async (length) => {
-    await expect(keys(whole.subarray(0, length))).rejects.toThrow(/the cdb is damaged/);
+    for (const size of [1, 64, length + 1])
+      await expect(keys(whole.subarray(0, length), size)).rejects.toMatchObject({
+        code: 'READBACK_FAILED',
+        message: `the cdb is damaged: it ends at ${length} bytes`,
+      });
+  });
+
+  test.each([
+    ['key', 0],
+    ['value', 4],
+  ])('a last record whose %s is a byte too long', async (_, offset) => {
+    const broken = Buffer.from(whole);
+    const end = broken.readUInt32LE(0);
+    const last = end - 8 - Buffer.byteLength(`${ROWS.at(-1)}OK`);
+    broken.writeUInt32LE(broken.readUInt32LE(last + offset) + 1, last + offset);
+    for (const size of [1, broken.length])
+      await expect(keys(broken, size)).rejects.toThrow(`a record at ${last} passes the hash tables at ${end}`);
+  });
+
+  test('a last record that ends before the hash tables', async () => {
+    const broken = Buffer.from(whole);
+    broken.writeUInt32LE(broken.readUInt32LE(0) + 1, 0);
+    await expect(keys(broken.subarray(0, -300 * 16))).rejects.toThrow(/the cdb is damaged/);
   });
 
   test('a record that is longer than the file', async () => {

@@ -26,7 +26,7 @@ const folder = (name) =>
 const TARGETS = [
   ...folder('src/bundle').filter((file) => !file.endsWith('-data.ts')),
   ...folder('src/map'),
-  ...['install', 'state', 'copies', 'ledger'].map((name) => `src/gateway/${name}.ts`),
+  ...['install', 'state', 'copies', 'ledger', 'ahead', 'read-back'].map((name) => `src/gateway/${name}.ts`),
 ];
 
 const named = process.argv.slice(2);

@@ -8,8 +8,10 @@ import { Worker } from 'node:worker_threads';
 
 /** Tests that take their time over what a shorter one shows as well, or that read files beside themselves. */
 const LEFT_OUT = new Set(['cdb-that-passes-four-gibibytes.test.ts', 'format-page-that-does-not-hold.test.ts']);
-/** What the tests may take of the processor with a mutant, beside three times what they take without. */
+/** What a test may take of the processor with a mutant, beside three times what it takes without. */
 const GRACE_MS = 2000;
+/** What the loading of a bundle may take, with what its tests do before the first of them begins. */
+const LOAD_MS = 5000;
 /** A mutant that is reached so many times more often than the code itself is in a loop. */
 const HITS = 100;
 /** Loads of the bundle before a thread is replaced: a module once loaded is never let go. */
@@ -54,16 +56,22 @@ class Thread {
     this.#bundle = bundle;
   }
 
-  /** The worker's answer; 'timeout' where none came within `ms` of the processor's time, or the thread died of its mutant. */
-  async ask(task, ms) {
+  /**
+   * The worker's answer; 'timeout' where the processor worked longer than `ms` on the whole of it, or longer than `msOf` says on one
+   * of its tests, or the thread died of its mutant.
+   */
+  async ask(task, ms, msOf = () => ms) {
     if (this.#loads++ % LOADS === 0) await this.end();
     this.#worker ??= this.#begun();
     let timer;
     const { answer, fault } = await new Promise((resolve) => {
-      this.#heard = resolve;
-      const begun = cpuMs();
+      let [begun, most] = [cpuMs(), ms];
+      this.#heard = (said) => {
+        if (said.test === undefined) resolve(said);
+        else [begun, most] = [cpuMs(), msOf(said.test)];
+      };
       timer = setInterval(() => {
-        if (cpuMs() - begun > ms) resolve({ answer: 'timeout' });
+        if (cpuMs() - begun > most) resolve({ answer: 'timeout' });
       }, 100);
       this.#worker.postMessage(task, []);
     });
@@ -147,9 +155,8 @@ export async function tryMutants(root, file, out) {
       let status = isStatic || first.length > 0 ? 'Survived' : 'NoCoverage';
       for (const order of [first, rest]) {
         if (status !== 'Survived' || order.length === 0) continue;
-        const usual = order.reduce((sum, i) => sum + times[i], 0);
         const task = { id: mutant.id, order: fastFirst(order), hitLimit: HITS * (hits + 1) };
-        const answer = await thread.ask(task, GRACE_MS + 3 * usual);
+        const answer = await thread.ask(task, LOAD_MS, (i) => GRACE_MS + 3 * times[i]);
         if (answer === 'timeout') status = 'Timeout';
         else if (answer) status = 'Killed';
       }

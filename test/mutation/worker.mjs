@@ -2,6 +2,19 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { collected, cpuMs, endSuites, runTest } from './harness.mjs';
 
+/** No test needs an array of so many bytes: a mutant that doubles one for ever ends here, and not with the host's memory. */
+const MOST_BYTES = 256 * 1024 * 1024;
+for (const name of ['Uint8Array', 'Int32Array', 'Uint32Array', 'Float64Array']) {
+  const array = globalThis[name];
+  globalThis[name] = new Proxy(array, {
+    construct(_, args, made) {
+      if (typeof args[0] === 'number' && args[0] * array.BYTES_PER_ELEMENT > MOST_BYTES)
+        throw new RangeError(`a ${name} of ${args[0]} elements: more than a test may take`);
+      return Reflect.construct(array, args, made === globalThis[name] ? array : made);
+    },
+  });
+}
+
 let loads = 0;
 // Of an earlier mutant's test that was given up: no word on the one that lives now.
 process.on('unhandledRejection', () => undefined);
@@ -33,7 +46,10 @@ async function caught({ id, order, hitLimit }) {
   let tests = [];
   try {
     tests = await load();
-    for (const i of order) await runTest(tests[i]);
+    for (const i of order) {
+      parentPort.postMessage({ test: i }, []);
+      await runTest(tests[i]);
+    }
     return false;
   } catch {
     return true;
