@@ -39,8 +39,9 @@ function isNew({ call, fault }: Point): boolean {
   return !tried.has(key) && tried.add(key) !== undefined;
 }
 
-/** One in so many of a sampled scenario's kills: half a minute of them. */
-const SAMPLE = 8;
+/** Of a sampled scenario's kills those in the middle of installing, and one in so many of the others: half a minute of them. */
+const SAMPLE = 12;
+const INSTALLS = ({ call }: Point): boolean => call.name === 'rename' && call.path.startsWith('maps/');
 
 function points(calls: readonly Call[], fault: Fault, sampled: boolean): Point[] {
   // The lock's descriptor is shared with flock(1), whose own close would be hit.
@@ -48,7 +49,7 @@ function points(calls: readonly Call[], fault: Fault, sampled: boolean): Point[]
   if (all) return thinned(own, true).flatMap((call) => (canFail(call, fault) ? [{ call, fault }] : []));
   if (fault === 'KILL') {
     const kills = own.filter((call) => changes(call) && !BETWEEN.test(call.name)).map((call) => ({ call, fault }));
-    return sampled ? kills.filter((_, i) => i % SAMPLE === SAMPLE - 1) : kills;
+    return sampled ? kills.filter((kill, i) => INSTALLS(kill) || i % SAMPLE === SAMPLE - 1) : kills;
   }
   if (sampled) return [];
   return thinned(own, false)
