@@ -53,6 +53,14 @@ test('all withstood: four rows, with date and commit, within 100 columns, exit 0
   expect([status, text.includes('!')]).toEqual([0, false]);
 });
 
+test('a run that was made in pieces does not stand for one commit', () => {
+  const piece = (commit: string) => ({ tried: 7, survived: 7, commit });
+  put('crash', { ...CRASH, parts: { KILL: { a: piece('abc'), b: piece('def') }, EIO: { a: piece('def') } } });
+  expect(table().text).toMatch(/^injection points +21 +21 survived; 2 kinds +2026-01-03 +2 commits$/m);
+  put('crash', { ...CRASH, parts: { KILL: { a: piece('abc'), b: piece('abc') } } });
+  expect(table().text).toMatch(/^injection points +14 +14 survived; 1 kinds +2026-01-03 +abc$/m);
+});
+
 const FAULTS: [string, RegExp, () => object | void][] = [
   [
     'an attack that got through',

@@ -74,7 +74,9 @@ function crashRow(run) {
   const counts = Object.values(run.parts).flatMap((of) => Object.values(of));
   const [tried, survived] = [total(counts, (c) => c.tried), total(counts, (c) => c.survived)];
   const words = `${number(survived)} survived; ${Object.keys(run.parts).length} kinds`;
-  return { what: 'injection points', tried, words, good: tried > 0 && survived === tried };
+  const commits = new Set(counts.map((c) => c.commit ?? run.commit)); // made in pieces, of which the newest gives the date
+  const pieces = commits.size > 1 ? { commit: `${commits.size} commits` } : {};
+  return { what: 'injection points', tried, words, good: tried > 0 && survived === tried, ...pieces };
 }
 
 function fuzzRow(run) {
