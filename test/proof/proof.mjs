@@ -47,6 +47,13 @@ function attacks() {
     const tests = files.flatMap((each) => each.assertionResults);
     const unloaded = files.filter((each) => each.assertionResults.length === 0);
     const refused = tests.filter((each) => each.status === 'passed').length;
+    for (const each of unloaded) process.stderr.write(`could not be loaded: ${path.relative(root, each.name)}\n`);
+    for (const { assertionResults, name } of files) {
+      for (const { status, fullName, failureMessages } of assertionResults.filter((each) => each.status !== 'passed')) {
+        process.stderr.write(`${status}: ${path.relative(root, name)}: ${fullName}\n`);
+        for (const message of failureMessages ?? []) process.stderr.write(`  ${message.split('\n')[0]}\n`);
+      }
+    }
     return { tried: tests.length + unloaded.length, withstood: refused, date: new Date(report.startTime) };
   } finally {
     rmSync(dir, { recursive: true });
