@@ -8,14 +8,18 @@ export class DomainSet {
   #starts = new Int32Array(256);
   #rows = new Float64Array(256);
   #slots = new Int32Array(1024);
-  #last = -1;
+  /** By a few of its bytes: the domain with these that came last, its id and one. Most rows have one that came a moment ago. */
+  readonly #recent = new Int32Array(256);
 
   /** Adds `bytes[start..end)`, first seen in row number `row`; gives the domain's id (0, 1, ... in order of appearance). */
   add(bytes: Uint8Array, start: number, end: number, row: number): number {
-    if (this.#last >= 0 && this.#is(this.#last, bytes, start, end)) return this.#last; // neighbours share their domain
-    const id = this.find(bytes, start, end);
-    this.#last = id >= 0 ? id : this.#insert(bytes, start, end, row);
-    return this.#last;
+    const bits = (bytes[start] ?? 0) + 5 * (bytes[start + 1] ?? 0) + 31 * (bytes[start + 2] ?? 0) + 7 * (end - start);
+    const recent = (this.#recent[bits & 255] ?? 0) - 1;
+    if (recent >= 0 && this.#is(recent, bytes, start, end)) return recent;
+    const found = this.find(bytes, start, end);
+    const id = found >= 0 ? found : this.#insert(bytes, start, end, row);
+    this.#recent[bits & 255] = id + 1;
+    return id;
   }
 
   /** The id of a domain, or -1. */

@@ -124,7 +124,7 @@ describe('NO_SPACE', () => {
 
   test('for the maps', async () => {
     const scene = await open({ installed: false });
-    expect(mount('-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', scene.gateway.mapDir)).toBe(true);
+    expect(mount('-t', 'tmpfs', '-o', 'size=256k,mode=755', 'tmpfs', scene.gateway.mapDir)).toBe(true);
     scene.publish(LIST);
     await scene.installs(1, LIST);
     const { table } = scene.publish(MANY);
@@ -136,7 +136,7 @@ describe('NO_SPACE', () => {
 
   test('for the copies', async () => {
     const scene = await open({ installed: false });
-    expect(mount('-t', 'tmpfs', '-o', 'size=96k', 'tmpfs', scene.gateway.stateDir)).toBe(true);
+    expect(mount('-t', 'tmpfs', '-o', 'size=96k,mode=755', 'tmpfs', scene.gateway.stateDir)).toBe(true);
     scene.publish(LIST);
     await scene.installs(1, LIST);
     scene.endpoint.take();
@@ -148,7 +148,7 @@ describe('NO_SPACE', () => {
 
   test('for the table that a delta makes: no crash in the middle of a stream', async () => {
     const scene = await open({ installed: false });
-    expect(mount('-t', 'tmpfs', '-o', 'size=320k', 'tmpfs', scene.gateway.stateDir)).toBe(true);
+    expect(mount('-t', 'tmpfs', '-o', 'size=320k,mode=755', 'tmpfs', scene.gateway.stateDir)).toBe(true);
     const { table } = scene.publish(MANY);
     await scene.installs(1, MANY);
     const ballast = path.join(scene.gateway.stateDir, 'ballast');
@@ -166,7 +166,7 @@ describe('NO_SPACE', () => {
 
   test('for anything at all', async () => {
     const scene = await open({ installed: false });
-    expect(mount('-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', scene.gateway.stateDir)).toBe(true);
+    expect(mount('-t', 'tmpfs', '-o', 'size=64k,mode=755', 'tmpfs', scene.gateway.stateDir)).toBe(true);
     scene.publish(LIST);
     await scene.installs(1, LIST);
     const before = scene.gateway.maps();

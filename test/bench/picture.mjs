@@ -1,10 +1,10 @@
 // `npm run bench:picture`, `npm run bench:picture -- --most 10000000`: measures a first copy and an update from a thousand rows up, and where
 // the time of a first copy of a million goes; writes docs/performance.json and, by Debian's gnuplot-nox, the two pictures beside it.
-import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { gnuplot, svg } from './gnuplot.mjs';
 import * as firstCopy from './jobs/first-copy.mjs';
 import * as update from './jobs/update.mjs';
 import { median, stopRunning } from './measure.mjs';
@@ -49,16 +49,6 @@ async function measureAll(most) {
   return found;
 }
 
-function gnuplot(script) {
-  const { status, error, stdout, stderr } = spawnSync('gnuplot', { input: script, encoding: 'utf8', maxBuffer: 1e8 });
-  if (error !== undefined) throw new Error(`gnuplot is missing: apt-get install gnuplot-nox (${error.message})`);
-  if (status !== 0) throw new Error(stderr);
-  return stdout;
-}
-
-const head = (height) => `set terminal svg size 900,${height} font "sans,13" background "#ffffff"
-set border 3; set tics nomirror out; set key bottom right samplen 2\n`;
-
 function drawRows(rows) {
   const lines = rows.map(({ rows: n, first, update: next }) =>
     [
@@ -71,7 +61,7 @@ function drawRows(rows) {
       next.ours.peak,
     ].join(' '),
   );
-  return gnuplot(`${head(420)}set multiplot layout 1,2 title "cost against the number of recipients"
+  return gnuplot(`${svg(420, 'bottom right')}set multiplot layout 1,2 title "cost against the number of recipients"
 set logscale xy; set xrange [700:15000000]; set format x "10^%T"; set grid lc rgb "#dddddd"; set xlabel "recipients"
 $d << EOD
 ${lines.join('\n')}
@@ -89,11 +79,11 @@ unset multiplot\n`);
 
 function drawSteps(all) {
   const lines = all.toReversed().map(([step, ms]) => `"${step}" ${ms}`);
-  return gnuplot(`${head(460)}set title "where the time of a first copy of 1,000,000 rows goes"
+  return gnuplot(`${svg(460, 'off')}set title "where the time of a first copy of 1,000,000 rows goes"
 $d << EOD
 ${lines.join('\n')}
 EOD
-set style fill solid; set boxwidth 0.4; unset key; set grid xtics lc rgb "#dddddd"; set lmargin 30; set xlabel "milliseconds of the main thread"
+set style fill solid; set boxwidth 0.4; set grid xtics lc rgb "#dddddd"; set lmargin 30; set xlabel "milliseconds of the main thread"
 set yrange [-0.6:${all.length - 0.4}]; set ytics scale 0; set xrange [0:*]
 plot $d using ($2/2):0:($2/2):(0.35):ytic(1) with boxxyerror lc rgb "#1b6ca8", \\
   $d using 2:0:2 with labels left offset 0.6,0\n`);

@@ -49,6 +49,18 @@ function figuresDone(title, { figures, notes = [] }) {
   for (const note of notes) say(`  ${note}`);
 }
 
+/** What ten times the rows cost, in tens of what the tenth did: 1 is linear. */
+export function growth(tenth, whole) {
+  say();
+  for (const [i, { work, measured }] of whole.entries()) {
+    const of = ({ runs }, what) => median(runs.map((r) => r[what]));
+    const times = (what) => ratio(of(measured.ours, what) / of(tenth[i].measured.ours, what) / 10);
+    say(
+      `${work}: ten times the rows, ${times('wall')} x ten times the wall, ${times('cpu')} x ten times the CPU; goal 1.15 x`,
+    );
+  }
+}
+
 /** `min / median / max`. */
 function spread(runs, what) {
   const values = runs.map((r) => r[what]);

@@ -20,7 +20,7 @@ const command = (...[file = '', ...args]: string[]): string =>
 /** Full is full: the rest is taken by one large file. */
 export function fullDisk(): Room {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'relaymap-full-'));
-  command('mount', '-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder);
+  command('mount', '-t', 'tmpfs', '-o', 'size=4m,mode=755', 'tmpfs', folder);
   const ballast = path.join(folder, 'ballast');
   return {
     folder,

@@ -1,17 +1,9 @@
 // Draws what the fleet did, by Debian's gnuplot-nox, as SVG: requests a second, and how a version spreads. Ours and second 0 side by side.
-import { spawnSync } from 'node:child_process';
+import { gnuplot, svg } from '../gnuplot.mjs';
 
 const NAMES = { ours: 'relaymap: jitter 30 s, longer pauses after failures', fixed: 'everybody at second 0' };
 const COLOURS = { ours: '#1b6ca8', fixed: '#d1495b' };
-const HEAD = `set terminal svg size 900,SIZE font "sans,13" background "#ffffff"
-set border 3; set tics nomirror out; set grid ytics lc rgb "#dddddd"; set key top right samplen 2\n`;
-
-function gnuplot(script) {
-  const { status, error, stdout, stderr } = spawnSync('gnuplot', { input: script, encoding: 'utf8', maxBuffer: 1e8 });
-  if (error !== undefined) throw new Error(`gnuplot is missing: apt-get install gnuplot-nox (${error.message})`);
-  if (status !== 0) throw new Error(stderr);
-  return stdout;
-}
+const head = (height) => `${svg(height, 'top right')}set grid ytics lc rgb "#dddddd"\n`;
 
 /** @returns file name to SVG. */
 export function plots(played, gateways, script) {
@@ -24,7 +16,7 @@ export function plots(played, gateways, script) {
 /** An axis of its own for each: on one axis nothing would be seen of ours. */
 function requests(played, gateways, { down, back, published, length }) {
   const minutes = (ms) => ms / 60_000;
-  let text = `${HEAD.replace('SIZE', '560')}set multiplot layout 2,1 title "${gateways} gateways, one poll a minute: requests a second"
+  let text = `${head(560)}set multiplot layout 2,1 title "${gateways} gateways, one poll a minute: requests a second"
 set xrange [0:${minutes(length)}]; set lmargin 11; set ylabel "requests a second"
 set object 1 rectangle from ${minutes(down)},graph 0 to ${minutes(back)},graph 1 fc rgb "#f3e9d2" fs solid noborder behind
 set label 1 "down" at ${minutes((down + back) / 2)},graph 0.93 center
@@ -44,7 +36,7 @@ set label 2 " a version" at ${minutes(published)},graph 0.93 left\n`;
 
 /** Share of the fleet against seconds since the version was out, and since the central side was back. */
 function spread(played, gateways, { published, back }) {
-  let text = `${HEAD.replace('SIZE', '340')}set multiplot layout 1,2 title "how a version reaches ${gateways} gateways"
+  let text = `${head(340)}set multiplot layout 1,2 title "how a version reaches ${gateways} gateways"
 set xrange [0:*]; set yrange [0:100]; set ylabel "% of the gateways"; set key bottom right\n`;
   for (const [version, since, title] of [
     [2, published, 'seconds since it was published'],

@@ -4,6 +4,7 @@ import { bareNode } from './bare-node.mjs';
 
 export const work = 'nothing changed, one-shot';
 export const title = 'Nothing changed, one-shot: relaymap fetch, answered 304';
+export const goal = 'wall at most 3 x';
 
 export function measure(site) {
   return compare(
