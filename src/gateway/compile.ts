@@ -13,7 +13,7 @@ import { CdbWriter } from '../map/cdb.ts';
 import { addDomains, domainRows } from '../map/domains.ts';
 import { expressible, sourceRoom, sourceText } from '../map/source-text.ts';
 import { union, type Member } from '../map/union.ts';
-import { ENDINGS, type MapType } from './live-maps.ts';
+import { ENDINGS, removeUnfinished, type MapType } from './live-maps.ts';
 import { fileSha256 } from './map-bytes.ts';
 import { postmap } from './postmap.ts';
 import { readBack, Samples } from './read-back.ts';
@@ -101,6 +101,11 @@ export class Draft {
 
   #failed(error: unknown): unknown {
     this.discard();
+    try {
+      removeUnfinished(this.#rules.mapDir); // what a postmap that failed has half made is no file of ours
+    } catch {
+      // a folder that cannot even be looked into: the next cycle begins with it again, and the first failure is the one to tell
+    }
     return translate(error, this.#rules.mapDir);
   }
 }

@@ -1,12 +1,13 @@
 // A changed cycle of the daemon has a process of its own. What ends that process ends neither the daemon nor the mail, and it never
 // outlives what it was started for.
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Daemon, WHEN_TOLD } from '../support/daemon.ts';
 import { command } from '../support/gateway.ts';
 import { LONGER, Scene } from '../support/scene.ts';
 
+const NOBODY = 65_534;
 let scene: Scene;
 beforeEach(async () => {
   scene = await Scene.open({ config: WHEN_TOLD });
@@ -99,6 +100,27 @@ test('the daemon is killed: its process ends by itself, and lets go of the lock'
   expect(live()).toEqual(before);
   scene.endpoint.misbehaviour = null;
   await scene.installs(2, LONGER);
+});
+
+test('a daemon that was started by root: its process has root’s rights no more, and yet the token that only root may read', async () => {
+  const { gateway, endpoint } = scene;
+  writeFileSync(gateway.at('token'), 'for-the-gateway\n', { mode: 0o600 });
+  scene.configure({ bundle: `token_file = ${JSON.stringify(gateway.at('token'))}` });
+  for (const folder of ['state', 'maps']) {
+    const below = readdirSync(gateway.at(folder), { recursive: true, encoding: 'utf8' });
+    for (const name of ['', ...below]) chownSync(gateway.at(folder, name), NOBODY, NOBODY);
+  }
+  const { daemon, pid, letGo } = await atWork();
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const of = (what: string): string[] => new RegExp(`^${what}:(.*)$`, 'm').exec(status)?.[1]?.trim().split(/\s+/) ?? [];
+  expect(new Set([...of('Uid'), ...of('Gid')])).toEqual(new Set([String(NOBODY)]));
+  expect(of('Groups')).not.toContain('0');
+  expect([...of('CapPrm'), ...of('CapEff')].map((set) => Number(`0x${set}`))).toEqual([0, 0]);
+  expect(endpoint.asked.at(-1)).toMatchObject({ headers: { authorization: 'Bearer for-the-gateway' } });
+  letGo();
+  await daemon.says(/installed version 2/);
+  expect(scene.rows()).toEqual([...LONGER].sort());
+  expect((await daemon.stop()).status).toBe(0);
 });
 
 test.each(['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const)(

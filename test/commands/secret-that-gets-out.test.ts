@@ -71,6 +71,15 @@ async function run(file: string, args: readonly string[], env: Record<string, st
   return { status, said };
 }
 
+/** Processes that this one has started, and those in turn. */
+function descendants(pid: number): number[] {
+  const threads = readdirSync(`/proc/${pid}/task`).map((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8'),
+  );
+  const children = threads.flatMap((text) => text.split(' ').filter(Boolean).map(Number));
+  return children.flatMap((child) => [child, ...descendants(child)]);
+}
+
 /** Every file below a folder, but for those in which the secrets are kept. */
 function requireUnwritten(folder: string, ...kept: string[]): void {
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => !kept.includes(name));
@@ -138,6 +147,30 @@ describe('a gateway', () => {
     requireUnwritten(scene.gateway.dir, ...KEPT);
   });
 
+  /** A longer list is there, and its table is not sent before the process that installs it has been looked into. */
+  async function ofTheCycle(daemon: Daemon): Promise<[string, string]> {
+    onTestFinished(() => void (scene.endpoint.misbehaviour = null));
+    scene.publish([...LONGER, 'dora@example.org']);
+    const [held, asked]: [(() => void)[], unknown[]] = [[], []];
+    scene.endpoint.misbehaviour = ({ request, response, file, path: name }) => {
+      if (name === 'manifest.json') return false;
+      asked.push(request.headers.authorization);
+      held.push(() => response.writeHead(200, { 'content-length': file.length }).end(file));
+      return true;
+    };
+    const installed = daemon.cycles('installed');
+    daemon.signal('SIGUSR2');
+    await daemon.until(() => held.length === 1, 'the table is asked for');
+    const cycle = descendants(daemon.pid).find((pid) =>
+      readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('cycle-process'),
+    );
+    const seen = ['cmdline', 'environ'].map((what) => readFileSync(`/proc/${cycle}/${what}`, 'latin1'));
+    held[0]?.();
+    await daemon.until(() => daemon.cycles('installed') > installed, 'the list is installed');
+    expect(asked).toEqual([`Bearer ${TOKEN}`]); // it has the token all the same
+    return [seen[0] ?? '', seen[1] ?? ''];
+  }
+
   test('a daemon: log, /metrics, /healthz, textfile, what it starts', async () => {
     const log = path.join(logs, 'daemon');
     const daemon = new Daemon(scene.gateway, { under: watched(log) });
@@ -147,6 +180,9 @@ describe('a gateway', () => {
     const url = /http:\/\/\S+(?=\/healthz)/.exec(daemon.log)?.[0] ?? '';
     const pages = await Promise.all(['/metrics', '/healthz'].map(async (page) => (await fetch(url + page)).text()));
     expect(pages.join('').length).toBeGreaterThan(1000);
+    const [words, environment] = await ofTheCycle(daemon);
+    expect(words).toContain('cycle-process');
+    expect([found(words), found(environment.replaceAll(PROXY, ''))]).toEqual([[], []]);
     keep('token', `${TOKEN} and more\n`);
     daemon.signal('SIGHUP');
     await daemon.says(/does not hold one bearer token/);

@@ -49,7 +49,7 @@ export class Drill {
 
   /** @param folder where the gateways' folders are; else in the system's for temporary ones. */
   static async open(scenario: Scenario, lanes: number, folder?: string): Promise<Drill> {
-    const stage = await Stage.open(lanes, folder);
+    const stage = await Stage.open(lanes, folder, scenario);
     await scenario.prepare(stage);
     const args = scenario.args(stage);
     const references = new Map<Gateway, Reference>();
@@ -189,10 +189,12 @@ function judgeLeft({ before, after }: Reference, left: Tree, status: number | nu
   const wrong = Object.entries(now)
     .filter(([map, found]) => found !== old[map] && found !== next[map] && !(found === null && isDamaged(before, map)))
     .map(([map, found]) => `${map} is neither old nor new: ${found}`);
-  const [recipients, domains] = ['relay_recipients.cdb', 'relay_domains.cdb'];
   const isNew = (map: string) => now[map] === next[map];
-  if (isNew(domains ?? '') && old[domains ?? ''] !== next[domains ?? ''] && !isNew(recipients ?? ''))
-    wrong.push('domains before recipients');
+  for (const type of ['cdb', 'lmdb']) {
+    const domains = `relay_domains.${type}`;
+    if (isNew(domains) && old[domains] !== next[domains] && !isNew(`relay_recipients.${type}`))
+      wrong.push(`domains before recipients, ${type}`);
+  }
   if (status === 0 && JSON.stringify(now) !== JSON.stringify(next)) wrong.push('it says done, and the maps are others');
   const [floorBefore, floorLeft] = [floors(before), floors(left)];
   if (floorBefore !== null && floorLeft === null) wrong.push('the record is gone');

@@ -7,8 +7,10 @@ import { tally } from './tally.ts';
 
 const all = process.env['RELAYMAP_CRASH'] === 'all';
 const CUT = ['an update by delta', 'the first copy', 'a rollback'];
+/** What postmap writes is not in the trace: only that we sync it before it is installed. */
+const traced = SCENARIOS.filter(({ config }) => config === undefined);
 
-describe.each(SCENARIOS.filter(({ name }) => all || CUT.includes(name)))('$name', (scenario) => {
+describe.each(traced.filter(({ name }) => all || CUT.includes(name)))('$name', (scenario) => {
   test('the power goes', async () => {
     const drill = await Drill.open(scenario, 2);
     try {

@@ -13,8 +13,24 @@ import { LIST } from '../support/scene.ts';
 /** The next list has another row and another domain: a new map of each kind. */
 export const NEXT: readonly string[] = [...LIST, 'carol@example.org', 'dora@example.net'];
 
+/** The lists of a second bundle. */
+const OTHER: readonly string[] = Array.from({ length: 20 }, (_, i) => `box-${i}@example.com`);
+const OTHER_NEXT: readonly string[] = [...OTHER, 'erin@example.com', 'frank@example.edu'];
+
+/** What each may speak for, where there are two. */
+const DOMAINS: Readonly<Record<string, readonly string[]>> = {
+  'example-org': ['example.org', 'example.net'],
+  'example-com': ['example.com', 'example.edu'],
+};
+
 export interface Scenario {
   readonly name: string;
+  /** Further lines of the gateways' configuration. */
+  readonly config?: string;
+  /** Two of them: the maps are their union. */
+  readonly twoBundles?: true;
+  /** Without RELAYMAP_CRASH=all it is only killed, and only at a sample of its calls. */
+  readonly sampled?: true;
   readonly args: (stage: Stage) => readonly string[];
   /** Brings every gateway of the stage to where the command begins. */
   readonly prepare: (stage: Stage) => Promise<void>;
@@ -23,31 +39,51 @@ export interface Scenario {
 /** One publication, and as many gateways alike as there are to run side by side. */
 export class Stage {
   readonly forger: Forger;
+  /** The second bundle's; null where there is one bundle. */
+  readonly other: Forger | null;
   readonly stick = mkdtempSync(path.join(os.tmpdir(), 'relaymap-stick-'));
   readonly gateways: readonly Gateway[];
-  readonly #endpoint: Endpoint;
+  readonly #published: readonly { readonly forger: Forger; readonly endpoint: Endpoint }[];
 
-  private constructor(forger: Forger, endpoint: Endpoint, gateways: readonly Gateway[]) {
-    this.forger = forger;
-    this.#endpoint = endpoint;
+  private constructor(
+    published: readonly { readonly forger: Forger; readonly endpoint: Endpoint }[],
+    gateways: readonly Gateway[],
+  ) {
+    const [first, second] = published;
+    if (first === undefined) throw new Error('nothing is published');
+    this.forger = first.forger;
+    this.other = second?.forger ?? null;
+    this.#published = published;
     this.gateways = gateways;
   }
 
-  static async open(count: number, folder?: string): Promise<Stage> {
+  static async open(
+    count: number,
+    folder?: string,
+    { config, twoBundles }: Pick<Scenario, 'config' | 'twoBundles'> = {},
+  ): Promise<Stage> {
     const gateways = Array.from({ length: count }, () => new Gateway(folder));
-    const forger = new Forger();
-    const endpoint = await Endpoint.start(forger.files);
-    const stage = new Stage(forger, endpoint, gateways);
+    const forgers = [new Forger(), ...(twoBundles === true ? [new Forger('example-com')] : [])];
+    const published = await Promise.all(
+      forgers.map(async (forger) => ({ forger, endpoint: await Endpoint.start(forger.files) })),
+    );
+    const stage = new Stage(published, gateways);
     for (const gateway of gateways) {
-      gateway.configure(stage.setup());
+      gateway.configure(stage.setup(), config);
       gateway.postfix(true);
+      gateway.postmap();
     }
     return stage;
   }
 
   /** What each gateway is configured with. */
   setup(): BundleSetup[] {
-    return [{ name: this.forger.name, urls: [this.#endpoint.url], keys: this.forger.signers }];
+    return this.#published.map(({ forger, endpoint }) => ({
+      name: forger.name,
+      urls: [endpoint.url],
+      keys: forger.signers,
+      lines: this.other === null ? '' : `domains = ${JSON.stringify(DOMAINS[forger.name])}`,
+    }));
   }
 
   /** Runs a command on each gateway; it must end well. */
@@ -69,14 +105,16 @@ export class Stage {
     }
   }
 
-  /** Publishes the first list, and the next one with a delta from it. */
+  /** Publishes the first list, and the next one with a delta from it; a second bundle's next list comes without. */
   publishFirst(): void {
     this.forger.publish(LIST);
+    this.other?.publish(OTHER);
   }
 
   publishNext(): void {
     const [table = ''] = [...this.forger.files.keys()].filter((name) => name.endsWith('.gz'));
     publishWithDelta(this.forger, { rows: LIST, table }, NEXT);
+    this.other?.publish(OTHER_NEXT);
     for (const [name, bytes] of this.forger.files) {
       mkdirSync(path.dirname(path.join(this.stick, name)), { recursive: true });
       writeFileSync(path.join(this.stick, name), bytes);
@@ -84,7 +122,7 @@ export class Stage {
   }
 
   async close(): Promise<void> {
-    await this.#endpoint.stop();
+    await Promise.all(this.#published.map(({ endpoint }) => endpoint.stop()));
     rmSync(this.stick, { recursive: true, force: true });
     for (const gateway of this.gateways) gateway.remove();
   }
@@ -140,5 +178,13 @@ export const SCENARIOS: readonly Scenario[] = [
       stage.publishFirst();
       await stage.killedBefore('maps/relay_recipients.cdb');
     },
+  },
+  { name: 'an update of two bundles', args: fetch, prepare: nextPublished, twoBundles: true, sampled: true },
+  {
+    name: 'an update with a map by postmap',
+    args: fetch,
+    prepare: nextPublished,
+    config: '[maps]\ntypes = ["cdb", "lmdb"]',
+    sampled: true,
   },
 ];

@@ -23,6 +23,8 @@ export default function setup(): () => void {
   const file = path.join(dir, 'tally');
   writeFileSync(file, '');
   process.env[TALLY] = file;
+  // Now: others may commit while it runs.
+  const commit = process.env['RELAYMAP_CRASH_SAVE'] === undefined ? null : head();
   return () => {
     const parts: Parts = {};
     for (const line of readFileSync(file, 'utf8').split('\n').filter(Boolean)) {
@@ -35,7 +37,7 @@ export default function setup(): () => void {
     if (tried === 0) return;
     const words = sums.map((s) => `${s.what} ${s.survived}/${s.tried}`);
     process.stdout.write(`crash: ${tried} points tried, ${survived} survived (${words.join(', ')})\n`);
-    if (process.env['RELAYMAP_CRASH_SAVE'] !== undefined) save(parts);
+    if (commit !== null) save(parts, commit);
   };
 }
 
@@ -46,8 +48,9 @@ function sum(counts: readonly Count[]): Count {
   };
 }
 
-function save(parts: Parts): void {
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+const head = (): string => execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+
+function save(parts: Parts, commit: string): void {
   const before = existsSync(LAST) ? (JSON.parse(readFileSync(LAST, 'utf8')) as LastRun).parts : {};
   const merged = { ...before };
   for (const [what, of] of Object.entries(parts)) {

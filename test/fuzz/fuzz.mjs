@@ -1,5 +1,6 @@
 // `npm run fuzz -- [--seconds N] [--seed N] [--more] [TARGET...]`: builds the parsers with counters in them and lets the fuzzer at them, in one
 // worker that is watched: an input that holds it up for too long is kept, and the worker begins again. --more adds to last-run.json.
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -174,6 +175,13 @@ for (const [name, { executions, edges, corpus, crashes: c, ms }] of Object.entri
     `${name.padEnd(18)} ${String(executions).padStart(12)} ${String(rate).padStart(8)} ${String(edges).padStart(8)} ${String(corpus).padStart(7)} ${String(c).padStart(7)}`,
   );
 }
+function head() {
+  try {
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: here, encoding: 'utf8', stdio: 'pipe' }).trim();
+  } catch {
+    return '-'; // an unpacked archive
+  }
+}
 const record = path.join(here, 'last-run.json');
 let older = { seconds: 0, targets: {} };
 try {
@@ -189,6 +197,7 @@ for (const [name, tally] of told) {
 }
 const summary = {
   date: new Date(started).toISOString(),
+  commit: head(),
   seconds: Math.round(passed) + (values.more ? older.seconds : 0),
   targets: { ...(positionals.length > 0 ? older.targets : {}), ...Object.fromEntries(told) },
 };

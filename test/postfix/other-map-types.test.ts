@@ -44,6 +44,35 @@ test('a live smtpd answers from lmdb and hash, and sees an update at the next co
   ]);
 });
 
+test('what a killed or starved postmap left behind is neither built upon nor in the way', async () => {
+  const rows = [...ROWS, 'new@example.org', 'later@example.org'];
+  const left = ['lmdb', 'db'].flatMap((type) =>
+    ['relay_recipients', 'relay_domains'].map((map) => `${site.mapDir}/.${map}.new.${type}`),
+  );
+  for (const file of left) await writeFile(file, Buffer.alloc(20_480, 'not a map '));
+  await site.publishAndFetch(rows);
+  expect((await readdir(site.mapDir)).filter((name) => name.startsWith('.'))).toEqual([]);
+  expect(await gateway.query(`lmdb:${site.mapDir}/relay_recipients`, 'later@example.org')).toBe('OK');
+  expect((await askOnce(gateway.port, ['later@example.org'])).map((r) => r.code)).toEqual([250]);
+});
+
+test('a postmap that fails leaves nothing half made', async () => {
+  await mkdir(`${site.dir}/failing`);
+  const half = '#!/bin/sh\nfor map; do :; done\necho half >"${map#*:}.${map%%:*}"\necho "no room" >&2\nexit 1\n';
+  await writeFile(`${site.dir}/failing/postmap`, half, { mode: 0o755 });
+  const { PATH } = site.env;
+  site.env['PATH'] = `${site.dir}/failing:${process.env['PATH'] ?? ''}`;
+  const before = await readFile(`${site.mapDir}/relay_recipients.lmdb`);
+  await site.publish([...ROWS, 'never@example.org']);
+  const run = await site.relaymap('fetch', '--json');
+  if (PATH === undefined) delete site.env['PATH'];
+  else site.env['PATH'] = PATH;
+  const report = JSON.parse(run.stdout) as FetchReport;
+  expect([run.status, report.bundles[0]?.code]).toEqual([1, 'COMPILE_FAILED']);
+  expect(await readFile(`${site.mapDir}/relay_recipients.lmdb`)).toEqual(before);
+  expect((await readdir(site.mapDir)).filter((name) => name.startsWith('.'))).toEqual([]);
+});
+
 test('a type that the host lacks is refused with the package to install, and the maps stay', async () => {
   const before = await readFile(`${site.mapDir}/relay_recipients.lmdb`);
   // The host's own postconf, but for the one type.

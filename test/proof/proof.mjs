@@ -36,13 +36,24 @@ function attacks() {
     const file = values.attacks ?? path.join(dir, 'report.json');
     if (values.attacks === undefined) {
       const run = ['vitest', 'run', '--config', 'test/vitest.config.ts', '--project', 'real', 'test/attacks/'];
+      process.stderr.write('playing the attacks, which takes some minutes; the table comes then\n');
       spawnSync('npx', [...run, '--reporter=json', `--outputFile=${file}`], { cwd: root, stdio: ['ignore', 2, 2] });
     }
-    const report = JSON.parse(readFileSync(file, 'utf8'));
+    // A run that could not even begin leaves none.
+    const report = existsSync(file)
+      ? JSON.parse(readFileSync(file, 'utf8'))
+      : { startTime: Date.now(), testResults: [] };
     const files = report.testResults.filter((each) => /\/test\/attacks\//.test(each.name));
     const tests = files.flatMap((each) => each.assertionResults);
     const unloaded = files.filter((each) => each.assertionResults.length === 0);
     const refused = tests.filter((each) => each.status === 'passed').length;
+    for (const each of unloaded) process.stderr.write(`could not be loaded: ${path.relative(root, each.name)}\n`);
+    for (const { assertionResults, name } of files) {
+      for (const { status, fullName, failureMessages } of assertionResults.filter((each) => each.status !== 'passed')) {
+        process.stderr.write(`${status}: ${path.relative(root, name)}: ${fullName}\n`);
+        for (const message of failureMessages ?? []) process.stderr.write(`  ${message.split('\n')[0]}\n`);
+      }
+    }
     return { tried: tests.length + unloaded.length, withstood: refused, date: new Date(report.startTime) };
   } finally {
     rmSync(dir, { recursive: true });
@@ -74,7 +85,9 @@ function crashRow(run) {
   const counts = Object.values(run.parts).flatMap((of) => Object.values(of));
   const [tried, survived] = [total(counts, (c) => c.tried), total(counts, (c) => c.survived)];
   const words = `${number(survived)} survived; ${Object.keys(run.parts).length} kinds`;
-  return { what: 'injection points', tried, words, good: tried > 0 && survived === tried };
+  const commits = new Set(counts.map((c) => c.commit ?? run.commit)); // made in pieces, of which the newest gives the date
+  const pieces = commits.size > 1 ? { commit: `${commits.size} commits` } : {};
+  return { what: 'injection points', tried, words, good: tried > 0 && survived === tried, ...pieces };
 }
 
 function fuzzRow(run) {

@@ -111,6 +111,16 @@ export class Gateway {
     writeFileSync(this.at('bin', 'postfix'), script, { mode: 0o755 });
   }
 
+  /** Puts the host's own postmap and postconf into the path, with a configuration of their own: a host need not have one. */
+  postmap(): void {
+    mkdirSync(this.at('postfix'));
+    writeFileSync(this.at('postfix', 'main.cf'), '');
+    for (const name of ['postmap', 'postconf']) {
+      const script = `#!/bin/sh\nMAIL_CONFIG='${this.at('postfix')}' exec /usr/sbin/${name} "$@"\n`;
+      writeFileSync(this.at('bin', name), script, { mode: 0o755 });
+    }
+  }
+
   /** What `postfix` was told since the last call. */
   postfixTold(): string[] {
     if (!existsSync(this.at('postfix.log'))) return [];

@@ -74,12 +74,16 @@ export const injected = (log: string): boolean => /\(INJECTED\)|killed by SIGKIL
 /** libuv reads streams in a pool of threads: with one, a thread's calls have one order. */
 export const ONE_THREAD = { UV_THREADPOOL_SIZE: '1' } as const;
 
-/** The calls that the recorded command itself, not a child of it, made at or below these folders, in their order. */
+/**
+ * The calls that the recorded command itself, not a child of it, made at or below these folders, in their order. strace counts in each
+ * process anew: a call that a child makes before, by the same name on the same file for as many times, is not told, it would be the one to fail.
+ */
 export function recorded(log: string, folders: readonly string[]): Call[] {
   const below = (file: string) => folders.some((folder) => file === folder || file.startsWith(`${folder}/`));
   const lines = readFileSync(log, 'utf8').split('\n');
   const children = new Set(lines.slice(1).flatMap((line) => /^(\d+) +execve\(/.exec(line)?.[1] ?? []));
   const counts = new Map<string, number>();
+  const before = new Set<string>();
   return lines.flatMap((line) => {
     const [, thread, name, rest] = /^(\d+) +([a-z0-9_]+)\((.*)$/.exec(line) ?? [];
     if (thread === undefined || name === undefined || rest === undefined) return [];
@@ -88,7 +92,8 @@ export function recorded(log: string, folders: readonly string[]): Call[] {
     const key = `${thread} ${name} ${file}`;
     const when = (counts.get(key) ?? 0) + 1;
     counts.set(key, when);
-    if (children.has(thread)) return [];
+    if (children.has(thread)) before.add(`${name} ${when} ${file}`);
+    if (children.has(thread) || before.has(`${name} ${when} ${file}`)) return [];
     const worked = !/ = -1 E/.test(rest);
     const writes = name === 'openat' && /O_RDWR|O_WRONLY/.test(rest);
     return [{ name, path: file, when, worked, writes, creates: writes && rest.includes('O_CREAT') }];
