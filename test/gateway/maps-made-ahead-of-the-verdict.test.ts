@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DomainSet } from '../../src/bundle/domain-set.ts';
+import type { RowBlock } from '../../src/bundle/rows.ts';
 import { Ahead } from '../../src/gateway/ahead.ts';
 import { Draft } from '../../src/gateway/compile.ts';
 import { addDomains } from '../../src/map/domains.ts';
@@ -96,6 +97,25 @@ test.each<[string, () => Draft]>([
   ahead.accept(GOOD, add(ahead, ['a@x.example']));
   expect(await ahead.take(GOOD)).toBeNull();
   expect(left()).toEqual([]);
+});
+
+test('a disk that is full after the first rows, and has room again after the next, makes no maps without those', async () => {
+  let blocksAdded = 0;
+  const ahead = new Ahead(() => {
+    const made = draft(3);
+    const add = made.add.bind(made);
+    return Object.assign(made, {
+      add: (block: RowBlock) => {
+        if (++blocksAdded === 2) throw new Error('no room');
+        add(block);
+      },
+    });
+  });
+  ahead.begin(3);
+  for (const row of ['a@x.example', 'b@x.example', 'c@x.example']) add(ahead, [row]);
+  ahead.accept(GOOD, add(ahead, ['d@x.example']));
+  expect(await ahead.take(GOOD)).toBeNull();
+  expect([blocksAdded, left()]).toEqual([2, []]);
 });
 
 test('a list without rows has no maps, and nothing is left of them', async () => {

@@ -40,6 +40,14 @@ test('the same bytes, whatever the blocks and however many rows were expected', 
   expect(sha256(written(slices.flat(), 'OK', 1))).toBe(whole);
 });
 
+test('a value as long as many keys is not cut where the buffer is full', () => {
+  const [rows, value] = [many.slice(0, 500), 'v'.repeat(7001)];
+  const file = written(collected(rows), value);
+  expect(file.length).toBeGreaterThan(3 * 1024 * 1024);
+  expect(records(file).every(([key, found], i) => key === rows[i] && found === value)).toBe(true);
+  expect(records(file).length).toBe(rows.length);
+});
+
 test('no record at all is a cdb all the same, and the longest value one too', () => {
   const empty = written([], 'OK');
   expect([empty.length, read(empty).count(), read(empty).get(Buffer.from('a@x.org'))]).toEqual([2048, 0, null]);

@@ -18,4 +18,8 @@ test('a cdb that would pass 4 GiB stops before it does', () => {
   };
   expect(fill).toThrow(expect.objectContaining({ name: CompileError.name, code: 'OVER_LIMIT' }));
   expect(bytes).toBeLessThanOrEqual(2 ** 32);
+  // What was added fits, and the hash tables behind it do not.
+  expect(() => writer.finish()).toThrow(expect.objectContaining({ name: CompileError.name, code: 'OVER_LIMIT' }));
+  expect(bytes).toBeGreaterThan(2 ** 32 - 1_000_000);
+  expect(bytes).toBeLessThanOrEqual(2 ** 32);
 });

@@ -2,8 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { collected, cpuMs, endSuites, runTest } from './harness.mjs';
 
-/** No test needs an array of so many bytes: a mutant that doubles one for ever ends here, and not with the host's memory. */
-const MOST_BYTES = 256 * 1024 * 1024;
+/** No test needs an array of more bytes: a mutant that doubles one for ever ends here, and not with the host's memory. */
+const MOST_BYTES = 1024 * 1024 * 1024;
 for (const name of ['Uint8Array', 'Int32Array', 'Uint32Array', 'Float64Array']) {
   const array = globalThis[name];
   globalThis[name] = new Proxy(array, {
