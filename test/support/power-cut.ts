@@ -14,6 +14,7 @@ export const changesTo = (log: string): readonly string[] => [
 type Change =
   | { readonly is: 'make' | 'folder'; readonly name: string; readonly mode: number }
   | { readonly is: 'remove' | 'sync'; readonly name: string }
+  | { readonly is: 'cut'; readonly name: string; readonly length: number }
   | { readonly is: 'mode'; readonly name: string; readonly mode: number }
   | { readonly is: 'rename'; readonly name: string; readonly to: string }
   | { readonly is: 'write'; readonly name: string; readonly bytes: Buffer; readonly at: number | null };
@@ -47,12 +48,14 @@ export function changesIn(log: string, root: string, folders: readonly string[])
       const octal = Number.parseInt(/, (0[0-7]+)\b/.exec(rest)?.[1] ?? '0', 8);
       switch (call) {
         case 'openat':
-          return rest.includes('O_CREAT') && rest.includes('O_EXCL') ? [{ is: 'make', name, mode: octal }] : [];
+          return rest.includes('O_CREAT') ? [{ is: 'make', name, mode: octal }] : [];
         case 'mkdir':
           return [{ is: 'folder', name, mode: octal }];
         case 'rmdir':
         case 'unlink':
           return [{ is: 'remove', name }];
+        case 'ftruncate':
+          return [{ is: 'cut', name, length: Number(/^\d+<[^>]*>, (\d+)/.exec(rest)?.[1]) }];
         case 'fsync':
           return [{ is: 'sync', name }];
         case 'fchmod':
@@ -102,6 +105,7 @@ class Disk {
     switch (change.is) {
       case 'make':
       case 'folder': {
+        if (node !== undefined) return; // opened, as the lock is each time
         const empty = Buffer.alloc(0);
         const made: Node = { folder: change.is === 'folder', mode: change.mode, now: empty, synced: empty };
         return this.#name(change.name, (names) => void names.set(change.name, made));
@@ -117,6 +121,10 @@ class Disk {
       case 'write':
         if (node === undefined) throw new Error(`${change.name} is not there to be written`);
         node.now = written(node.now, change.bytes, change.at ?? node.now.length);
+        return;
+      case 'cut':
+        if (node === undefined) throw new Error(`${change.name} is not there to be cut`);
+        node.now = written(node.now.subarray(0, change.length), Buffer.alloc(0), change.length);
         return;
       case 'sync':
         return this.#sync(change.name, node);
