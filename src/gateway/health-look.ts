@@ -26,11 +26,15 @@ const AGAIN = 100;
 
 /** @param deep hash the live maps too. */
 export async function lookAtHealth(config: GatewayConfig, now: Date, deep: boolean): Promise<HealthLook> {
+  let wasAtRest = false;
   for (let left = SETTLING / AGAIN; ; left--) {
-    const before = isAtWork(config.state_dir);
     const { isDamaged, ...look } = await lookOnce(config, now, deep);
-    if (!isDamaged || left <= 0 || !(before || isAtWork(config.state_dir))) return look;
-    await new Promise((resolve) => setTimeout(resolve, AGAIN));
+    // Asked only where something is wrong: the kernel takes its time to list the locks.
+    const rests = isDamaged && !isAtWork(config.state_dir);
+    // A run that was at work while we looked may have ended before we asked: what is damaged at rest is looked at once more.
+    if (!isDamaged || left <= 0 || (rests && wasAtRest)) return look;
+    wasAtRest = rests;
+    if (!rests) await new Promise((resolve) => setTimeout(resolve, AGAIN));
   }
 }
 
