@@ -100,7 +100,8 @@ async function run(options: CycleCommandOptions, sources: (config: GatewayConfig
         now,
         clock,
         log,
-        ...(options.force ? {} : { hashed: 'on record' as const }),
+        // A dry run puts nothing on record, and so hashes itself.
+        ...(options.force || options.dryRun ? {} : { hashed: 'on record' as const }),
       });
       return { outcome, config };
     } finally {

@@ -84,4 +84,11 @@ describe('one that nothing has touched', () => {
     await site.fetch();
     expect(hashed()).toEqual(first);
   });
+
+  test('is not put on record by a dry run', async () => {
+    change((maps) => void (maps.hashed = null));
+    const before = readFileSync(record());
+    expect((await site.relaymap('fetch', '--dry-run')).status).toBe(0);
+    expect(readFileSync(record()).equals(before)).toBe(true);
+  });
 });
