@@ -13,13 +13,17 @@ export class DomainSet {
 
   /** Adds `bytes[start..end)`, first seen in row number `row`; gives the domain's id (0, 1, ... in order of appearance). */
   add(bytes: Uint8Array, start: number, end: number, row: number): number {
-    const bits = (bytes[start] ?? 0) + 5 * (bytes[start + 1] ?? 0) + 31 * (bytes[start + 2] ?? 0) + 7 * (end - start);
-    const recent = (this.#recent[bits & 255] ?? 0) - 1;
-    if (recent >= 0 && this.#is(recent, bytes, start, end)) return recent;
+    const recent = this.#recentId(bytes, start, end);
+    if (recent >= 0) return recent;
     const found = this.find(bytes, start, end);
     const id = found >= 0 ? found : this.#insert(bytes, start, end, row);
-    this.#recent[bits & 255] = id + 1;
+    this.#recent[fewBits(bytes, start, end)] = id + 1;
     return id;
+  }
+
+  /** True for most of what is in the set, false for all that is not. */
+  isRecent(bytes: Uint8Array, start: number, end: number): boolean {
+    return this.#recentId(bytes, start, end) >= 0;
   }
 
   /** The id of a domain, or -1. */
@@ -58,6 +62,11 @@ export class DomainSet {
     return missing;
   }
 
+  #recentId(bytes: Uint8Array, start: number, end: number): number {
+    const id = (this.#recent[fewBits(bytes, start, end)] ?? 0) - 1;
+    return id >= 0 && this.#is(id, bytes, start, end) ? id : -1;
+  }
+
   #is(id: number, bytes: Uint8Array, start: number, end: number): boolean {
     const from = this.#starts[id] ?? 0;
     const length = (this.#starts[id + 1] ?? 0) - from;
@@ -93,6 +102,9 @@ export class DomainSet {
     this.#slots[at] = id + 1;
   }
 }
+
+const fewBits = (bytes: Uint8Array, start: number, end: number): number =>
+  ((bytes[start] ?? 0) + 5 * (bytes[start + 1] ?? 0) + 31 * (bytes[start + 2] ?? 0) + 7 * (end - start)) & 255;
 
 function doubled<T extends { set(from: T): void }>(from: T, into: T): T {
   into.set(from);

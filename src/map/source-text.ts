@@ -6,9 +6,6 @@ import type { RowBlock } from '../bundle/rows.ts';
 
 const [SPACE, QUOTE, HASH, TAB, LF, BACKSLASH] = [0x20, 0x22, 0x23, 0x09, 0x0a, 0x5c];
 
-/** The bytes that may make a row inexpressible; all others never do, but for a leading `#`. */
-const ODD = Uint8Array.from({ length: 256 }, (_, c) => (c === SPACE || c === QUOTE || c === BACKSLASH ? 1 : 0));
-
 /**
  * Whether postmap would read this row back as the key it is: no leading `#`, no white space, quotes in pairs. A backslash takes the
  * meaning from the character behind it, so pairs are counted with and without such quotes: both kinds are even.
@@ -33,6 +30,13 @@ export function expressible(bytes: Uint8Array, start: number, end: number): bool
 export const sourceRoom = ({ bytes, count }: RowBlock, value: Uint8Array): number =>
   bytes.length + count * (value.length + 1);
 
+/** Whether a block's rows hold none of the bytes that make one inexpressible, but for a leading `#`: one look, and most blocks do not. */
+function isPlain({ bytes, starts, count }: RowBlock): boolean {
+  const [from, to] = [starts[0] ?? 0, starts[count] ?? 0];
+  const rows = Buffer.from(bytes.buffer, bytes.byteOffset + from, to - from); // whose includes is the fast one
+  return !(rows.includes(SPACE) || rows.includes(QUOTE) || rows.includes(BACKSLASH));
+}
+
 /** The text of a block's rows, written into `text`, and how many of them it cannot express. */
 export function sourceText(
   block: RowBlock,
@@ -40,23 +44,17 @@ export function sourceText(
   text: Uint8Array = new Uint8Array(sourceRoom(block, value)),
 ): { text: Uint8Array; left: number } {
   const { bytes, starts, count } = block;
+  const plain = isPlain(block);
   let used = 0;
   let left = 0;
   for (let i = 0; i < count; i++) {
     const start = starts[i] ?? 0;
     const end = (starts[i + 1] ?? 1) - 1;
-    const row = used;
-    let odd = bytes[start] === HASH;
-    for (let k = start; k < end; k++) {
-      const c = bytes[k] ?? 0;
-      if (ODD[c] !== 0) odd = true;
-      text[used++] = c;
-    }
-    if (odd && !expressible(bytes, start, end)) {
+    if ((!plain || bytes[start] === HASH) && !expressible(bytes, start, end)) {
       left++;
-      used = row;
       continue;
     }
+    for (let k = start; k < end; k++) text[used++] = bytes[k] ?? 0;
     text[used++] = TAB;
     for (let k = 0; k < value.length; k++) text[used++] = value[k] ?? 0;
     text[used++] = LF;

@@ -20,6 +20,7 @@ describe('one broken row among good ones', () => {
   test.each<[string, string, RegExp]>([
     ['empty', '', /empty|order/],
     ['no @', 'bob', /no @/],
+    ['no @, before a known domain', 'bexample.org', /no @/],
     ['a control character', 'b\u0001ob@example.org', /control/],
     ['DEL', 'b\u007fob@example.org', /control/],
     ['a C1 control', 'b\u0085ob@example.org', /control/],

@@ -14,6 +14,8 @@ import { Stage, type Scenario } from './scenarios.ts';
 interface Reference {
   readonly before: Tree;
   readonly after: Tree;
+  /** Where one of several bundles is taken and the others are kept, as when only their reading fails. */
+  readonly between: readonly Tree[];
   /** The exit status of the `fetch` after the command, or without it, and the meaning of what is there then. */
   readonly ends: readonly { readonly status: number | null; readonly meaning: string }[];
 }
@@ -65,9 +67,15 @@ export class Drill {
       }));
       const after = takeTree(gateway.dir, FOLDERS);
       const ends = [await endOf(gateway)];
+      const between: Tree[] = [];
+      for (const name of stage.other === null ? [] : [stage.forger.name, stage.other.name]) {
+        layTree(gateway.dir, FOLDERS, before);
+        await gateway.run(['fetch', '--bundle', name]);
+        between.push(takeTree(gateway.dir, FOLDERS));
+      }
       layTree(gateway.dir, FOLDERS, before);
       ends.push(await endOf(gateway));
-      references.set(gateway, { before, after, ends });
+      references.set(gateway, { before, after, between, ends });
     }
     return new Drill(stage, args, calls, references);
   }
@@ -183,16 +191,18 @@ function judgeEnd({ status, stdout, stderr }: Finished, fault: Fault): string[] 
   return status === 0 || /[A-Z_]{4,}|EIO:/.test(stdout + stderr) ? [] : [`status ${status} and no code: ${stderr}`];
 }
 
-/** Each map is the old or the new one, recipients first; what was damaged may be gone. The floor has not moved down. */
-function judgeLeft({ before, after }: Reference, left: Tree, status: number | null): string[] {
+/** Each map is the old or a new one, recipients first; what was damaged may be gone. The floor has not moved down. */
+function judgeLeft({ before, after, between }: Reference, left: Tree, status: number | null): string[] {
   const [old, next, now] = [view(before), view(after), view(left)];
+  const news = [next, ...between.map(view)];
+  const isNew = (map: string) => news.some((one) => now[map] === one[map]);
   const wrong = Object.entries(now)
-    .filter(([map, found]) => found !== old[map] && found !== next[map] && !(found === null && isDamaged(before, map)))
+    .filter(([map, found]) => found !== old[map] && !isNew(map) && !(found === null && isDamaged(before, map)))
     .map(([map, found]) => `${map} is neither old nor new: ${found}`);
-  const isNew = (map: string) => now[map] === next[map];
   for (const type of ['cdb', 'lmdb']) {
-    const domains = `relay_domains.${type}`;
-    if (isNew(domains) && old[domains] !== next[domains] && !isNew(`relay_recipients.${type}`))
+    const [domains, recipients] = [`relay_domains.${type}`, `relay_recipients.${type}`];
+    const these = news.filter((one) => now[domains] === one[domains]);
+    if (now[domains] !== old[domains] && !these.some((one) => now[recipients] === one[recipients]))
       wrong.push(`domains before recipients, ${type}`);
   }
   if (status === 0 && JSON.stringify(now) !== JSON.stringify(next)) wrong.push('it says done, and the maps are others');
