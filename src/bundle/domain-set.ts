@@ -13,8 +13,6 @@ export class DomainSet {
 
   /** Adds `bytes[start..end)`, first seen in row number `row`; gives the domain's id (0, 1, ... in order of appearance). */
   add(bytes: Uint8Array, start: number, end: number, row: number): number {
-    const recent = this.#recentId(bytes, start, end);
-    if (recent >= 0) return recent;
     const found = this.find(bytes, start, end);
     const id = found >= 0 ? found : this.#insert(bytes, start, end, row);
     this.#recent[fewBits(bytes, start, end)] = id + 1;
@@ -23,7 +21,8 @@ export class DomainSet {
 
   /** True for most of what is in the set, false for all that is not. */
   isRecent(bytes: Uint8Array, start: number, end: number): boolean {
-    return this.#recentId(bytes, start, end) >= 0;
+    const id = (this.#recent[fewBits(bytes, start, end)] ?? 0) - 1;
+    return id >= 0 && this.#is(id, bytes, start, end);
   }
 
   /** The id of a domain, or -1. */
@@ -60,11 +59,6 @@ export class DomainSet {
       if (other.find(name, 0, name.length) < 0) missing++;
     }
     return missing;
-  }
-
-  #recentId(bytes: Uint8Array, start: number, end: number): number {
-    const id = (this.#recent[fewBits(bytes, start, end)] ?? 0) - 1;
-    return id >= 0 && this.#is(id, bytes, start, end) ? id : -1;
   }
 
   #is(id: number, bytes: Uint8Array, start: number, end: number): boolean {
@@ -104,7 +98,7 @@ export class DomainSet {
 }
 
 const fewBits = (bytes: Uint8Array, start: number, end: number): number =>
-  ((bytes[start] ?? 0) + 5 * (bytes[start + 1] ?? 0) + 31 * (bytes[start + 2] ?? 0) + 7 * (end - start)) & 255;
+  ((bytes[start] ?? 0) ^ ((bytes[start + 1] ?? 0) << 2) ^ ((bytes[start + 2] ?? 0) << 4) ^ ((end - start) << 3)) & 255;
 
 function doubled<T extends { set(from: T): void }>(from: T, into: T): T {
   into.set(from);

@@ -12,16 +12,16 @@ const MAX_DOMAIN = 253;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Kinds of bytes: 0 fine anywhere, 1 control, 2 upper case, 3 part of a non-ASCII character, 4 `@`, 5 dot, 6 space. */
+/** Kinds of bytes, a bit each: control, upper case, part of a non-ASCII character, `@`, dot, space. All others are fine anywhere. */
+const [CONTROL, UPPER, WIDE, AN_AT, A_DOT, A_SPACE] = [1, 2, 4, 8, 16, 32];
 const KIND = Uint8Array.from({ length: 256 }, (_, c) => {
-  if (c < 0x20 || c === 0x7f) return 1;
-  if (c >= 0x41 && c <= 0x5a) return 2;
-  if (c >= 0x80) return 3;
-  return c === AT ? 4 : c === DOT ? 5 : c === 0x20 ? 6 : 0;
+  if (c < 0x20 || c === 0x7f) return CONTROL;
+  if (c >= 0x41 && c <= 0x5a) return UPPER;
+  if (c >= 0x80) return WIDE;
+  return c === AT ? AN_AT : c === DOT ? A_DOT : c === 0x20 ? A_SPACE : 0;
 });
-
-/** Whether a byte is fine anywhere before the last `@`. */
-const PLAIN = KIND.map((kind) => (kind === 1 || kind === 2 || kind === 3 ? 0 : 1));
+/** What is not fine before the last `@` either, or not without a closer look. */
+const ODD = CONTROL | UPPER | WIDE;
 
 /** A broken rule, with the number of the row, from 1. */
 export interface RowFault {
@@ -63,11 +63,10 @@ export class TableChecker {
   #check(bytes: Uint8Array, start: number, end: number): string | null {
     let at = end - 1;
     while (at > start && bytes[at] !== AT) at--;
-    let plain = end - start <= MAX_ROW;
-    for (let i = start; i < at; i++) if (PLAIN[bytes[i] ?? 0] === 0) plain = false;
-    return plain && bytes[at] === AT && this.domains.isRecent(bytes, at + 1, end)
-      ? null
-      : this.#checkWhole(bytes, start, end);
+    let kinds = 0;
+    for (let i = start; i < at; i++) kinds |= KIND[bytes[i] ?? 0] ?? 0;
+    const isPlain = (kinds & ODD) === 0 && bytes[at] === AT && end - start <= MAX_ROW;
+    return isPlain && this.domains.isRecent(bytes, at + 1, end) ? null : this.#checkWhole(bytes, start, end);
   }
 
   #checkWhole(bytes: Uint8Array, start: number, end: number): string | null {
@@ -78,18 +77,18 @@ export class TableChecker {
     for (let i = start; i < end; i++) {
       const kind = KIND[bytes[i] ?? 0] ?? 0;
       if (kind === 0) continue;
-      if (kind === 5) {
+      if (kind === A_DOT) {
         if (i === label) odd = true;
         label = i + 1;
         labels++;
-      } else if (kind === 4) {
+      } else if (kind === AN_AT) {
         at = i;
         label = i + 1;
         labels = 1;
         odd = false;
-      } else if (kind === 3) wide = true;
-      else if (kind === 6) odd = true;
-      else return kind === 1 ? 'holds a control character' : 'is not case-folded';
+      } else if (kind === WIDE) wide = true;
+      else if (kind === A_SPACE) odd = true;
+      else return kind === CONTROL ? 'holds a control character' : 'is not case-folded';
     }
     if (end - start > MAX_ROW) return `is longer than ${MAX_ROW} bytes`;
     if (at < 0) return end === start ? 'is empty' : 'has no @';

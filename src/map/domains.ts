@@ -18,7 +18,8 @@ export function addDomains(set: DomainSet, block: RowBlock, row = 0): void {
   const { bytes, starts, count } = block;
   for (let i = 0; i < count; i++) {
     const end = (starts[i + 1] ?? 1) - 1;
-    set.add(bytes, domainStart(bytes, starts[i] ?? 0, end), end, row + i + 1);
+    const start = domainStart(bytes, starts[i] ?? 0, end);
+    if (!set.isRecent(bytes, start, end)) set.add(bytes, start, end, row + i + 1);
   }
 }
 

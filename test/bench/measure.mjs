@@ -14,20 +14,21 @@ TIMEFORMAT='%3R %3U %3S'
 { time /usr/bin/time -q -f %M -o "$out.peak" "$@" 2>&3; } 2>"$out.times"`;
 
 /**
- * Compares two commands in alternating runs after a warm-up of each.
+ * Compares two commands in alternating runs after a warm-up of each; `yardstick` may be null, and ours is then measured alone.
  * A contender is `{ name, argv, env?, before?, check? }`: `before()` prepares a run and is not measured, `check(stdout)` throws
  * if the run did not do its job.
- * @returns `{ ours, yardstick }`, each with its runs (ms, MiB) and `together`, the peak of all processes in MiB.
+ * @returns `{ ours, yardstick }`, each (where it is not null) with its runs (ms, MiB) and `together`, the peak of all processes in MiB.
  */
 export async function compare({ rounds, ours, yardstick, beforeRound }, scratch) {
-  const sides = [ours, yardstick].map((contender) => ({ contender, name: contender.name, runs: [], together: 0 }));
+  const contenders = yardstick === null ? [ours] : [ours, yardstick];
+  const sides = contenders.map((contender) => ({ contender, name: contender.name, runs: [], together: 0 }));
   await beforeRound?.();
   for (const side of sides) side.together = await warmUp(side.contender);
   for (let round = 0; round < rounds; round++) {
     await beforeRound?.();
     for (const side of sides) side.runs.push(await timed(side.contender, scratch));
   }
-  return { ours: sides[0], yardstick: sides[1] };
+  return { ours: sides[0], yardstick: sides[1] ?? null };
 }
 
 /** One run, measured. */

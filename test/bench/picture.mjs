@@ -24,7 +24,9 @@ const sides = ({ ours, yardstick }) =>
     [
       ['ours', ours],
       ['yardstick', yardstick],
-    ].map(([side, { runs }]) => {
+    ].map(([side, measured]) => {
+      if (measured === null) return [side, null];
+      const { runs } = measured;
       const of = (what) => median(runs.map((r) => r[what]));
       const seconds = (what) => Number((of(what) / 1000).toFixed(3));
       return [side, { wall: seconds('wall'), cpu: seconds('cpu'), peak: Math.round(of('peak')) }];
@@ -54,9 +56,9 @@ function drawRows(rows) {
     [
       n,
       first.ours.wall,
-      first.yardstick.wall,
+      first.yardstick?.wall ?? '-',
       next.ours.wall,
-      next.yardstick.wall,
+      next.yardstick?.wall ?? '-',
       first.ours.peak,
       next.ours.peak,
     ].join(' '),
@@ -66,6 +68,7 @@ set logscale xy; set xrange [700:15000000]; set format x "10^%T"; set grid lc rg
 $d << EOD
 ${lines.join('\n')}
 EOD
+set datafile missing "-"
 set ylabel "seconds"; set yrange [0.02:*]
 plot $d u 1:2 w lp lw 2 pt 7 lc rgb "#1b6ca8" t "first copy: relaymap", \\
   $d u 1:3 w lp lw 2 pt 6 lc rgb "#d1495b" t "first copy: script of C tools", \\

@@ -21,20 +21,22 @@ export function published({ rows, bytes, wireBytes }) {
 export function jobDone(title, measured) {
   if (measured.figures !== undefined) return figuresDone(title, measured);
   const { ours, yardstick } = measured;
-  const wide = Math.max(ours.name.length, yardstick.name.length);
+  const sides = yardstick === null ? [ours] : [ours, yardstick];
+  const wide = Math.max(...sides.map(({ name }) => name.length));
   say(`\n${title}`);
   say(
     `  ${''.padEnd(wide)}  ${'wall, ms'.padStart(22)}  ${'CPU, ms'.padStart(22)}  ${'peak of one, of all'.padStart(24)}`,
   );
-  for (const { name, runs, together } of [ours, yardstick]) {
+  for (const { name, runs, together } of sides) {
     const one = median(runs.map((r) => r.peak));
     const peak = `${one.toFixed(0)} MiB, ${Math.max(one, together).toFixed(0)} MiB`;
     say(`  ${name.padEnd(wide)}  ${spread(runs, 'wall')}  ${spread(runs, 'cpu')}  ${peak.padStart(24)}`);
   }
-  for (const [what, label] of [
+  const compared = [
     ['wall', 'wall'],
     ['cpu', 'CPU'],
-  ]) {
+  ];
+  for (const [what, label] of yardstick === null ? [] : compared) {
     const pairs = ratios(measured, what);
     say(`  ${label.padEnd(4)} ratio by pair: ${pairs.map(ratio).join(' ')}   median ${ratio(median(pairs))}`);
   }
@@ -87,12 +89,14 @@ export function summary(jobs) {
 
 function rowsOf(work, measured, goal) {
   if (measured.figures !== undefined) return measured.figures.map((f) => [work, f.what, f.measured, '-', '-', f.goal]);
+  const alone = (what) => `${(median(measured.ours.runs.map((r) => r[what])) / 1000).toFixed(2)} s`;
+  const cell = (what) => (measured.yardstick === null ? alone(what) : `${ratio(median(ratios(measured, what)))} x`);
   return [
     [
       work,
-      measured.yardstick.name,
-      `${ratio(median(ratios(measured, 'wall')))} x`,
-      `${ratio(median(ratios(measured, 'cpu')))} x`,
+      measured.yardstick?.name ?? '-',
+      cell('wall'),
+      cell('cpu'),
       `${Math.max(...measured.ours.runs.map((r) => r.peak)).toFixed(0)} MiB`,
       goal ?? '-',
     ],

@@ -50,3 +50,34 @@ test('three thousand names, over several growths of each part', () => {
   expect(many.every((name, id) => find(set, name) === id)).toBe(true);
   expect(find(set, 'domain3000.example')).toBe(-1);
 });
+
+const isRecent = (set: DomainSet, name: string) =>
+  set.isRecent(Buffer.from(`@${name}`), 1, 1 + Buffer.byteLength(name));
+
+test('what was added last is recent, whatever it is; what was never added is not', () => {
+  const set = setOf([]);
+  const names = Array.from({ length: 1000 }, (_, i) => `d${i * 7919}.example`);
+  for (const [i, name] of names.entries()) {
+    expect(isRecent(set, name)).toBe(false);
+    expect(set.add(Buffer.from(name), 0, name.length, i + 1)).toBe(i);
+    expect(isRecent(set, name)).toBe(true);
+    expect(isRecent(set, `${name}.`)).toBe(false);
+  }
+  expect(isRecent(set, '')).toBe(false);
+  expect(isRecent(setOf(['a.example']), 'a.example')).toBe(true);
+  expect(isRecent(setOf([]), '')).toBe(false);
+});
+
+test('a name that was pushed out of memory gets its id again', () => {
+  const set = setOf(Array.from({ length: 1000 }, (_, i) => `d${i}.example`));
+  expect(set.add(Buffer.from('d0.example'), 0, 10, 2000)).toBe(0);
+  expect([set.size, set.firstRow(0)]).toEqual([1000, 1]);
+});
+
+test('a longer name is not taken for the one that it begins with', () => {
+  const set = setOf(['x.example']);
+  for (let i = 0; i < 5000; i++) {
+    expect(find(set, `x.example${i}`)).toBe(-1);
+    expect(isRecent(set, `x.example${i}`)).toBe(false);
+  }
+});

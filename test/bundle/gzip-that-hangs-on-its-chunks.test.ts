@@ -118,7 +118,7 @@ test('a reader that stops early ends the body, though it waits at a full buffer'
     }
   };
   for await (const _ of gunzipOne(watched())) break;
-  await expect.poll(() => ended).toBe(true);
+  await expect.poll(() => ended, { timeout: 60_000 }).toBe(true);
   expect(given).toBeLessThan(large.length / 2);
 });
 

@@ -138,5 +138,5 @@ test('a reader that stops early lets go of the source', async () => {
     }
   };
   for await (const _ of gunzipOne(endless())) break;
-  await expect.poll(() => open).toBe(false);
+  await expect.poll(() => open, { timeout: 60_000 }).toBe(false);
 });

@@ -97,7 +97,7 @@ test('a reader that stops early leaves no descriptor open', async () => {
   const open = () => readdirSync('/proc/self/fd').length;
   const before = open();
   for (let i = 0; i < 20; i++) for await (const _ of copies.rows(large.table)) break;
-  await expect.poll(open).toBeLessThanOrEqual(before + 2);
+  await expect.poll(open, { timeout: 60_000 }).toBeLessThanOrEqual(before + 2);
 });
 
 describe('an envelope', () => {
