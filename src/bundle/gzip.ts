@@ -4,6 +4,7 @@
  */
 import * as zlib from 'node:zlib';
 import { TableError } from '../errors.ts';
+import { crc32 } from './crc32.ts';
 
 const TRAILER = 8;
 const MAX_HEADER = 64 * 1024;
@@ -108,20 +109,4 @@ function headerLength(bytes: Uint8Array): number | null {
     at += 2;
   }
   return at <= bytes.length ? at : null;
-}
-
-// zlib.crc32 came with Node 20.15; the gateway still runs on 18.
-const native = (zlib as { crc32?: (data: Uint8Array, value?: number) => number }).crc32;
-let table: Uint32Array | undefined;
-
-function crc32(bytes: Uint8Array, value: number): number {
-  if (native !== undefined) return native(bytes, value);
-  table ??= Uint32Array.from({ length: 256 }, (_, n) => {
-    let c = n;
-    for (let k = 0; k < 8; k++) c = (c & 1) === 0 ? c >>> 1 : 0xedb88320 ^ (c >>> 1);
-    return c;
-  });
-  let crc = ~value;
-  for (let i = 0; i < bytes.length; i++) crc = (table[(crc ^ (bytes[i] ?? 0)) & 0xff] ?? 0) ^ (crc >>> 8);
-  return ~crc >>> 0;
 }

@@ -231,6 +231,8 @@ describe('verify never throws', () => {
 });
 
 test.each([0, 31, 33, 64])('a private seed of %i bytes is an error with a code', (length) => {
-  expect(() => sign(message, new Uint8Array(length))).toThrow(HostError);
+  expect(() => sign(message, new Uint8Array(length))).toThrow(
+    new HostError('INTERNAL', 'a private seed has to be 32 bytes'),
+  );
   expect(() => publicKeyOf(new Uint8Array(length))).toThrow('32 bytes');
 });

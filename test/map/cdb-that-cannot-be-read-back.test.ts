@@ -56,6 +56,27 @@ test('a file cut anywhere is found out by its count', () => {
   }
 });
 
+test('nothing is read from behind the end, whatever lies there', () => {
+  const file = written(Array.from({ length: 50 }, (_, i) => `user${i}@example.org`));
+  for (const size of [1, 2047, 2048, 3000, file.length - 1]) {
+    const cut = () =>
+      new CdbReader((position, length) => {
+        expect(position + length).toBeLessThanOrEqual(size);
+        return file.subarray(position, position + length);
+      }, size);
+    for (let i = 0; i < 50; i++) {
+      const look = () => cut().get(Buffer.from(`user${i}@example.org`));
+      if (size < 3000) expect(look).toThrow(CompileError);
+      else
+        try {
+          look();
+        } catch (error) {
+          expect(error).toBeInstanceOf(CompileError);
+        }
+    }
+  }
+});
+
 test('whatever is overwritten, a look-up ends: with an answer or with READBACK_FAILED', () => {
   const keys = Array.from({ length: 50 }, (_, i) => `user${i}@example.org`);
   const file = written(keys);
