@@ -19,7 +19,8 @@ export class GzipWriter {
 
   /** @param take gets the member's bytes; what it throws (a full disk) comes out of `write` or `end`, never out of a stream's event. */
   constructor(level: number, take: (chunk: Uint8Array) => void) {
-    this.#stream = createGzip({ level });
+    // Room for what comes of a block: each time it is full, the other thread waits until this one has time for it.
+    this.#stream = createGzip({ level, chunkSize: 256 * 1024 });
     this.#ended = new Promise((resolve, reject) => {
       this.#stream.on('end', resolve).on('error', reject);
       this.#stream.on('data', (chunk: Buffer) => {

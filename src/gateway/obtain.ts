@@ -88,8 +88,7 @@ export async function obtainByDelta(
     for await (const block of applyDelta(base, taken?.of(lines) ?? lines)) {
       const text = block.bytes.subarray(0, block.starts[block.count]);
       plain.take(text);
-      await packer.write(text);
-      await inspection.push(block);
+      await Promise.all([packer.write(text), inspection.push(block)]); // compressed by another thread meanwhile
       havePassed(text.length);
     }
     plain.end();
