@@ -4,6 +4,7 @@ import { cdb } from './targets/cdb.ts';
 import { gatewayConfig, publisherConfig } from './targets/configuration.ts';
 import { delta } from './targets/delta.ts';
 import { directory } from './targets/directory.ts';
+import { endpoint } from './targets/endpoint.ts';
 import { envelope } from './targets/envelope.ts';
 import { gzip } from './targets/gzip.ts';
 import { manifest } from './targets/manifest.ts';
@@ -34,4 +35,5 @@ export const TARGETS: readonly Target[] = [
   address,
   domainList,
   directory,
+  endpoint,
 ];
