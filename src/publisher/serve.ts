@@ -1,20 +1,11 @@
-/**
- * The embedded HTTPS endpoint: the four kinds of published files and nothing else, by the maintained `send` library. It refuses to
- * serve the world: every address of the site is in these files.
- */
-import { createHash, timingSafeEqual } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+/** The embedded HTTPS endpoint over the published files. It refuses to serve the world: every address of the site is in these files. */
 import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import send from 'send';
 import { HostError } from '../errors.ts';
 import type { PublisherConfig } from './config.ts';
 import { PublishError } from './errors.ts';
+import { answering, digest } from './serve-answer.ts';
 import { readOption, tlsOptions } from './serve-tls.ts';
-
-/** The only paths that exist (format section 1); temp files do not. */
-const MANIFEST = /^\/(?:manifest\.json|keyring\/[1-9][0-9]{0,9}\.json)$/;
-const BLOB = /^\/recipients\/[0-9a-f]{64}(?:-[0-9a-f]{64}\.delta)?\.gz$/;
 
 /** Milliseconds. */
 const IDLE = 60_000;
@@ -48,9 +39,7 @@ export async function serve(config: PublisherConfig): Promise<Serving> {
   server.requestTimeout = 30_000;
   server.headersTimeout = 10_000;
   server.setTimeout(IDLE); // a reader that takes nothing for so long is let go
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    answer(request, response, config.output, token);
-  });
+  answering(server, config.output, token);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) =>
       reject(new PublishError('SERVE', `cannot listen on ${options.listen}: ${error.message}`, error)),
@@ -74,34 +63,6 @@ export async function serve(config: PublisherConfig): Promise<Serving> {
       }),
   };
 }
-
-function answer(request: IncomingMessage, response: ServerResponse, root: string, token: Buffer | null): void {
-  const path = (request.url ?? '').split('?', 1)[0] ?? '';
-  const blob = BLOB.test(path);
-  const refuse = (status: number, headers: Record<string, string> = {}) => {
-    response.writeHead(status, { 'content-length': '0', 'cache-control': 'no-store', ...headers }).end();
-  };
-  if (token !== null && !isAllowed(request, token)) refuse(401, { 'www-authenticate': 'Bearer' });
-  else if (request.method !== 'GET' && request.method !== 'HEAD') refuse(405, { allow: 'GET, HEAD' });
-  else if (!blob && !MANIFEST.test(path)) refuse(404);
-  else {
-    response.setHeader('cache-control', blob ? 'private, max-age=86400, immutable' : 'private, no-cache');
-    send(request, path, { root, cacheControl: false, index: false, dotfiles: 'deny' })
-      .on('directory', () => refuse(404))
-      .on('error', (error: { status?: number }) =>
-        refuse(error.status === 412 || error.status === 416 ? error.status : 404),
-      )
-      .pipe(response);
-  }
-}
-
-/** Compared by hash, so that neither length nor content shows in the time it takes. */
-function isAllowed(request: IncomingMessage, token: Buffer): boolean {
-  const given = /^Bearer +(.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
-  return timingSafeEqual(digest(given), token);
-}
-
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 function readToken(file: string): Buffer {
   const token = readOption('token_file', file).trim();

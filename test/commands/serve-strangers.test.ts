@@ -8,6 +8,7 @@ import { ask, configure, serving, stop, TOKEN, type Serving } from '../publisher
 import { certificate, type Certificate } from '../support/endpoint.ts';
 import { sha256 } from '../support/forger.ts';
 import { Gateway } from '../support/gateway.ts';
+import { injected, injecting } from '../support/injection.ts';
 
 /** One published list, served with a token for as long as a block of tests. */
 function served(
@@ -282,6 +283,37 @@ describe('with client_ca', () => {
     ]);
     expect((await gateway.fetch()).outcome).toBe('installed');
   });
+});
+
+test('a disk that fails in the middle of a file ends that answer, and not the server', async () => {
+  const central = new Central();
+  central.rows(['a@example.org']);
+  await central.publish();
+  configure(central, 'token_file = @token');
+  const path = `/recipients/${'a'.repeat(64)}.gz`;
+  writeFileSync(central.output + path, Buffer.alloc(4 << 20));
+  const log = central.at('strace.log');
+  // Each of the four threads that read counts for itself.
+  const call = { name: 'pread64,read', when: 5, path: central.output + path };
+  const [strace = '', ...how] = injecting(call, 'EIO', log);
+  const at = await serving(central, [strace, '-I', 'waiting', ...how]); // SIGTERM reaches it, and through it the server
+  await expect(ask(at.port, path)).rejects.toThrow(/aborted|ECONNRESET|socket hang up/);
+  expect(injected(log)).toBe(true);
+  expect((await ask(at.port, '/manifest.json')).status).toBe(200);
+  const run = await stop(at);
+  expect(run.stderr).toBe('');
+});
+
+test('whoever asks whether to go on with a body is answered at once', async () => {
+  const central = new Central();
+  central.rows(['a@example.org']);
+  await central.publish();
+  configure(central, 'token_file = @token');
+  const at = await serving(central);
+  const headers = { expect: '100-continue' };
+  expect((await ask(at.port, '/manifest.json', { headers })).status).toBe(200);
+  expect((await ask(at.port, '/manifest.json', { headers, token: null })).status).toBe(401);
+  expect((await stop(at)).status).toBe(0);
 });
 
 test('with both, both are asked for', async () => {

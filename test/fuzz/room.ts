@@ -1,19 +1,26 @@
 // A folder for the targets whose parser opens a file itself. Made on first use; writes nowhere else.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-let folder: string | undefined;
+let room: string | undefined;
 
-/** Writes a file of this name. @returns its path; a `/` in the name gives it a folder of its own. */
+/** @returns the path of a folder of this name, which is there. */
+export function folder(name: string): string {
+  room ??= mkdtempSync(path.join(os.tmpdir(), 'relaymap fuzz-'));
+  const made = path.join(room, name);
+  mkdirSync(made, { recursive: true });
+  return made;
+}
+
+/** Writes a file of this name. @returns its path; what stands before a `/` in the name is a folder. */
 export function laid(name: string, content: Uint8Array): string {
-  folder ??= mkdtempSync(path.join(os.tmpdir(), 'relaymap fuzz-'));
-  const file = path.join(folder, name);
+  const file = path.join(folder(path.dirname(name)), path.basename(name));
   writeFileSync(file, content);
   return file;
 }
 
 export function leave(): void {
-  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
-  folder = undefined;
+  if (room !== undefined) rmSync(room, { recursive: true, force: true });
+  room = undefined;
 }

@@ -3,6 +3,8 @@ import { address, domainList } from './targets/address.ts';
 import { cdb } from './targets/cdb.ts';
 import { gatewayConfig, publisherConfig } from './targets/configuration.ts';
 import { delta } from './targets/delta.ts';
+import { directory } from './targets/directory.ts';
+import { endpoint } from './targets/endpoint.ts';
 import { envelope } from './targets/envelope.ts';
 import { gzip } from './targets/gzip.ts';
 import { manifest } from './targets/manifest.ts';
@@ -32,4 +34,6 @@ export const TARGETS: readonly Target[] = [
   compiledMap,
   address,
   domainList,
+  directory,
+  endpoint,
 ];

@@ -24,7 +24,7 @@ const OWNERS: Record<string, RegExp> = {
   tweetnacl: /^bundle\/ed25519\.ts$/,
   commander: /^bin\//,
   ldapts: /^publisher\/sources\/ldap(-connection)?\.ts$/,
-  send: /^publisher\/serve\.ts$/,
+  send: /^publisher\/serve-answer\.ts$/,
   pg: /^publisher\/sources\/sql-postgres\.ts$/,
   'pg-cursor': /^publisher\/sources\/sql-postgres\.ts$/,
   mysql2: /^publisher\/sources\/sql-mysql\.ts$/,

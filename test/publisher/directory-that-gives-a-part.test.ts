@@ -168,12 +168,57 @@ describe('an attribute that comes in ranges', () => {
       (values, from) => [`proxyAddresses;range=${from}-${from + 1499}`, values.slice(1)],
       /gave 1499 values as 0 to 1499/,
     ],
+    [
+      'it is not said which part it is',
+      (values, from) => [`proxyAddresses;range=${from}-${from + 1499}x`, values],
+      /gave a part of proxyAddresses of one entry without saying which/,
+    ],
+    [
+      'a part that is two at once',
+      (values, from) => [`proxyAddresses;range=${from}-*;range=${from}-${from + 1499}`, values],
+      /without saying which/,
+    ],
     ['the attribute is gone', (_, from) => (from > 0 ? ['mail', []] : null), /gave no values from 1500 on/],
   ])('%s: no part is taken for the whole', async (_, change, words) => {
     ranges(1500, change);
     const found = await refused();
     expect(found).toMatch(/^SOURCE list /);
     expect(found).toMatch(words);
+  });
+
+  test('parts without end: no more than a thousand are asked for', async () => {
+    server.handler = ({ attributes }) => {
+      const from = Number(/;range=(\d+)-\*$/.exec(attributes[0] ?? '')?.[1] ?? 0);
+      return [entry(`cn=many,${BASE}`, { [`proxyAddresses;range=${from}-${from}`]: [`smtp:a${from}@x.org`] }), done()];
+    };
+    expect(await refused()).toMatch(/^SOURCE list gives an entry in more than 1000 parts$/);
+    expect(asked()).toHaveLength(1000);
+  });
+
+  test('the rest of values with an option is asked for with it, and not for those without', async () => {
+    server.handler = ({ attributes }) =>
+      attributes[0]?.includes('range') === true
+        ? [entry(`cn=many,${BASE}`, { [attributes[0]]: ['c@example.org'] }), done()]
+        : [person(1, { 'mail;lang-de;range=0-1': ['a@example.org', 'b@example.org'] }), done()];
+    expect(await rowsFrom(ldap())).toEqual(['a@example.org', 'b@example.org', 'c@example.org', user(1)]);
+    expect(asked()).toEqual([[`cn=1,${BASE}`, 'mail;lang-de;range=2-*']]);
+  });
+
+  test.each<[string, Attributes]>([
+    ['whole and in ranges', { mail: ['a@example.org'], 'mail;range=0-*': ['b@example.org'] }],
+    ['in two ranges', { 'mail;range=0-*': ['a@example.org'], 'MAIL;RANGE=0-*': ['b@example.org'] }],
+  ])('the same attribute %s: which one holds is not guessed', async (_, attributes) => {
+    server.handler = () => [entry(`cn=1,${BASE}`, attributes), done()];
+    expect(await refused()).toMatch(/^SOURCE list gave mail of one entry twice, once in ranges$/i);
+  });
+
+  test('an entry with more values than a call takes arguments', async () => {
+    const many = Array.from({ length: 150_000 }, (_, i) => `u${i}@example.org`);
+    server.handler = () => [
+      entry(`cn=1,${BASE}`, { mail: many.slice(0, 100_000), 'mail;x': many.slice(100_000) }),
+      done(),
+    ];
+    expect(await rowsFrom(ldap())).toHaveLength(150_000);
   });
 
   test('an entry that is gone meanwhile', async () => {

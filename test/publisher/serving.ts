@@ -27,9 +27,9 @@ export function configure(central: Central, lines: string, listen = '127.0.0.1:0
   });
 }
 
-/** Starts serving, and waits for the line that says where. */
-export async function serving(central: Central): Promise<Serving> {
-  const child = central.start(['serve']);
+/** Starts serving, by a command that runs commands if one is named, and waits for the line that says where. */
+export async function serving(central: Central, under: readonly string[] = []): Promise<Serving> {
+  const child = central.start(['serve'], under);
   let said = '';
   const url = new Promise<string>((resolve) => {
     child.stdout?.on('data', (text: string) => {

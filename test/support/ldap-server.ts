@@ -106,7 +106,7 @@ export class LdapServer {
   readonly #sockets = new Set<Socket>();
 
   private constructor() {
-    this.#server = createServer((socket) => {
+    this.#server = createServer({ noDelay: true }, (socket) => {
       this.connections++;
       this.#sockets.add(socket);
       this.#serve(socket);

@@ -1,12 +1,12 @@
 /** The ldap source: what a directory says are addresses, read in pages over one verified connection (commands.md section 3). */
 import net from 'node:net';
-import { FilterParser, type Entry } from 'ldapts';
+import { FilterParser } from 'ldapts';
 import { HostError } from '../../errors.ts';
 import { logOnce } from '../../io/log.ts';
-import { PublishError } from '../errors.ts';
 import type { LdapSource } from '../source-config.ts';
 import { Directory, type Login, type Patience, type Target } from './ldap-connection.ts';
 import { ownQuestion, PRESETS, type Question } from './ldap-presets.ts';
+import { attributesOf } from './ldap-ranges.ts';
 import type { SourceReader } from './open.ts';
 import { readAuthority, readSecret } from './secret.ts';
 
@@ -41,8 +41,9 @@ async function* addresses(source: LdapSource, question: Question, directory: Dir
     const batch: string[] = [];
     for (const entry of entries) {
       const taken = question.take(await attributesOf(name, entry, directory));
-      batch.push(...taken.accepted.filter((each) => each !== ''));
-      forwarded.push(...taken.forwarded.filter((each) => each !== ''));
+      // One by one: an entry may have more than a call takes arguments.
+      for (const each of taken.accepted) if (each !== '') batch.push(each);
+      for (const each of taken.forwarded) if (each !== '') forwarded.push(each);
     }
     for (const each of batch) domains.add(domainOf(each));
     yield batch;
@@ -57,79 +58,6 @@ async function* addresses(source: LdapSource, question: Question, directory: Dir
 }
 
 const domainOf = (address: string): string => address.slice(address.lastIndexOf('@') + 1).toLowerCase();
-
-/** An entry's attributes, whole: of those that the server cuts into ranges the rest is asked for. */
-async function attributesOf(name: string, entry: Entry, directory: Directory): Promise<Map<string, readonly string[]>> {
-  const found = new Map<string, string[]>();
-  for (const [key, raw] of Object.entries(entry)) {
-    if (key === 'dn') continue;
-    const { attribute, range } = described(key);
-    const values = textsOf(name, attribute, raw);
-    if (range !== null) values.push(...(await restOf(name, entry.dn, attribute, range, values.length, directory)));
-    const known = found.get(attribute.toLowerCase());
-    if (known === undefined) found.set(attribute.toLowerCase(), values);
-    else known.push(...values);
-  }
-  return found;
-}
-
-interface Range {
-  readonly from: number;
-  /** Null: to the last. */
-  readonly to: number | null;
-}
-
-/** An attribute description (RFC 4512 section 2.5): `mail;lang-de` is a mail, `proxyAddresses;range=0-1499` are the first of many. */
-function described(key: string): { readonly attribute: string; readonly range: Range | null } {
-  const [attribute = '', ...options] = key.split(';');
-  const found = options.map((each) => /^range=([0-9]+)-([0-9]+|\*)$/i.exec(each)).find((each) => each !== null);
-  if (found === undefined) return { attribute, range: null };
-  return { attribute, range: { from: Number(found[1]), to: found[2] === '*' ? null : Number(found[2]) } };
-}
-
-/** Range retrieval (MS-ADTS 3.1.1.3.1.3.3): the values of one attribute behind those of its first range. */
-async function restOf(
-  name: string,
-  dn: string,
-  attribute: string,
-  first: Range,
-  count: number,
-  directory: Directory,
-): Promise<string[]> {
-  const failed = (why: string) => new PublishError('SOURCE', `${name} ${why} of ${attribute} of one entry`);
-  const insist = (range: Range, from: number, length: number) => {
-    const whole = range.from === from && (range.to === null || (length > 0 && range.to === from + length - 1));
-    if (!whole)
-      throw failed(`gave ${length} values as ${range.from} to ${range.to ?? 'the last'}, asked from ${from} on,`);
-  };
-  insist(first, 0, count);
-  const rest: string[] = [];
-  for (let range = first; range.to !== null;) {
-    const from = range.to + 1;
-    const entry = await directory.entry(dn, [`${attribute};range=${from}-*`]);
-    const parts = Object.entries(entry).map(([key, raw]) => ({ ...described(key), raw }));
-    // ldapts adds what was asked for and did not come, empty.
-    const same = parts.filter(
-      (each) => each.range !== null && each.attribute.toLowerCase() === attribute.toLowerCase(),
-    );
-    const part = same.find(({ raw }) => raw.length > 0);
-    if (part === undefined || part.range === null) throw failed(`gave no values from ${from} on`);
-    const values = textsOf(name, attribute, part.raw);
-    insist(part.range, from, values.length);
-    rest.push(...values);
-    range = part.range;
-  }
-  return rest;
-}
-
-function textsOf(name: string, attribute: string, raw: Entry[string]): string[] {
-  return [raw].flat().map((value) => {
-    if (typeof value !== 'string' || value.includes('\ufffd')) {
-      throw new PublishError('SOURCE', `${name}: a value of ${attribute} is not UTF-8`);
-    }
-    return value;
-  });
-}
 
 function urlOf({ name, url: given, starttls, bind_dn: dn, password_file: password }: LdapSource): URL {
   const wrong = (why: string) => new HostError('CONFIG', `${name}: ${why}`);
