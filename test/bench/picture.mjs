@@ -69,7 +69,7 @@ $d << EOD
 ${lines.join('\n')}
 EOD
 set datafile missing "-"
-set ylabel "seconds"; set yrange [0.02:*]
+set ylabel "seconds"; set yrange [0.005:20]
 plot $d u 1:2 w lp lw 2 pt 7 lc rgb "#1b6ca8" t "first copy: relaymap", \\
   $d u 1:3 w lp lw 2 pt 6 lc rgb "#d1495b" t "first copy: script of C tools", \\
   $d u 1:4 w lp lw 2 dt 2 pt 5 lc rgb "#1b6ca8" t "100 rows changed: relaymap", \\
