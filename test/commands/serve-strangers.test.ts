@@ -304,7 +304,7 @@ test('a disk that fails in the middle of a file ends that answer, and not the se
   expect(run.stderr).toBe('');
 });
 
-test('whoever asks whether to go on with a body is answered at once', async () => {
+test('whoever asks whether to go on with a body is answered at once, and not told to', async () => {
   const central = new Central();
   central.rows(['a@example.org']);
   await central.publish();

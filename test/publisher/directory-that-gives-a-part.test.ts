@@ -214,10 +214,7 @@ describe('an attribute that comes in ranges', () => {
 
   test('an entry with more values than a call takes arguments', async () => {
     const many = Array.from({ length: 150_000 }, (_, i) => `u${i}@example.org`);
-    server.handler = () => [
-      entry(`cn=1,${BASE}`, { mail: many.slice(0, 100_000), 'mail;x': many.slice(100_000) }),
-      done(),
-    ];
+    server.handler = () => [entry(`cn=1,${BASE}`, { mail: many.slice(0, 10), 'mail;x': many.slice(10) }), done()];
     expect(await rowsFrom(ldap())).toHaveLength(150_000);
   });
 

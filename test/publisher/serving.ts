@@ -93,6 +93,7 @@ export async function ask(
         response.on('error', reject);
       },
     );
+    request.on('continue', () => reject(new Error('told to go on with a body that is not wanted')));
     request.on('error', reject).end();
   });
 }
