@@ -1,5 +1,5 @@
-// Bundles both commands into dist/: small entries, lazily loaded chunks, and dist/bundle/ed25519.js at its stable path
-// (commands.md section 4). Everything is bundled, so that a gateway needs Node and nothing else.
+// Bundles both commands into dist/: small entries, lazily loaded chunks, and the verifier at a stable path,
+// dist/bundle/ed25519.js, where other people's test vectors are run against it. Everything is bundled, so that a gateway needs Node and nothing else.
 import { rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -29,14 +29,17 @@ const common = {
 const rare = {
   name: 'rare',
   setup({ onResolve, onLoad }) {
-    const modules = { 'commands.ts': './commands.js', 'live-trust.ts': '../gateway/live-trust.js' };
-    onResolve({ filter: /\/(commands|live-trust)\.ts$/ }, ({ path: name }) => ({
+    const modules = {
+      'all-commands.ts': './all-commands.js',
+      'live-copy-trust.ts': '../gateway/health/live-copy-trust.js',
+    };
+    onResolve({ filter: /\/(all-commands|live-copy-trust)\.ts$/ }, ({ path: name }) => ({
       path: modules[path.basename(name)],
       external: true,
     }));
     // Required, not imported: Node would first read all of it for the names that it exports.
-    onLoad({ filter: /\/src\/bin\/cycles\.ts$/ }, () => ({ contents: "require('./cycles.cjs');" }));
-    onResolve({ filter: /^\.\/cycles\.cjs$/ }, ({ path: name }) => ({ path: name, external: true }));
+    onLoad({ filter: /\/src\/bin\/fetch-entry\.ts$/ }, () => ({ contents: "require('./fetch-entry.cjs');" }));
+    onResolve({ filter: /^\.\/fetch-entry\.cjs$/ }, ({ path: name }) => ({ path: name, external: true }));
   },
 };
 
@@ -68,19 +71,19 @@ await Promise.all([
   }),
   build({
     ...common,
-    entryPoints: ['src/bin/cycles.ts', 'src/bin/cycle-process.ts'],
+    entryPoints: ['src/bin/fetch-entry.ts', 'src/bin/cycle-child.ts'],
     format: 'cjs',
     outExtension: { '.js': '.cjs' },
     plugins: [agents],
   }),
   build({
     ...common,
-    entryPoints: [
-      'src/bin/commands.ts',
-      'src/bin/relaymap-publish.ts',
-      'src/gateway/live-trust.ts',
-      'src/bundle/ed25519.ts',
-    ],
+    entryPoints: {
+      'bin/all-commands': 'src/bin/all-commands.ts',
+      'bin/relaymap-publish': 'src/bin/relaymap-publish.ts',
+      'gateway/health/live-copy-trust': 'src/gateway/health/live-copy-trust.ts',
+      'bundle/ed25519': 'src/bundle/trust/ed25519.ts',
+    },
     format: 'esm',
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',

@@ -1,11 +1,11 @@
-// Writes src/bundle/case-folding-data.ts from Unicode 15.0's CaseFolding.txt (Debian: apt-get install unicode-data). To be run by
+// Writes src/bundle/address/case-folding-data.ts from Unicode 15.0's CaseFolding.txt (Debian: apt-get install unicode-data). To be run by
 // hand, `node packaging/case-folding.mjs`, and never with another version: Postfix, every gateway and every publisher have to fold alike.
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const SOURCE = process.argv[2] ?? '/usr/share/unicode/CaseFolding.txt';
-const TARGET = path.join(path.dirname(fileURLToPath(import.meta.url)), '../src/bundle/case-folding-data.ts');
+const TARGET = path.join(path.dirname(fileURLToPath(import.meta.url)), '../src/bundle/address/case-folding-data.ts');
 const COLUMNS = 110;
 
 const text = readFileSync(SOURCE, 'utf8');

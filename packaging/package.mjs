@@ -37,8 +37,8 @@ const PACKAGES = [
     library: '/usr/lib/relaymap',
     command: 'relaymap',
     entry: 'bin/relaymap.cjs',
-    built: ['bin/relaymap.cjs', 'bin/cycles.cjs', 'bin/cycle-process.cjs', 'bundle/ed25519.js'],
-    source: ['bin/relaymap.ts', 'bin/cycle-process.ts'],
+    built: ['bin/relaymap.cjs', 'bin/fetch-entry.cjs', 'bin/cycle-child.cjs', 'bundle/ed25519.js'],
+    source: ['bin/relaymap.ts', 'bin/cycle-child.ts'],
     units: ['relaymap.service', 'relaymap-reload.service', 'relaymap-reload.path'],
     manual: ['relaymap.1', 'relaymap.toml.5'],
     more(tree) {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
-const ENTRIES = { relaymap: 'src/bin/commands.ts', 'relaymap-publish': 'src/bin/relaymap-publish.ts' };
+const ENTRIES = { relaymap: 'src/bin/all-commands.ts', 'relaymap-publish': 'src/bin/relaymap-publish.ts' };
 const HANDED_OVER = Symbol.for('relaymap.program');
 const programs = new Map();
 

@@ -3,7 +3,7 @@
 import { exitStatus, StepError } from '../errors.ts';
 import { printable } from '../io/printable.ts';
 import { PublishError } from '../publisher/errors.ts';
-import type { InspectOptions } from './inspect-command.ts';
+import type { InspectOptions } from './publisher/inspect-command.ts';
 import { main, newProgram } from './program.ts';
 
 let status = 0;
@@ -23,7 +23,7 @@ command('keygen', 'make a signing key: N.key (secret) and N.pub (for the gateway
   .option('--name <N>', 'name of the two files', 'relaymap')
   .action(async (options: { out: string; name: string }) => {
     const { randomBytes } = await import('node:crypto');
-    const { makeKey } = await import('../publisher/signing-key.ts');
+    const { makeKey } = await import('../publisher/repository/signing-key.ts');
     const key = makeKey(options.out, options.name, randomBytes(32));
     const [secret, open] = key.files.map(printable);
     process.stdout.write(`keyid ${key.keyid}\nsecret ${secret}\npublic ${open}\n`);
@@ -36,7 +36,7 @@ command('publish', 'read all sources, guard, sign, and write the files')
   .option('--next-version <N>', 'continue with this version')
   .option('--json', 'print the result as JSON', false)
   .action(async (options: PublishCommandOptions) => {
-    const { publishCommand } = await import('./publish-command.ts');
+    const { publishCommand } = await import('./publisher/publish-command.ts');
     await publishCommand(options, new Date());
   });
 
@@ -51,7 +51,7 @@ export interface PublishCommandOptions {
 command('watch', 'publish whenever a source changes, and renew in time')
   .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
   .action(async (options: { config: string }) => {
-    const { watchCommand } = await import('./watch-command.ts');
+    const { watchCommand } = await import('./publisher/watch-command.ts');
     await watchCommand(options.config);
   });
 
@@ -59,7 +59,7 @@ command('serve', 'the embedded HTTPS endpoint over the published files')
   .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
   .action(async (options: { config: string }) => {
     const { readPublisherConfig } = await import('../publisher/config.ts');
-    const { serve } = await import('../publisher/serve.ts');
+    const { serve } = await import('../publisher/serve/serve.ts');
     const serving = await serve(readPublisherConfig(options.config));
     process.stdout.write(`serving ${serving.url}\n`);
     await new Promise((resolve) => process.once('SIGTERM', resolve).once('SIGINT', resolve));
@@ -74,7 +74,7 @@ command('inspect', 'verify published files as a gateway would, and print the man
   .option('--client-cert <FILE>', 'client certificate, as on a gateway')
   .option('--client-key <FILE>', 'its key')
   .action(async (place: string, options: InspectOptions) => {
-    const { inspectCommand } = await import('./inspect-command.ts');
+    const { inspectCommand } = await import('./publisher/inspect-command.ts');
     status = await inspectCommand(place, options, new Date());
   });
 
@@ -82,7 +82,7 @@ command('explain', 'why an address is or is not in the list')
   .argument('<ADDRESS>')
   .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
   .action(async (address: string, options: { config: string }) => {
-    const { explainCommand } = await import('./explain-command.ts');
+    const { explainCommand } = await import('./publisher/explain-command.ts');
     status = await explainCommand(address, options, new Date());
   });
 

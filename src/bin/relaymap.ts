@@ -1,15 +1,15 @@
 #!/usr/bin/env node
 /**
- * The gateway's command: a plain health check at once, a cycle by the command line of cycles.ts, all else by that of commands.ts. Built
+ * The gateway's command: a plain health check at once, a cycle by the command line of cycles.ts, all else by that of all-commands.ts. Built
  * as one CommonJS file, since Node's module loader would take as long as the check.
  */
-import { healthArguments } from './health-arguments.ts';
+import { healthArguments } from './gateway/health-arguments.ts';
 
 const line = process.argv.slice(2);
 const health = healthArguments(line);
 if (health !== null)
-  void import('./health-command.ts').then(async ({ healthCommand }) => {
+  void import('./gateway/health-command.ts').then(async ({ healthCommand }) => {
     process.exitCode = await healthCommand(health, new Date());
   });
-else if (line[0] === 'fetch' || line[0] === 'import') void import('./cycles.ts');
-else void import('./commands.ts');
+else if (line[0] === 'fetch' || line[0] === 'import') void import('./fetch-entry.ts');
+else void import('./all-commands.ts');

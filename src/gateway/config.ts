@@ -1,8 +1,8 @@
 /** The gateway's configuration (commands.md section 2.1): TOML in, checked values out. Reads the one file. */
 import path from 'node:path';
 import * as z from 'zod/mini';
-import { foldCase } from '../bundle/case-folding.ts';
-import { NAME } from '../bundle/name.ts';
+import { foldCase } from '../bundle/address/case-folding.ts';
+import { NAME } from '../bundle/offer/name.ts';
 import { HostError } from '../errors.ts';
 import { requireUnwritable } from '../io/rights.ts';
 import { duration, list, percent, readConfigFile, size, text, whole } from '../io/config-file.ts';

@@ -1,7 +1,7 @@
 /** Which domains rows belong to: the patterns a bundle may speak for, and the distinct domains of a map. Pure. */
-import { foldCase } from '../bundle/case-folding.ts';
-import { DomainSet } from '../bundle/domain-set.ts';
-import { RowCollector, type RowBlock } from '../bundle/rows.ts';
+import { foldCase } from '../bundle/address/case-folding.ts';
+import { DomainSet } from '../bundle/table/domain-set.ts';
+import { RowCollector, type RowBlock } from '../bundle/table/rows.ts';
 
 const AT = 0x40;
 

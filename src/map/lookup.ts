@@ -2,7 +2,7 @@
  * What Postfix asks of `relay_recipient_maps` and `relay_domains` for one address, in its order (postconf(5),
  * recipient_delimiter; of its source: smtpd_check_rcpt, resolve_addr, mail_addr_find and split_addr). Pure.
  */
-import { foldCase } from '../bundle/case-folding.ts';
+import { foldCase } from '../bundle/address/case-folding.ts';
 
 /** Finds a key in a map. */
 export type Has = (key: string) => boolean;

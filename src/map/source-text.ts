@@ -2,7 +2,7 @@
  * The text form of a map: `key<TAB>value`, a row a line, as postmap reads it. Some rows it cannot express; they are left out
  * here and counted, and are in the compiled map all the same. Pure.
  */
-import type { RowBlock } from '../bundle/rows.ts';
+import type { RowBlock } from '../bundle/table/rows.ts';
 
 const [SPACE, QUOTE, HASH, TAB, LF, BACKSLASH] = [0x20, 0x22, 0x23, 0x09, 0x0a, 0x5c];
 

@@ -1,5 +1,5 @@
 /** The union of sorted row streams, each limited to the domains it may speak for; one sorted stream without duplicates. Pure. */
-import { compareBytes, RowCollector, RowCursor, type RowBlock, type RowStream } from '../bundle/rows.ts';
+import { compareBytes, RowCollector, RowCursor, type RowBlock, type RowStream } from '../bundle/table/rows.ts';
 import { domainStart } from './domains.ts';
 
 export interface Member {

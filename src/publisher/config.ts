@@ -1,7 +1,7 @@
 /** The publisher's configuration (commands.md section 3): TOML in, checked values out. Reads the one file. */
 import * as z from 'zod/mini';
-import { domainOf } from '../bundle/address.ts';
-import { NAME } from '../bundle/name.ts';
+import { domainOf } from '../bundle/address/address.ts';
+import { NAME } from '../bundle/offer/name.ts';
 import { HostError } from '../errors.ts';
 import { requireUnwritable } from '../io/rights.ts';
 import { duration, flag, list, percent, readConfigFile, text, whole } from '../io/config-file.ts';

@@ -3,7 +3,7 @@
  * what an address is: a comma, a `<` or a second address in a line means that the file is not what it was taken for. Pure.
  */
 import { domainToASCII, domainToUnicode } from 'node:url';
-import { AddressError, canonicalRow, describeRule } from '../bundle/address.ts';
+import { AddressError, canonicalRow, describeRule } from '../bundle/address/address.ts';
 
 /** Why an entry is not an address, in words that follow the entry. */
 export class EntryError extends Error {}

@@ -1,11 +1,11 @@
 /** Why an address is or is not in the list: source, entry, rule (commands.md section 3, `explain`). Reads all sources, writes nothing. */
-import { domainOf } from '../bundle/address.ts';
-import { presentRows } from '../bundle/present-rows.ts';
+import { domainOf } from '../bundle/address/address.ts';
+import { presentRows } from '../bundle/table/present-rows.ts';
 import { HostError } from '../errors.ts';
 import type { PublisherConfig } from './config.ts';
 import { addressOf, EntryError, rowsOf } from './entry.ts';
-import { gather, type Origin } from './gather.ts';
-import { Repository } from './repository.ts';
+import { gather, type Origin } from './gather/gather.ts';
+import { Repository } from './repository/repository.ts';
 
 /** As many entries are named for a row; a whole domain's may be thousands. */
 const NAMED = 20;

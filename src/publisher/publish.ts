@@ -2,26 +2,26 @@
  * One publish, in order: read all sources -> normalise -> guard -> compare with what is published -> tables, deltas -> sign -> verify as
  * a gateway would -> manifest last. Whatever fails before the last step leaves the published manifest as it is.
  */
-import { approves, shrunk } from '../bundle/guard.ts';
-import type { TableEntry } from '../bundle/manifest.ts';
-import type { VerifiedManifest } from '../bundle/verify.ts';
+import { approves, shrunk } from '../bundle/offer/guard.ts';
+import type { TableEntry } from '../bundle/offer/manifest.ts';
+import type { VerifiedManifest } from '../bundle/trust/verify.ts';
 import { HostError } from '../errors.ts';
 import { takeLock, type Lock } from '../io/lock.ts';
 import { log } from '../io/log.ts';
 import type { PublisherConfig } from './config.ts';
-import { attributed } from './attribution.ts';
-import { changeOf } from './change.ts';
-import { makeDeltas, soundDeltas, writeDeltas, type Step } from './deltas.ts';
-import { difference, type Difference } from './difference.ts';
+import { attributed } from './tables/attribution.ts';
+import { changeOf } from './tables/compare-tables.ts';
+import { makeDeltas, soundDeltas, writeDeltas, type Step } from './tables/deltas.ts';
+import { difference, type Difference } from './tables/difference.ts';
 import { PublishError } from './errors.ts';
-import { gather, type Gathered } from './gather.ts';
-import { packed } from './pack.ts';
-import { Repository, type Published } from './repository.ts';
-import { apart, keepSources, sourceRefusal } from './shrinkage.ts';
-import { isSignedBy, signManifest } from './sign.ts';
-import type { SigningKey } from './signing-key.ts';
-import { continued, dayAgoRows, remembered, type PublisherState } from './state.ts';
-import { hashOf, measure, sizeOfSound, verifyTable, writeFiles, type Measure } from './tables.ts';
+import { gather, type Gathered } from './gather/gather.ts';
+import { packed } from './tables/compress.ts';
+import { Repository, type Published } from './repository/repository.ts';
+import { apart, keepSources, sourceRefusal } from './tables/source-guard.ts';
+import { isSignedBy, signManifest } from './repository/sign-manifest.ts';
+import type { SigningKey } from './repository/signing-key.ts';
+import { continued, dayAgoRows, remembered, type PublisherState } from './repository/state.ts';
+import { hashOf, measure, sizeOfSound, verifyTable, writeFiles, type Measure } from './tables/tables.ts';
 
 const LOCK_WAIT = 30;
 

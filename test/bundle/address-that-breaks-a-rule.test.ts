@@ -10,7 +10,7 @@ import {
   rowRule,
   splitRow,
   type AddressRule,
-} from '../../src/bundle/address.ts';
+} from '../../src/bundle/address/address.ts';
 
 const domainOfBytes = (length: number) =>
   `${'d'.repeat(60)}.`

@@ -1,6 +1,6 @@
 // Tables as streams of blocks for the tests: cut where a test says, and read back into strings. Touches nothing.
 import * as fc from 'fast-check';
-import { RowSplitter, type RowBlock, type RowStream } from '../../src/bundle/rows.ts';
+import { RowSplitter, type RowBlock, type RowStream } from '../../src/bundle/table/rows.ts';
 
 /** The text of rows, each with its LF. */
 export const textOf = (rows: readonly string[]): Buffer => Buffer.from(rows.map((row) => `${row}\n`).join(''));

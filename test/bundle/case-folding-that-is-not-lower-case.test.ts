@@ -1,6 +1,6 @@
 /** Where `toLowerCase()` would reject a recipient's mail: Postfix folds by Unicode 15.0's CaseFolding, C and F. */
 import { describe, expect, test } from 'vitest';
-import { foldCase } from '../../src/bundle/case-folding.ts';
+import { foldCase } from '../../src/bundle/address/case-folding.ts';
 
 const LAST = 0x10ffff;
 

@@ -2,7 +2,7 @@
 import { crc32 as nodes } from 'node:zlib';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { crc32, crc32ByTable } from '../../src/bundle/crc32.ts';
+import { crc32, crc32ByTable } from '../../src/bundle/table/crc32.ts';
 
 test('the known sum', () => {
   expect(crc32ByTable(Buffer.from('123456789'), 0)).toBe(0xcbf43926);

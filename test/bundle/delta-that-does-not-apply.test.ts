@@ -1,7 +1,7 @@
 // Deltas (format section 5): what one writes the other applies; whatever does not fit its base is found out, and both streams are let go.
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { applyDelta, composeDeltas, DeltaMismatch, diffRows } from '../../src/bundle/delta.ts';
+import { applyDelta, composeDeltas, DeltaMismatch, diffRows } from '../../src/bundle/table/delta.ts';
 import { byBytes, chunk, collected, Stream, stream, table } from './blocks.ts';
 
 const diff = (base: readonly string[], next: readonly string[]) => collected(diffRows(stream(base), stream(next)));

@@ -1,7 +1,7 @@
 // The set of domains against JavaScript's own Set.
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { DomainSet } from '../../src/bundle/domain-set.ts';
+import { DomainSet } from '../../src/bundle/table/domain-set.ts';
 import { sorted } from './blocks.ts';
 
 function setOf(names: readonly string[]): DomainSet {

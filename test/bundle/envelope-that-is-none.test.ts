@@ -10,9 +10,9 @@ import {
   MAX_SIGNATURES,
   pae,
   type Signature,
-} from '../../src/bundle/envelope.ts';
-import { sign } from '../../src/bundle/ed25519.ts';
-import { requireSignatures, verifiedBefore, verifyManifest, type Ring } from '../../src/bundle/verify.ts';
+} from '../../src/bundle/trust/envelope.ts';
+import { sign } from '../../src/bundle/trust/ed25519.ts';
+import { requireSignatures, verifiedBefore, verifyManifest, type Ring } from '../../src/bundle/trust/verify.ts';
 import { Forger, KEYRING_TYPE, signedBytes, SigningKey, type EnvelopeDraft, type Lies } from '../support/forger.ts';
 import { bytes, TEST_1 } from './rfc8032.ts';
 

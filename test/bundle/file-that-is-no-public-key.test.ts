@@ -1,7 +1,7 @@
 /** What people put into a key directory by mistake, and what they are told. */
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { keyid, parsePublicKey, publicKeyPem } from '../../src/bundle/public-key.ts';
+import { keyid, parsePublicKey, publicKeyPem } from '../../src/bundle/trust/public-key.ts';
 import { HostError } from '../../src/errors.ts';
 import { TEST_1, bytes } from './rfc8032.ts';
 

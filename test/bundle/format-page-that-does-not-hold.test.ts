@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { rowRule } from '../../src/bundle/address.ts';
-import { isAcceptablePublicKey, publicKeyOf, sign, verify } from '../../src/bundle/ed25519.ts';
-import { keyid, parsePublicKey } from '../../src/bundle/public-key.ts';
+import { rowRule } from '../../src/bundle/address/address.ts';
+import { isAcceptablePublicKey, publicKeyOf, sign, verify } from '../../src/bundle/trust/ed25519.ts';
+import { keyid, parsePublicKey } from '../../src/bundle/trust/public-key.ts';
 import { TEST_1, bytes } from './rfc8032.ts';
 
 const page = readFileSync(new URL('../../docs/bundle-format.md', import.meta.url), 'utf8');

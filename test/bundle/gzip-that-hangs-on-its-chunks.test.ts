@@ -2,7 +2,7 @@
 import { deflateRawSync, gzipSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { gunzipOne } from '../../src/bundle/gzip.ts';
+import { gunzipOne } from '../../src/bundle/table/gzip.ts';
 import { cut } from './blocks.ts';
 
 async function* body(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { crc32, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { gunzipOne } from '../../src/bundle/gzip.ts';
+import { gunzipOne } from '../../src/bundle/table/gzip.ts';
 import { TableError } from '../../src/errors.ts';
 
 const TEXT = Buffer.from(Array.from({ length: 400 }, (_, i) => `user${i * 7919}@example.org\n`).join(''));

@@ -1,6 +1,6 @@
 // Where public keys stand in a PEM text: a health check compares what this finds, and a key that it overlooks may change unseen.
 import { expect, test } from 'vitest';
-import { publicKeyBlocks } from '../../src/bundle/pem.ts';
+import { publicKeyBlocks } from '../../src/bundle/trust/pem.ts';
 
 const block = (body: string, what = 'PUBLIC KEY') => `-----BEGIN ${what}-----${body}-----END ${what}-----`;
 

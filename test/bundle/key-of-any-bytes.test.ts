@@ -2,8 +2,8 @@
 import { createPublicKey } from 'node:crypto';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isAcceptablePublicKey, publicKeyOf } from '../../src/bundle/ed25519.ts';
-import { parsePublicKey, publicKeyPem } from '../../src/bundle/public-key.ts';
+import { isAcceptablePublicKey, publicKeyOf } from '../../src/bundle/trust/ed25519.ts';
+import { parsePublicKey, publicKeyPem } from '../../src/bundle/trust/public-key.ts';
 import { HostError } from '../../src/errors.ts';
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });

@@ -1,7 +1,7 @@
 // Any manifest at all: one that keeps the rules is what it was once it is written and read, and of anything else nothing but a refusal comes.
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isoTime, parseManifest } from '../../src/bundle/manifest.ts';
+import { isoTime, parseManifest } from '../../src/bundle/offer/manifest.ts';
 import { ManifestError } from '../../src/errors.ts';
 
 const DAY = 86_400_000;

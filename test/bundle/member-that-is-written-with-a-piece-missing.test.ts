@@ -1,7 +1,7 @@
 // Writing a gzip member: every piece is in it, whoever takes the bytes is not run over, and what goes wrong there is heard of.
 import { constants, gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { gzipped, GzipWriter } from '../../src/bundle/gzip-writer.ts';
+import { gzipped, GzipWriter } from '../../src/bundle/table/gzip-writer.ts';
 
 /** Bytes that do not compress. */
 const noise = (length: number) => {

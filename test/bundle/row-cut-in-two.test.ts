@@ -11,7 +11,7 @@ import {
   RowSplitter,
   type RowBlock,
   type RowStream,
-} from '../../src/bundle/rows.ts';
+} from '../../src/bundle/table/rows.ts';
 import { blocks, byBytes, chunk, collected, cut, rowsOf, Stream, stream, table, textOf } from './blocks.ts';
 
 const rows = ['a@example.org', 'ä@example.org', 'b@example.org', 'c'.repeat(500), '李@example.org'];

@@ -1,11 +1,11 @@
 // What a new table lacks of the installed one, and which required addresses it does not accept: against plain sets.
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { DomainSet } from '../../src/bundle/domain-set.ts';
-import { diffRows } from '../../src/bundle/delta.ts';
-import { presentRows } from '../../src/bundle/present-rows.ts';
-import { RemovedRows, RowsTaken } from '../../src/bundle/removed-rows.ts';
-import { RequiredRows } from '../../src/bundle/required-rows.ts';
+import { DomainSet } from '../../src/bundle/table/domain-set.ts';
+import { diffRows } from '../../src/bundle/table/delta.ts';
+import { presentRows } from '../../src/bundle/table/present-rows.ts';
+import { RemovedRows, RowsTaken } from '../../src/bundle/table/removed-rows.ts';
+import { RequiredRows } from '../../src/bundle/table/required-rows.ts';
 import { blocks, chunk, collected, row, sorted, Stream, stream, table } from './blocks.ts';
 
 const domainsOf = (rows: readonly string[]) => new Set(rows.map((each) => each.slice(each.lastIndexOf('@') + 1)));

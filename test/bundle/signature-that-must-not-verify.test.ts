@@ -8,7 +8,7 @@ import {
 } from 'node:crypto';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { publicKeyOf, sign, verify } from '../../src/bundle/ed25519.ts';
+import { publicKeyOf, sign, verify } from '../../src/bundle/trust/ed25519.ts';
 import { HostError } from '../../src/errors.ts';
 import { RFC_8032, TEST_1, bytes, encode, number } from './rfc8032.ts';
 

@@ -2,9 +2,9 @@
 // string, and the first fault is told by its row.
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { rowRule } from '../../src/bundle/address.ts';
-import { RowSplitter } from '../../src/bundle/rows.ts';
-import { TableChecker } from '../../src/bundle/table.ts';
+import { rowRule } from '../../src/bundle/address/address.ts';
+import { RowSplitter } from '../../src/bundle/table/rows.ts';
+import { TableChecker } from '../../src/bundle/table/table.ts';
 import { chunk, cut, rowsOf, table, textOf } from './blocks.ts';
 
 function checked(text: Uint8Array, size = text.length || 1): TableChecker {

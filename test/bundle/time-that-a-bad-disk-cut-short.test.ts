@@ -1,6 +1,6 @@
 // Times in records: Date.parse makes some time or other of nearly anything, and a record is dated by it for years.
 import { describe, expect, test } from 'vitest';
-import { isInstant } from '../../src/bundle/instant.ts';
+import { isInstant } from '../../src/bundle/offer/instant.ts';
 
 const whole = '2026-11-24T07:08:09.123456789Z';
 

@@ -2,7 +2,7 @@
 import { createPublicKey, verify as opensslVerify } from 'node:crypto';
 import nacl from 'tweetnacl';
 import { describe, expect, test } from 'vitest';
-import { isAcceptablePublicKey, publicKeyFlaw, publicKeyOf, verify } from '../../src/bundle/ed25519.ts';
+import { isAcceptablePublicKey, publicKeyFlaw, publicKeyOf, verify } from '../../src/bundle/trust/ed25519.ts';
 import { RFC_8032, bytes, encode } from './rfc8032.ts';
 
 const P = 2n ** 255n - 19n;

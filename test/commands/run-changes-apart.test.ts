@@ -44,7 +44,7 @@ const live = () => Object.fromEntries(Object.entries(scene.gateway.maps()).filte
 /** Its children that are at work on a cycle. */
 function processes(daemon: Daemon): number[] {
   const children = readFileSync(`/proc/${daemon.pid}/task/${daemon.pid}/children`, 'utf8').trim().split(' ');
-  return children.map(Number).filter((pid) => pid > 0 && commandLine(pid).includes('cycle-process'));
+  return children.map(Number).filter((pid) => pid > 0 && commandLine(pid).includes('cycle-child'));
 }
 
 const commandLine = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8');
@@ -139,7 +139,7 @@ test.each(['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const)(
 test('its module is gone, as in the middle of an upgrade: the cycle is done all the same, and that is told', async () => {
   const dist = path.join(scene.gateway.dir, 'dist');
   cpSync(path.dirname(path.dirname(command)), dist, { recursive: true });
-  rmSync(path.join(dist, 'bin/cycle-process.cjs'));
+  rmSync(path.join(dist, 'bin/cycle-child.cjs'));
   writeFileSync(path.join(dist, 'package.json'), '{"type":"module"}');
   const daemon = new Daemon(scene.gateway, { command: path.join(dist, 'bin/relaymap.cjs') });
   await daemon.moreCycles(1, 'unchanged');

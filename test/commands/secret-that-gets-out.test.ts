@@ -162,7 +162,7 @@ describe('a gateway', () => {
     daemon.signal('SIGUSR2');
     await daemon.until(() => held.length === 1, 'the table is asked for');
     const cycle = descendants(daemon.pid).find((pid) =>
-      readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('cycle-process'),
+      readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('cycle-child'),
     );
     const seen = ['cmdline', 'environ'].map((what) => readFileSync(`/proc/${cycle}/${what}`, 'latin1'));
     held[0]?.();
@@ -181,7 +181,7 @@ describe('a gateway', () => {
     const pages = await Promise.all(['/metrics', '/healthz'].map(async (page) => (await fetch(url + page)).text()));
     expect(pages.join('').length).toBeGreaterThan(1000);
     const [words, environment] = await ofTheCycle(daemon);
-    expect(words).toContain('cycle-process');
+    expect(words).toContain('cycle-child');
     expect([found(words), found(environment.replaceAll(PROXY, ''))]).toEqual([[], []]);
     keep('token', `${TOKEN} and more\n`);
     daemon.signal('SIGHUP');

@@ -1,8 +1,8 @@
 // What one process knows of an origin's answer, another takes only for the same question: a 304 says nothing under another condition.
 import { expect, test } from 'vitest';
 import { SourceError } from '../../src/errors.ts';
-import { knowing, noting } from '../../src/gateway/answers.ts';
-import type { Manifest, Source } from '../../src/gateway/source.ts';
+import { knowing, noting } from '../../src/gateway/fetch/poll-answers.ts';
+import type { Manifest, Source } from '../../src/gateway/fetch/source.ts';
 
 /** A source of one origin, and the conditions under which it was asked. */
 function source(answer: () => Manifest): { source: Source; asked: (string | null)[] } {

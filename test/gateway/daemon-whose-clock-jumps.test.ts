@@ -1,6 +1,6 @@
 // The schedule against a wall clock that jumps while the steady one goes on: no silence, no storm, no walk through the time between.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { requireCron, Schedule } from '../../src/gateway/schedule.ts';
+import { requireCron, Schedule } from '../../src/gateway/daemon/schedule.ts';
 
 const START = Date.parse('2026-11-24T10:00:00.250Z');
 const MINUTE = 60_000;

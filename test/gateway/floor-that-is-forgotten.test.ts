@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Copies, dayOld, keptCopies } from '../../src/gateway/copies.ts';
+import { Copies, dayOld, keptCopies } from '../../src/gateway/record/copies.ts';
 import {
   advance,
   allCopies,
@@ -17,9 +17,9 @@ import {
   stored,
   trusted,
   verified,
-} from '../../src/gateway/ledger.ts';
+} from '../../src/gateway/record/version-history.ts';
 import type { GatewayConfig } from '../../src/gateway/config.ts';
-import { freshBundle, freshState, type BundleState } from '../../src/gateway/state.ts';
+import { freshBundle, freshState, type BundleState } from '../../src/gateway/record/state.ts';
 import { SigningKey } from '../support/forger.ts';
 import { ago, copy, digit, keep, NOW, ringOf, signed } from './records.ts';
 

@@ -4,11 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { publicKeyOf } from '../../src/bundle/ed25519.ts';
-import { publicKeyPem } from '../../src/bundle/public-key.ts';
+import { publicKeyOf } from '../../src/bundle/trust/ed25519.ts';
+import { publicKeyPem } from '../../src/bundle/trust/public-key.ts';
 import type { BundleConfig } from '../../src/gateway/config.ts';
-import { directoryMark } from '../../src/gateway/ring-mark.ts';
-import { ringMark, startingRing } from '../../src/gateway/trust.ts';
+import { directoryMark } from '../../src/gateway/keys/ring-fingerprint.ts';
+import { ringMark, startingRing } from '../../src/gateway/keys/trusted-keys.ts';
 
 const pem = publicKeyPem(publicKeyOf(new Uint8Array(32).fill(7)));
 const other = publicKeyPem(publicKeyOf(new Uint8Array(32).fill(8)));

@@ -13,8 +13,8 @@ import {
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { CompiledMap } from '../../src/gateway/compile.ts';
-import { install, mapsRecord, requirePlaces } from '../../src/gateway/install.ts';
+import type { CompiledMap } from '../../src/gateway/maps/compile.ts';
+import { install, mapsRecord, requirePlaces } from '../../src/gateway/maps/install.ts';
 import { AtomicFile, tempName, translateSpace } from '../../src/io/atomic-file.ts';
 import { digit } from './records.ts';
 

@@ -3,10 +3,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { DomainSet } from '../../src/bundle/domain-set.ts';
-import type { RowBlock } from '../../src/bundle/rows.ts';
-import { Ahead } from '../../src/gateway/ahead.ts';
-import { Draft } from '../../src/gateway/compile.ts';
+import { DomainSet } from '../../src/bundle/table/domain-set.ts';
+import type { RowBlock } from '../../src/bundle/table/rows.ts';
+import { Ahead } from '../../src/gateway/maps/early-maps.ts';
+import { Draft } from '../../src/gateway/maps/compile.ts';
 import { addDomains } from '../../src/map/domains.ts';
 import { blocks } from '../bundle/blocks.ts';
 

@@ -21,9 +21,9 @@ import {
   stateCorrupt,
   StateFiles,
   type GatewayState,
-} from '../../src/gateway/state.ts';
-import { Copies } from '../../src/gateway/copies.ts';
-import { readStatus } from '../../src/gateway/status.ts';
+} from '../../src/gateway/record/state.ts';
+import { Copies } from '../../src/gateway/record/copies.ts';
+import { readStatus } from '../../src/gateway/health/status.ts';
 import { ago, copy, digit } from './records.ts';
 
 let dir: string;

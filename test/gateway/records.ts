@@ -1,8 +1,8 @@
 // Records of the gateway's memory for the tests, and envelopes that really verify. Writes only below the folder it is given.
 import { gzipSync } from 'node:zlib';
-import { verifyManifest, type Ring, type VerifiedManifest } from '../../src/bundle/verify.ts';
-import type { Copies } from '../../src/gateway/copies.ts';
-import type { CopyRef } from '../../src/gateway/state.ts';
+import { verifyManifest, type Ring, type VerifiedManifest } from '../../src/bundle/trust/verify.ts';
+import type { Copies } from '../../src/gateway/record/copies.ts';
+import type { CopyRef } from '../../src/gateway/record/state.ts';
 import { Forger, sha256, tableOf, type SigningKey } from '../support/forger.ts';
 
 export const NOW = new Date('2026-11-24T12:00:00Z');

@@ -21,17 +21,17 @@ const BELOW: Record<string, readonly string[]> = {
 /** What only some files may import. */
 const OWNERS: Record<string, RegExp> = {
   undici: /^io\/http\.ts$/,
-  tweetnacl: /^bundle\/ed25519\.ts$/,
+  tweetnacl: /^bundle\/trust\/ed25519\.ts$/,
   commander: /^bin\//,
-  ldapts: /^publisher\/sources\/ldap(-connection)?\.ts$/,
-  send: /^publisher\/serve-answer\.ts$/,
-  pg: /^publisher\/sources\/sql-postgres\.ts$/,
-  'pg-cursor': /^publisher\/sources\/sql-postgres\.ts$/,
-  mysql2: /^publisher\/sources\/sql-mysql\.ts$/,
+  ldapts: /^publisher\/sources\/ldap\/(ldap|connection)\.ts$/,
+  send: /^publisher\/serve\/answer\.ts$/,
+  pg: /^publisher\/sources\/sql\/postgres\.ts$/,
+  'pg-cursor': /^publisher\/sources\/sql\/postgres\.ts$/,
+  mysql2: /^publisher\/sources\/sql\/mysql\.ts$/,
   'smol-toml': /^io\/config-file\.ts$/,
-  'node-cron': /^gateway\/schedule\.ts$/,
+  'node-cron': /^gateway\/daemon\/schedule\.ts$/,
   'node:child_process':
-    /^(bin\/start-again|io\/lock|gateway\/(cycle-process|postmap|postfix|notify)|publisher\/sources\/.*)\.ts$/,
+    /^(bin\/start-again|io\/lock|gateway\/daemon\/(cycle-child|systemd-notify)|gateway\/mta\/.*|publisher\/sources\/.*)\.ts$/,
 };
 
 /** Of node, the pure rooms may use hashing and inflating alone. */
@@ -40,7 +40,10 @@ const PURE = ['node:crypto', 'node:zlib'];
 /** Words that stand for a power, and where they may be written. */
 const POWERS: readonly [RegExp, RegExp][] = [
   [/\bprocess\.(exit|exitCode|argv)\b/, /^bin\//],
-  [/\b(Date\.now\(\)|new Date\(\)|Math\.random\(|performance\.now\(|randomBytes\()/, /^(bin\/|gateway\/daemon\.ts)/],
+  [
+    /\b(Date\.now\(\)|new Date\(\)|Math\.random\(|performance\.now\(|randomBytes\()/,
+    /^(bin\/|gateway\/daemon\/daemon\.ts)/,
+  ],
   [/\bconsole\.|process\.stderr|writeSync\(2\b/, /^io\/log\.ts$/],
   [/\b(writeFileSync|appendFileSync|renameSync|createWriteStream|linkSync|symlinkSync)\b/, /^io\/atomic-file\.ts$/],
 ];

@@ -50,12 +50,12 @@ const READS = new Set(
 );
 /** Beside atomic-file, who may do what to files, and why. */
 const ALSO: Record<string, readonly string[]> = {
-  'gateway/copies.ts': ['rmSync'], // clean(): what nothing names any more; a killed run leaves it for the next
-  'gateway/live-maps.ts': ['rmSync'], // removeUnfinished(): temp files of a killed run
-  'publisher/repository.ts': ['rmSync'], // blobs that no manifest names
+  'gateway/record/copies.ts': ['rmSync'], // clean(): what nothing names any more; a killed run leaves it for the next
+  'gateway/maps/live-maps.ts': ['rmSync'], // removeUnfinished(): temp files of a killed run
+  'publisher/repository/repository.ts': ['rmSync'], // blobs that no manifest names
   'io/lock.ts': ['ftruncateSync', 'writeSync'], // who holds it, into the lock's own file
   'io/log.ts': ['writeSync'], // to descriptor 2
-  'bin/health-command.ts': ['writeSync'], // to descriptor 1, its answer
+  'bin/gateway/health-command.ts': ['writeSync'], // to descriptor 1, its answer
 };
 
 /** V8's collector is had in no other way than by its name in a context of its own. */
@@ -94,7 +94,7 @@ const RULES: Rule[] = [
     ),
     planted: [
       ['gateway/x.ts', `import { readFileSync, writeFileSync } from 'node:fs';`],
-      ['gateway/state.ts', `import {\n  readFileSync,\n  renameSync as move,\n} from 'node:fs';`],
+      ['gateway/record/state.ts', `import {\n  readFileSync,\n  renameSync as move,\n} from 'node:fs';`],
       ['publisher/x.ts', `import { rmSync } from 'node:fs';`],
       ['publisher/x.ts', `import fs from 'node:fs';`],
       ['io/x.ts', `import * as fs from 'fs';`],
@@ -129,7 +129,7 @@ const RULES: Rule[] = [
   },
   {
     is: 'clock and chance come from bin and the daemon',
-    breaches: unless(/^(bin\/.*|gateway\/daemon)\.ts$/, (_, text) => [
+    breaches: unless(/^(bin\/.*|gateway\/daemon\/daemon)\.ts$/, (_, text) => [
       ...words(text, /\b(?:Date\.now|new Date\(\)|Math\.random|performance\.now|process\.hrtime|process\.uptime)/g),
       ...names(text, /^node:(crypto|perf_hooks)$/).filter((name) => /random|generateKey|performance|\*/.test(name)),
     ]),
@@ -159,7 +159,7 @@ const RULES: Rule[] = [
     is: 'no code is made of text, and none is loaded that cannot be seen',
     breaches: (file, text) => [
       ...words(
-        file === 'io/young-garbage.ts' ? withoutGc(text) : text,
+        file === 'io/v8-collect.ts' ? withoutGc(text) : text,
         /\beval\(|\bnew Function\(|\brequire\(|\bcreateRequire\b|['"]node:(?:vm|module|worker_threads|repl)['"]/g,
       ),
       ...words(text, /\bimport\s*\(\s*[^'"\s]/g),
@@ -168,7 +168,7 @@ const RULES: Rule[] = [
       ['gateway/x.ts', `eval('1');`],
       ['bin/x.ts', `const x = await import(file);`],
       ['io/x.ts', `import vm from 'node:vm';`],
-      ['io/young-garbage.ts', `import { runInNewContext } from 'node:vm';\nrunInNewContext(text);`],
+      ['io/v8-collect.ts', `import { runInNewContext } from 'node:vm';\nrunInNewContext(text);`],
     ],
   },
 ];

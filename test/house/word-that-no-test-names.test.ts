@@ -18,7 +18,7 @@ const tests = readdirSync(path.join(root, 'test'), { recursive: true, encoding: 
   .join('\n')
   .replaceAll('\\n', '\n');
 
-const lines = source('bin/commands.ts', 'bin/relaymap-publish.ts');
+const lines = source('bin/all-commands.ts', 'bin/relaymap-publish.ts');
 const configs = source('gateway/config.ts', 'publisher/config.ts', 'publisher/source-config.ts');
 
 const WORDS: Record<string, { words: string[]; named: (word: string) => RegExp }> = {

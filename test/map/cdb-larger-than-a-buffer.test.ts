@@ -1,7 +1,7 @@
 // The writer works in one buffer of 1 MiB and grows its index: nothing may be lost where either is full.
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { RowCollector, type RowBlock } from '../../src/bundle/rows.ts';
+import { RowCollector, type RowBlock } from '../../src/bundle/table/rows.ts';
 import { CdbReader } from '../../src/map/cdb.ts';
 import { records, written } from './cdb-records.ts';
 

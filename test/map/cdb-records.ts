@@ -1,6 +1,6 @@
 // A cdb as a test sees it: written by ours from rows, and listed record by record, whoever wrote it. Touches nothing.
 import { CdbWriter } from '../../src/map/cdb.ts';
-import type { RowBlock } from '../../src/bundle/rows.ts';
+import type { RowBlock } from '../../src/bundle/table/rows.ts';
 
 /** The bytes of the cdb that our writer makes. */
 export function written(blocks: readonly RowBlock[], value: string, expected?: number): Buffer {

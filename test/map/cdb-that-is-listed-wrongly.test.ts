@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { cdbKeys, CdbWriter } from '../../src/map/cdb.ts';
-import { RowCollector } from '../../src/bundle/rows.ts';
+import { RowCollector } from '../../src/bundle/table/rows.ts';
 
 const ROWS = Array.from({ length: 300 }, (_, i) => `mailbox-${i}@example.org`);
 

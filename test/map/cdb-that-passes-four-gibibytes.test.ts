@@ -1,6 +1,6 @@
 // Offsets of a cdb have 32 bits: what they cannot say is refused before the disk is full of it.
 import { expect, test } from 'vitest';
-import { RowCollector } from '../../src/bundle/rows.ts';
+import { RowCollector } from '../../src/bundle/table/rows.ts';
 import { CompileError } from '../../src/errors.ts';
 import { CdbWriter } from '../../src/map/cdb.ts';
 

@@ -1,7 +1,7 @@
 // Which domains a bundle may speak for, and the rows of relay_domains.
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { DomainSet } from '../../src/bundle/domain-set.ts';
+import { DomainSet } from '../../src/bundle/table/domain-set.ts';
 import { addDomains, domainMatcher, domainRows, domainStart } from '../../src/map/domains.ts';
 import { blocks, chunk, rowsOf, sorted, table } from '../bundle/blocks.ts';
 

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import * as z from 'zod/mini';
 import { commandModel } from '../../packaging/deb/command-model.mjs';
 import { Config as GatewayConfig } from '../../src/gateway/config.ts';
-import { ADVICE } from '../../src/gateway/advice.ts';
+import { ADVICE } from '../../src/gateway/say/advice.ts';
 import { Config as PublisherConfig } from '../../src/publisher/config.ts';
 
 const folder = fileURLToPath(new URL('../../packaging/man', import.meta.url));

@@ -63,10 +63,10 @@ test('two builds give the same bytes, whatever the hour, the umask and the zone'
 test('the gateway has its own files and nothing of the publisher, in less than 5 MiB', () => {
   const files = filesOf(path.join(gateway, 'usr/lib/relaymap'));
   for (const needed of [
-    'bin/cycle-process.cjs',
+    'bin/cycle-child.cjs',
     'bin/relaymap.cjs',
-    'bin/commands.js',
-    'gateway/live-trust.js',
+    'bin/all-commands.js',
+    'gateway/health/live-copy-trust.js',
     'bundle/ed25519.js',
     'package.json',
   ])

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { foldCase } from '../../src/bundle/case-folding.ts';
+import { foldCase } from '../../src/bundle/address/case-folding.ts';
 import { expressible } from '../../src/map/source-text.ts';
 import { type Postfix, startGateway } from '../support/postfix.ts';
 import { createSite, type Site } from '../support/site.ts';

@@ -5,7 +5,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { RowCollection } from '../../src/publisher/sorted-rows.ts';
+import { RowCollection } from '../../src/publisher/gather/sorted-rows.ts';
 import { written } from '../map/cdb-records.ts';
 import { folder, refusalFrom, rowsFrom } from '../publisher/sourced.ts';
 

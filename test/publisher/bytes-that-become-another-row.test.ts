@@ -7,8 +7,8 @@ import { array, assert, asyncProperty, constantFrom, oneof, string, tuple, uint8
 import { expect, onTestFinished, test } from 'vitest';
 import { readPublisherConfig } from '../../src/publisher/config.ts';
 import { PublishError } from '../../src/publisher/errors.ts';
-import { gather, type GatherOptions } from '../../src/publisher/gather.ts';
-import { HASH_START, hashed } from '../../src/publisher/known-domains.ts';
+import { gather, type GatherOptions } from '../../src/publisher/gather/gather.ts';
+import { HASH_START, hashed } from '../../src/publisher/gather/known-domains.ts';
 
 function folder(): string {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-bytes-'));

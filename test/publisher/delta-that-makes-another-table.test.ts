@@ -1,8 +1,8 @@
 // A delta is offered only if it makes the table. That is seen by taking it back from the table, without its base.
 import { array, assert, asyncProperty, constantFrom, nat, string } from 'fast-check';
 import { expect, test } from 'vitest';
-import { applyDelta, DeltaMismatch, diffRows } from '../../src/bundle/delta.ts';
-import { hashOfBase } from '../../src/publisher/splice.ts';
+import { applyDelta, DeltaMismatch, diffRows } from '../../src/bundle/table/delta.ts';
+import { hashOfBase } from '../../src/publisher/tables/reverse-delta.ts';
 import { byBytes, collected, stream, table } from '../bundle/blocks.ts';
 import { sha256 } from '../support/forger.ts';
 

@@ -9,7 +9,7 @@ import { onTestFinished } from 'vitest';
 import { readPublisherConfig } from '../../src/publisher/config.ts';
 import { PublishError } from '../../src/publisher/errors.ts';
 import { publish, type PublishOptions, type PublishResult } from '../../src/publisher/publish.ts';
-import { makeKey, readKey } from '../../src/publisher/signing-key.ts';
+import { makeKey, readKey } from '../../src/publisher/repository/signing-key.ts';
 import type { DeltaEntry, Manifest } from './central.ts';
 
 export const START = new Date('2026-11-24T07:00:00Z');

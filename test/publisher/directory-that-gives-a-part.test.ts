@@ -2,8 +2,8 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { attributesOf } from '../../src/publisher/sources/ldap-ranges.ts';
-import { ldapSource } from '../../src/publisher/sources/ldap.ts';
+import { attributesOf } from '../../src/publisher/sources/ldap/ranges.ts';
+import { ldapSource } from '../../src/publisher/sources/ldap/ldap.ts';
 import type { LdapSource } from '../../src/publisher/source-config.ts';
 import { authority } from '../support/endpoint.ts';
 import { ber, done, entry, LdapServer, reference, type Attributes } from '../support/ldap-server.ts';

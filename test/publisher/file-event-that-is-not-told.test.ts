@@ -2,7 +2,7 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { FileWatch } from '../../src/publisher/file-watch.ts';
+import { FileWatch } from '../../src/publisher/watch/file-watch.ts';
 import { folder } from './sourced.ts';
 
 function watching(file: string): { readonly watch: FileWatch; readonly told: () => Promise<void> } {

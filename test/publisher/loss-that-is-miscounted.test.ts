@@ -2,10 +2,10 @@
 // looked at. Against the same by plain sets.
 import { array, assert, asyncProperty, constantFrom, integer, record, string } from 'fast-check';
 import { expect, test } from 'vitest';
-import type { RowBlock } from '../../src/bundle/rows.ts';
-import { changeOf } from '../../src/publisher/change.ts';
-import { RowCollection, type SortedRows } from '../../src/publisher/sorted-rows.ts';
-import { measure, text } from '../../src/publisher/tables.ts';
+import type { RowBlock } from '../../src/bundle/table/rows.ts';
+import { changeOf } from '../../src/publisher/tables/compare-tables.ts';
+import { RowCollection, type SortedRows } from '../../src/publisher/gather/sorted-rows.ts';
+import { measure, text } from '../../src/publisher/tables/tables.ts';
 
 function tableOf(rows: readonly string[]): SortedRows {
   const collection = new RowCollection();

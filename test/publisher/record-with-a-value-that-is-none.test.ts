@@ -2,7 +2,7 @@
 // a day ago from the guard's sight, and a hash that is none would become a path.
 import { expect, test } from 'vitest';
 import { PublishError } from '../../src/publisher/errors.ts';
-import { parseState } from '../../src/publisher/state.ts';
+import { parseState } from '../../src/publisher/repository/state.ts';
 
 const sha256 = 'ab'.repeat(32);
 const at = '2026-11-24T07:00:00.000Z';

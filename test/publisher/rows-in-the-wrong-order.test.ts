@@ -1,7 +1,7 @@
 // The table's order is that of Buffer.compare, each row once (format section 4). A row in the wrong place is NOT_CANONICAL everywhere.
 import { array, assert, constantFrom, integer, nat, property, record, string } from 'fast-check';
 import { expect, test } from 'vitest';
-import { RowCollection } from '../../src/publisher/sorted-rows.ts';
+import { RowCollection } from '../../src/publisher/gather/sorted-rows.ts';
 import { sha256 } from '../support/forger.ts';
 
 function collected(rows: readonly string[]): RowCollection {

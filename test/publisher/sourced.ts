@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest';
 import { HostError } from '../../src/errors.ts';
 import { readPublisherConfig } from '../../src/publisher/config.ts';
 import { PublishError } from '../../src/publisher/errors.ts';
-import { gather } from '../../src/publisher/gather.ts';
+import { gather } from '../../src/publisher/gather/gather.ts';
 
 /** A folder of the test's own. */
 export function folder(): string {

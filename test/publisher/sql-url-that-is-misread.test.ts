@@ -2,8 +2,8 @@
 import { userInfo } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { HostError } from '../../src/errors.ts';
-import { sqlSource } from '../../src/publisher/sources/sql.ts';
-import { parseSqlUrl } from '../../src/publisher/sources/sql-url.ts';
+import { sqlSource } from '../../src/publisher/sources/sql/sql.ts';
+import { parseSqlUrl } from '../../src/publisher/sources/sql/url.ts';
 
 const me = userInfo().username;
 const parsed = (url: string) => parseSqlUrl('url', url);

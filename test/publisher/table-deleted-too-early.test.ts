@@ -3,8 +3,8 @@ import path from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { readPublisherConfig } from '../../src/publisher/config.ts';
 import { publish } from '../../src/publisher/publish.ts';
-import { Repository } from '../../src/publisher/repository.ts';
-import { readKey } from '../../src/publisher/signing-key.ts';
+import { Repository } from '../../src/publisher/repository/repository.ts';
+import { readKey } from '../../src/publisher/repository/signing-key.ts';
 import { Central, people } from './central.ts';
 
 const START = Date.parse('2026-11-24T07:00:00Z');

@@ -3,9 +3,9 @@ import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { PublishError } from '../../src/publisher/errors.ts';
-import { Repository } from '../../src/publisher/repository.ts';
-import { SortedRows } from '../../src/publisher/sorted-rows.ts';
-import { measure, verifyTable } from '../../src/publisher/tables.ts';
+import { Repository } from '../../src/publisher/repository/repository.ts';
+import { SortedRows } from '../../src/publisher/gather/sorted-rows.ts';
+import { measure, verifyTable } from '../../src/publisher/tables/tables.ts';
 import { Desk, people, START } from './desk.ts';
 
 const refusal = (work: () => unknown): PublishError => {

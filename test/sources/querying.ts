@@ -5,7 +5,7 @@ import path from 'node:path';
 import { onTestFinished } from 'vitest';
 import { readPublisherConfig } from '../../src/publisher/config.ts';
 import { PublishError } from '../../src/publisher/errors.ts';
-import { gather } from '../../src/publisher/gather.ts';
+import { gather } from '../../src/publisher/gather/gather.ts';
 import { HostError } from '../../src/errors.ts';
 
 export type Keys = Readonly<Record<string, string | number>>;

@@ -1,6 +1,6 @@
 // Addresses of every kind for comparing a look-up with Postfix: the rows of a list, and thousands of questions around them, the same in
 // every run. It only writes addresses down; what the right answer is, Postfix says.
-import { canonicalRow } from '../../src/bundle/address.ts';
+import { canonicalRow } from '../../src/bundle/address/address.ts';
 import { Random } from './random.ts';
 
 const words = (text: string): string[] => text.trim().split(/\s+/);

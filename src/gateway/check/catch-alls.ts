@@ -1,5 +1,5 @@
 /** Tables that make a whole domain known, or gone, whatever relaymap's list says. Pure. */
-import { nameOf, typeOf, withoutProxy } from '../postfix-tables.ts';
+import { nameOf, typeOf, withoutProxy } from '../mta/postfix/tables.ts';
 import type { CatchAll, PostfixFacts } from './facts.ts';
 import { RELOAD, several, shell, type Finding } from './finding.ts';
 

@@ -1,6 +1,6 @@
 /** Are the domains of the list this host's relay domains, all of them and no others? Pure. */
-import { words } from '../postfix-tables.ts';
-import { coversSubdomains, isOurs, ourTable, without } from '../wiring.ts';
+import { words } from '../mta/postfix/tables.ts';
+import { coversSubdomains, isOurs, ourTable, without } from '../mta/postfix/map-references.ts';
 import type { CheckFacts, PostfixFacts } from './facts.ts';
 import { setting, several, type Finding } from './finding.ts';
 

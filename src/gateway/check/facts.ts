@@ -1,7 +1,7 @@
 /** What `check` judges: all that gather.ts has found out. Types only. */
 import type { GatewayConfig } from '../config.ts';
-import type { PostfixConfig } from '../postfix-config.ts';
-import type { MapName } from '../wiring.ts';
+import type { PostfixConfig } from '../mta/postfix/main-cf.ts';
+import type { MapName } from '../mta/postfix/map-references.ts';
 import type { HostFacts } from './host-facts.ts';
 
 /** Which of our domains a list of Postfix's covers. */

@@ -2,16 +2,16 @@
 import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { account, type Account, type Owned } from '../accounts.ts';
+import { account, type Account, type Owned } from './accounts.ts';
 import type { BundleConfig, GatewayConfig } from '../config.ts';
-import { liveDamage } from '../live-maps.ts';
-import { postfixGroup } from '../postfix.ts';
-import { RELOAD_FOLDER, reloadRequested } from '../reload-request.ts';
-import { publicKeyFiles } from '../ring-mark.ts';
-import { readStatus, type Status } from '../status.ts';
-import { startingRing } from '../trust.ts';
+import { liveDamage } from '../maps/live-maps.ts';
+import { postfixGroup } from '../mta/postfix/commands.ts';
+import { RELOAD_FOLDER, reloadRequested } from '../mta/postfix/reload-request.ts';
+import { publicKeyFiles } from '../keys/ring-fingerprint.ts';
+import { readStatus, type Status } from '../health/status.ts';
+import { startingRing } from '../keys/trusted-keys.ts';
 import { StepError } from '../../errors.ts';
-import { deferringSince } from '../init-record.ts';
+import { deferringSince } from '../init/deferring-since.ts';
 
 /** What a path is to relaymap. */
 export type Role = 'config' | 'keys' | 'secret' | 'certificate' | 'maps' | 'state';

@@ -1,7 +1,7 @@
 /** Does Postfix ask relaymap's list of recipients, and can it? Pure. */
-import { ENDINGS } from '../live-maps.ts';
-import { isTable, nameOf, typeOf, withoutProxy, words } from '../postfix-tables.ts';
-import { isOurs, ourTable } from '../wiring.ts';
+import { ENDINGS } from '../maps/live-maps.ts';
+import { isTable, nameOf, typeOf, withoutProxy, words } from '../mta/postfix/tables.ts';
+import { isOurs, ourTable } from '../mta/postfix/map-references.ts';
 import type { CheckFacts, PostfixFacts } from './facts.ts';
 import { inConfig, RELOAD, setting, type Finding } from './finding.ts';
 

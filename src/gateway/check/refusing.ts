@@ -1,7 +1,7 @@
 /** Does Postfix refuse whom the list does not know, in each of its services, and for good? Pure. */
-import { isTable, words } from '../postfix-tables.ts';
-import type { Override, PostfixConfig } from '../postfix-config.ts';
-import { isOurs } from '../wiring.ts';
+import { isTable, words } from '../mta/postfix/tables.ts';
+import type { Override, PostfixConfig } from '../mta/postfix/main-cf.ts';
+import { isOurs } from '../mta/postfix/map-references.ts';
 import type { CheckFacts, PostfixFacts } from './facts.ts';
 import { RELOAD, setting, shell, type Finding } from './finding.ts';
 

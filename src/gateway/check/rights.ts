@@ -1,5 +1,5 @@
 /** Who may write or read what relaymap and Postfix rely on. Pure. */
-import { may } from '../accounts.ts';
+import { may } from './accounts.ts';
 import type { CheckFacts } from './facts.ts';
 import { shell, type Finding } from './finding.ts';
 import type { HostFacts, PathFact } from './host-facts.ts';

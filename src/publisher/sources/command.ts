@@ -1,6 +1,6 @@
 /** The command source: what a program prints, one address a line as in a file. Its exit status counts (commands.md section 3). */
 import type { CommandSource } from '../source-config.ts';
-import { outputOf } from './child.ts';
+import { outputOf } from './command-output.ts';
 import { linesOf, wholeLines } from './lines.ts';
 import type { SourceReader } from './open.ts';
 

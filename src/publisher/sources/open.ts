@@ -27,13 +27,13 @@ export async function openSource(source: SourceConfig): Promise<SourceReader> {
     case 'file':
       return fileSource(source);
     case 'sql':
-      return (await import('./sql.ts')).sqlSource(source);
+      return (await import('./sql/sql.ts')).sqlSource(source);
     case 'command':
       return (await import('./command.ts')).commandSource(source);
     case 'http':
       return (await import('./http.ts')).httpSource(source);
     case 'ldap':
-      return (await import('./ldap.ts')).ldapSource(source);
+      return (await import('./ldap/ldap.ts')).ldapSource(source);
     default:
       return (await import('./postfix-map.ts')).postfixMapSource(source);
   }

@@ -9,7 +9,7 @@ import { logOnce } from '../../io/log.ts';
 import { CdbReader, type ReadAt } from '../../map/cdb.ts';
 import { PublishError } from '../errors.ts';
 import type { PostfixMapSource } from '../source-config.ts';
-import { outputOf } from './child.ts';
+import { outputOf } from './command-output.ts';
 import { fileLines } from './file.ts';
 import { linesOf } from './lines.ts';
 import type { SourceReader } from './open.ts';

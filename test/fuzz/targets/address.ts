@@ -1,9 +1,9 @@
 // An address as somebody types it, as a source gives it and as a client of Postfix names it: row, look-up, and the lists that speak of it.
 import { domainToASCII } from 'node:url';
-import { canonicalRow, rowRule, splitRow } from '../../../src/bundle/address.ts';
-import { foldCase } from '../../../src/bundle/case-folding.ts';
-import { TableChecker } from '../../../src/bundle/table.ts';
-import { isTable, words as listWords } from '../../../src/gateway/postfix-tables.ts';
+import { canonicalRow, rowRule, splitRow } from '../../../src/bundle/address/address.ts';
+import { foldCase } from '../../../src/bundle/address/case-folding.ts';
+import { TableChecker } from '../../../src/bundle/table/table.ts';
+import { isTable, words as listWords } from '../../../src/gateway/mta/postfix/tables.ts';
 import { printable } from '../../../src/io/printable.ts';
 import { Proxies } from '../../../src/io/proxies.ts';
 import { domainMatcher } from '../../../src/map/domains.ts';
@@ -11,7 +11,7 @@ import { keysOf, lookup } from '../../../src/map/lookup.ts';
 import { typedAddress } from '../../../src/map/typed-address.ts';
 import { addressOf, EntryError, firstField, rowsOf, simpleRow } from '../../../src/publisher/entry.ts';
 import { blocks } from '../../bundle/blocks.ts';
-import { AddressError } from '../../../src/bundle/address.ts';
+import { AddressError } from '../../../src/bundle/address/address.ts';
 import { HostError } from '../../../src/errors.ts';
 import { expanded, must, same, type Target } from '../target.ts';
 

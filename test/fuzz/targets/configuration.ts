@@ -1,11 +1,11 @@
 // The two configuration files: TOML, and what may stand in it.
 import path from 'node:path';
 import { listenAddress, readGatewayConfig } from '../../../src/gateway/config.ts';
-import { rowRule } from '../../../src/bundle/address.ts';
+import { rowRule } from '../../../src/bundle/address/address.ts';
 import { HostError } from '../../../src/errors.ts';
 import { readPublisherConfig } from '../../../src/publisher/config.ts';
 import { mapFile } from '../../../src/publisher/sources/postfix-map.ts';
-import { parseSqlUrl } from '../../../src/publisher/sources/sql-url.ts';
+import { parseSqlUrl } from '../../../src/publisher/sources/sql/url.ts';
 import { laid } from '../room.ts';
 import { attempt, expanded, must, type Target } from '../target.ts';
 

@@ -1,6 +1,6 @@
 // A delta (format section 5) on the one base that it is for: two texts, parted by a NUL.
-import { applyDelta, composeDeltas, DeltaMismatch, diffRows } from '../../../src/bundle/delta.ts';
-import { MAX_ROW, rowBlocks, type RowBlock } from '../../../src/bundle/rows.ts';
+import { applyDelta, composeDeltas, DeltaMismatch, diffRows } from '../../../src/bundle/table/delta.ts';
+import { MAX_ROW, rowBlocks, type RowBlock } from '../../../src/bundle/table/rows.ts';
 import { TableError } from '../../../src/errors.ts';
 import { coming, gathered, pieces, same, type Target } from '../target.ts';
 import { textOf } from './table.ts';

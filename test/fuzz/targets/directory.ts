@@ -1,6 +1,6 @@
 // What a directory gives for one entry: descriptions of attributes, ranges of their values, and the answers to what is asked further.
 import { PublishError } from '../../../src/publisher/errors.ts';
-import { attributesOf, type Entry } from '../../../src/publisher/sources/ldap-ranges.ts';
+import { attributesOf, type Entry } from '../../../src/publisher/sources/ldap/ranges.ts';
 import { attempt, must, same, type Target } from '../target.ts';
 
 /** Names of attributes that do not come through ldapts: one stands for the entry's own name, the other for none of an object's. */

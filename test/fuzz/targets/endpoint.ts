@@ -1,7 +1,7 @@
 // What comes to `relaymap-publish serve` inside of TLS: bytes that Node's own parser reads, and the answers of the handler, byte for byte.
 import { createServer, type IncomingMessage } from 'node:http';
 import { Duplex } from 'node:stream';
-import { answering, digest } from '../../../src/publisher/serve-answer.ts';
+import { answering, digest } from '../../../src/publisher/serve/answer.ts';
 import { folder, laid } from '../room.ts';
 import { must, pieces, same, type Target } from '../target.ts';
 

@@ -1,5 +1,5 @@
 // The envelope (format section 2) and the signatures in it, as they come from a server.
-import { publicKeyOf, sign } from '../../../src/bundle/ed25519.ts';
+import { publicKeyOf, sign } from '../../../src/bundle/trust/ed25519.ts';
 import {
   decodeEnvelope,
   encodeEnvelope,
@@ -7,9 +7,9 @@ import {
   MAX_SIGNATURES,
   pae,
   type Envelope,
-} from '../../../src/bundle/envelope.ts';
-import { keyid } from '../../../src/bundle/public-key.ts';
-import { requireSignatures } from '../../../src/bundle/verify.ts';
+} from '../../../src/bundle/trust/envelope.ts';
+import { keyid } from '../../../src/bundle/trust/public-key.ts';
+import { requireSignatures } from '../../../src/bundle/trust/verify.ts';
 import { attempt, must, same, type Target } from '../target.ts';
 
 const SEEDS = [1, 2, 3].map((n) => new Uint8Array(32).fill(n));

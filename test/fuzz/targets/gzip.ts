@@ -1,6 +1,6 @@
 // One gzip member (RFC 1952) in whatever pieces it comes, against zlib's own reader.
 import { crc32, deflateRawSync, gunzipSync, gzipSync, inflateRawSync } from 'node:zlib';
-import { gunzipOne } from '../../../src/bundle/gzip.ts';
+import { gunzipOne } from '../../../src/bundle/table/gzip.ts';
 import { attempt, coming, must, pieces, type Target } from '../target.ts';
 
 const FIELDS = { hcrc: 2, extra: 4, name: 8, comment: 16 };

@@ -1,5 +1,5 @@
 // The payload of a manifest (format section 3), below the signature: what a publisher with a right key may send.
-import { parseManifest } from '../../../src/bundle/manifest.ts';
+import { parseManifest } from '../../../src/bundle/offer/manifest.ts';
 import { attempt, must, same, type Target } from '../target.ts';
 
 const DAY = 86_400_000;

@@ -1,10 +1,10 @@
 // A public key's file, as somebody has put it into the key directory.
 import { createPublicKey } from 'node:crypto';
 import path from 'node:path';
-import { isAcceptablePublicKey, publicKeyOf } from '../../../src/bundle/ed25519.ts';
-import { keyid, parsePublicKey, publicKeyPem } from '../../../src/bundle/public-key.ts';
-import { directoryMark } from '../../../src/gateway/ring-mark.ts';
-import { ringMark, startingRing } from '../../../src/gateway/trust.ts';
+import { isAcceptablePublicKey, publicKeyOf } from '../../../src/bundle/trust/ed25519.ts';
+import { keyid, parsePublicKey, publicKeyPem } from '../../../src/bundle/trust/public-key.ts';
+import { directoryMark } from '../../../src/gateway/keys/ring-fingerprint.ts';
+import { ringMark, startingRing } from '../../../src/gateway/keys/trusted-keys.ts';
 import type { BundleConfig } from '../../../src/gateway/config.ts';
 import { laid } from '../room.ts';
 import { attempt, must, same, type Target } from '../target.ts';

@@ -1,14 +1,20 @@
 // What lies in the state folders: state.json, status.json and the publisher's record, as a bad disk may give them back.
 import path from 'node:path';
-import { countersOf, summed } from '../../../src/gateway/counters.ts';
-import { health, healthJson, healthText } from '../../../src/gateway/health.ts';
-import { advance, allCopies, baseline, namedEnvelopes, rememberSeen } from '../../../src/gateway/ledger.ts';
-import { MAP_FILE } from '../../../src/gateway/live-maps.ts';
-import { freshBundle, freshState, StateFiles, type GatewayState } from '../../../src/gateway/state.ts';
-import { readStatus, type Status } from '../../../src/gateway/status.ts';
-import { metricsText } from '../../../src/gateway/metrics.ts';
+import { countersOf, summed } from '../../../src/gateway/health/counters.ts';
+import { health, healthJson, healthText } from '../../../src/gateway/health/grade.ts';
+import {
+  advance,
+  allCopies,
+  baseline,
+  namedEnvelopes,
+  rememberSeen,
+} from '../../../src/gateway/record/version-history.ts';
+import { MAP_FILE } from '../../../src/gateway/maps/live-maps.ts';
+import { freshBundle, freshState, StateFiles, type GatewayState } from '../../../src/gateway/record/state.ts';
+import { readStatus, type Status } from '../../../src/gateway/health/status.ts';
+import { metricsText } from '../../../src/gateway/health/metrics.ts';
 import type { GatewayConfig } from '../../../src/gateway/config.ts';
-import { dayAgoRows, parseState, remembered } from '../../../src/publisher/state.ts';
+import { dayAgoRows, parseState, remembered } from '../../../src/publisher/repository/state.ts';
 import { copy, digit, NOW } from '../../gateway/records.ts';
 import { laid } from '../room.ts';
 import { attempt, must, same, type Target } from '../target.ts';

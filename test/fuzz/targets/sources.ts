@@ -1,7 +1,7 @@
 // The publisher's sources: a list as lines, CSV, JSON or a map of Postfix's, and the rows that become of it.
-import { TableChecker } from '../../../src/bundle/table.ts';
+import { TableChecker } from '../../../src/bundle/table/table.ts';
 import type { PublisherConfig } from '../../../src/publisher/config.ts';
-import { gather } from '../../../src/publisher/gather.ts';
+import { gather } from '../../../src/publisher/gather/gather.ts';
 import { csvColumn } from '../../../src/publisher/sources/csv.ts';
 import { jsonAddresses } from '../../../src/publisher/sources/json.ts';
 import { linesOf } from '../../../src/publisher/sources/lines.ts';

@@ -1,8 +1,8 @@
 // The text of a table (format section 4) in whatever pieces it comes, and what is made of its rows.
-import { rowRule } from '../../../src/bundle/address.ts';
-import { diffRows } from '../../../src/bundle/delta.ts';
-import { MAX_ROW, rowBlocks, type RowBlock } from '../../../src/bundle/rows.ts';
-import { TableChecker } from '../../../src/bundle/table.ts';
+import { rowRule } from '../../../src/bundle/address/address.ts';
+import { diffRows } from '../../../src/bundle/table/delta.ts';
+import { MAX_ROW, rowBlocks, type RowBlock } from '../../../src/bundle/table/rows.ts';
+import { TableChecker } from '../../../src/bundle/table/table.ts';
 import { TableError } from '../../../src/errors.ts';
 import { domainRows } from '../../../src/map/domains.ts';
 import { sourceText } from '../../../src/map/source-text.ts';

@@ -1,0 +1,90 @@
+/** The gateway's command line: every command and option, by commander. */
+import { fileURLToPath } from 'node:url';
+import '../io/v8-baseline-wasm.ts'; // before undici
+import { addFetch, addImport, configured, gatewayMain, gatewayProgram } from './gateway/fetch-options.ts';
+import type { ChangeOptions } from './gateway/history-command.ts';
+import type { InitOptions } from './gateway/init-command.ts';
+
+interface Common {
+  readonly config: string;
+}
+
+let status = 0;
+const done = (given: number): void => void (status = given);
+
+const program = gatewayProgram();
+const command = (name: string, description: string) => configured(program, name, description);
+
+addFetch(program, done);
+
+command('run', 'the daemon: last good copy first, then a cycle on schedule')
+  .addHelpText('after', '\nSIGUSR2: a cycle now. SIGHUP: read configuration and keys again. SIGTERM: end.')
+  .action(async (options: Common) => {
+    const { runCommand } = await import('./gateway/run-command.ts');
+    status = await runCommand(options.config, fileURLToPath(new URL('./cycle-child.cjs', import.meta.url)));
+  });
+
+addImport(program, done);
+
+command('health', 'monitoring-plugin output: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN')
+  .option('--json', 'print the facts as JSON', false)
+  .option('--deep', 'hash the live maps too', false)
+  .action(async (options: Common & { json: boolean; deep: boolean }) => {
+    const { healthCommand } = await import('./gateway/health-command.ts');
+    status = await healthCommand(options, new Date());
+  });
+
+command('check', 'does this host use the maps, and safely? Each finding with the line to type')
+  .addHelpText('after', '\nExit status: 0 nothing found, or notes only; 1 errors or warnings; 2 could not.')
+  .action(async (options: Common) => {
+    const { checkCommand } = await import('./gateway/check-command.ts');
+    status = await checkCommand(options, new Date());
+  });
+
+command('init', 'configure this host for a list: write, fetch, compare, say what to type')
+  .requiredOption('--name <NAME>', 'the name of the list, as its publisher says')
+  .requiredOption('--url <URL>', 'where it is: https, a folder')
+  .requiredOption('--key <FILE>', "the publisher's public key, brought here by a way that you trust")
+  .option('--domains <LIST>', 'all that it may speak for: example.org,*.example.org')
+  .option('--apply', 'have Postfix use it, once a good list is installed; unknown recipients get 450', false)
+  .addHelpText('after', '\nAn existing configuration that says something else is never changed.')
+  .action(async (options: InitOptions) => {
+    const { initCommand } = await import('./gateway/init-command.ts');
+    status = await initCommand(options, new Date());
+  });
+
+command('lookup', 'what Postfix will answer for these addresses, and why')
+  .argument('<address...>')
+  .option('--delimiter <CHARS>', 'recipient_delimiter where there is no postconf')
+  .option('--history', 'since which kept version', false)
+  .action(async (addresses: string[], options: Common & { delimiter?: string; history: boolean }) => {
+    const { lookupCommand } = await import('./gateway/lookup-command.ts');
+    status = await lookupCommand(addresses, options);
+  });
+
+command('history', 'the copies kept, and what is live')
+  .option('--diff <V>', 'what changed from version V to version W')
+  .argument('[W]')
+  .usage('[--bundle NAME] [--diff V W]')
+  .option('--bundle <NAME>', 'this bundle only')
+  .action(async (to: string | undefined, options: ChangeOptions & { diff?: string }) => {
+    const { historyCommand } = await import('./gateway/history-command.ts');
+    status = await historyCommand(to === undefined ? options : { ...options, to });
+  });
+
+const changeCommand = (name: 'rollback' | 'hold' | 'resume', description: string) =>
+  command(name, description)
+    .option('--bundle <NAME>', 'this bundle only')
+    .action(async (options: ChangeOptions & { to?: string }) => {
+      const { changeCommand: run } = await import('./gateway/history-command.ts');
+      status = await run(name, options, new Date());
+    });
+
+changeCommand('rollback', 'go back to an earlier copy and hold there').option(
+  '--to <VERSION>',
+  'this version; else the newest older one',
+);
+changeCommand('hold', 'install nothing new until resume');
+changeCommand('resume', 'go on after hold or rollback');
+
+await gatewayMain(program, () => status);

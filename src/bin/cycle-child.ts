@@ -1,0 +1,50 @@
+/**
+ * The module of a cycle in a process of its own, which `relaymap run` starts: takes its task from there, works, and says what became of
+ * it. Ends between two steps at SIGTERM, and when the daemon is gone.
+ */
+import { setMaxListeners } from 'node:events';
+import '../io/v8-baseline-wasm.ts'; // before undici
+import { knowing } from '../gateway/fetch/poll-answers.ts';
+import { cycle } from '../gateway/cycle/cycle.ts';
+import type { Task, Word } from '../gateway/daemon/cycle-child.ts';
+import { urlSources } from '../gateway/fetch/url-sources.ts';
+import { VERSION } from './program.ts';
+
+const abort = new AbortController();
+setMaxListeners(0, abort.signal); // one for each request under way
+const clock = (): number => performance.now();
+const say = (word: Word): void => void process.send?.(word, undefined, undefined, () => undefined);
+
+process.on('SIGTERM', () => abort.abort());
+process.on('SIGINT', () => abort.abort());
+process.on('disconnect', () => abort.abort());
+// For the daemon; a service manager sends them to all processes of a unit.
+for (const name of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) process.on(name, () => undefined);
+
+process.once('message', (task: Task) => {
+  if (task.version === VERSION) void work(task);
+  else process.exit(2);
+});
+
+async function work({ config, bundles, access, asked, hashed, now }: Task): Promise<void> {
+  say({ is: 'begun' });
+  const sources = urlSources(config, clock, process.env, abort.signal, access);
+  const outcome = await cycle({
+    config,
+    bundles,
+    options: { force: false, acceptShrink: false, partial: false, dryRun: false, rebuildState: false },
+    sourceOf: (bundle) => {
+      const known = asked.get(bundle.name);
+      const source = known === undefined ? null : sources.of(bundle);
+      return source === null || known === undefined ? null : knowing(source, known);
+    },
+    now,
+    clock,
+    log: (level, message) => say({ is: 'log', level, message }),
+    ...(hashed ? { hashed: 'here' as const } : {}),
+    signal: abort.signal,
+  });
+  say({ is: 'outcome', outcome });
+  await sources.close();
+  if (process.connected) process.disconnect();
+}

@@ -1,0 +1,27 @@
+/** `relaymap check`: looks at this host and its Postfix, and prints each finding with the line to type. Exit 1 where one is no mere note. */
+import { gather } from '../../gateway/check/gather.ts';
+import { findingLines, type Finding, type Level } from '../../gateway/check/finding.ts';
+import { findings } from '../../gateway/check/judge.ts';
+import { readGatewayConfig } from '../../gateway/config.ts';
+import { printable } from '../../io/printable.ts';
+
+export async function checkCommand(options: { readonly config: string }, now: Date): Promise<number> {
+  const config = readGatewayConfig(options.config);
+  const found = findings(await gather(options.config, config, now));
+  for (const finding of found) {
+    process.stdout.write(`${findingLines(finding).map(printable).join('\n')}\n\n`);
+  }
+  const faults = found.filter(({ level }) => level !== 'note');
+  process.stdout.write(
+    `${faults.length === 0 ? 'ok: Postfix uses the maps, and nothing is in their way' : summary(found)}\n`,
+  );
+  return faults.length === 0 ? 0 : 1;
+}
+
+function summary(found: readonly Finding[]): string {
+  const count = (level: Level, word: string) => {
+    const n = found.filter((f) => f.level === level).length;
+    return n === 0 ? [] : [`${n} ${word}${n === 1 ? '' : 's'}`];
+  };
+  return [...count('error', 'error'), ...count('warning', 'warning'), ...count('note', 'note')].join(', ');
+}

@@ -1,0 +1,133 @@
+/** `relaymap fetch` and `relaymap import`: config and secrets, then fewer rights, then one cycle, then its answer. */
+import { readOwnConfig, type GatewayConfig } from '../../gateway/config.ts';
+import { cycle, type CycleOptions } from '../../gateway/cycle/cycle.ts';
+import { directorySource, findBundles } from '../../gateway/fetch/directory-source.ts';
+import { trustedBundles, urlSources, type Sources } from '../../gateway/fetch/url-sources.ts';
+import { failure, outcomeExit, type Outcome } from '../../gateway/outcome.ts';
+import type { Source } from '../../gateway/fetch/source.ts';
+import { doneLine, keptLines, number } from '../../gateway/say/outcome-lines.ts';
+import { HostError, OfferError, StepError } from '../../errors.ts';
+import { jsonLine } from '../../io/printable.ts';
+import { log, progress } from '../../io/log.ts';
+import { forNodeExporter, onRecord } from './record-failure.ts';
+import { becomeOwner } from '../become-owner.ts';
+
+export interface CycleCommandOptions extends CycleOptions {
+  readonly config: string;
+  readonly bundle?: string;
+  readonly json: boolean;
+}
+
+/** One cycle from the URLs of the configuration. */
+export function fetchCommand(options: CycleCommandOptions): Promise<number> {
+  return command(options, (config) => urlSources(config, clock, process.env));
+}
+
+/** The same cycle from a directory. */
+export function importCommand(folder: string, options: CycleCommandOptions): Promise<number> {
+  return command(options, (config) => {
+    const folders = foldersByBundle(config, folder);
+    const of = ({ name }: { readonly name: string }) => {
+      const found = folders.get(name);
+      return found === undefined ? null : directorySource(found);
+    };
+    return { of, close: () => Promise.resolve() };
+  });
+}
+
+/** @throws OfferError WRONG_NAME where no configured bundle is meant. */
+function foldersByBundle(config: GatewayConfig, folder: string): Map<string, string> {
+  const found = findBundles(folder);
+  const [only, other] = config.bundle;
+  const [place, second] = found;
+  // One bundle here and one there: they are meant for each other, and the judge says so if not.
+  if (only !== undefined && other === undefined && place !== undefined && second === undefined) {
+    return new Map([[only.name, place.folder]]);
+  }
+  const folders = new Map<string, string>();
+  for (const { name, folder: where } of found) {
+    if (name !== null && config.bundle.some((b) => b.name === name)) folders.set(name, where);
+  }
+  if (folders.size > 0) return folders;
+  const names = found.map((f) => f.name ?? 'unreadable').join(', ');
+  throw new OfferError(
+    'WRONG_NAME',
+    `${folder} holds ${names}; configured are ${config.bundle.map((b) => b.name).join(', ')}`,
+  );
+}
+
+const clock = (): number => performance.now();
+
+async function command(options: CycleCommandOptions, sources: (config: GatewayConfig) => Sources): Promise<number> {
+  const now = new Date();
+  const { outcome, config } = await run(options, sources, now);
+  if (config !== null && !options.dryRun) await forNodeExporter(config, outcome, now);
+  if (options.json) process.stdout.write(`${jsonLine(options.dryRun ? { ...outcome, dryRun: true } : outcome)}\n`);
+  else tell(outcome, options.dryRun);
+  return outcomeExit(outcome);
+}
+
+interface Ran {
+  readonly outcome: Outcome;
+  /** Null where it cannot be read. */
+  readonly config: GatewayConfig | null;
+}
+
+async function run(options: CycleCommandOptions, sources: (config: GatewayConfig) => Sources, now: Date): Promise<Ran> {
+  let config: GatewayConfig | null = null;
+  try {
+    if (options.dryRun && options.rebuildState) {
+      throw new HostError('CONFIG', '--rebuild-state gives up the rollback floor; with --dry-run nothing may change');
+    }
+    const read = readOwnConfig(options.config);
+    requireBundle(read, options.bundle);
+    config = read;
+    const bundles = trustedBundles(config);
+    const { of: sourceOf, close } = sources(config);
+    await becomeOwner(config.state_dir);
+    const asked: Source[] = [];
+    const done = progress(() => `fetching, ${number(asked.reduce((sum, s) => sum + s.received(), 0))} bytes received`);
+    try {
+      const outcome = await cycle({
+        config,
+        bundles,
+        options,
+        sourceOf: (b) => {
+          const source = options.bundle === undefined || options.bundle === b.name ? sourceOf(b) : null;
+          if (source !== null) asked.push(source);
+          return source;
+        },
+        now,
+        clock,
+        log,
+        // A dry run puts nothing on record, and so hashes itself.
+        ...(options.force || options.dryRun ? {} : { hashed: 'on record' as const }),
+      });
+      return { outcome, config };
+    } finally {
+      done();
+      await close();
+    }
+  } catch (error) {
+    if (!(error instanceof StepError)) throw error;
+    const outcome =
+      config === null ? failure(error.code, error.message) : await onRecord(config, now, error, options.dryRun);
+    return { outcome, config };
+  }
+}
+
+export function requireBundle(config: GatewayConfig, bundle: string | undefined): void {
+  if (bundle === undefined || config.bundle.some((b) => b.name === bundle)) return;
+  throw new HostError(
+    'CONFIG',
+    `--bundle ${bundle}: the configuration has ${config.bundle.map((b) => b.name).join(', ')}`,
+  );
+}
+
+function tell(outcome: Outcome, dryRun: boolean): void {
+  if (outcome.code !== undefined) log('error', `${outcome.code}: ${outcome.message ?? ''}`);
+  for (const b of outcome.bundles) {
+    if (b.outcome !== 'kept') process.stdout.write(`${doneLine(b, dryRun)}\n`);
+    else for (const [i, line] of keptLines(b).entries()) log(i === 0 ? 'error' : 'notice', line);
+  }
+}

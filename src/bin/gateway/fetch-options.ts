@@ -1,0 +1,58 @@
+/** The command lines of `fetch` and `import`, and what all of the gateway's have in common. */
+import type { Command } from 'commander';
+import { exitStatus, StepError } from '../../errors.ts';
+import type { CycleCommandOptions } from './fetch-command.ts';
+import { DEFAULT_CONFIG } from './health-arguments.ts';
+import { main, newProgram } from '../program.ts';
+
+/** Takes the exit status that a command gave. */
+type Done = (status: number) => void;
+
+export const gatewayProgram = (): Command =>
+  newProgram('relaymap', 'Fetches signed recipient lists and makes Postfix maps of them.').addHelpText(
+    'after',
+    '\nExit status: 0 done, 1 refused or not found, 2 could not.',
+  );
+
+/** A command that reads the configuration. */
+export const configured = (program: Command, name: string, description: string): Command =>
+  program
+    .command(name)
+    .description(description)
+    .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
+    .helpOption('--help', 'show this help');
+
+const cycleCommand = (program: Command, name: string, description: string) =>
+  configured(program, name, description)
+    .option('--force', 'take the whole table and install it again', false)
+    .option('--accept-shrink', 'let a list that has shrunk pass, this time', false)
+    .option('--partial', 'install although other bundles have no copy yet', false)
+    .option('--bundle <NAME>', 'this bundle only')
+    .option('--json', 'print the outcome as JSON', false);
+
+export function addFetch(program: Command, done: Done): void {
+  cycleCommand(program, 'fetch', 'one cycle now: fetch, verify, compile, install')
+    .option('--dry-run', 'say what would change, install nothing', false)
+    .option('--rebuild-state', 'give up the rollback floor and a damaged record', false)
+    .action(async (options: CycleCommandOptions) => {
+      const { fetchCommand } = await import('./fetch-command.ts');
+      done(await fetchCommand(options));
+    });
+}
+
+export function addImport(program: Command, done: Done): void {
+  cycleCommand(program, 'import', 'the same cycle from a directory or a USB stick')
+    .argument('<DIR>')
+    .action(async (folder: string, options: Omit<CycleCommandOptions, 'dryRun' | 'rebuildState'>) => {
+      const { importCommand } = await import('./fetch-command.ts');
+      done(await importCommand(folder, { ...options, dryRun: false, rebuildState: false }));
+    });
+}
+
+/** Runs the command line. @param status what the command gave */
+export const gatewayMain = (program: Command, status: () => number): Promise<void> =>
+  main(program, {
+    status,
+    usage: ([name]) => (name === 'health' ? 3 : 2),
+    known: (error) => (error instanceof StepError ? { code: error.code, status: exitStatus(error.code) } : null),
+  });

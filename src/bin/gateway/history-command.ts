@@ -1,0 +1,118 @@
+/** `relaymap history`, `rollback`, `hold` and `resume`: config and keys, then fewer rights, then one call, then its answer. */
+import { readGatewayConfig, readOwnConfig, type GatewayConfig } from '../../gateway/config.ts';
+import { Copies } from '../../gateway/record/copies.ts';
+import {
+  bundleNames,
+  hold,
+  keptCopiesOf,
+  resume,
+  rollback,
+  type Change,
+  type Kept,
+} from '../../gateway/cycle/rollback.ts';
+import { freshState, StateFiles, stateCorrupt, type GatewayState } from '../../gateway/record/state.ts';
+import { ownRing } from '../../gateway/keys/trusted-keys.ts';
+import { number } from '../../gateway/say/outcome-lines.ts';
+import { diffRows } from '../../bundle/table/delta.ts';
+import { HostError } from '../../errors.ts';
+import { log } from '../../io/log.ts';
+import { printable } from '../../io/printable.ts';
+import { requireBundle } from './fetch-command.ts';
+import { becomeOwner } from '../become-owner.ts';
+
+export interface ChangeOptions {
+  readonly config: string;
+  readonly bundle?: string;
+}
+
+export async function changeCommand(
+  what: 'rollback' | 'hold' | 'resume',
+  options: ChangeOptions & { readonly to?: string },
+  now: Date,
+): Promise<number> {
+  const config = readOwnConfig(options.config);
+  requireBundle(config, options.bundle);
+  const bundles = config.bundle.map((bundle) => ({ bundle, ring: ownRing(bundle) }));
+  const to = options.to === undefined ? null : version(options.to, '--to');
+  await becomeOwner(config.state_dir);
+  const cx = { config, bundles, now, log };
+  const names = bundleNames(config, options.bundle);
+  const changes = await {
+    rollback: () => rollback(cx, names, to),
+    hold: () => hold(cx, names),
+    resume: () => resume(cx, names),
+  }[what]();
+  return tell(changes);
+}
+
+function tell(changes: readonly Change[]): number {
+  for (const { name, done, text } of changes) {
+    if (done) process.stdout.write(`${name}: ${text}\n`);
+    else log('error', `${name}: ${text}`);
+  }
+  return changes.every((c) => c.done) ? 0 : 1;
+}
+
+function version(text: string, option: string): number {
+  const value = Number(text);
+  if (!/^[1-9][0-9]*$/.test(text) || !Number.isSafeInteger(value))
+    throw new HostError('CONFIG', `${option} ${text} is no version`);
+  return value;
+}
+
+export async function historyCommand(
+  options: ChangeOptions & { readonly diff?: string; readonly to?: string },
+): Promise<number> {
+  const config = readGatewayConfig(options.config);
+  requireBundle(config, options.bundle);
+  await becomeOwner(config.state_dir);
+  const state = readState(config);
+  const kept = keptCopiesOf(state, bundleNames(config, options.bundle));
+  if (options.diff === undefined) {
+    process.stdout.write(`${kept.flatMap(lines).join('\n')}\n`);
+    return kept.every((k) => k.copies.length > 0) ? 0 : 1;
+  }
+  const [from, to] = [version(options.diff, '--diff'), version(options.to ?? '', '--diff')];
+  return showDiff(config, kept, from, to);
+}
+
+function readState(config: GatewayConfig): GatewayState {
+  const read = new StateFiles(config.state_dir).read();
+  if (read.is === 'whole') return read.value;
+  if (read.is === 'absent') return freshState();
+  throw stateCorrupt(`state.json is damaged (${read.why}); the next cycle rebuilds it if it can`);
+}
+
+function lines({ name, held, floor, copies }: Kept): string[] {
+  if (copies.length === 0) return [`${name}: no copy is kept`];
+  const head = `${name}: floor ${floor ?? 'none'}${held === null ? '' : `, held at ${held.version} since ${held.since}`}`;
+  return [
+    head,
+    ...copies.map((c) => {
+      const marks = [c.live ? 'live' : '', c.trusted ? '' : 'not by the current keys']
+        .filter((m) => m !== '')
+        .join(', ');
+      return `  version ${c.version}  ${number(c.rows)} rows  installed ${c.at}${marks === '' ? '' : `  (${marks})`}`;
+    }),
+  ];
+}
+
+/** Prints `-ROW` and `+ROW`; exit 1 where a version is not kept. */
+async function showDiff(config: GatewayConfig, kept: readonly Kept[], from: number, to: number): Promise<number> {
+  let shown = false;
+  for (const { name, copies } of kept) {
+    const [a, b] = [from, to].map((v) => copies.find((c) => c.version === v));
+    if (a === undefined || b === undefined) continue;
+    shown = true;
+    const store = new Copies(config.state_dir, name, null);
+    process.stdout.write(`${name}: version ${from} to version ${to}\n`);
+    for await (const { bytes, starts, count } of diffRows(store.rows(a.table), store.rows(b.table))) {
+      for (let i = 0; i < count; i++) {
+        const row = Buffer.from(bytes.subarray(starts[i] ?? 0, (starts[i + 1] ?? 1) - 1)).toString();
+        process.stdout.write(`${printable(row)}\n`);
+      }
+    }
+  }
+  if (!shown) log('error', `version ${from} or ${to} is not kept; see: relaymap history`);
+  return shown ? 0 : 1;
+}

@@ -1,0 +1,186 @@
+/**
+ * `relaymap init`: configuration and key, then one cycle, then the comparison with the map that Postfix uses today, then the lines that
+ * have Postfix use the new one. With --apply it is root again at the end and runs them, only after a good list is installed.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { becomeOwner, keepRoot, ownerBeside } from '../../gateway/keys/credentials.ts';
+import { openMap } from '../../gateway/lookup/lookup-address.ts';
+import {
+  applySettings,
+  changes,
+  REJECT_CODE,
+  requireType,
+  settings,
+  type Setting,
+} from '../../gateway/init/main-cf-settings.ts';
+import { setting, shell } from '../../gateway/check/finding.ts';
+import { compare, type NewMap } from '../../gateway/init/compare.ts';
+import type { GatewayConfig } from '../../gateway/config.ts';
+import { prepareConfig, type Prepared } from '../../gateway/init/config-file.ts';
+import { comparisonLines, paragraph } from '../../gateway/init/comparison-lines.ts';
+import { deferringSince, rememberDeferring } from '../../gateway/init/deferring-since.ts';
+import { postfixRuns, readPostfix, type PostfixConfig } from '../../gateway/mta/postfix/main-cf.ts';
+import { reloadPostfix } from '../../gateway/mta/postfix/commands.ts';
+import { sampleRows } from '../../gateway/init/sample-rows.ts';
+import { today, type Today } from '../../gateway/init/current-recipients.ts';
+import { ourTable } from '../../gateway/mta/postfix/map-references.ts';
+import { HostError } from '../../errors.ts';
+import { log, progress } from '../../io/log.ts';
+import { printable } from '../../io/printable.ts';
+import { fetchCommand } from './fetch-command.ts';
+import { startAgain } from '../start-again.ts';
+
+export interface InitOptions {
+  readonly config: string;
+  readonly name: string;
+  readonly url: string;
+  readonly key: string;
+  readonly domains?: string;
+  readonly apply: boolean;
+}
+
+const say = (line: string): void => void process.stdout.write(`${printable(line)}\n`);
+
+export async function initCommand(options: InitOptions, now: Date): Promise<number> {
+  const here = readPostfix();
+  if (options.apply) requireRootAndPostfix(here);
+  process.umask(0o022); // what is written here is for the service to read
+  const prepared = prepareConfig(options.config, {
+    ...options,
+    domains: (options.domains ?? '').split(/[\s,]+/).filter((domain) => domain !== ''),
+  });
+  for (const line of prepared.wrote) say(line);
+  const { config } = prepared;
+  const before = here.is === 'here' ? await today(config, here.config) : null;
+  if (options.apply && before !== null) requireType(config, before.postfix);
+  const beside = ownerBeside(config.state_dir);
+  const rootAgain = options.apply && beside === null ? keepRoot() : () => undefined;
+  const status =
+    beside === null
+      ? await fetchCommand(cycleOptions(options.config))
+      : startAgain(beside, ['fetch', '--config', options.config]);
+  if (status !== 0) {
+    howOn(options, prepared);
+    return status;
+  }
+  if (before === null) return withoutPostfix(config);
+  const map = newMap(config);
+  try {
+    const sample = await sampleRows(path.join(config.map_dir, 'relay_recipients'), SAMPLE);
+    rootAgain(); // Postfix's commands do not run for somebody who is root by half
+    const done = progress(() => 'comparing with what Postfix accepts today');
+    const found = await compare(before, map, sample).finally(done);
+    for (const line of comparisonLines(before, found)) say(line);
+    const all = settings(config, before, found, map.domains);
+    if (options.apply) apply(config, before, all, now);
+    else suggest(before, all);
+    return 0;
+  } finally {
+    map.close();
+  }
+}
+
+const SAMPLE = 1000;
+
+/** The map that the cycle has installed. */
+function newMap(config: GatewayConfig): NewMap & { close: () => void } {
+  const map = openMap(path.join(config.map_dir, 'relay_recipients.cdb'), true);
+  if (map === null) throw new HostError('INTERNAL', `there is no map in ${config.map_dir} after a good cycle`);
+  const domains = readFileSync(path.join(config.map_dir, 'relay_domains'), 'utf8').split('\n').slice(0, -1);
+  return { recipients: map.has, domains: domains.map((row) => row.split('\t')[0] ?? ''), close: map.close };
+}
+
+const cycleOptions = (config: string) => ({
+  config,
+  force: false,
+  acceptShrink: false,
+  partial: false,
+  dryRun: false,
+  rebuildState: false,
+  json: false,
+});
+
+function requireRootAndPostfix(here: ReturnType<typeof readPostfix>): void {
+  if (process.geteuid?.() !== 0) throw new HostError('CONFIG', '--apply changes main.cf: run it as root');
+  if (here.is === 'here') return;
+  const why = here.is === 'absent' ? 'there is no Postfix here (no postconf)' : here.why;
+  throw new HostError('CONFIG', `--apply: ${why}; apt-get install postfix postfix-cdb`);
+}
+
+/** The cycle has said what is wrong; here is where it is mended. */
+function howOn({ config: file, apply }: InitOptions, { bundle }: Prepared): void {
+  const folder = path.dirname(path.resolve(file));
+  const lines = [
+    `Nothing of Postfix has been changed. ${file} is there; when the reason is mended, type the same again.`,
+    ...(bundle.token_file === undefined
+      ? [`If the server asks for a token: put it into ${folder}/token, and take the # from token_file in ${file}.`]
+      : []),
+    ...(bundle.ca_file === undefined
+      ? [`If its certificate is of a CA of your own: put that into ${folder}/ca.pem, and take the # from ca_file.`]
+      : []),
+    ...(apply ? ['--apply changes Postfix only when a good list is installed.'] : []),
+  ];
+  for (const line of lines.flatMap(paragraph)) log('notice', line);
+}
+
+function withoutPostfix(config: GatewayConfig): number {
+  say('There is no Postfix here to compare with. Where there is one:');
+  for (const map of ['relay_recipients', 'relay_domains'] as const) {
+    const [line = ''] = setting(map === 'relay_domains' ? map : 'relay_recipient_maps', [ourTable(config, null, map)]);
+    say(`  ${line}`);
+  }
+  return 0;
+}
+
+const editLine = ({ name, value }: Setting): string => `  postconf -e ${shell(`${name} = ${value}`)}`;
+
+function suggest({ postfix }: Today, all: readonly Setting[]): void {
+  const wanted = changes(postfix, all);
+  if (wanted.length === 0) say('Postfix uses the map already.');
+  else {
+    say('To have Postfix use the list (or type the same with --apply, as root):');
+    for (const each of wanted) say(editLine(each));
+    say('  postfix reload');
+    deferringLine(wanted);
+  }
+  lastLines();
+}
+
+function apply(config: GatewayConfig, { postfix }: Today, all: readonly Setting[], now: Date): void {
+  const wanted = changes(postfix, all);
+  if (wanted.length === 0) say('Postfix uses the map already; nothing to change.');
+  else {
+    applySettings(wanted);
+    say('Postfix has been told:');
+    for (const each of wanted) say(editLine(each));
+    back(postfix, wanted);
+    deferringLine(wanted);
+  }
+  if (!postfixRuns(postfix)) say('Postfix does not run: postfix start');
+  else if (reloadPostfix() === 'pending') log('error', 'Postfix could not be reloaded: postfix reload');
+  else say('Postfix has been reloaded.');
+  if (ownerBeside(config.state_dir) === null) becomeOwner(config.state_dir);
+  if (wanted.some(({ name }) => name === REJECT_CODE) || deferringSince(config.state_dir) === null) {
+    rememberDeferring(config.state_dir, now);
+  }
+  lastLines();
+}
+
+function back({ raw, set }: PostfixConfig, wanted: readonly Setting[]): void {
+  say('To go back to what was before:');
+  for (const { name } of wanted) {
+    say(set.has(name) ? editLine({ name, value: raw.get(name) ?? '' }) : `  postconf -X ${name}`);
+  }
+}
+
+function deferringLine(wanted: readonly Setting[]): void {
+  if (!wanted.some(({ name }) => name === REJECT_CODE)) return;
+  const text = `With 450 whoever is not on the list is deferred, not refused. Read the log for "User unknown in relay recipient table"; after 7 days relaymap check reminds you of: postconf -X ${REJECT_CODE}`;
+  for (const line of paragraph(text)) say(line);
+}
+
+function lastLines(): void {
+  if (existsSync('/lib/systemd/system/relaymap.service')) say('To keep it up to date: systemctl start relaymap');
+  say('To look at the whole: relaymap check');
+}

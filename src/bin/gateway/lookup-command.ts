@@ -1,0 +1,51 @@
+/** `relaymap lookup`: asks the installed maps what Postfix would ask them. */
+import { answers, type LookupAnswer } from '../../gateway/lookup/lookup-address.ts';
+import { histories } from '../../gateway/lookup/lookup-history.ts';
+import { readGatewayConfig } from '../../gateway/config.ts';
+import { postfixHabits } from '../../gateway/mta/postfix/commands.ts';
+import { historyLine, lookupLine } from '../../gateway/say/outcome-lines.ts';
+import { CompileError, HostError } from '../../errors.ts';
+import { log } from '../../io/log.ts';
+import { printable } from '../../io/printable.ts';
+import { typedAddress } from '../../map/typed-address.ts';
+import { becomeOwner } from '../become-owner.ts';
+
+export async function lookupCommand(
+  addresses: string[],
+  options: { config: string; delimiter?: string; history: boolean },
+): Promise<number> {
+  const config = readGatewayConfig(options.config);
+  const asked = addresses.map((typed) => {
+    const address = typedAddress(typed);
+    if (address === null)
+      throw new HostError('CONFIG', `${typed} is not an address; type it as local@domain, each as a word of its own`);
+    return address;
+  });
+  await becomeOwner(config.state_dir);
+  const habits = { ...postfixHabits(), ...(options.delimiter === undefined ? {} : { delimiter: options.delimiter }) };
+  let found: LookupAnswer[] | null;
+  try {
+    found = await answers(config, asked, habits);
+  } catch (error) {
+    if (!(error instanceof CompileError)) throw error;
+    log('error', `${error.code}: ${error.message}. The next cycle makes the map again: relaymap fetch`);
+    return 2; // 1 would say that an address is rejected
+  }
+  if (found === null) {
+    log(
+      'error',
+      `there is no map in ${config.map_dir}; Postfix defers all mail for its relay domains. Try: relaymap fetch`,
+    );
+    return 2;
+  }
+  const warn = (message: string) => log('warning', message);
+  const past = options.history ? await histories(config, asked, habits, warn) : null;
+  for (const [i, a] of found.entries()) {
+    const lines = [
+      lookupLine({ ...a, address: addresses[i] ?? a.address }),
+      ...(past?.get(a.address) ?? []).map(historyLine),
+    ];
+    process.stdout.write(`${lines.map(printable).join('\n')}\n`);
+  }
+  return found.every((a) => a.accepted) ? 0 : 1;
+}

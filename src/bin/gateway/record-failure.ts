@@ -1,0 +1,29 @@
+/** What a run leaves behind however it ended: its failure in `status.json`, and the textfile of node_exporter. */
+import type { GatewayConfig } from '../../gateway/config.ts';
+import { failed } from '../../gateway/cycle/cycle.ts';
+import { lookAtHealth } from '../../gateway/health/look.ts';
+import { failure, type Outcome } from '../../gateway/outcome.ts';
+import { unrecorded, writeTextfile } from '../../gateway/health/textfile.ts';
+import type { StepError } from '../../errors.ts';
+import { log } from '../../io/log.ts';
+import { becomeOwner } from '../become-owner.ts';
+import { VERSION } from '../program.ts';
+
+/** A report that cannot be written must not hide what it was to report. */
+export async function onRecord(config: GatewayConfig, now: Date, error: StepError, dryRun: boolean): Promise<Outcome> {
+  try {
+    await becomeOwner(config.state_dir);
+    return failed({ config, now }, error, dryRun);
+  } catch (e) {
+    log('warning', `status.json could not be written: ${(e as Error).message}`);
+    return failure(error.code, error.message);
+  }
+}
+
+/** With the rights of the owner of `state_dir`, if the process has them by now. */
+export async function forNodeExporter(config: GatewayConfig, outcome: Outcome, now: Date): Promise<void> {
+  if (config.health.textfile === undefined) return;
+  const look = await lookAtHealth(config, now, false);
+  const fault = writeTextfile(config, look, unrecorded(look, outcome, config, now), VERSION);
+  if (fault !== null) log('warning', fault);
+}

@@ -1,0 +1,60 @@
+/** `relaymap run`: configuration, keys and secrets, then fewer rights, then the daemon; and the signals that steer it. */
+import { setMaxListeners } from 'node:events';
+import { becomeOwner } from '../../gateway/keys/credentials.ts';
+import { readOwnConfig, type GatewayConfig } from '../../gateway/config.ts';
+import { Daemon, type Equipment } from '../../gateway/daemon/daemon.ts';
+import { credentials, trustedBundles, urlSources } from '../../gateway/fetch/url-sources.ts';
+import { requireCron } from '../../gateway/daemon/schedule.ts';
+import { StepError } from '../../errors.ts';
+import { log } from '../../io/log.ts';
+import { forNodeExporter, onRecord } from './record-failure.ts';
+import { VERSION } from '../program.ts';
+
+/**
+ * @param cycleProgram the module of cycle-child.ts as it was built.
+ * @throws HostError CONFIG: it never began. @returns when a signal has ended it.
+ */
+export async function runCommand(file: string, cycleProgram: string): Promise<number> {
+  const abort = new AbortController();
+  setMaxListeners(0, abort.signal); // one for each request under way
+  const read = (): GatewayConfig => {
+    const config = readOwnConfig(file);
+    requireCron(file, config.schedule.cron);
+    return config;
+  };
+  const equip = (config: GatewayConfig): Equipment => {
+    const bundles = trustedBundles(config);
+    const access = credentials(config);
+    const sources = urlSources(config, () => performance.now(), process.env, abort.signal, access);
+    return { config, bundles, sources, access };
+  };
+  const config = read();
+  let first: Equipment;
+  try {
+    first = equip(config);
+  } catch (error) {
+    if (!(error instanceof StepError)) throw error;
+    const now = new Date();
+    await forNodeExporter(config, await onRecord(config, now, error, false), now);
+    throw error;
+  }
+  becomeOwner(config.state_dir);
+  const load = () => equip(read());
+  const daemon = new Daemon({
+    first,
+    load,
+    abort,
+    log,
+    env: process.env,
+    pid: process.pid,
+    version: VERSION,
+    cycleProgram,
+  });
+  process.on('SIGTERM', () => daemon.stop());
+  process.on('SIGINT', () => daemon.stop());
+  process.on('SIGHUP', () => daemon.reload());
+  process.on('SIGUSR2', () => daemon.cycleNow());
+  process.on('SIGUSR1', () => log('notice', 'SIGUSR1 means nothing here; a cycle now is SIGUSR2')); // else Node opens its debugger
+  await daemon.run();
+  return 0;
+}

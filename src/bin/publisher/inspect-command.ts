@@ -1,0 +1,86 @@
+/** `relaymap-publish inspect`: a published bundle, verified with a gateway's own code, and whether strangers may read it. */
+import { DEFAULT_LIMITS } from '../../gateway/config.ts';
+import { readAccess } from '../../gateway/keys/credentials.ts';
+import { directorySource, findBundles } from '../../gateway/fetch/directory-source.ts';
+import { inspect } from '../../gateway/fetch/inspect.ts';
+import { urlClient, urlSource, type Source } from '../../gateway/fetch/source.ts';
+import { startingRing } from '../../gateway/keys/trusted-keys.ts';
+import { exitStatus, HostError, StepError } from '../../errors.ts';
+import type { Access } from '../../io/http.ts';
+import { log } from '../../io/log.ts';
+import { printable } from '../../io/printable.ts';
+
+export interface InspectOptions {
+  readonly keys?: string;
+  readonly caFile?: string;
+  readonly tokenFile?: string;
+  readonly clientCert?: string;
+  readonly clientKey?: string;
+}
+
+const LIMITS = { idle: DEFAULT_LIMITS.idle_timeout, total: DEFAULT_LIMITS.total_timeout };
+const clock = (): number => performance.now();
+
+export async function inspectCommand(place: string, options: InspectOptions, now: Date): Promise<number> {
+  const { keys, caFile: ca_file, tokenFile: token_file, clientCert: client_cert, clientKey: client_key } = options;
+  if ((client_cert === undefined) !== (client_key === undefined)) {
+    throw new HostError('CONFIG', '--client-cert and --client-key go together');
+  }
+  const access = readAccess({ ca_file, token_file, client_cert, client_key });
+  const ring = keys === undefined ? null : startingRing({ keys, threshold: 1, ring: 0 });
+  const url = baseUrl(place);
+  const sources =
+    url === null ? findBundles(place).map(({ folder }) => directorySource(folder)) : [overHttps(url, access)];
+  let status = 0;
+  for (const source of sources) {
+    try {
+      for (const origin of source.origins) {
+        const show = (manifest: string) => process.stdout.write(`${manifest.split('\n').map(printable).join('\n')}\n`);
+        await inspect({ origin, ring, now, show, note: log });
+      }
+    } catch (error) {
+      if (!(error instanceof StepError)) throw error;
+      log('error', `${error.code}: ${error.message}`);
+      status = status === 1 ? 1 : exitStatus(error.code);
+    } finally {
+      await source.close();
+    }
+  }
+  if (url !== null) await lookAsStranger(url, access);
+  return status;
+}
+
+function overHttps(url: string, access: Access): Source {
+  const client = urlClient(access, LIMITS, process.env);
+  return urlSource([url], client, LIMITS, clock, () => client.close());
+}
+
+/** An HTTPS base URL in the form that has its slash; null for a directory. @throws HostError CONFIG for other URLs. */
+function baseUrl(place: string): string | null {
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(place)) return null;
+  const url = URL.canParse(place) ? new URL(place) : null;
+  if (url?.protocol !== 'https:' || url.username !== '' || url.password !== '') {
+    throw new HostError('CONFIG', `${place} is neither a directory nor an https URL without a password`);
+  }
+  return url.href.replace(/manifest\.json$/, '').replace(/\/*$/, '/');
+}
+
+/** The list is confidential: whoever asks without a credential must not get it. */
+async function lookAsStranger(url: string, { ca }: Access): Promise<void> {
+  const source = overHttps(url, ca === undefined ? {} : { ca });
+  try {
+    for (const origin of source.origins) await origin.manifest(null);
+    log(
+      'warning',
+      'an anonymous request may read it: every address of the site. Ask for a token or a client certificate',
+    );
+  } catch (error) {
+    if (!(error instanceof StepError)) throw error;
+    // Of a server that is down nothing can be said.
+    if (error.code === 'HTTP_STATUS' || error.code === 'TLS') {
+      log('notice', `an anonymous request gets nothing (${error.code}: ${error.message})`);
+    }
+  } finally {
+    await source.close();
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * Judges a verified manifest before anything else is fetched: the first refusal of a fixed order wins (commands.md section 2.4).
+ * It is told the time and what is known; it fetches and remembers nothing. Pure.
+ */
+import { OfferError } from '../../errors.ts';
+import { isoTime } from './manifest.ts';
+import type { VerifiedManifest } from '../trust/verify.ts';
+
+/** A payload seen before, by version and SHA-256. */
+export interface Seen {
+  readonly version: number;
+  readonly digest: string;
+}
+
+export interface OfferRules {
+  readonly name: string;
+  /** The highest version ever kept here; null if none. */
+  readonly floor: Seen | null;
+  /** Verified payloads met at or above the floor, installed or not. */
+  readonly seen: readonly Seen[];
+  readonly now: Date;
+  readonly maxRows: number;
+  readonly maxBytes: number;
+  /** Bytes of the maps' value, for the size of the cdb. */
+  readonly valueBytes: number;
+}
+
+declare const accepted: unique symbol;
+export interface AcceptedOffer extends VerifiedManifest {
+  readonly [accepted]: true;
+}
+
+/** A cdb's offsets have 32 bits. */
+export const MAX_CDB = 2 ** 32 - 1;
+
+/** The size in bytes of a cdb with these rows (8 bytes of lengths a record, two slots of 8 bytes in the hash tables). */
+export const cdbBytes = (rows: number, keyBytes: number, valueBytes: number): number =>
+  2048 + keyBytes + rows * (8 + valueBytes + 16);
+
+/** @throws OfferError, the first of WRONG_NAME, ROLLBACK, EQUIVOCATION, EXPIRED, OVER_LIMIT, EMPTY. */
+export function judgeOffer(offer: VerifiedManifest, rules: OfferRules): AcceptedOffer {
+  const { manifest: m, digest } = offer;
+  if (m.name !== rules.name) throw new OfferError('WRONG_NAME', `the bundle is "${m.name}", expected "${rules.name}"`);
+  if (rules.floor !== null && m.version < rules.floor.version) {
+    throw new OfferError('ROLLBACK', `version ${m.version} is offered, version ${rules.floor.version} was here before`);
+  }
+  const other = rules.seen.find((s) => s.version === m.version && s.digest !== digest);
+  if (other !== undefined) {
+    throw new OfferError(
+      'EQUIVOCATION',
+      `two signed payloads of version ${m.version}: ${digest.slice(0, 16)} and ${other.digest.slice(0, 16)}`,
+    );
+  }
+  if (rules.now >= m.expires) {
+    throw new OfferError('EXPIRED', `version ${m.version} expired ${isoTime(m.expires)}, it is ${isoTime(rules.now)}`);
+  }
+  const t = m.tables.recipients;
+  if (t.rows > rules.maxRows) throw new OfferError('OVER_LIMIT', `${t.rows} rows, max_rows is ${rules.maxRows}`);
+  if (t.bytes > rules.maxBytes) throw new OfferError('OVER_LIMIT', `${t.bytes} bytes, max_bytes is ${rules.maxBytes}`);
+  const cdb = cdbBytes(t.rows, Math.max(0, t.bytes - t.rows), rules.valueBytes);
+  if (cdb > MAX_CDB)
+    throw new OfferError('OVER_LIMIT', `the cdb would have ${cdb} bytes, its format ends at ${MAX_CDB}`);
+  if (t.rows === 0) throw new OfferError('EMPTY', `version ${m.version} has no rows; an empty map rejects all mail`);
+  return offer as AcceptedOffer;
+}

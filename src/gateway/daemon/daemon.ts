@@ -1,0 +1,290 @@
+/**
+ * `relaymap run`: first a look at the last good copy without the network, then a cycle whenever the schedule, SIGUSR2 or SIGHUP says so,
+ * never two at once. It owns clock and chance and nothing of what a cycle does (commands.md section 2.3).
+ */
+import { StepError } from '../../errors.ts';
+import type { Access } from '../../io/http.ts';
+import type { Level } from '../../io/log.ts';
+import type { CycleOptions } from '../cycle/cycle.ts';
+import type { GatewayConfig } from '../config.ts';
+import { CycleLog, tell, type Say } from './cycle-log.ts';
+import { countersOf, NO_COUNTERS, summed, type Counters } from '../health/counters.ts';
+import { daemonCycle } from './daemon-cycle.ts';
+import type { Sources } from '../fetch/url-sources.ts';
+import { lookAtHealth, type HealthLook } from '../health/look.ts';
+import { HealthServer } from '../health/server.ts';
+import { healthPages, statusLine } from '../health/pages.ts';
+import { StandingLock } from '../../io/lock.ts';
+import { Notifier } from './systemd-notify.ts';
+import type { Outcome } from '../outcome.ts';
+import { afterTick, Pace } from './backoff.ts';
+import { Schedule } from './schedule.ts';
+import type { TrustedBundle } from '../cycle/session.ts';
+import { unrecorded, writeTextfile } from '../health/textfile.ts';
+import { doneLine } from '../say/outcome-lines.ts';
+
+/** What SIGHUP reads again. */
+export interface Equipment {
+  readonly config: GatewayConfig;
+  readonly bundles: readonly TrustedBundle[];
+  readonly sources: Sources;
+  /** By bundle: what the sources were made with. */
+  readonly access: ReadonlyMap<string, Access>;
+}
+
+export interface DaemonSetup {
+  readonly first: Equipment;
+  /** @throws StepError CONFIG: the old one then goes on. */
+  readonly load: () => Equipment;
+  /** Ends everything; the sources know its signal. */
+  readonly abort: AbortController;
+  readonly log: (level: Level, message: string) => void;
+  readonly env: NodeJS.ProcessEnv;
+  readonly pid: number;
+  readonly version: string;
+  /** The module that a process runs in which a cycle changes something. */
+  readonly cycleProgram: string;
+}
+
+const PLAIN: CycleOptions = {
+  force: false,
+  acceptShrink: false,
+  partial: false,
+  dryRun: false,
+  rebuildState: false,
+};
+
+/** `look`: no bundle is asked. `due`: those that are not left alone for a while. `all`: all of them. */
+type Kind = 'look' | 'due' | 'all';
+
+/** What a cycle may take beyond `total_timeout` before systemd is no longer told that all is well. Milliseconds. */
+const STUCK = 900_000;
+
+const steady = (): number => performance.now();
+
+export class Daemon {
+  readonly #setup: DaemonSetup;
+  readonly #notifier: Notifier;
+  readonly #server: HealthServer;
+  readonly #schedule: Schedule;
+  readonly #abort: AbortController;
+  readonly #lock = new StandingLock();
+  readonly #startedAt = new Date();
+  #equipment: Equipment;
+  #configReadAt = new Date();
+  #configGood = true;
+  #pace: Pace;
+  #wanted: Exclude<Kind, 'look'> | null = null;
+  #working: Promise<void> | null = null;
+  #cycleSince: number | null = null;
+  #jitter: NodeJS.Timeout | null = null;
+  #watchdog: NodeJS.Timeout | undefined;
+  #missing: Counters = NO_COUNTERS;
+  /** The live maps were hashed by a cycle of ours: at the next it is enough to see that nobody touched them. */
+  #hashed = false;
+  readonly #failing = new Set<string>();
+  readonly #log: CycleLog;
+
+  constructor(setup: DaemonSetup) {
+    const { log, env, version } = setup;
+    this.#setup = setup;
+    this.#abort = setup.abort;
+    this.#equipment = setup.first;
+    this.#log = new CycleLog(log, steady);
+    this.#pace = new Pace(setup.first.config.health.warn_after);
+    this.#notifier = new Notifier(env, (message) => log('warning', message));
+    this.#schedule = new Schedule({ wall: () => Date.now(), steady }, () => this.#tick());
+    this.#server = new HealthServer(
+      healthPages(version, () => this.#facts()),
+      log,
+    );
+  }
+
+  /** Runs until `stop`. */
+  async run(): Promise<void> {
+    await this.#work('look');
+    if (!this.#stopping) await this.#begin();
+    if (!this.#stopping)
+      await new Promise<void>((resolve) => this.#abort.signal.addEventListener('abort', () => resolve()));
+    this.#notifier.tell(['STOPPING=1'], 'ending');
+    await this.#working;
+    this.#lock.close();
+    await this.#equipment.sources.close();
+    await this.#server.close();
+    await this.#notifier.told();
+  }
+
+  /** SIGUSR2: a cycle at once, of every bundle; if one is at work, another one after it. */
+  cycleNow(): void {
+    this.#want('all');
+  }
+
+  /** SIGHUP: configuration, keys and credentials again, and a cycle by them; what cannot be read is refused and the old ones go on. */
+  reload(): void {
+    if (this.#stopping) return;
+    const monotonic = process.hrtime.bigint() / 1000n;
+    this.#notifier.tell(['RELOADING=1', `MONOTONIC_USEC=${monotonic}`]);
+    try {
+      const next = this.#setup.load();
+      this.#retire(this.#equipment.sources);
+      this.#equipment = next;
+      this.#configGood = true;
+      this.#configReadAt = new Date();
+      this.#hashed = false;
+      const { config } = this.#equipment;
+      this.#pace = new Pace(config.health.warn_after);
+      this.#setup.log('notice', 'the configuration is read again');
+      this.#schedule.follow(config.schedule.cron);
+      this.#want('all');
+    } catch (error) {
+      if (!(error instanceof StepError)) throw error;
+      this.#configGood = false;
+      this.#setup.log('error', `${error.code}: ${error.message}. The old configuration goes on`);
+    }
+    this.#notifier.tell(['READY=1']);
+  }
+
+  /** Ends the connections by the old configuration, once no cycle uses them. */
+  #retire(sources: Sources): void {
+    void (this.#working ?? Promise.resolve()).then(() => sources.close());
+  }
+
+  /** SIGTERM: waits on the network end, an installation is completed, nothing else is begun. */
+  stop(): void {
+    if (this.#stopping) return;
+    this.#schedule.stop();
+    clearTimeout(this.#jitter ?? undefined);
+    clearInterval(this.#watchdog);
+    this.#abort.abort();
+  }
+
+  get #stopping(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
+  async #begin(): Promise<void> {
+    const { config } = this.#equipment;
+    const { status } = await lookAtHealth(config, new Date(), false);
+    this.#notifier.tell(['READY=1']);
+    const every = this.#notifier.watchdog(this.#setup.pid);
+    if (every !== null) this.#watchdog = setInterval(() => this.#alive(), every);
+    this.#schedule.follow(config.schedule.cron);
+    // Where a list is missing mail waits: no jitter then.
+    const waits = config.bundle.some(({ name }) => status?.bundles.find((b) => b.name === name)?.version == null);
+    if (waits || this.#wanted !== null) this.#want('all');
+    else this.#tick();
+  }
+
+  /** The schedule says so. */
+  #tick(): void {
+    if (this.#stopping || this.#jitter !== null || this.#working !== null) return;
+    const { jitter } = this.#equipment.config.schedule;
+    this.#jitter = setTimeout(() => this.#want('due'), afterTick(jitter, Math.random()));
+  }
+
+  #want(kind: Exclude<Kind, 'look'>): void {
+    if (this.#stopping) return;
+    clearTimeout(this.#jitter ?? undefined);
+    this.#jitter = null;
+    this.#wanted = kind;
+    this.#working ??= this.#workOff();
+  }
+
+  async #workOff(): Promise<void> {
+    try {
+      while (this.#wanted !== null && !this.#stopping) {
+        const kind = this.#wanted;
+        this.#wanted = null;
+        await this.#cycle(kind);
+      }
+    } finally {
+      this.#working = null;
+    }
+  }
+
+  /** The first look, with everything else waiting for it. */
+  async #work(kind: Kind): Promise<void> {
+    this.#working = this.#cycle(kind);
+    try {
+      await this.#working;
+    } finally {
+      this.#working = null;
+    }
+  }
+
+  async #cycle(kind: Kind): Promise<void> {
+    const { config, bundles, sources, access } = this.#equipment;
+    const now = new Date();
+    const pace = this.#pace;
+    this.#cycleSince = steady();
+    const say = this.#log.begin();
+    const outcome = await daemonCycle({
+      config,
+      bundles,
+      options: PLAIN,
+      sourceOf: (b) => (kind === 'look' || (kind === 'due' && !pace.isDue(b.name, steady())) ? null : sources.of(b)),
+      now,
+      clock: steady,
+      log: say,
+      ...(this.#hashed ? { hashed: 'here' as const } : {}),
+      takeLock: (file, wait, onWait, signal) => this.#lock.take(file, wait, onWait, signal),
+      signal: this.#abort.signal,
+      access,
+      program: this.#setup.cycleProgram,
+      version: this.#setup.version,
+    });
+    this.#cycleSince = null;
+    if (outcome === null) return;
+    if (outcome.code === undefined) this.#hashed = true;
+    tell(outcome, say);
+    this.#paused(pace, outcome, say);
+    await this.#report(config, outcome, now, say);
+    const asked = outcome.bundles.map(({ name }) => name);
+    this.#log.end(config.bundle.map(({ name }) => name).filter((name) => !asked.includes(name)));
+  }
+
+  #paused(pace: Pace, outcome: Outcome, say: Say): void {
+    for (const b of outcome.bundles) {
+      const pause = pace.note(b, steady(), Math.random());
+      if (pause > 90_000) say('notice', `${b.name}: left alone for a while, at most ${Math.ceil(pause / 60_000)} min`);
+      if (b.outcome === 'kept') this.#failing.add(b.name);
+      else if (this.#failing.delete(b.name) && b.outcome === 'unchanged') say('notice', doneLine(b));
+    }
+  }
+
+  /** Tells everyone who wants to know. Nothing of it is worth failing for. */
+  async #report(config: GatewayConfig, outcome: Outcome, now: Date, say: Say): Promise<void> {
+    const look = await lookAtHealth(config, new Date(), false);
+    this.#missing = summed(this.#missing, unrecorded(look, outcome, config, now));
+    const fault = writeTextfile(config, look, this.#missing, this.#setup.version);
+    if (fault !== null) say('warning', fault);
+    await this.#server.listen(config.health.listen, say);
+    this.#notifier.tell([], statusLine(look));
+  }
+
+  async #facts() {
+    const { config } = this.#equipment;
+    const look: HealthLook = await lookAtHealth(config, new Date(), false);
+    const { user, system } = process.cpuUsage();
+    const counters = summed(countersOf(look.status), this.#missing);
+    return {
+      config,
+      look,
+      counters,
+      process: {
+        startedAt: this.#startedAt,
+        cpuSeconds: (user + system) / 1e6,
+        residentBytes: process.memoryUsage.rss(),
+        configGood: this.#configGood,
+        configReadAt: this.#configReadAt,
+      },
+    };
+  }
+
+  /** A sign of life, unless a cycle has been at work for longer than any can be. */
+  #alive(): void {
+    const { total_timeout: total } = this.#equipment.config.limits;
+    if (this.#cycleSince !== null && steady() - this.#cycleSince > total + STUCK) return;
+    this.#notifier.tell(['WATCHDOG=1']);
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * What a bundle's origins offer: all are asked at once, each answer is verified and judged, the highest acceptable version wins
+ * (commands.md section 2.3, Mirrors). Remembers payloads that were refused; fetches no table.
+ */
+import { isoTime } from '../../bundle/offer/manifest.ts';
+import { judgeOffer, type AcceptedOffer } from '../../bundle/offer/offer.ts';
+import { verifyManifest, type Ring, type VerifiedManifest } from '../../bundle/trust/verify.ts';
+import { exitStatus, OfferError, StepError } from '../../errors.ts';
+import type { Ahead } from '../maps/early-maps.ts';
+import type { BundleConfig, GatewayConfig } from '../config.ts';
+import type { Copies } from '../record/copies.ts';
+import { isTrusted, rememberSeen, trusted } from '../record/version-history.ts';
+import type { Origin, Source } from './source.ts';
+import type { BundleState } from '../record/state.ts';
+
+const CLOCK_SLACK = 600_000;
+
+export interface BundleContext {
+  readonly bundle: BundleConfig;
+  readonly config: GatewayConfig;
+  readonly ring: Ring;
+  /** Changed in place: ETags and payloads seen. */
+  readonly state: BundleState;
+  readonly copies: Copies;
+  readonly source: Source;
+  readonly now: Date;
+  readonly force: boolean;
+  readonly acceptShrink: boolean;
+  /** Makes the maps while the table is read, where it alone makes them. */
+  readonly ahead: Ahead | null;
+  readonly warn: (message: string) => void;
+  /** See `CycleContext`. */
+  readonly pollOnly?: boolean;
+}
+
+/** An acceptable offer and where it came from. */
+export interface Offered {
+  readonly origin: Origin;
+  readonly offer: AcceptedOffer;
+  readonly etag: string | null;
+}
+
+/** Asks all origins at once; the highest acceptable version wins, and what the others did wrong is a warning. */
+export async function bestOffer(cx: BundleContext): Promise<{ offered: Offered[]; best: Offered }> {
+  const answers = await Promise.all(cx.source.origins.map((origin) => ask(cx, origin)));
+  const judged = answers.map((a) => (a instanceof StepError ? a : (contradicted(cx, a, answers) ?? a)));
+  const offered = judged.filter((a): a is Offered => !(a instanceof StepError));
+  const failures = judged.filter((a): a is StepError => a instanceof StepError);
+  const [first, ...others] = offered;
+  if (first === undefined) throw worst(failures);
+  const best = others.reduce((a, b) => (b.offer.manifest.version > a.offer.manifest.version ? b : a), first);
+  for (const failure of failures) cx.warn(`${failure.code}: ${failure.message}`);
+  for (const o of offered) {
+    if (o.offer.manifest.version < best.offer.manifest.version) {
+      cx.warn(
+        `${o.origin.label} lags: version ${o.offer.manifest.version}, another mirror has ${best.offer.manifest.version}`,
+      );
+    }
+  }
+  return { offered, best };
+}
+
+/** What this cycle itself brought to light: another origin's payload of the same version, accepted or refused for another reason. */
+function contradicted(
+  cx: BundleContext,
+  { offer }: Offered,
+  answers: readonly (Offered | StepError)[],
+): OfferError | null {
+  if (offer.digest === cx.state.installed?.digest) return null; // what is live stays the measure; the other one is the liar
+  const others = answers.flatMap((a) => (a instanceof StepError ? [] : [a.offer]));
+  const rival = others.find((o) => o.manifest.version === offer.manifest.version && o.digest !== offer.digest);
+  if (rival !== undefined) return equivocation(cx, offer, cx.copies.keepEnvelope(rival));
+  const refused = cx.state.seen.find((s) => s.version === offer.manifest.version && s.digest !== offer.digest);
+  return refused === undefined ? null : equivocation(cx, offer, refused);
+}
+
+/** The last refusal, else the last failure. */
+export function worst(failures: readonly StepError[]): StepError {
+  const refusals = failures.filter((f) => exitStatus(f.code) === 1);
+  // Of two payloads of one version neither is judged any further.
+  const equivocation = refusals.find((f) => f.code === 'EQUIVOCATION');
+  return equivocation ?? refusals.at(-1) ?? failures.at(-1) ?? new StepError('INTERNAL', 'no origin to ask');
+}
+
+async function ask(cx: BundleContext, origin: Origin): Promise<Offered | StepError> {
+  const { state, ring, copies } = cx;
+  try {
+    const condition = conditional(cx) ? (state.etags[origin.label] ?? null) : null;
+    const etag = condition !== null && condition.digest === state.installed?.digest ? condition.etag : null;
+    const answer = await origin.manifest(etag);
+    if (answer.is === 'offered')
+      return { origin, offer: judge(cx, verifyManifest(answer.bytes, ring)), etag: answer.etag };
+    const live = state.installed === null ? null : trusted(copies, state, state.installed);
+    if (live === null) throw new StepError('INTERNAL', 'a 304 for a payload that is not stored');
+    return { origin, offer: judge(cx, live), etag };
+  } catch (error) {
+    if (error instanceof StepError) return error;
+    throw error;
+  }
+}
+
+/** A 304 says something only about a live copy that still verifies. */
+function conditional({ state, force }: BundleContext): boolean {
+  return !force && !state.unconditional && state.installed !== null && isTrusted(state, state.installed);
+}
+
+function judge(cx: BundleContext, v: VerifiedManifest): AcceptedOffer {
+  const { state, config, bundle } = cx;
+  warnOfClock(cx, v);
+  const seen = [
+    ...(state.floor === null ? [] : [state.floor]),
+    ...state.seen,
+    ...(state.waiting === null ? [] : [state.waiting]),
+  ];
+  try {
+    return judgeOffer(v, {
+      name: bundle.name,
+      floor: state.floor,
+      seen,
+      now: effectiveNow(cx),
+      maxRows: config.limits.max_rows,
+      maxBytes: config.limits.max_bytes,
+      valueBytes: Buffer.byteLength(config.maps.value),
+    });
+  } catch (error) {
+    if (!(error instanceof OfferError)) throw error;
+    const other = seen.find((s) => s.version === v.manifest.version && s.digest !== v.digest);
+    if (error.code === 'EQUIVOCATION' && other !== undefined) throw equivocation(cx, v, other, error);
+    if (error.code !== 'WRONG_NAME' && error.code !== 'ROLLBACK') rememberSeen(state, cx.copies.keepEnvelope(v));
+    throw error;
+  }
+}
+
+function equivocation(
+  cx: BundleContext,
+  v: VerifiedManifest,
+  other: { version: number; digest: string },
+  error?: OfferError,
+): OfferError {
+  const folder = cx.copies.keepEvidence(v, other);
+  const reason = error?.message ?? `two signed payloads of version ${v.manifest.version} came in one cycle`;
+  return new OfferError('EQUIVOCATION', `${reason}; both are kept as evidence in ${folder}`, error);
+}
+
+/** A clock that was set back must not make an expired manifest good again. */
+export function effectiveNow({ now, state }: BundleContext): Date {
+  const created = state.installed === null ? 0 : Date.parse(state.installed.created);
+  return new Date(Math.max(now.getTime(), created));
+}
+
+function warnOfClock({ now, state, warn }: BundleContext, { manifest }: VerifiedManifest): void {
+  const ahead = manifest.created.getTime() - now.getTime();
+  const behind = state.installed === null ? 0 : Date.parse(state.installed.created) - now.getTime();
+  const minutes = Math.round(Math.max(ahead, behind) / 60_000);
+  if (Math.max(ahead, behind) > CLOCK_SLACK) {
+    warn(`this host's clock (${isoTime(now)}) is ${minutes} min behind the central side's manifest; set the clock`);
+  }
+}

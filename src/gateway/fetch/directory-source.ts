@@ -1,0 +1,105 @@
+/**
+ * The same offers and blobs from a directory or a USB stick: regular files only, no link, FIFO or device is ever followed or read.
+ * Reads below that directory and nothing else.
+ */
+import { closeSync, constants, createReadStream, fstatSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
+import path from 'node:path';
+import { decodeEnvelope, MAX_ENVELOPE } from '../../bundle/trust/envelope.ts';
+import { SourceError, StepError, TableError } from '../../errors.ts';
+import type { Source } from './source.ts';
+
+export function directorySource(folder: string): Source {
+  let received = 0;
+  const counted = async function* (fd: number) {
+    for await (const chunk of createReadStream('', { fd }) as AsyncIterable<Buffer>) {
+      received += chunk.length;
+      yield chunk;
+    }
+  };
+  return {
+    offline: true,
+    received: () => received,
+    close: () => Promise.resolve(),
+    origins: [
+      {
+        label: folder,
+        manifest: () => {
+          const bytes = readManifest(folder);
+          received += bytes.length;
+          return Promise.resolve({ is: 'offered' as const, bytes, etag: null });
+        },
+        blob: (name, wireBytes) => {
+          const inner = path.join(folder, path.dirname(name));
+          if (!lstatSync(inner, { throwIfNoEntry: false })?.isDirectory()) throw unreadable(inner, 'it is no folder');
+          const { fd, size } = openRegular(path.join(folder, name));
+          if (size === wireBytes) return Promise.resolve(counted(fd));
+          closeSync(fd);
+          throw new TableError('LENGTH_MISMATCH', `${name} has ${size} bytes, the manifest says ${wireBytes}`);
+        },
+      },
+    ],
+  };
+}
+
+const unreadable = (file: string, why: string, cause?: unknown) =>
+  new SourceError('NETWORK', `${file} cannot be read: ${why}`, cause);
+
+function openRegular(file: string): { fd: number; size: number } {
+  let fd: number;
+  try {
+    fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    throw unreadable(file, (error as Error).message, error);
+  }
+  const stat = fstatSync(fd);
+  if (stat.isFile()) return { fd, size: stat.size };
+  closeSync(fd);
+  throw unreadable(file, 'it is no regular file');
+}
+
+function readManifest(folder: string): Uint8Array {
+  const { fd, size } = openRegular(path.join(folder, 'manifest.json'));
+  try {
+    if (size > MAX_ENVELOPE)
+      throw new SourceError('TOO_LARGE', `${folder}: an envelope of ${size} bytes, over ${MAX_ENVELOPE}`);
+    const bytes = Buffer.alloc(size);
+    return bytes.subarray(0, readSync(fd, bytes, 0, size, 0));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** A folder that holds a manifest, and the bundle name that it claims; who signed it is not known yet. */
+export interface Found {
+  readonly folder: string;
+  readonly name: string | null;
+}
+
+/** The folder itself, or where it has no manifest those directly below it that do. @throws SourceError where there is none. */
+export function findBundles(folder: string): Found[] {
+  if (lstatSync(path.join(folder, 'manifest.json'), { throwIfNoEntry: false }) !== undefined) {
+    return [{ folder, name: claimedName(folder) }];
+  }
+  let names: string[];
+  try {
+    names = readdirSync(folder).sort();
+  } catch (error) {
+    throw unreadable(folder, (error as Error).message, error);
+  }
+  const inner = names.map((name) => path.join(folder, name)).filter((f) => lstatSync(f).isDirectory());
+  const found = inner.filter((f) => lstatSync(path.join(f, 'manifest.json'), { throwIfNoEntry: false }) !== undefined);
+  if (found.length === 0) throw unreadable(path.join(folder, 'manifest.json'), 'it is not there');
+  return found.map((f) => ({ folder: f, name: claimedName(f) }));
+}
+
+function claimedName(folder: string): string | null {
+  try {
+    const payload = JSON.parse(Buffer.from(decodeEnvelope(readManifest(folder)).payload).toString()) as {
+      name?: unknown;
+    } | null;
+    return typeof payload?.name === 'string' ? payload.name : null;
+  } catch (error) {
+    if (error instanceof StepError || error instanceof SyntaxError) return null; // the cycle will say what is wrong with it
+    throw error;
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * Where offers and blobs come from: the base URLs of a bundle. Paths are derived from checked hashes, never read from a
+ * document (format section 1). Counts every body byte it receives.
+ */
+import { MAX_ENVELOPE } from '../../bundle/trust/envelope.ts';
+import { SourceError, TableError } from '../../errors.ts';
+import { HttpClient, type Access, type Answer, type Limits } from '../../io/http.ts';
+
+export type Manifest =
+  | { readonly is: 'offered'; readonly bytes: Uint8Array; readonly etag: string | null }
+  | { readonly is: 'not modified' };
+
+/** One place that may hold the bundle. */
+export interface Origin {
+  /** For messages and as the key of its ETag. */
+  readonly label: string;
+  /** @param etag of the payload that is live, to ask conditionally. @throws SourceError */
+  manifest(etag: string | null): Promise<Manifest>;
+  /** A blob's body. @throws SourceError, now or while it is read; TableError LENGTH_MISMATCH if it is declared of another length. */
+  blob(path: string, wireBytes: number): Promise<AsyncIterable<Uint8Array>>;
+}
+
+export interface Source {
+  /** A directory: no URL was asked. */
+  readonly offline: boolean;
+  readonly origins: readonly Origin[];
+  /** Body bytes received so far. */
+  readonly received: () => number;
+  close(): Promise<void>;
+}
+
+/** What may take so long, in milliseconds: no byte, and all requests of a cycle together. */
+export interface Patience {
+  readonly idle: number;
+  readonly total: number;
+}
+
+/** @param signal ends what is under way. */
+export const urlClient = (
+  access: Access,
+  { idle, total }: Patience,
+  env: Readonly<Record<string, string | undefined>>,
+  signal?: AbortSignal,
+): HttpClient => new HttpClient(access, Math.min(idle, Math.ceil(total / 3)), env, signal);
+
+/**
+ * The URLs of a bundle for one cycle.
+ * @param clock monotonic milliseconds. @param close what becomes of the client afterwards.
+ */
+export function urlSource(
+  urls: readonly string[],
+  client: HttpClient,
+  limits: Patience,
+  clock: () => number,
+  close: () => Promise<void>,
+): Source {
+  const end = clock() + limits.total;
+  let received = 0;
+  // One URL gets at most a third of what is left (commands.md section 2.1), so that a slow mirror cannot eat the cycle.
+  const timing = (): Limits => ({ idle: limits.idle, total: Math.max(1, Math.floor((end - clock()) / 3)) });
+  const counted = async function* (body: AsyncIterable<Uint8Array>) {
+    for await (const chunk of body) {
+      received += chunk.length;
+      yield chunk;
+    }
+  };
+  return {
+    offline: false,
+    received: () => received,
+    close,
+    origins: urls.map((base) => ({
+      label: base,
+      manifest: async (known) => {
+        const etag = sendable(known);
+        const url = new URL('manifest.json', base);
+        const answer = await client.get(url, etag === null ? {} : { 'if-none-match': etag }, timing());
+        if (answer.status === 304 && etag !== null) {
+          answer.discard();
+          return { is: 'not modified' };
+        }
+        requireOk(answer, url);
+        const bytes = await envelope(counted(answer.body), url);
+        return { is: 'offered', bytes, etag: sendable(answer.header('etag')) };
+      },
+      blob: async (path, wireBytes) => {
+        const url = new URL(path, base);
+        const answer = await client.get(url, {}, timing());
+        requireOk(answer, url);
+        const length = answer.header('content-length');
+        if (length !== undefined && Number(length) !== wireBytes) {
+          answer.discard();
+          throw new TableError('LENGTH_MISMATCH', `${path}: Content-Length ${length}, the manifest says ${wireBytes}`);
+        }
+        return counted(answer.body);
+      },
+    })),
+  };
+}
+
+/**
+ * An ETag that can go back in a request; null for any other. A server can name its answer in characters that no request may carry, or at a
+ * length that no server takes: sent back all the same, each request after it would fail.
+ */
+const sendable = (etag: string | null | undefined): string | null =>
+  typeof etag === 'string' && /^[ -~]{1,1024}$/.test(etag) ? etag : null;
+
+function requireOk(answer: Answer, url: URL): void {
+  if (answer.status === 200) return;
+  answer.discard();
+  const location = answer.header('location');
+  if (answer.status >= 300 && answer.status < 400 && location !== undefined) {
+    throw new SourceError('REDIRECT', `${url.host}${url.pathname}: ${answer.status} to ${location.slice(0, 200)}`);
+  }
+  throw new SourceError('HTTP_STATUS', `${url.host}${url.pathname}: status ${answer.status}, expected 200`);
+}
+
+async function envelope(body: AsyncIterable<Uint8Array>, url: URL): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length > MAX_ENVELOPE)
+      throw new SourceError('TOO_LARGE', `${url.host}: an envelope over ${MAX_ENVELOPE} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,217 @@
+/**
+ * Grades the facts of the last report against the clock and the live maps (commands.md sections 2.3 and 2.5), so that a daemon that
+ * is dead does not stay OK. Reads only: no root, no network, no lock.
+ */
+import { printable } from '../../io/printable.ts';
+import { exitStatus } from '../../errors.ts';
+import { ADVICE } from '../say/advice.ts';
+import type { BundleConfig, GatewayConfig } from '../config.ts';
+import { reloadRequested } from '../mta/postfix/reload-request.ts';
+import type { BundleStatus, Status } from './status.ts';
+
+export type Grade = 'ok' | 'warning' | 'critical' | 'unknown';
+
+export interface BundleHealth {
+  readonly name: string;
+  readonly status: Grade;
+  readonly version: number | null;
+  readonly rows: number | null;
+  readonly created: string | null;
+  readonly expires: string | null;
+  readonly installedAt: string | null;
+  readonly checkedAt: string | null;
+  readonly outcome: string | null;
+  readonly code: string | null;
+  readonly held: { readonly version: number; readonly since: string } | null;
+  readonly reasons: readonly Reason[];
+}
+
+export interface Health {
+  readonly status: Grade;
+  readonly bundles: readonly BundleHealth[];
+}
+
+const RANK: Record<Grade, number> = { ok: 0, unknown: 1, warning: 2, critical: 3 };
+const worse = (a: Grade, b: Grade): Grade => (RANK[b] > RANK[a] ? b : a);
+
+/** What can be wrong, as a word for a machine: each comes and goes with its cause. */
+export const CONDITIONS = [
+  'not_installed',
+  'stale',
+  'expiring',
+  'expired',
+  'held',
+  'refused',
+  'untrusted',
+  'map_damaged',
+  'reload_pending',
+] as const;
+export type Condition = (typeof CONDITIONS)[number];
+
+/** What is wrong, and a sentence that says so and what to do. */
+export interface Reason {
+  readonly grade: Grade;
+  readonly condition: Condition;
+  readonly text: string;
+}
+
+export interface HealthFacts {
+  readonly config: GatewayConfig;
+  /** Null when no cycle has ever ended here. */
+  readonly status: Status | null;
+  /** What is wrong with the live maps, in words; null for nothing. */
+  readonly mapDamage: string | null;
+  readonly now: Date;
+  /** Whether the live copy verifies under the keys as they are now: a change since the last cycle; null for no change. */
+  readonly verifies: (bundle: BundleConfig, status: BundleStatus) => boolean | null;
+}
+
+/** Bundles in the config's order. */
+export function health(facts: HealthFacts): Health {
+  const host = hostReasons(facts);
+  const bundles = facts.config.bundle.map((bundle) => {
+    const status = facts.status?.bundles.find((b) => b.name === bundle.name) ?? null;
+    const reasons = [...bundleReasons(facts, bundle, status), ...host]
+      .sort((a, b) => RANK[b.grade] - RANK[a.grade])
+      .map((reason) => ({ ...reason, text: printable(reason.text) })); // what was refused may speak in it
+    return {
+      name: bundle.name,
+      status: reasons.reduce<Grade>((grade, r) => worse(grade, r.grade), 'ok'),
+      version: status?.version ?? null,
+      rows: status?.rows ?? null,
+      created: status?.created ?? null,
+      expires: status?.expires ?? null,
+      installedAt: status?.installedAt ?? null,
+      checkedAt: status?.checkedAt ?? null,
+      outcome: status?.outcome ?? null,
+      code: status?.code ?? facts.status?.failure?.code ?? null,
+      held: status?.held ?? null,
+      reasons,
+    };
+  });
+  return { status: bundles.reduce<Grade>((grade, b) => worse(grade, b.status), 'ok'), bundles };
+}
+
+/** What concerns every bundle: the maps they share, a reload that is due, a failure before any bundle. */
+function hostReasons({ status, mapDamage: damage }: HealthFacts): Reason[] {
+  if (status === null) return [];
+  const reasons: Reason[] = [];
+  if (damage !== null)
+    reasons.push({
+      grade: 'critical',
+      condition: 'map_damaged',
+      text: `map damaged: ${damage}; the next cycle makes it again: relaymap fetch`,
+    });
+  if (status.reloadPending !== null && reloadRequested()) {
+    reasons.push({
+      grade: 'critical',
+      condition: 'reload_pending',
+      text: 'reload pending: Postfix does not see the maps before: postfix reload',
+    });
+  }
+  const { failure } = status;
+  if (failure !== null && exitStatus(failure.code) === 1) {
+    reasons.push({
+      grade: 'warning',
+      condition: 'refused',
+      text: `${failure.code}: ${failure.message}. ${ADVICE[failure.code]}`,
+    });
+  }
+  return reasons;
+}
+
+function bundleReasons(
+  { config, now, verifies, status }: HealthFacts,
+  bundle: BundleConfig,
+  b: BundleStatus | null,
+): Reason[] {
+  if (b?.version == null) {
+    const why = b?.code == null ? 'try: relaymap fetch' : `the last cycle ended ${b.code}: ${ADVICE[b.code]}`;
+    return [{ grade: 'critical', condition: 'not_installed', text: `nothing is installed; ${why}` }];
+  }
+  const reasons: Reason[] = [];
+  const add = (grade: Grade, condition: Condition, text: string) => reasons.push({ grade, condition, text });
+  const [created, expires] = [Date.parse(b.created ?? ''), Date.parse(b.expires ?? '')];
+  const late = now.getTime() - Date.parse(b.succeededAt ?? b.installedAt ?? '');
+  const { warn_after: warnAfter, critical_after: criticalAfter } = config.health;
+  if (now.getTime() >= expires) add('critical', 'expired', `expired ${b.expires}; ${ADVICE.EXPIRED}`);
+  else if (now.getTime() >= created + (expires - created) * 0.75) {
+    add(
+      'warning',
+      'expiring',
+      `three quarters of its validity have passed, it expires ${b.expires}; is the central side still publishing?`,
+    );
+  }
+  const trusted = verifies(bundle, b) ?? b.trusted;
+  if (!trusted)
+    add(
+      'critical',
+      'untrusted',
+      'the live copy does not verify under the current keys; it stays live until a good one comes: relaymap fetch',
+    );
+  if (late >= criticalAfter) add('critical', 'stale', `stale: no good cycle for ${age(late)}${last(b, status)}`);
+  else if (late >= warnAfter) add('warning', 'stale', `stale: no good cycle for ${age(late)}${last(b, status)}`);
+  if (b.held !== null)
+    add('warning', 'held', `held at version ${b.held.version} since ${b.held.since}; to go on: relaymap resume`);
+  else if (b.code !== null && exitStatus(b.code) === 1 && (b.code !== 'ROLLBACK' || late >= warnAfter)) {
+    add('warning', 'refused', `the last cycle refused, ${b.code}: ${b.message ?? ''}. ${ADVICE[b.code]}`);
+  }
+  return reasons;
+}
+
+/** What the last run ended with; a failure before any bundle comes after all that is known of the bundle. */
+function last(b: BundleStatus, status: Status | null): string {
+  const { failure } = status ?? { failure: null };
+  if (failure !== null) return `; the last one ended ${failure.code}: ${failure.message}. ${ADVICE[failure.code]}`;
+  if (b.code === null) return '; does relaymap run? Try: systemctl status relaymap';
+  return `; the last one ended ${b.code}: ${ADVICE[b.code]}`;
+}
+
+/** `31s`, `12m`, `5h`, `3d`: the largest whole unit. */
+export function age(ms: number): string {
+  const s = Math.max(0, Math.floor(ms / 1000));
+  if (s < 120) return `${s}s`;
+  if (s < 7200) return `${Math.floor(s / 60)}m`;
+  return s < 172_800 ? `${Math.floor(s / 3600)}h` : `${Math.floor(s / 86_400)}d`;
+}
+
+/** The monitoring plugin's output: one line with performance data, then a line a reason. */
+export function healthText(h: Health, config: GatewayConfig, now: Date): string {
+  const worst = [...h.bundles].sort((a, b) => RANK[b.status] - RANK[a.status]);
+  const line = worst.map((b) => summary(b, now)).join('; ');
+  // The first reason of each stands in the first line already.
+  const reasons = worst.flatMap((b) => b.reasons.slice(1).map((r) => `${b.name}: ${r.text}`));
+  const first = `RELAYMAP ${h.status.toUpperCase()} - ${line} | ${h.bundles.flatMap((b) => perfdata(b, config, now)).join(' ')}`;
+  return [first.replace(/ \| $/, ''), ...reasons.map((r) => r.replaceAll('|', '/'))].join('\n');
+}
+
+function summary(b: BundleHealth, now: Date): string {
+  const checked =
+    b.checkedAt === null ? 'never checked' : `checked ${age(now.getTime() - Date.parse(b.checkedAt))} ago`;
+  const facts =
+    b.version === null
+      ? `${b.name} no version, ${checked}`
+      : `${b.name} version ${b.version}, ${b.rows} rows, ${checked}`;
+  const [reason] = b.reasons;
+  return (reason === undefined ? facts : `${facts}: ${reason.text}`).replaceAll('|', '/');
+}
+
+function perfdata(b: BundleHealth, config: GatewayConfig, now: Date): string[] {
+  if (b.version === null) return [];
+  const since = b.checkedAt === null ? 0 : Math.max(0, Math.floor((now.getTime() - Date.parse(b.checkedAt)) / 1000));
+  const left = Math.floor((Date.parse(b.expires ?? '') - now.getTime()) / 1000);
+  const { warn_after: warn, critical_after: critical } = config.health;
+  return [
+    `'${b.name}_version'=${b.version}`,
+    `'${b.name}_rows'=${b.rows}`,
+    `'${b.name}_checked_age'=${since}s;${warn / 1000};${critical / 1000};0`,
+    `'${b.name}_expires_in'=${left}s`,
+  ];
+}
+
+/** `health --json` (commands.md section 2.5). */
+export function healthJson({ status, bundles }: Health): object {
+  return { status, bundles: bundles.map((b) => ({ ...b, reasons: b.reasons.map((r) => r.text) })) };
+}
+
+export const HEALTH_EXIT: Record<Grade, number> = { ok: 0, warning: 1, critical: 2, unknown: 3 };

@@ -1,0 +1,73 @@
+/** What `init` says of its comparison: addresses stand here because they come from this host's own maps. Words only. */
+import { wrapped } from '../check/finding.ts';
+import type { Comparison } from './compare.ts';
+import type { Today } from './current-recipients.ts';
+import { number } from '../say/outcome-lines.ts';
+
+const people = (n: number): string => (n === 1 ? '1 address' : `${number(n)} addresses`);
+
+export function comparisonLines(before: Today, found: Comparison): string[] {
+  return [
+    '',
+    ...now(before),
+    ...everyone(before),
+    ...found.unlisted.flatMap(({ table, asked, known }) =>
+      paragraph(
+        `${table.table}: ${table.why}, so whom it alone knows is not named here. ${
+          known === null
+            ? 'It cannot be asked either.'
+            : `Of ${number(asked)} rows from all over the new list it knows ${number(known)}.`
+        }`,
+      ),
+    ),
+    ...lost(before, found),
+    ...found.kept.flatMap(({ table }) =>
+      paragraph(`${table} stays beside the new map: it may serve domains that the list does not have.`),
+    ),
+    ...(found.staying === 0
+      ? []
+      : paragraph(`In the list's own domains it keeps ${people(found.staying)} accepted that the list does not have.`)),
+    '',
+  ];
+}
+
+/** One sentence or more, the lines after the first indented. */
+export function paragraph(text: string): string[] {
+  const [head = '', ...rest] = wrapped(text);
+  return [head, ...rest.map((line) => `  ${line}`)];
+}
+
+function now({ tables }: Today): string[] {
+  return tables
+    .filter(({ keys }) => keys !== null)
+    .map(({ table, rows }) => `Postfix uses ${table} today (${number(rows)} rows).`);
+}
+
+function everyone(before: Today): string[] {
+  if (before.everyone === null) return [];
+  return [
+    ...paragraph(
+      `Today Postfix accepts every address of its relay domains: ${before.everyone}. Whoever is not on the list would be rejected; who that is, no map can tell.`,
+    ),
+  ];
+}
+
+function lost({ tables, everyone: all }: Today, { lost: rows, lostDomains, common }: Comparison): string[] {
+  const wholes = [...lostDomains.map((domain) => `@${domain}`), ...rows.filter((row) => row.startsWith('@'))];
+  const single = rows.filter((row) => !row.startsWith('@'));
+  const lines: string[] = [];
+  if (single.length > 0) {
+    lines.push(`${people(single.length)} accepted now would be rejected:`, ...single.map((row) => `  ${row}`));
+  }
+  if (wholes.length > 0) {
+    lines.push(
+      'Accepted now whatever stands before the @; then only what the list has:',
+      ...[...new Set(wholes)].map((row) => `  ${row}`),
+    );
+  }
+  const compared = tables.some(({ keys }) => keys !== null);
+  if (lines.length === 0 && compared && all === null) {
+    lines.push(`Nobody who is accepted now would be rejected (${people(common)} compared).`);
+  }
+  return lines;
+}

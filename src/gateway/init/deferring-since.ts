@@ -1,0 +1,24 @@
+/** When `init --apply` had unknown recipients deferred instead of refused, so that `check` can remind of it: one small file in state_dir. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import * as z from 'zod/mini';
+import { writeFileAtomic } from '../../io/atomic-file.ts';
+
+const Record = z.object({ deferringSince: z.string() });
+
+const fileOf = (stateDir: string): string => path.join(stateDir, 'init.json');
+
+export function rememberDeferring(stateDir: string, now: Date): void {
+  writeFileAtomic(fileOf(stateDir), `${JSON.stringify({ deferringSince: now.toISOString() })}\n`, 0o644);
+}
+
+/** @returns milliseconds; null where nothing is on record: main.cf's own date then has to do */
+export function deferringSince(stateDir: string): number | null {
+  try {
+    const record = z.parse(Record, JSON.parse(readFileSync(fileOf(stateDir), 'utf8')));
+    const since = Date.parse(record.deferringSince);
+    return Number.isNaN(since) ? null : since;
+  } catch {
+    return null; // absent or damaged: a reminder comes all the same, by main.cf's date
+  }
+}

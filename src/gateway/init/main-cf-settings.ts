@@ -1,0 +1,81 @@
+/** What `init` has main.cf say, and saying it. Keeps what serves domains that the list does not have. */
+import { HostError } from '../../errors.ts';
+import type { Comparison } from './compare.ts';
+import type { GatewayConfig } from '../config.ts';
+import { postfixCommand } from '../mta/postfix/commands.ts';
+import type { PostfixConfig } from '../mta/postfix/main-cf.ts';
+import { typeOf, words } from '../mta/postfix/tables.ts';
+import type { Today } from './current-recipients.ts';
+import { coversSubdomains, isOurs, ourTable, without } from '../mta/postfix/map-references.ts';
+
+export interface Setting {
+  readonly name: string;
+  readonly value: string;
+}
+
+export const REJECT_CODE = 'unknown_relay_recipient_reject_code';
+
+/** @param domains of the installed list */
+export function settings(
+  config: GatewayConfig,
+  before: Today,
+  found: Comparison,
+  domains: readonly string[],
+): Setting[] {
+  const { postfix } = before;
+  const kept = new Set(found.kept.map(({ table }) => table));
+  const recipients = words(postfix.main.get('relay_recipient_maps') ?? '').filter((word) => kept.has(word));
+  const relayed = keptDomains(config, before, domains);
+  const list = (name: string, all: readonly string[]): Setting => ({ name, value: all.join(', ') });
+  const subdomains = words(postfix.main.get('parent_domain_matches_subdomains') ?? '');
+  return [
+    list('relay_recipient_maps', [ourTable(config, postfix.types, 'relay_recipients'), ...recipients]),
+    list('relay_domains', [ourTable(config, postfix.types, 'relay_domains'), ...relayed]),
+    // Each domain of the list is named by itself; nothing else here needs the domains below those that are named.
+    ...(coversSubdomains(postfix) && relayed.length === 0
+      ? [
+          list(
+            'parent_domain_matches_subdomains',
+            subdomains.filter((word) => word !== 'relay_domains'),
+          ),
+        ]
+      : []),
+    { name: REJECT_CODE, value: '450' },
+  ];
+}
+
+/** The words of relay_domains that name something that the list does not. */
+function keptDomains(
+  config: GatewayConfig,
+  { postfix, domains: today, unlistable }: Today,
+  ours: readonly string[],
+): string[] {
+  if (!postfix.set.has('relay_domains')) return [];
+  const own = new Set(ours);
+  const tables = new Set([...today].flatMap(([domain, table]) => (table === null || own.has(domain) ? [] : [table])));
+  return without(postfix, 'relay_domains', own).filter((word) => {
+    if (isOurs(config, 'relay_domains', word)) return false;
+    const isPlainTable = /^[a-z][a-z0-9_-]*:/.test(word);
+    return !isPlainTable || tables.has(word) || unlistable.includes(word);
+  });
+}
+
+/** Those that change something. */
+export const changes = ({ raw, main }: PostfixConfig, all: readonly Setting[]): Setting[] =>
+  all.filter(({ name, value }) => raw.get(name) !== value && main.get(name) !== value);
+
+/** @throws HostError CONFIG: a map type that this Postfix does not have would defer all mail. */
+export function requireType(config: GatewayConfig, { types }: PostfixConfig): void {
+  const type = typeOf(ourTable(config, types, 'relay_recipients'));
+  if (types.has(type)) return;
+  throw new HostError(
+    'CONFIG',
+    `this Postfix has no map type ${type} (postconf -m), and would defer all mail: apt-get install postfix-${type}`,
+  );
+}
+
+/** @throws HostError CONFIG */
+export function applySettings(all: readonly Setting[]): void {
+  const { status, stderr } = postfixCommand('postconf', ['-e', ...all.map(({ name, value }) => `${name} = ${value}`)]);
+  if (status !== 0) throw new HostError('CONFIG', `postconf -e failed, main.cf is as it was: ${stderr}`);
+}

@@ -1,0 +1,95 @@
+/** What Postfix will answer from the installed maps, and which row of which bundle makes it so: `relaymap lookup`. Reads only. */
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import path from 'node:path';
+import { domainToASCII } from 'node:url';
+import { presentRows } from '../../bundle/table/present-rows.ts';
+import { isAbsent } from '../../io/atomic-file.ts';
+import { CdbReader } from '../../map/cdb.ts';
+import { lookup, type Answer, type Habits, type Has } from '../../map/lookup.ts';
+import type { GatewayConfig } from '../config.ts';
+import { Copies } from '../record/copies.ts';
+import { StateFiles, type CopyRef } from '../record/state.ts';
+
+export interface LookupAnswer extends Answer {
+  readonly address: string;
+  /** The bundles whose installed copies hold the row, with their versions. */
+  readonly from: readonly { readonly name: string; readonly version: number }[];
+}
+
+/**
+ * @param addresses in internal form.
+ * @returns null where there is no map.
+ * @throws CompileError READBACK_FAILED for a damaged map, or what opening it threw.
+ */
+export async function answers(
+  config: GatewayConfig,
+  addresses: readonly string[],
+  habits: Habits,
+): Promise<LookupAnswer[] | null> {
+  const recipients = openMap(path.join(config.map_dir, 'relay_recipients.cdb'));
+  const domains = openMap(path.join(config.map_dir, 'relay_domains.cdb'));
+  try {
+    if (recipients === null || domains === null) return null;
+    const found: LookupAnswer[] = [];
+    for (const address of addresses) {
+      const answer = lookup({ ...habits, address, toAscii }, recipients.has, domains.has);
+      found.push({ ...answer, address, from: answer.row === null ? [] : await holders(config, answer.row) });
+    }
+    return found;
+  } finally {
+    recipients?.close();
+    domains?.close();
+  }
+}
+
+/** With a label behind it, since the rules of URLs would take a domain that ends in a number for an IPv4 address. */
+const toAscii = (domain: string): string => domainToASCII(`${domain}.x`).slice(0, -'.x'.length);
+
+const MOST_IN_MEMORY = 2 ** 30;
+
+/** @param inMemory for many questions: the whole file is read at once, unless it is very large. */
+export function openMap(file: string, inMemory = false): { has: Has; close: () => void } | null {
+  let fd: number;
+  try {
+    fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch (error) {
+    if (isAbsent(error)) return null;
+    throw error;
+  }
+  const whole = inMemory && fstatSync(fd).size <= MOST_IN_MEMORY ? readFileSync(fd) : null;
+  const read = (position: number, length: number) => {
+    if (whole !== null) return whole.subarray(position, position + length);
+    const bytes = Buffer.alloc(length);
+    return bytes.subarray(0, readSync(fd, bytes, 0, length, position));
+  };
+  try {
+    const reader = new CdbReader(read, fstatSync(fd).size);
+    return { has: (key) => reader.get(Buffer.from(key)) !== null, close: () => closeSync(fd) };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+/** Which installed copies hold a row: they are read through, so it takes a moment for a large list. */
+async function holders(config: GatewayConfig, row: string): Promise<{ name: string; version: number }[]> {
+  const found: { name: string; version: number }[] = [];
+  for (const { name, installed } of installedCopies(config)) {
+    try {
+      const present = await presentRows(new Copies(config.state_dir, name, null).rows(installed.table), [row]);
+      if (present.size > 0) found.push({ name, version: installed.version });
+    } catch {
+      // A copy that cannot be read tells nothing; the map has answered all the same.
+    }
+  }
+  return found;
+}
+
+function installedCopies(config: GatewayConfig): { name: string; installed: CopyRef }[] {
+  const state = new StateFiles(config.state_dir).read();
+  if (state.is !== 'whole') return [];
+  return config.bundle.flatMap(({ name }) => {
+    const installed = state.value.bundles[name]?.installed ?? null;
+    return installed === null ? [] : [{ name, installed }];
+  });
+}

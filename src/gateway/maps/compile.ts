@@ -1,0 +1,232 @@
+/**
+ * Makes the maps beside the live ones: text and cdb of recipients and of domains in one pass over the union, then read back.
+ * Nothing live is touched; only this file makes a CompiledMap.
+ */
+import { createHash } from 'node:crypto';
+import { fstatSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { DomainSet } from '../../bundle/table/domain-set.ts';
+import type { RowBlock } from '../../bundle/table/rows.ts';
+import { CompileError, HostError, InstallError } from '../../errors.ts';
+import { AtomicFile, makeFolder, translateSpace } from '../../io/atomic-file.ts';
+import { CdbWriter } from '../../map/cdb.ts';
+import { addDomains, domainRows } from '../../map/domains.ts';
+import { expressible, sourceRoom, sourceText } from '../../map/source-text.ts';
+import { union, type Member } from '../../map/union.ts';
+import { ENDINGS, removeUnfinished, type MapType } from './live-maps.ts';
+import { fileSha256 } from './map-damage.ts';
+import { postmap } from '../mta/postfix/postmap.ts';
+import { readBack, Samples } from './read-back.ts';
+
+const MODE = 0o640;
+
+declare const compiled: unique symbol;
+export interface CompiledMap {
+  readonly [compiled]: true;
+  /** Finished and on disk under their temp names, in the order of installing. */
+  readonly files: readonly {
+    readonly name: string;
+    readonly file: AtomicFile;
+    readonly sha256: string;
+    readonly bytes: number;
+  }[];
+  readonly rows: number;
+  /** Rows that the text form cannot express. */
+  readonly left: number;
+}
+
+export interface CompileRules {
+  readonly mapDir: string;
+  readonly value: string;
+  /** The cdb is written in any case; the others by the host's postmap. */
+  readonly types: readonly MapType[];
+  /** Rows to expect, at least. */
+  readonly expected: number;
+  readonly gid: number | null;
+  readonly warn: (message: string) => void;
+}
+
+/** Maps in the making. Rows go in in their order; nothing comes of them before `finish`. */
+export class Draft {
+  readonly #files: AtomicFile[] = [];
+  readonly #rules: CompileRules;
+  readonly #recipients: MapPair;
+  readonly #domains: MapPair;
+
+  /** @throws CompileError, InstallError, HostError NO_SPACE */
+  constructor(rules: CompileRules) {
+    this.#rules = rules;
+    try {
+      makeFolder(rules.mapDir, 0o755);
+      this.#recipients = new MapPair('relay_recipients', rules.expected, rules, this.#files);
+      this.#domains = new MapPair('relay_domains', 1024, rules, this.#files);
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  /** @throws as the constructor does; the draft is discarded then. */
+  add(block: RowBlock): void {
+    try {
+      this.#recipients.add(block);
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  /**
+   * All files read back and on disk, under their temp names.
+   * @param names the domains of all rows that were added.
+   * @throws as the constructor does; the draft is discarded then.
+   */
+  async finish(names: DomainSet): Promise<CompiledMap> {
+    const [recipients, domains] = [this.#recipients, this.#domains];
+    try {
+      if (recipients.rows === 0) {
+        const why = 'the union of all bundles has no rows; an empty map rejects all mail';
+        throw new CompileError('COMPILE_FAILED', why);
+      }
+      for (const block of domainRows(names)) domains.add(block);
+      const files = [...(await recipients.finish()), ...(await domains.finish())];
+      return { files, rows: recipients.rows, left: recipients.left } as unknown as CompiledMap;
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  /** Removes what was written; safe to call at any time, and without effect on what has been installed. */
+  discard(): void {
+    for (const file of this.#files) file.discard();
+  }
+
+  #failed(error: unknown): unknown {
+    this.discard();
+    try {
+      removeUnfinished(this.#rules.mapDir); // what a postmap that failed has half made is no file of ours
+    } catch {
+      // a folder that cannot even be looked into: the next cycle begins with it again, and the first failure is the one to tell
+    }
+    return translate(error, this.#rules.mapDir);
+  }
+}
+
+/** @throws CompileError, InstallError, HostError NO_SPACE; leaves no file behind then. */
+export async function compile(members: readonly Member[], rules: CompileRules): Promise<CompiledMap> {
+  const draft = new Draft(rules);
+  const names = new DomainSet();
+  try {
+    for await (const block of union(members)) {
+      draft.add(block);
+      addDomains(names, block);
+    }
+  } catch (error) {
+    draft.discard();
+    throw translate(error, rules.mapDir); // of a copy
+  }
+  return draft.finish(names);
+}
+
+/** Not a fault of the list: the map folder cannot be written, and nothing there may be taken for unrepairable. */
+const FOLDER_CODES = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'ELOOP']);
+
+function translate(error: unknown, mapDir: string): unknown {
+  const full = translateSpace(error, 'the maps');
+  if (full instanceof HostError || full instanceof CompileError) return full;
+  const { message, code, path: where } = full as { message?: string; code?: unknown; path?: string };
+  if (where?.startsWith(mapDir) === true && FOLDER_CODES.has(String(code)))
+    return new InstallError('INSTALL_FAILED', `${mapDir} cannot be written: ${message}`, full);
+  return new CompileError('COMPILE_FAILED', `the maps could not be made: ${message ?? String(full)}`, full);
+}
+
+/** A text and a cdb of the same rows, being written. */
+class MapPair {
+  rows = 0;
+  /** Rows that the text cannot express. */
+  left = 0;
+  readonly #name: string;
+  readonly #rules: CompileRules;
+  readonly #files: AtomicFile[];
+  readonly #value: Uint8Array;
+  readonly #text: AtomicFile;
+  readonly #textHash = createHash('sha256');
+  readonly #cdb: AtomicFile;
+  readonly #writer: CdbWriter;
+  readonly #samples = new Samples();
+  #lines: Uint8Array = Buffer.allocUnsafeSlow(64 * 1024);
+
+  constructor(name: string, expected: number, rules: CompileRules, files: AtomicFile[]) {
+    this.#name = name;
+    this.#rules = rules;
+    this.#files = files;
+    this.#value = Buffer.from(rules.value);
+    this.#text = this.#open(name);
+    this.#cdb = this.#open(`${name}.cdb`);
+    const append = (bytes: Uint8Array) => this.#cdb.write(bytes);
+    const writeAt = (bytes: Uint8Array, position: number) => this.#cdb.write(bytes, position);
+    this.#writer = new CdbWriter({ append, writeAt }, this.#value, expected);
+  }
+
+  add(block: RowBlock): void {
+    this.#writer.add(block);
+    const room = sourceRoom(block, this.#value);
+    if (room > this.#lines.length) this.#lines = Buffer.allocUnsafeSlow(2 * room);
+    const { text, left } = sourceText(block, this.#value, this.#lines);
+    this.#text.write(text);
+    this.#textHash.update(text);
+    this.#samples.take(block, this.rows);
+    this.rows += block.count;
+    this.left += left;
+  }
+
+  async finish(): Promise<CompiledMap['files'][number][]> {
+    this.#writer.finish();
+    const [name, text, cdb, { keys }] = [this.#name, this.#text, this.#cdb, this.#samples];
+    const found = readBack(cdb, this.rows, keys, this.#value);
+    const bytes = fstatSync(text.fd).size;
+    text.finish();
+    cdb.finish();
+    return [
+      { name, file: text, sha256: this.#textHash.digest('hex'), bytes },
+      { name: `${name}.cdb`, file: cdb, ...found },
+      ...(await foreignMaps(name, text, this.rows - this.left, keys, this.#rules, this.#files)),
+    ];
+  }
+
+  #open(base: string): AtomicFile {
+    const file = new AtomicFile(path.join(this.#rules.mapDir, base), MODE);
+    this.#files.push(file);
+    giveToGroup(file, this.#rules);
+    return file;
+  }
+}
+
+/** The same rows in the map types that only the host's postmap writes, made from the finished text and read back by it. */
+async function foreignMaps(
+  name: string,
+  text: AtomicFile,
+  rows: number,
+  keys: readonly Uint8Array[],
+  rules: CompileRules,
+  files: AtomicFile[],
+): Promise<CompiledMap['files'][number][]> {
+  const made: CompiledMap['files'][number][] = [];
+  for (const type of rules.types.filter((t) => t !== 'cdb')) {
+    const asked = keys.filter((key) => expressible(key, 0, key.length));
+    const fault = await postmap(type, text.temp, rows, asked);
+    if (fault !== null) throw new CompileError(fault.code, fault.why);
+    const file = new AtomicFile(path.join(rules.mapDir, name + ENDINGS[type]), MODE, text.temp + ENDINGS[type]);
+    files.push(file);
+    giveToGroup(file, rules);
+    file.finish();
+    made.push({ name: name + ENDINGS[type], file, sha256: fileSha256(file.temp), bytes: statSync(file.temp).size });
+  }
+  return made;
+}
+
+function giveToGroup(file: AtomicFile, rules: CompileRules): void {
+  try {
+    if (rules.gid !== null) file.giveToGroup(rules.gid);
+  } catch (error) {
+    rules.warn(`${path.basename(file.target)} cannot be given to the group postfix: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * Makes the maps of an only bundle while its table is still being read and judged, so that a table is read once and not twice. Whatever
+ * goes wrong with that is no failure: the maps are then made from the copy, as they are with several bundles.
+ */
+import type { DomainSet } from '../../bundle/table/domain-set.ts';
+import type { RowBlock } from '../../bundle/table/rows.ts';
+import type { CompiledMap, Draft } from './compile.ts';
+
+export class Ahead {
+  readonly #begin: (rows: number) => Draft;
+  #draft: Draft | null = null;
+  #accepted: { readonly table: string; readonly domains: DomainSet } | null = null;
+
+  /** @param begin starts maps of about so many rows. */
+  constructor(begin: (rows: number) => Draft) {
+    this.#begin = begin;
+  }
+
+  /** A table of so many rows is about to come; one that came before counts no more. */
+  begin(rows: number): void {
+    this.discard();
+    this.#try(() => (this.#draft = this.#begin(rows)));
+  }
+
+  add(block: RowBlock): void {
+    this.#try(() => this.#draft?.add(block));
+  }
+
+  /** What was added is this table, whole, and it has been judged good. */
+  accept(table: string, domains: DomainSet): void {
+    this.#accepted = { table, domains };
+  }
+
+  /** The maps of this table, if it is what was added and accepted; once. */
+  async take(table: string): Promise<CompiledMap | null> {
+    const [draft, accepted] = [this.#draft, this.#accepted];
+    if (draft === null || accepted?.table !== table) return null;
+    try {
+      return await draft.finish(accepted.domains);
+    } catch {
+      return null; // why, the making from the copy will tell
+    } finally {
+      this.#draft = null;
+      this.#accepted = null;
+    }
+  }
+
+  /** Removes what was made for nothing. */
+  discard(): void {
+    this.#draft?.discard();
+    this.#draft = null;
+    this.#accepted = null;
+  }
+
+  #try(step: () => void): void {
+    try {
+      step();
+    } catch {
+      this.discard(); // why, the making from the copy will tell
+    }
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * Puts compiled maps in place. Renames onto the real path; no hard links, no symlinks: either would keep the old inode alive and
+ * Postfix answering from it.
+ */
+import { lstatSync } from 'node:fs';
+import { InstallError, StepError } from '../../errors.ts';
+import { removeEmptyFolder } from '../../io/atomic-file.ts';
+import type { CompiledMap } from './compile.ts';
+import { lstatOrNull, type LiveMaps } from './live-maps.ts';
+import type { MapFileRecord } from '../record/state.ts';
+
+/** What the record of compiled maps will be once they are installed: a rename keeps inode and mtime. */
+export function mapsRecord(map: CompiledMap, inputs: string): LiveMaps {
+  const files: Record<string, MapFileRecord> = {};
+  for (const { name, file, sha256, bytes } of map.files) {
+    const { mtimeMs, ino } = lstatSync(file.temp);
+    files[name] = { sha256, bytes, mtimeMs, ino };
+  }
+  return { inputs, rows: map.rows, files, hashed: null };
+}
+
+/**
+ * A link or a pipe in a map's place is replaced by the rename. A folder is in its way: an empty one goes, one that holds
+ * something is not ours to delete.
+ * @throws InstallError INSTALL_FAILED, before anything is renamed.
+ */
+export function requirePlaces(map: CompiledMap): void {
+  for (const { file } of map.files) {
+    if (lstatOrNull(file.target)?.isDirectory() !== true) continue;
+    try {
+      removeEmptyFolder(file.target);
+    } catch (error) {
+      throw new InstallError('INSTALL_FAILED', `${file.target} is a folder; move it away`, error);
+    }
+  }
+}
+
+/**
+ * @returns whether a map appeared where there was none, so that Postfix must be reloaded.
+ * @throws InstallError; what was renamed before stays, and the pending set says how to go on.
+ */
+export function install(map: CompiledMap): { appeared: boolean } {
+  let appeared = false;
+  for (const { name, file } of map.files) {
+    try {
+      const there = lstatOrNull(file.target);
+      if (name.includes('.') && there?.isFile() !== true) appeared = true;
+      file.commit();
+    } catch (error) {
+      if (error instanceof StepError) throw error;
+      throw new InstallError(
+        'INSTALL_FAILED',
+        `${name} cannot be renamed into place: ${(error as Error).message}`,
+        error,
+      );
+    }
+  }
+  return { appeared };
+}

@@ -1,0 +1,83 @@
+/**
+ * The map files that an MTA opens: are they there, and do they look like what was installed? What only their bytes can tell is
+ * map-bytes.ts's matter: a health check mostly need not ask.
+ */
+import { lstatSync, rmSync, type Stats } from 'node:fs';
+import path from 'node:path';
+import { isAbsent, tempName } from '../../io/atomic-file.ts';
+import type { GatewayState, MapFileRecord } from '../record/state.ts';
+
+export type LiveMaps = NonNullable<GatewayState['maps']>;
+
+/** The bases of the map files, in the order of installing: recipients before domains. */
+export const MAPS = ['relay_recipients', 'relay_domains'] as const;
+
+/** The file names that maps have. */
+export const MAP_FILE = /^relay_(recipients|domains)(\.(cdb|lmdb|db))?$/;
+
+/** A compiled map's ending, by map type. The cdb is always written: `lookup` and `health` read it. */
+export const ENDINGS = { cdb: '.cdb', lmdb: '.lmdb', hash: '.db', btree: '.db' } as const;
+export type MapType = keyof typeof ENDINGS;
+
+const COMPILED = [...new Set(Object.values(ENDINGS))];
+
+/** Whether any compiled map is at its place, ours or not. */
+export const mapsExist = (mapDir: string): boolean =>
+  MAPS.some((map) => COMPILED.some((ending) => isRegular(path.join(mapDir, map + ending))));
+
+/** Whether every map of these types is at its place. */
+export const mapsComplete = (mapDir: string, types: readonly MapType[]): boolean =>
+  MAPS.every((map) => types.every((type) => isRegular(path.join(mapDir, map + ENDINGS[type]))));
+
+const isRegular = (file: string): boolean => lstatOrNull(file)?.isFile() === true;
+
+export type MapFiles = Readonly<Record<string, MapFileRecord>>;
+
+/** What a look at the live map files says: the first that is not what was installed, and those that only their bytes can clear. */
+export interface Look {
+  readonly damage: string | null;
+  readonly unsure: readonly string[];
+}
+
+export function lookAtMaps(mapDir: string, files: MapFiles): Look {
+  const unsure: string[] = [];
+  for (const [name, record] of Object.entries(files)) {
+    const found = lstatOrNull(path.join(mapDir, name));
+    const damage = found === null ? `${name} is missing` : wrongKind(name, found, record);
+    if (damage !== null) return { damage, unsure: [] };
+    if (found?.ino !== record.ino || found.mtimeMs !== record.mtimeMs) unsure.push(name);
+  }
+  return { damage: null, unsure };
+}
+
+/** What is wrong with the live maps, in words: by their looks, and by their bytes where that is asked for or they were touched. */
+export async function liveDamage(mapDir: string, files: MapFiles, deep: boolean): Promise<string | null> {
+  const { damage, unsure } = lookAtMaps(mapDir, files);
+  const names = deep ? Object.keys(files) : unsure;
+  if (damage !== null || names.length === 0) return damage;
+  const { bytesDamage } = await import('./map-damage.ts'); // seldom needed, and hashing takes its time to load
+  return bytesDamage(mapDir, files, names);
+}
+
+function wrongKind(name: string, found: Stats, record: MapFileRecord): string | null {
+  if (!found.isFile()) return `${name} is not a regular file`;
+  return found.size === record.bytes ? null : `${name} has ${found.size} bytes, ${record.bytes} were installed`;
+}
+
+/** Takes away what a killed run left beside the maps. */
+export function removeUnfinished(mapDir: string): void {
+  for (const map of MAPS) {
+    const text = tempName(path.join(mapDir, map));
+    const left = [text, tempName(path.join(mapDir, `${map}.cdb`)), ...COMPILED.map((ending) => text + ending)];
+    for (const file of left) rmSync(file, { force: true, recursive: true });
+  }
+}
+
+export function lstatOrNull(file: string): Stats | null {
+  try {
+    return lstatSync(file);
+  } catch (error) {
+    if (isAbsent(error)) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * From the copies to the live maps: union, compile, pending set, install, commit, reload. The one way in which maps change; the
+ * cycle and healing both take it.
+ */
+import { createHash } from 'node:crypto';
+import { CompileError } from '../../errors.ts';
+import { cdbBytes, MAX_CDB } from '../../bundle/offer/offer.ts';
+import { domainMatcher } from '../../map/domains.ts';
+import type { Ahead } from './early-maps.ts';
+import { compile, Draft, type CompileRules } from './compile.ts';
+import type { GatewayConfig } from '../config.ts';
+import type { Copies } from '../record/copies.ts';
+import { install, mapsRecord, requirePlaces } from './install.ts';
+import { mapsComplete } from './live-maps.ts';
+import { hashedNow } from './map-damage.ts';
+import { reloadPostfix, reloadServed } from '../mta/postfix/commands.ts';
+import type { GatewayState, StateFiles } from '../record/state.ts';
+
+export interface MapMaker {
+  readonly config: GatewayConfig;
+  readonly files: StateFiles;
+  readonly copiesOf: (name: string) => Copies;
+  readonly gid: number | null;
+  readonly now: Date;
+  readonly warn: (message: string) => void;
+  readonly log: (message: string) => void;
+}
+
+/** Stands for everything that the maps are made of: other copies or other settings give another text. */
+export function mapInputs(config: GatewayConfig, state: GatewayState): string {
+  const members = config.bundle.flatMap((b) => {
+    const table = state.bundles[b.name]?.installed?.table;
+    return table === undefined ? [] : [[b.name, b.domains ?? null, table]];
+  });
+  const text = JSON.stringify([1, config.map_dir, config.maps.types, config.maps.value, members]);
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** Maps that are made while an only bundle's table is being read; null where the maps are a union of several. */
+export const draftAhead = (maker: MapMaker): ((rows: number) => Draft) | null =>
+  maker.config.bundle.length > 1 ? null : (rows) => new Draft(compileRules(maker, rows));
+
+const compileRules = ({ config, gid, warn }: MapMaker, expected: number): CompileRules => ({
+  mapDir: config.map_dir,
+  value: config.maps.value,
+  types: config.maps.types,
+  expected,
+  gid,
+  warn,
+});
+
+/**
+ * Makes the maps that `next` describes and commits it; `next.maps` and `next.reloadPending` are filled in.
+ * @param ahead may have made them already
+ * @throws CompileError, InstallError, HostError NO_SPACE, TableError for a copy that is not whole
+ */
+export async function makeMaps(maker: MapMaker, next: GatewayState, ahead: Ahead | null = null): Promise<void> {
+  const { config, files } = maker;
+  const members = config.bundle.flatMap((b) => {
+    const installed = next.bundles[b.name]?.installed ?? null;
+    if (installed === null) return [];
+    const speaksFor = b.domains === undefined ? null : domainMatcher(b.domains);
+    return [{ rows: maker.copiesOf(b.name).rows(installed.table), speaksFor, installed }];
+  });
+  const expected = members.reduce((sum, m) => sum + m.installed.rows, 0);
+  const bytes = members.reduce((sum, m) => sum + m.installed.bytes, 0);
+  const size = cdbBytes(expected, bytes - expected, Buffer.byteLength(config.maps.value));
+  if (members.length === 1 && size > MAX_CDB) {
+    throw new CompileError('OVER_LIMIT', `the cdb would have ${size} bytes, its format ends at ${MAX_CDB}`);
+  }
+  const [only] = members;
+  const made = members.length === 1 && only !== undefined ? await ahead?.take(only.installed.table) : null;
+  const map = made ?? (await compile(members, compileRules(maker, expected)));
+  try {
+    requirePlaces(map);
+    next.maps = mapsRecord(map, mapInputs(config, next));
+    // Told before it happens, so that a process killed in between still has Postfix reloaded afterwards.
+    if (!mapsComplete(config.map_dir, config.maps.types)) reloadIsDue(next, maker.now);
+    files.writePending(next);
+    if (install(map).appeared) reloadIsDue(next, maker.now);
+    // They were read back when they were made; a rename is the last thing that changes a ctime.
+    next.maps.hashed = hashedNow(config.map_dir, Object.keys(next.maps.files), maker.now);
+  } finally {
+    for (const { file } of map.files) file.discard();
+  }
+  files.write(next);
+  dropSettled(maker);
+  if (map.left > 0)
+    maker.log(
+      `${map.left === 1 ? '1 row' : `${map.left} rows`} cannot be written in the text form; in the cdb all the same`,
+    );
+  settleReload(maker, next);
+}
+
+/**
+ * The record is on disk: from here on nothing may make the caller believe that nothing was installed, and write the old one over it. A
+ * set that stays is completed once more at the next start, before anything else is installed.
+ */
+function dropSettled({ files, warn }: MapMaker): void {
+  try {
+    files.dropPending();
+  } catch (error) {
+    warn(`the pending set of what is installed cannot be removed: ${(error as Error).message}`);
+  }
+}
+
+/** A request that was made before this map appeared does not count for it. */
+function reloadIsDue(state: GatewayState, now: Date): void {
+  state.reloadPending ??= now.toISOString();
+  state.reloadAsked = false;
+}
+
+/** Has a pending reload done, or asks for it; a request counts as served only if it was made. */
+export function settleReload({ files, log }: Pick<MapMaker, 'files' | 'log'>, state: GatewayState): void {
+  if (state.reloadPending === null) return;
+  const result = state.reloadAsked && reloadServed() ? 'done' : reloadPostfix();
+  if (result === 'pending' || result === 'asked')
+    log('a map has appeared and Postfix must be reloaded once: postfix reload');
+  const asked = result === 'asked';
+  if (result !== 'done' && asked === state.reloadAsked) return;
+  if (result === 'done') state.reloadPending = null;
+  state.reloadAsked = asked;
+  files.write(state);
+}

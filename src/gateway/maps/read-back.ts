@@ -1,0 +1,65 @@
+/** Reads a written cdb as a stranger would, before anyone else does. Touches nothing but that file. */
+import { createHash } from 'node:crypto';
+import { fstatSync, readSync } from 'node:fs';
+import type { RowBlock } from '../../bundle/table/rows.ts';
+import { CompileError } from '../../errors.ts';
+import type { AtomicFile } from '../../io/atomic-file.ts';
+import { CdbReader } from '../../map/cdb.ts';
+
+const SAMPLES = 64;
+
+/** A few keys from all over the table. */
+export class Samples {
+  readonly keys: Uint8Array[] = [];
+  #step = 1;
+
+  take(block: RowBlock, before: number): void {
+    for (let i = 0; i < block.count; i++) {
+      if ((before + i) % this.#step !== 0) continue;
+      this.keys.push(new Uint8Array(block.bytes.subarray(block.starts[i], (block.starts[i + 1] ?? 1) - 1)));
+      if (this.keys.length < 2 * SAMPLES) continue;
+      for (let k = 0; k < SAMPLES; k++) this.keys[k] = this.keys[2 * k] ?? new Uint8Array(0);
+      this.keys.length = SAMPLES;
+      this.#step *= 2;
+    }
+  }
+}
+
+/**
+ * Structure, row count, sampled keys present, keys that cannot be there absent.
+ * @throws CompileError READBACK_FAILED
+ */
+export function readBack(
+  cdb: AtomicFile,
+  rows: number,
+  keys: readonly Uint8Array[],
+  value: Uint8Array,
+): { sha256: string; bytes: number } {
+  const bytes = fstatSync(cdb.fd).size;
+  const hash = createHash('sha256');
+  const chunk = Buffer.allocUnsafe(1024 * 1024);
+  for (let at = 0; at < bytes;) {
+    const read = readSync(cdb.fd, chunk, 0, chunk.length, at);
+    if (read === 0) throw new CompileError('READBACK_FAILED', `the cdb ends at ${at} bytes, ${bytes} were written`);
+    hash.update(chunk.subarray(0, read));
+    at += read;
+  }
+  const reader = new CdbReader((position, length) => {
+    const part = Buffer.alloc(length);
+    return part.subarray(0, readSync(cdb.fd, part, 0, length, position));
+  }, bytes);
+  const count = reader.count();
+  if (count !== rows)
+    throw new CompileError('READBACK_FAILED', `the cdb has ${count} records, ${rows} rows were written`);
+  for (const key of keys) {
+    const found = reader.get(key);
+    if (found === null || Buffer.compare(found, value) !== 0) {
+      throw new CompileError('READBACK_FAILED', 'a row that was written is not found in the cdb');
+    }
+    // No row can hold a control character, so this one must be absent.
+    if (reader.get(Buffer.concat([Buffer.from('\u0001'), key])) !== null) {
+      throw new CompileError('READBACK_FAILED', 'a row that was not written is found in the cdb');
+    }
+  }
+  return { sha256: hash.digest('hex'), bytes };
+}

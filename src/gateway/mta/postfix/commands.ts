@@ -1,0 +1,116 @@
+/**
+ * What the gateway asks of the Postfix beside it: its group, what of its configuration decides a lookup, one reload when a map first appears; and
+ * the runner of Postfix's own commands, which read MAIL_CONFIG from the environment and so mean the instance that the user means.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { writeFileAtomic } from '../../../io/atomic-file.ts';
+import type { Habits } from '../../../map/lookup.ts';
+import { RELOAD_FOLDER, RELOAD_REQUEST } from './reload-request.ts';
+
+/** The group `postfix`, which smtpd reads maps as; null where there is none. */
+export function postfixGroup(): number | null {
+  let groups: string;
+  try {
+    groups = readFileSync('/etc/group', 'utf8');
+  } catch {
+    return null; // no such file: no such group
+  }
+  const gid = /^postfix:[^:]*:([0-9]+):/m.exec(groups)?.[1];
+  return gid === undefined ? null : Number(gid);
+}
+
+/** cron and systemd units may lack the folders of Postfix's commands; without them a reload would silently not happen. */
+export const postfixEnvironment = (): NodeJS.ProcessEnv => ({
+  ...process.env,
+  PATH: `${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/local/sbin:/usr/sbin:/sbin`,
+});
+
+export interface ToolAnswer {
+  /** Null where the command cannot be run. */
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs one of Postfix's commands to its end: for answers that are short. */
+export function postfixCommand(command: string, args: readonly string[]): ToolAnswer {
+  const result = spawnSync(command, args, {
+    env: postfixEnvironment(),
+    encoding: 'utf8',
+    timeout: 30_000,
+    maxBuffer: 16 * 1024 * 1024,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  if (result.error !== undefined) return { status: null, stdout: '', stderr: result.error.message };
+  return { status: result.status, stdout: result.stdout, stderr: result.stderr.trim() };
+}
+
+/** The same, fed with `input`; what it answers may be as long as the list and goes to `take` in pieces. */
+export function postfixStream(
+  command: string,
+  args: readonly string[],
+  input: string | Uint8Array,
+  take: (chunk: Buffer) => void,
+): Promise<{ readonly status: number | null; readonly error: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { env: postfixEnvironment(), stdio: ['pipe', 'pipe', 'pipe'] });
+    let error = '';
+    child.stdout.on('data', take);
+    child.stderr.on('data', (chunk: Buffer) => (error = (error + chunk.toString()).slice(-200)));
+    child.stdin.on('error', () => undefined); // it ended before it had read all: its status says so
+    child.on('error', (e) => resolve({ status: null, error: e.message }));
+    child.on('close', (status) => resolve({ status, error: error.trim() }));
+    child.stdin.end(input);
+  });
+}
+
+const HABITS = [
+  'recipient_delimiter',
+  'smtputf8_enable',
+  'parent_domain_matches_subdomains',
+  'allow_untrusted_routing',
+  'allow_min_user',
+  'owner_request_special',
+  'double_bounce_sender',
+] as const;
+
+/** What of the host's main.cf a lookup hangs on; nothing, which means Postfix's defaults, where there is no postconf. */
+export function postfixHabits(): Habits {
+  const { status, stdout } = postfixCommand('postconf', ['-xh', ...HABITS]);
+  if (status !== 0) return {};
+  const [delimiter = '', utf8, parents = '', routing, hyphen, special, doubleBounce = ''] = stdout
+    .split('\n')
+    .map((v) => v.trim());
+  return {
+    delimiter,
+    utf8: utf8 !== 'no',
+    subdomains: parents.split(/[\s,]+/).includes('relay_domains'),
+    untrustedRouting: routing === 'yes',
+    leadingHyphen: hyphen === 'yes',
+    ownerRequestSpecial: special !== 'no',
+    doubleBounce,
+  };
+}
+
+/**
+ * Has Postfix reloaded, or asks for it. `done`: reloaded, or no Postfix runs here, so nothing is pending. `asked`: the request is made
+ * and not yet served. `pending`: refused. Health says so until it is done.
+ */
+export function reloadPostfix(): 'done' | 'asked' | 'pending' {
+  if (process.geteuid?.() === 0) {
+    if (postfixCommand('postfix', ['status']).status !== 0) return 'done';
+    return postfixCommand('postfix', ['reload']).status === 0 ? 'done' : 'pending';
+  }
+  if (!existsSync(RELOAD_FOLDER)) return 'done';
+  try {
+    writeFileAtomic(RELOAD_REQUEST, '', 0o644);
+    return 'asked';
+  } catch {
+    return 'pending'; // asked again in the next cycle
+  }
+}
+
+/** Whether a request that an unprivileged process made has been served. */
+export const reloadServed = (): boolean =>
+  process.geteuid?.() !== 0 && existsSync(RELOAD_FOLDER) && !existsSync(RELOAD_REQUEST);

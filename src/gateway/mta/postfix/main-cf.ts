@@ -1,0 +1,103 @@
+/** The configuration of the Postfix beside us, as postconf tells it: main.cf expanded and as written, master.cf, map types. Reads only. */
+import { statSync } from 'node:fs';
+import path from 'node:path';
+import { postfixCommand } from './commands.ts';
+
+export interface Service {
+  /** `smtp/inet`, as postconf -P names it. */
+  readonly name: string;
+  readonly chroot: boolean;
+  /** The program: `smtpd`, `cleanup`, ... */
+  readonly program: string;
+}
+
+/** A `-o parameter=value` of a service. */
+export interface Override {
+  readonly service: string;
+  readonly parameter: string;
+  readonly value: string;
+}
+
+export interface PostfixConfig {
+  readonly directory: string;
+  /** Every parameter, with what it stands for. */
+  readonly main: ReadonlyMap<string, string>;
+  /** Every parameter, as it is written or defaults. */
+  readonly raw: ReadonlyMap<string, string>;
+  /** The parameters that main.cf sets. */
+  readonly set: ReadonlySet<string>;
+  /** When main.cf was last written, ms; null where that cannot be seen. */
+  readonly changed: number | null;
+  readonly services: readonly Service[];
+  readonly overrides: readonly Override[];
+  /** `postconf -m` */
+  readonly types: ReadonlySet<string>;
+}
+
+export type PostfixHere =
+  /** There is no postconf. */
+  | { readonly is: 'absent' }
+  /** There is, but it cannot tell: no main.cf, mostly. */
+  | { readonly is: 'broken'; readonly why: string }
+  | { readonly is: 'here'; readonly config: PostfixConfig };
+
+/** @returns the configuration of the instance that MAIL_CONFIG names, else of the default one */
+export function readPostfix(): PostfixHere {
+  const main = postfixCommand('postconf', ['-x']);
+  if (main.status === null) return { is: 'absent' };
+  if (main.status !== 0) return { is: 'broken', why: main.stderr.replace(/^postconf: (fatal|error): /, '') };
+  const ask = (...args: string[]) => lines(postfixCommand('postconf', args).stdout);
+  const values = parameters(lines(main.stdout));
+  const directory = values.get('config_directory') ?? '/etc/postfix';
+  return {
+    is: 'here',
+    config: {
+      directory,
+      main: values,
+      raw: parameters(ask()),
+      set: new Set(parameters(ask('-n')).keys()),
+      changed: changedAt(path.join(directory, 'main.cf')),
+      services: ask('-M').flatMap(service),
+      overrides: ask('-P', '-x').flatMap(override),
+      types: new Set(ask('-m')),
+    },
+  };
+}
+
+/** Whether its master runs. Unprivileged, a pid file is all that can be seen. */
+export function postfixRuns(config: PostfixConfig): boolean {
+  if (process.geteuid?.() === 0) return postfixCommand('postfix', ['status']).status === 0;
+  return changedAt(path.join(config.main.get('queue_directory') ?? '', 'pid/master.pid')) !== null;
+}
+
+const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '');
+
+function parameters(answer: readonly string[]): Map<string, string> {
+  return new Map(
+    answer.map((line) => {
+      const at = line.indexOf('=');
+      return [line.slice(0, at).trim(), line.slice(at + 1).trim()];
+    }),
+  );
+}
+
+/** `smtp inet n - y - - smtpd -o ...` */
+function service(line: string): Service[] {
+  const [name = '', type = '', , , chroot = '', , , program = ''] = line.split(/\s+/);
+  return program === '' ? [] : [{ name: `${name}/${type}`, chroot: chroot === 'y', program }];
+}
+
+function override(line: string): Override[] {
+  const [, name, parameter, value] = /^(\S+)\/([A-Za-z0-9_]+) ?= ?(.*)$/.exec(line) ?? [];
+  return name === undefined || parameter === undefined
+    ? []
+    : [{ service: name, parameter, value: (value ?? '').trim() }];
+}
+
+function changedAt(file: string): number | null {
+  try {
+    return statSync(file).mtimeMs;
+  } catch {
+    return null; // not there, or not for this user's eyes
+  }
+}

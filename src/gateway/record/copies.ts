@@ -1,0 +1,166 @@
+/**
+ * The last good copies of one bundle, and the only reader and writer of them: signed envelopes and compressed tables below
+ * `state_dir/bundles/NAME/`. A table is re-hashed each time it is read; nothing here judges.
+ */
+import { createHash } from 'node:crypto';
+import { constants, createReadStream, lstatSync, openSync, readdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { gunzipOne } from '../../bundle/table/gzip.ts';
+import { rowBlocks, type RowBlock } from '../../bundle/table/rows.ts';
+import { decodeEnvelope } from '../../bundle/trust/envelope.ts';
+import type { VerifiedManifest } from '../../bundle/trust/verify.ts';
+import { TableError } from '../../errors.ts';
+import { AtomicFile, isAbsent, makeFolder, removeDurable, writeFileAtomic } from '../../io/atomic-file.ts';
+import { havePassed } from '../../io/v8-collect.ts';
+import { readRegularFile } from '../../io/regular-file.ts';
+import type { CopyRef, EnvelopeRef } from './state.ts';
+
+const MODE = 0o640;
+
+export class Copies {
+  readonly folder: string;
+  readonly #gid: number | null;
+
+  /** @param gid the group that may read copies, where there is one. */
+  constructor(stateDir: string, name: string, gid: number | null) {
+    this.folder = path.join(stateDir, 'bundles', name);
+    this.#gid = gid;
+  }
+
+  /** Where a table's body is spooled and, once it is good, kept. */
+  spool(sha256: string): AtomicFile {
+    makeFolder(this.folder, 0o750);
+    const table = this.#table(sha256);
+    // A folder cannot be renamed onto; this one is ours, and nothing but copies belongs here.
+    if (lstatSync(table, { throwIfNoEntry: false })?.isDirectory() === true) removeDurable(table);
+    const file = new AtomicFile(table, MODE);
+    try {
+      if (this.#gid !== null) file.giveToGroup(this.#gid);
+    } catch {
+      // Refused: copies are then readable by their owner alone, which is all that a cycle needs.
+    }
+    return file;
+  }
+
+  /** The rows of a kept table. Throws before it ends unless the whole text has the right hash: nothing of it counts before that. */
+  async *rows(sha256: string): AsyncGenerator<RowBlock> {
+    const hash = createHash('sha256');
+    const hashed = async function* (chunks: AsyncIterable<Uint8Array>) {
+      for await (const chunk of chunks) {
+        hash.update(chunk);
+        yield chunk;
+        havePassed(chunk.length);
+      }
+    };
+    yield* rowBlocks(hashed(gunzipOne(openTable(this.#table(sha256)))));
+    const found = hash.digest('hex');
+    if (found !== sha256)
+      throw new TableError('HASH_MISMATCH', `a kept copy has the hash ${found}, expected ${sha256}`);
+  }
+
+  /** Whether a kept table is there and has its hash. */
+  async isWhole(sha256: string): Promise<boolean> {
+    return (await this.fault(sha256)) === null;
+  }
+
+  /** What is wrong with a copy, in words; whatever it is, it is no copy to build maps from. */
+  async fault(sha256: string): Promise<string | null> {
+    try {
+      for await (const _ of this.rows(sha256)) void _;
+      return null;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+
+  /** Stores the envelope of a verified manifest. */
+  keepEnvelope(v: VerifiedManifest): EnvelopeRef {
+    makeFolder(this.folder, 0o750);
+    const ref = { version: v.manifest.version, digest: v.digest };
+    writeFileAtomic(this.#envelope(ref), v.envelope, MODE);
+    return ref;
+  }
+
+  /** The bytes of a stored envelope, or null where it is missing or does not hold the payload it is named after. */
+  envelope(ref: EnvelopeRef): Uint8Array | null {
+    try {
+      const bytes = readRegularFile(this.#envelope(ref));
+      const found = createHash('sha256').update(decodeEnvelope(bytes).payload).digest('hex');
+      return found === ref.digest ? bytes : null;
+    } catch {
+      return null; // missing and damaged are the same to the caller: the proof is gone
+    }
+  }
+
+  /** Every stored envelope that is whole, for rebuilding a lost record. */
+  storedEnvelopes(): { ref: EnvelopeRef; bytes: Uint8Array }[] {
+    return this.#names().flatMap((name) => {
+      const [, version, digest] = /^([0-9]+)-([0-9a-f]{64})\.json$/.exec(name) ?? [];
+      if (version === undefined || digest === undefined) return [];
+      const ref = { version: Number(version), digest };
+      const bytes = this.envelope(ref);
+      return bytes === null ? [] : [{ ref, bytes }];
+    });
+  }
+
+  /** Two signed payloads of one version are kept as evidence, for a person. */
+  keepEvidence(v: VerifiedManifest, other: EnvelopeRef): string {
+    const folder = path.join(this.folder, 'evidence');
+    makeFolder(folder, 0o750);
+    const name = (digest: string) => path.join(folder, `${v.manifest.version}-${digest.slice(0, 16)}.json`);
+    const earlier = this.envelope(other);
+    if (earlier !== null) writeFileAtomic(name(other.digest), earlier, MODE);
+    writeFileAtomic(name(v.digest), v.envelope, MODE);
+    return folder;
+  }
+
+  /** Removes tables and envelopes that nothing names. */
+  clean(tables: ReadonlySet<string>, envelopes: readonly EnvelopeRef[]): void {
+    const keep = new Set([...[...tables].map((t) => this.#table(t)), ...envelopes.map((e) => this.#envelope(e))]);
+    for (const name of this.#names()) {
+      const file = path.join(this.folder, name);
+      if (name !== 'evidence' && name !== 'keyring' && !keep.has(file)) rmSync(file, { force: true, recursive: true });
+    }
+  }
+
+  #names(): string[] {
+    try {
+      return readdirSync(this.folder).sort();
+    } catch (error) {
+      if (isAbsent(error)) return [];
+      throw error;
+    }
+  }
+
+  #table(sha256: string): string {
+    return path.join(this.folder, `${sha256}.gz`);
+  }
+
+  #envelope(ref: EnvelopeRef): string {
+    return path.join(this.folder, `${ref.version}-${ref.digest}.json`);
+  }
+}
+
+/** No link is followed, and a pipe that someone laid there ends at once instead of never. */
+function openTable(file: string): AsyncIterable<Buffer> {
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  return createReadStream('', { fd });
+}
+
+/** The copies to keep: the newest of `keep` distinct tables, and always the newest that is older than a day. */
+export function keptCopies(all: readonly CopyRef[], keep: number, now: Date): CopyRef[] {
+  const newest = new Map<string, CopyRef>();
+  for (const copy of all) {
+    newest.delete(copy.table);
+    newest.set(copy.table, copy);
+  }
+  const distinct = [...newest.values()];
+  const day = dayOld(distinct, now);
+  const recent = distinct.slice(-keep);
+  return day === undefined || recent.includes(day) ? recent : [day, ...recent];
+}
+
+/** The newest copy that has been there for a day. */
+export function dayOld(copies: readonly CopyRef[], now: Date): CopyRef | undefined {
+  return copies.filter((c) => Date.parse(c.since) <= now.getTime() - 86_400_000).at(-1);
+}

@@ -1,0 +1,201 @@
+/**
+ * Reads all sources into one sorted table under the policy. A source that fails or gives nothing, or an entry that is not an address,
+ * ends it all: half a list is worse than an old one.
+ */
+import { domainOf } from '../../bundle/address/address.ts';
+import { log, logOnce } from '../../io/log.ts';
+import type { PublisherConfig } from '../config.ts';
+import { addressOf, EntryError, firstField, rowsOf, simpleRow } from '../entry.ts';
+import { PublishError } from '../errors.ts';
+import { SimpleLines } from './simple-lines.ts';
+import { RowCollection, type SortedRows } from './sorted-rows.ts';
+import type { SourceConfig } from '../source-config.ts';
+import type { Seen } from '../sources/lines.ts';
+import { openSource, type SourceReader } from '../sources/open.ts';
+
+/** As many faults are named before it is given up: whoever corrects a list wants more than the first. */
+const NAMED_FAULTS = 20;
+const HYPHEN = 0x2d;
+const LF = 0x0a;
+/** A field of a fault is shown up to here. */
+const SHOWN = 80;
+
+/** Where a row comes from. */
+export interface Origin {
+  readonly source: string;
+  /** `line`, `row` or `entry`, and its number, from 1. */
+  readonly unit: string;
+  readonly number: number;
+  /** As the source has it. */
+  readonly entry: string;
+}
+
+export interface GatherOptions {
+  /** Keep each source's own rows too. */
+  readonly apart?: boolean;
+  /** Told of every row, each time it comes. */
+  readonly each?: (row: string, origin: Origin) => void;
+}
+
+export interface Gathered {
+  readonly table: SortedRows;
+  /** Each source's own rows by its name; empty unless asked for. */
+  readonly sources: ReadonlyMap<string, SortedRows>;
+  /** Entries left out under `skip_invalid`: source, line and reason. */
+  readonly skipped: readonly string[];
+}
+
+/** @throws PublishError SOURCE, INVALID_ENTRY or WILDCARD */
+export async function gather(config: PublisherConfig, now: Date, options: GatherOptions = {}): Promise<Gathered> {
+  const gathering = new Gathering(config, options);
+  for (const source of config.source) await gathering.read(source, await openSource(source), now);
+  return gathering.result();
+}
+
+/** Where an entry stands, and what came before it. */
+interface Place extends Pick<SourceReader, 'form' | 'unit'> {
+  readonly name: string;
+  /** Of the last entry, from 1. */
+  number: number;
+  /** Something else than a header has come. */
+  begun: boolean;
+}
+
+class Gathering {
+  readonly #rows = new RowCollection();
+  readonly #simple = new SimpleLines(this.#rows);
+  readonly #domains = new Set<string>();
+  readonly #policy: PublisherConfig['policy'];
+  readonly #wildcards: ReadonlySet<string>;
+  readonly #faults: string[] = [];
+  readonly #options: GatherOptions;
+  readonly #sources = new Map<string, SortedRows>();
+  #own: RowCollection | null = null;
+  #entries = 0;
+  #refused = 0;
+
+  constructor({ policy }: PublisherConfig, options: GatherOptions) {
+    this.#policy = policy;
+    this.#options = options;
+    this.#wildcards = new Set(policy.wildcards.map((domain) => `@${domain}`));
+  }
+
+  async read({ name }: SourceConfig, { form, unit, read, readLines }: SourceReader, now: Date): Promise<void> {
+    const before = this.#entries;
+    this.#own = this.#options.apart === true ? new RowCollection() : null;
+    const place = { form, name, unit, number: 0, begun: form === 'addresses' };
+    // Whoever is told of every row is told its line as text.
+    if (readLines === undefined || this.#options.each !== undefined) {
+      for await (const batch of read(now)) for (const entry of batch) this.#entry(entry, place);
+    } else {
+      const seen: Seen = { lines: 0 };
+      for await (const lines of readLines(seen)) {
+        if (seen.lines === 0) this.#rows.expect(seen.bytes ?? 0);
+        this.#lines(lines, place);
+        seen.lines = place.number;
+      }
+    }
+    this.#refuseFaults();
+    if (this.#entries === before)
+      throw new PublishError('SOURCE', `${name} gave no address; an empty list would reject all mail`);
+    if (this.#own !== null) this.#sources.set(name, this.#own.sorted());
+  }
+
+  /** @param lines whole ones as bytes. Those that plainly are addresses never become strings. */
+  #lines(lines: Buffer, place: Place): void {
+    for (let at = 0; at < lines.length;) {
+      const before = this.#rows.count;
+      at = this.#simple.take(lines, at);
+      const taken = this.#rows.count - before;
+      place.number += taken;
+      this.#entries += taken;
+      if (taken > 0) place.begun = true;
+      this.#own?.addFrom(this.#rows, before);
+      if (at === lines.length) break;
+      const end = lines.indexOf(LF, at);
+      this.#entry(lines.toString('utf8', at, end), place);
+      at = end + 1;
+    }
+  }
+
+  #entry(entry: string, place: Place): void {
+    const { form, name, unit } = place;
+    const number = ++place.number;
+    const simple = simpleRow(entry);
+    if (simple !== null) {
+      this.#take(simple, name, unit, number, entry);
+      this.#entries++;
+      place.begun = true;
+      return;
+    }
+    let field: string | null = entry;
+    try {
+      if (form === 'lines') field = firstField(entry);
+      if (field === null || field === '') return;
+      if (place.begun || entry.includes('@')) this.#add(field, name, unit, number);
+      else logOnce('notice', `${name}, ${unit} ${number}: taken for a header and skipped, since it has no @`);
+    } catch (error) {
+      if (!(error instanceof EntryError)) throw error;
+      this.#fault(`${name}, ${unit} ${number}: ${shown(field ?? entry)} ${error.message}`, error);
+    }
+    place.begun = true;
+  }
+
+  result(): Gathered {
+    const more = this.#refused - NAMED_FAULTS;
+    if (more > 0) log('warning', `${more} more addresses are refused to strangers by Postfix`);
+    for (const domain of this.#simple.domains()) this.#domains.add(domain);
+    if (this.#policy.postmaster) for (const domain of this.#domains) this.#rows.add(`postmaster@${domain}`);
+    return { table: this.#rows.sorted(), sources: this.#sources, skipped: this.#faults };
+  }
+
+  #add(field: string, source: string, unit: string, number: number): void {
+    const rows = rowsOf(addressOf(field));
+    for (const row of rows) {
+      // A wildcard is refused whatever skip_invalid says: it is no slip of the pen, it accepts all there is.
+      if (row.startsWith('@') && row.lastIndexOf('@') === 0 && !this.#wildcards.has(row)) {
+        throw new PublishError(
+          'WILDCARD',
+          `${source}, ${unit} ${number}: ${row} accepts every address of its domain, and policy.wildcards does not name ${row.slice(1)}`,
+        );
+      }
+      this.#take(row, source, unit, number, field);
+    }
+    this.#entries++;
+  }
+
+  #take(row: string, source: string, unit: string, number: number, entry: string): void {
+    if (row.charCodeAt(0) === HYPHEN || /[!%]|@.*@/.test(row)) this.#noteRefused(row, `${source}, ${unit} ${number}`);
+    this.#rows.add(row);
+    this.#own?.add(row);
+    this.#options.each?.(row, { source, unit, number, entry });
+    this.#domains.add(domainOf(row));
+  }
+
+  /** In the list all the same: a gateway may be told to take such mail, and the list says what the central side says. */
+  #noteRefused(row: string, where: string): void {
+    this.#refused++;
+    if (this.#refused > NAMED_FAULTS) return;
+    const why =
+      row.charCodeAt(0) === HYPHEN
+        ? 'begins with a hyphen (allow_min_user)'
+        : 'holds @, ! or %, a route (allow_untrusted_routing)';
+    log('warning', `${where}: ${shown(row)} is refused to strangers by Postfix: its local part ${why}`);
+  }
+
+  #fault(what: string, cause: EntryError): void {
+    this.#faults.push(what);
+    if (!this.#policy.skip_invalid && this.#faults.length === NAMED_FAULTS) this.#refuseFaults(cause);
+  }
+
+  #refuseFaults(cause?: EntryError): void {
+    if (this.#policy.skip_invalid || this.#faults.length === 0) return;
+    throw new PublishError('INVALID_ENTRY', this.#faults.join('\n'), cause);
+  }
+}
+
+/** A field as it can be told apart on a terminal: white space that is not a plain space has its number. */
+function shown(field: string): string {
+  const text = JSON.stringify(field.length > SHOWN ? `${field.slice(0, SHOWN)}...` : field);
+  return text.replace(/[^\S ]/g, (space) => `\\u{${space.charCodeAt(0).toString(16)}}`);
+}

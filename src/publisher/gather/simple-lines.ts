@@ -1,0 +1,93 @@
+/**
+ * The lines of a list that plainly are one address, straight from the file's bytes into the row's: what `simpleRow` says of a line as
+ * text, and most lines of most lists. All others are left to the rules of entry.ts. Pure.
+ */
+import { isSimpleDomain } from '../entry.ts';
+import { HASH_START, hashed, KnownDomains } from './known-domains.ts';
+import type { RowCollection } from './sorted-rows.ts';
+
+const TAB = 0x09;
+const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+const HYPHEN = 0x2d;
+const AT = 0x40;
+const MAX_LOCAL = 120;
+const MAX_ROW = 253;
+
+/** What a byte of a local part and of a domain becomes; 0 where it is no part of a simple one. */
+const LOCAL = folded('abcdefghijklmnopqrstuvwxyz0123456789._+=-');
+const DOMAIN = folded('abcdefghijklmnopqrstuvwxyz0123456789._-');
+
+function folded(characters: string): Uint8Array {
+  const table = new Uint8Array(256);
+  for (const c of characters) for (const form of [c, c.toUpperCase()]) table[form.charCodeAt(0)] = c.charCodeAt(0);
+  return table;
+}
+
+export class SimpleLines {
+  readonly #rows: RowCollection;
+  /** Those that were looked at as text, and are simple. */
+  readonly #known = new KnownDomains();
+
+  constructor(rows: RowCollection) {
+    this.#rows = rows;
+  }
+
+  /**
+   * Adds the rows of the lines from `at` on, up to one that is not that simple; what follows an address after a blank is no part of it.
+   * @param lines whole lines with their LFs.
+   * @returns where that line begins, or their end.
+   */
+  take(lines: Buffer, at: number): number {
+    const rows = this.#rows;
+    const into = rows.room(lines.length - at);
+    const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
+    while (at < lines.length) {
+      const start = rows.next;
+      let used = start;
+      let next = at;
+      let byte = 0;
+      for (let most = start + MAX_LOCAL + 1; used < most && (byte = LOCAL[lines[next] ?? 0] ?? 0) !== 0; next++)
+        into[used++] = byte;
+      const local = used - start;
+      // Postfix refuses what begins with a hyphen to strangers: that is said elsewhere.
+      if (local === 0 || local > MAX_LOCAL || lines[next++] !== AT || lines[at] === HYPHEN) return at;
+      into[used++] = AT;
+      const domain = used;
+      let hash = HASH_START;
+      for (let most = start + MAX_ROW; used < most && (byte = DOMAIN[lines[next] ?? 0] ?? 0) !== 0; next++) {
+        into[used++] = byte;
+        hash = hashed(hash, byte);
+      }
+      next = afterField(lines, next);
+      if (next < 0) return at;
+      if (!this.#known.has(view, domain, used - domain, hash)) {
+        if (!isSimpleDomain(into.toString('latin1', domain, used))) return at;
+        this.#known.add(into.subarray(domain, used), hash);
+      }
+      rows.added(used - start);
+      at = next;
+    }
+    return at;
+  }
+
+  /** Of all rows that were added. */
+  *domains(): Generator<string> {
+    for (const name of this.#known.names()) yield Buffer.from(name).toString('latin1');
+  }
+}
+
+/** Where the next line begins if a line's first field ends here, else -1. A carriage return within the line is for others to refuse. */
+function afterField(lines: Uint8Array, at: number): number {
+  const byte = lines[at];
+  if (byte === LF) return at + 1;
+  if (byte === CR) return lines[at + 1] === LF ? at + 2 : -1;
+  if (byte !== SPACE && byte !== TAB) return -1;
+  for (;;) {
+    const rest = lines[++at];
+    if (rest === LF) return at + 1;
+    if (rest === CR) return lines[at + 1] === LF ? at + 2 : -1;
+    if (rest === undefined) return -1;
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * Rows as the sources give them, in any order and more than once, become a table's plain text: one growing buffer, one typed
+ * array of where rows begin, and one copy in order where they are not. A million rows are never a million JavaScript objects. Pure.
+ */
+import type { RowBlock } from '../../bundle/table/rows.ts';
+import { ordered, SPARE } from './sort-rows.ts';
+
+const LF = 0x0a;
+/** Rows. */
+const BLOCK = 8192;
+/** Where rows begin is kept in 32 bits; that is some 60 million addresses. */
+const MAX_BYTES = 2 ** 31 - 1024 * 1024;
+
+/** Nobody's word makes more room than this. */
+const EXPECTED = 2 ** 29;
+
+/** A table's plain text (format section 4), and where its rows begin. */
+export class SortedRows {
+  readonly text: Uint8Array;
+  readonly rows: number;
+  /** One more than there are rows: the last is the text's length. */
+  readonly #starts: Int32Array;
+
+  constructor(text: Uint8Array, starts: Int32Array) {
+    this.text = text;
+    this.rows = starts.length - 1;
+    this.#starts = starts;
+  }
+
+  /** The rows in blocks that share the text's memory; may be asked for again. */
+  *blocks(): Generator<RowBlock> {
+    for (let from = 0; from < this.rows; from += BLOCK) {
+      const starts = this.#starts.subarray(from, Math.min(from + BLOCK, this.rows) + 1);
+      yield { bytes: this.text, starts, count: starts.length - 1 };
+    }
+  }
+}
+
+export class RowCollection {
+  /** Rows added so far, each as often as it came. */
+  count = 0;
+  #bytes = Buffer.alloc(64 * 1024);
+  #starts = new Int32Array(2048);
+  #used = 0;
+
+  /** Makes room at once for so many bytes of rows, where they are not far too many. */
+  expect(bytes: number): void {
+    if (this.#used + bytes <= EXPECTED) this.#reserve(bytes + 1 + SPARE);
+  }
+
+  /** Adds a canonical row, without an LF. */
+  add(row: string): void {
+    // A unit of UTF-16 becomes at most three bytes of UTF-8.
+    const bytes = this.room(row.length * 3);
+    this.added(bytes.write(row, this.#used));
+  }
+
+  /** Adds the rows of another collection, from its row number `from` on. */
+  addFrom(other: RowCollection, from: number): void {
+    const startOf = (row: number) => (row < other.count ? (other.#starts[row] ?? 0) : other.#used);
+    const begin = startOf(from);
+    this.room(other.#used - begin).set(other.#bytes.subarray(begin, other.#used), this.#used);
+    for (let i = from; i < other.count; i++) this.added(startOf(i + 1) - startOf(i) - 1);
+  }
+
+  /** Where the next row begins. */
+  get next(): number {
+    return this.#used;
+  }
+
+  /** The buffer to write rows into at `next`, of at most `length` bytes with all LFs but the last. A row counts once `added` is called. */
+  room(length: number): Buffer {
+    this.#reserve(length + 1 + SPARE);
+    return this.#bytes;
+  }
+
+  /** Counts the row that was written at `next`. */
+  added(length: number): void {
+    if (this.count + 2 > this.#starts.length) this.#starts = larger(this.#starts);
+    this.#starts[this.count++] = this.#used;
+    this.#used += length;
+    this.#bytes[this.#used++] = LF;
+  }
+
+  /** Every row once, in the order of the bytes. The collection is empty afterwards, its memory free. */
+  sorted(): SortedRows {
+    this.#reserve(SPARE);
+    this.#starts[this.count] = this.#used;
+    const heap = { bytes: this.#bytes, starts: this.#starts.subarray(0, this.count + 1) };
+    this.#bytes = Buffer.alloc(0);
+    this.#starts = new Int32Array(0);
+    this.#used = this.count = 0;
+    const { text, starts } = ordered(heap);
+    return new SortedRows(text, starts);
+  }
+
+  #reserve(more: number): void {
+    const need = this.#used + more;
+    if (need > MAX_BYTES) throw new RangeError(`the sources hold more than ${MAX_BYTES} bytes of addresses`);
+    if (need > this.#bytes.length) {
+      const room = Buffer.alloc(Math.min(MAX_BYTES, Math.max(Math.ceil((need * 65) / 64), grown(this.#bytes.length))));
+      this.#bytes.copy(room, 0, 0, this.#used);
+      this.#bytes = room;
+    }
+  }
+}
+
+/** Once large, by half instead of double: less of it stays unused. */
+const grown = (size: number): number => Math.ceil(size * (size > 1 << 24 ? 1.5 : 2)) + 1024;
+
+function larger(starts: Int32Array): Int32Array<ArrayBuffer> {
+  const room = new Int32Array(grown(starts.length));
+  room.set(starts);
+  return room;
+}

@@ -1,0 +1,226 @@
+/**
+ * The published files and the publisher's own memory of them (format section 1; commands.md section 3, `state_dir`): where each
+ * file is, and how it is read and written. In which order that has to happen is publish.ts's matter.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { decodeEnvelope } from '../../bundle/trust/envelope.ts';
+import { gunzipOne } from '../../bundle/table/gzip.ts';
+import { parseManifest, type Manifest } from '../../bundle/offer/manifest.ts';
+import type { RowBlock } from '../../bundle/table/rows.ts';
+import { HostError } from '../../errors.ts';
+import { AtomicFile, isAbsent, makeFolder, writeFileAtomic } from '../../io/atomic-file.ts';
+import { PublishError } from '../errors.ts';
+import { parseState, type PublisherState } from './state.ts';
+import { blocksOf, readText } from './table-text.ts';
+
+const DAY = 86_400_000;
+// The folders keep the list confidential; the files in them may be read by whoever may enter, such as a web server's group.
+const FOLDER = 0o750;
+const FILE = 0o644;
+/** What publish writes into `recipients/`, with the temp names a killed run leaves. Whatever else lies there is not ours to delete. */
+const OURS = /^(?:[0-9a-f]{64}(?:-[0-9a-f]{64}\.delta)?\.gz|\.[0-9a-f]{64}(?:-[0-9a-f]{64}\.delta)?\.gz\.new)$/;
+
+export interface Published {
+  readonly manifest: Manifest;
+  readonly envelope: Uint8Array;
+  /** Lower-case hex SHA-256 of the payload. */
+  readonly digest: string;
+}
+
+export class Repository {
+  readonly #output: string;
+  readonly #stateDir: string;
+
+  constructor(output: string, stateDir: string) {
+    this.#output = output;
+    this.#stateDir = stateDir;
+  }
+
+  get lockFile(): string {
+    return path.join(this.#stateDir, 'lock');
+  }
+
+  makeStateFolder(): void {
+    written(this.#stateDir, () => makeFolder(this.#stateDir, 0o700));
+  }
+
+  /** Null where nothing was ever published from here. @throws PublishError STATE for a damaged record. */
+  state(): PublisherState | null {
+    const file = path.join(this.#stateDir, 'state.json');
+    const text = textOf(file);
+    return text === null ? null : parseState(file, text.toString());
+  }
+
+  writeState(state: PublisherState): void {
+    const file = path.join(this.#stateDir, 'state.json');
+    written(file, () => writeFileAtomic(file, `${JSON.stringify(state, null, 1)}\n`, 0o600));
+  }
+
+  /** What is published now; null where nothing is. Its signatures are not looked at. @throws PublishError STATE */
+  published(): Published | null {
+    const file = path.join(this.#output, 'manifest.json');
+    const envelope = textOf(file);
+    if (envelope === null) return null;
+    try {
+      const { payload } = decodeEnvelope(envelope);
+      const digest = createHash('sha256').update(payload).digest('hex');
+      return { envelope, manifest: parseManifest(payload), digest };
+    } catch (error) {
+      const goOn = 'move it away, then publish with --next-version above the version it had';
+      throw new PublishError('STATE', `${file} is damaged (${(error as Error).message}); ${goOn}`, error);
+    }
+  }
+
+  writeManifest(envelope: Uint8Array): void {
+    const file = path.join(this.#output, 'manifest.json');
+    written(file, () => writeFileAtomic(file, envelope, FILE));
+  }
+
+  /** A published file being written. */
+  blob(name: string): AtomicFile {
+    const file = this.#blobPath(name);
+    return written(file, () => {
+      makeFolder(this.#output, FOLDER);
+      makeFolder(path.dirname(file), FOLDER);
+      return new AtomicFile(file, FILE);
+    });
+  }
+
+  /** The size of a published blob in bytes, or null where it is not. */
+  sizeOf(name: string): number | null {
+    return statSync(this.#blobPath(name), { throwIfNoEntry: false })?.size ?? null;
+  }
+
+  /** The plain bytes of a published blob, as a gateway would read them. */
+  plain(name: string): AsyncGenerator<Uint8Array> {
+    return gunzipOne(createReadStream(this.#blobPath(name)));
+  }
+
+  /** A table kept for the deltas to come. */
+  keptTable(sha256: string): AtomicFile {
+    const file = this.#keptPath(sha256);
+    return written(file, () => {
+      makeFolder(path.dirname(file), 0o700);
+      return new AtomicFile(file, 0o600);
+    });
+  }
+
+  hasKept(sha256: string): boolean {
+    return existsSync(this.#keptPath(sha256));
+  }
+
+  /** Whether an earlier table is at hand, kept or published. */
+  hasTable(sha256: string): boolean {
+    return this.hasKept(sha256) || this.sizeOf(`${sha256}.gz`) !== null;
+  }
+
+  /** The rows of an earlier table. @throws PublishError STATE: it is gone or damaged. */
+  table(sha256: string): AsyncGenerator<RowBlock> {
+    return blocksOf(this.tableText(sha256));
+  }
+
+  /**
+   * The text of an earlier table in pieces of whole rows. To be read to its end: only there it shows whether it is what its name says.
+   * @throws PublishError STATE
+   */
+  tableText(sha256: string): AsyncGenerator<Uint8Array> {
+    return readText(this.hasKept(sha256) ? this.#keptPath(sha256) : this.#blobPath(`${sha256}.gz`), sha256);
+  }
+
+  /** A source's own rows, kept for the guard of the next publish. */
+  sourceTable(source: string): AtomicFile {
+    const file = this.#sourcePath(source);
+    return written(file, () => {
+      makeFolder(path.dirname(file), 0o700);
+      return new AtomicFile(file, 0o600);
+    });
+  }
+
+  /** The rows that a source gave for the last publish; null where none are kept. The stream throws PublishError STATE if they are damaged. */
+  sourceRows(source: string): AsyncGenerator<RowBlock> | null {
+    const text = this.sourceText(source);
+    return text === null ? null : blocksOf(text);
+  }
+
+  /** The same, as text in pieces of whole rows. */
+  sourceText(source: string): AsyncGenerator<Uint8Array> | null {
+    const file = this.#sourcePath(source);
+    return existsSync(file) ? readText(file, null) : null;
+  }
+
+  /** Drops what is kept of sources that are no more. */
+  keepSources(sources: readonly string[]): void {
+    const folder = path.join(this.#stateDir, 'sources');
+    const keep = new Set(sources.map((source) => path.basename(this.#sourcePath(source))));
+    for (const name of names(folder)) if (!keep.has(name)) rmSync(path.join(folder, name), { force: true });
+  }
+
+  /** Drops kept tables that no delta starts from, and blobs that have not been named for a day. */
+  clean(state: PublisherState, named: ReadonlySet<string>, now: Date): PublisherState {
+    const keep = new Set(state.tables.map((t) => path.basename(this.#keptPath(t.sha256))));
+    const tables = path.join(this.#stateDir, 'tables');
+    for (const name of names(tables)) if (!keep.has(name)) rmSync(path.join(tables, name), { force: true });
+    const unnamed: Record<string, string> = {};
+    for (const name of names(path.join(this.#output, 'recipients'))) {
+      if (!named.has(name)) unnamed[name] = state.unnamed[name] ?? now.toISOString();
+    }
+    return { ...state, unnamed: this.dropUnnamed({ ...state, unnamed }, named, now) };
+  }
+
+  /** Deletes blobs that have not been named for a day. @returns those that are left to be deleted, and since when. */
+  dropUnnamed(state: PublisherState, named: ReadonlySet<string>, now: Date): Record<string, string> {
+    const left: Record<string, string> = {};
+    for (const [name, since] of Object.entries(state.unnamed)) {
+      if (named.has(name) || !OURS.test(name)) continue;
+      // A gateway that has read the manifest before may still ask for it.
+      if (now.getTime() - Date.parse(since) < DAY) left[name] = since;
+      else written(this.#blobPath(name), () => rmSync(this.#blobPath(name), { force: true }));
+    }
+    return left;
+  }
+
+  #blobPath(name: string): string {
+    return path.join(this.#output, 'recipients', name);
+  }
+
+  #sourcePath(source: string): string {
+    return path.join(this.#stateDir, 'sources', `${createHash('sha256').update(source).digest('hex')}.gz`);
+  }
+
+  #keptPath(sha256: string): string {
+    return path.join(this.#stateDir, 'tables', `${sha256}.gz`);
+  }
+}
+
+/** The files that publish itself may have put into a folder. */
+function names(folder: string): string[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isFile() && OURS.test(entry.name))
+      .map((entry) => entry.name);
+  } catch (error) {
+    if (isAbsent(error)) return [];
+    throw error;
+  }
+}
+
+function textOf(file: string): Buffer | null {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    if (isAbsent(error)) return null;
+    throw new PublishError('STATE', `cannot read ${file}: ${(error as Error).message}`, error);
+  }
+}
+
+/** Names the file that could not be written; a full disk keeps its own code. */
+function written<T>(file: string, write: () => T): T {
+  try {
+    return write();
+  } catch (error) {
+    if (error instanceof HostError) throw error;
+    throw new PublishError('OUTPUT', `cannot write ${file}: ${(error as Error).message}`, error);
+  }
+}

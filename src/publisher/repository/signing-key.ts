@@ -1,0 +1,87 @@
+/** The keys that sign: made, written once, and read with their rights checked. The private part never leaves this file's callers. */
+import { createPrivateKey } from 'node:crypto';
+import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { publicKeyOf, sign } from '../../bundle/trust/ed25519.ts';
+import { keyid, publicKeyPem } from '../../bundle/trust/public-key.ts';
+import { createFile, makeFolder } from '../../io/atomic-file.ts';
+import { PublishError } from '../errors.ts';
+
+export interface SigningKey {
+  readonly keyid: string;
+  /** Raw, 32 bytes. */
+  readonly publicKey: Uint8Array;
+  sign(message: Uint8Array): Uint8Array;
+}
+
+/** PKCS#8 of an Ed25519 key, up to its 32 bytes of seed (RFC 8410). */
+const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+function fromSeed(seed: Uint8Array): SigningKey {
+  const publicKey = publicKeyOf(seed);
+  return { keyid: keyid(publicKey), publicKey, sign: (message) => sign(message, seed) };
+}
+
+/**
+ * Writes `name.key` (PKCS#8 PEM, 0600) and `name.pub` (SPKI PEM) into a folder.
+ * @param seed 32 random bytes.
+ * @throws PublishError KEY: either file is there already.
+ */
+export function makeKey(
+  folder: string,
+  name: string,
+  seed: Uint8Array,
+): SigningKey & { readonly files: [string, string] } {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name))
+    throw new PublishError('KEY', `"${name}" cannot be the name of a key file`);
+  const files: [string, string] = [path.join(folder, `${name}.key`), path.join(folder, `${name}.pub`)];
+  const there = files.find((file) => existsSync(file));
+  if (there !== undefined) throw new PublishError('KEY', `${there} is there already; a key is never overwritten`);
+  const key = fromSeed(seed);
+  const base64 = Buffer.concat([PKCS8, seed]).toString('base64');
+  makeFolder(folder, 0o755);
+  createFile(files[0], `-----BEGIN PRIVATE KEY-----\n${base64}\n-----END PRIVATE KEY-----\n`, 0o600);
+  createFile(files[1], publicKeyPem(key.publicKey), 0o644);
+  return { ...key, files };
+}
+
+/** @throws PublishError KEY: not readable, readable by others, or no Ed25519 private key. */
+export function readKey(file: string): SigningKey {
+  let pem: string;
+  try {
+    // Without NONBLOCK a FIFO would be waited for.
+    const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const stat = fstatSync(fd);
+      if (!stat.isFile()) throw new PublishError('KEY', `the signing key ${file} is no regular file`);
+      const { mode } = stat;
+      if ((mode & 0o037) !== 0) {
+        throw new PublishError(
+          'KEY',
+          `${file} can be used by others (mode ${(mode & 0o777).toString(8)}): chmod 0600 ${file}`,
+        );
+      }
+      pem = readFileSync(fd, 'latin1');
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    if (error instanceof PublishError) throw error;
+    throw new PublishError('KEY', `cannot read the signing key ${file}: ${(error as Error).message}`, error);
+  }
+  const seed = seedOf(pem);
+  if (seed === null)
+    throw new PublishError('KEY', `${file} holds no Ed25519 private key in PEM form (PKCS#8, not encrypted)`);
+  return fromSeed(seed);
+}
+
+function seedOf(pem: string): Uint8Array | null {
+  try {
+    const key = createPrivateKey(pem);
+    if (key.asymmetricKeyType !== 'ed25519') return null;
+    const { d } = key.export({ format: 'jwk' });
+    return d === undefined ? null : Buffer.from(d, 'base64url');
+  } catch {
+    return null; // the reason may quote the file; the caller says what is wanted instead
+  }
+}

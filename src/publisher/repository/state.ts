@@ -1,0 +1,99 @@
+/**
+ * What the publisher remembers between two runs, and whether it fits what it finds published: a version must never be signed twice,
+ * and never go back. Pure; repository.ts reads and writes it.
+ */
+import * as z from 'zod/mini';
+import { isInstant } from '../../bundle/offer/instant.ts';
+import type { PublisherConfig } from '../config.ts';
+import { PublishError } from '../errors.ts';
+import type { Published } from './repository.ts';
+
+const DAY = 86_400_000;
+const MINUTE = 60_000;
+
+const sha256 = () => z.string().check(z.regex(/^[0-9a-f]{64}$/));
+const time = () => z.string().check(z.refine(isInstant));
+const count = () => z.int().check(z.gte(0));
+
+const Record = z.object({
+  format: z.literal(1),
+  name: z.string(),
+  /** The highest version ever signed, and the SHA-256 of its payload. */
+  highest: count(),
+  digest: z._default(z.nullable(sha256()), null),
+  /** Published tables that deltas start from, oldest first, the current one last. */
+  tables: z.array(z.object({ sha256: sha256(), at: time() })),
+  /** Rows of each table and since when it was published, a day back: for the guard, which looks that far. */
+  history: z._default(z.array(z.object({ rows: count(), at: time() })), []),
+  /** Blobs that the newest manifest no longer names, and since when. */
+  unnamed: z.record(z.string(), time()),
+});
+
+export type PublisherState = z.infer<typeof Record>;
+
+/** @throws PublishError STATE. Damaged is not absent: it held the version that must not be signed again. */
+export function parseState(file: string, text: string): PublisherState {
+  const goOn = 'move it away, then publish with --next-version above all versions ever published';
+  try {
+    return z.parse(Record, JSON.parse(text));
+  } catch (error) {
+    throw new PublishError('STATE', `${file} is damaged or of another version; ${goOn}`, error);
+  }
+}
+
+/**
+ * The record to go on from.
+ * @throws PublishError STATE where output and state do not belong together; the message says how to go on.
+ */
+export function continued(
+  config: PublisherConfig,
+  state: PublisherState | null,
+  published: Published | null,
+  nextVersion: number | null,
+): PublisherState {
+  const { name, output, state_dir: stateDir } = config;
+  const version = published?.manifest.version ?? 0;
+  const highest = Math.max(state?.highest ?? 0, version);
+  const refuse = (message: string) => new PublishError('STATE', message);
+  const goOn = `To go on: relaymap-publish publish --next-version ${highest + 1}, or higher if a gateway may have seen a higher one`;
+
+  if (state !== null && state.name !== name)
+    throw refuse(`${stateDir} belongs to the bundle "${state.name}", the configuration says "${name}"`);
+  if (published !== null && published.manifest.name !== name)
+    throw refuse(`${output} holds the bundle "${published.manifest.name}", the configuration says "${name}"`);
+  if (nextVersion !== null) {
+    if (nextVersion <= highest)
+      throw refuse(`--next-version ${nextVersion} is not above version ${highest}, which was signed already`);
+  } else if (state === null) {
+    if (published !== null) throw refuse(`${output} has version ${version}, but ${stateDir} is empty. ${goOn}`);
+  } else if (published === null) {
+    throw refuse(`version ${state.highest} was signed, but ${output} has no manifest.json. ${goOn}`);
+  } else if (version > state.highest) {
+    throw refuse(`${output} has version ${version}, but ${stateDir} ends at ${state.highest}: an old backup? ${goOn}`);
+  } else if (version === state.highest && state.digest !== null && state.digest !== published.digest) {
+    throw refuse(`version ${version} in ${output} is not the one that was signed here. ${goOn}`);
+  }
+  return state ?? { ...adopted(published), format: 1, name, highest, digest: null, unnamed: {} };
+}
+
+/** What a lost record would have said of the table that is published. */
+function adopted(published: Published | null): Pick<PublisherState, 'tables' | 'history'> {
+  if (published === null) return { tables: [], history: [] };
+  const { rows, sha256 } = published.manifest.tables.recipients;
+  const at = published.manifest.created.toISOString();
+  return { tables: [{ sha256, at }], history: [{ rows, at }] };
+}
+
+/** The history with a table published now: one entry a minute at most, a day back and one entry beyond. */
+export function remembered(history: PublisherState['history'], rows: number, now: Date): PublisherState['history'] {
+  const minute = (at: string) => Math.floor(Date.parse(at) / MINUTE);
+  const at = now.toISOString();
+  const earlier = history.filter((entry) => minute(entry.at) !== minute(at));
+  const old = earlier.filter((entry) => Date.parse(entry.at) <= now.getTime() - DAY).slice(-1);
+  return [...old, ...earlier.filter((entry) => Date.parse(entry.at) > now.getTime() - DAY), { rows, at }];
+}
+
+/** Rows of the table that was published a day ago; null where there was none. */
+export function dayAgoRows(history: PublisherState['history'], now: Date): number | null {
+  return history.filter((entry) => Date.parse(entry.at) <= now.getTime() - DAY).at(-1)?.rows ?? null;
+}

@@ -1,0 +1,249 @@
+/**
+ * One connection to a directory for one export: TLS verified, bound, read page by page. Whatever would make a part look like the whole (a
+ * limit, a referral, a page that is missing, another connection) is an error. The only user of ldapts.
+ */
+import net from 'node:net';
+import tls from 'node:tls';
+import {
+  BerWriter,
+  Client,
+  Control,
+  PagedResultsControl,
+  ResultCodeError,
+  SearchResponse,
+  type Entry,
+  type MessageParser,
+} from 'ldapts';
+import { PublishError } from '../../errors.ts';
+
+/** Directories give 1000 (Active Directory) or 500 (OpenLDAP) entries at a time if nobody has told them otherwise. */
+const PAGE = 500;
+const DN_OF_NO_RECIPIENTS = /^(DC=(DomainDnsZones|ForestDnsZones)|CN=(Configuration|Schema)),/i;
+
+export interface Login {
+  readonly dn: string;
+  readonly password: string;
+}
+
+export interface Target {
+  /** What messages call it. */
+  readonly name: string;
+  readonly url: URL;
+  readonly starttls: boolean;
+  /** PEM; the only authority that counts, instead of those that Node knows. */
+  readonly ca: string | undefined;
+  readonly login: Login | undefined;
+}
+
+export interface Patience {
+  /** Milliseconds for TCP and for TLS. */
+  readonly connect: number;
+  /** Milliseconds for one answer, a page. */
+  readonly answer: number;
+  /** Milliseconds for all. */
+  readonly total: number;
+}
+
+/** RFC 2696. ldapts' own control may not be given by the caller, and its own paging takes an empty page for the last one. */
+class Page extends Control {
+  readonly #cookie: Buffer;
+
+  constructor(cookie: Buffer) {
+    super(PagedResultsControl.type, { critical: true });
+    this.#cookie = cookie;
+  }
+
+  protected override writeControl(writer: BerWriter): void {
+    const value = new BerWriter();
+    value.startSequence();
+    value.writeInt(PAGE);
+    value.writeBuffer(this.#cookie, 4);
+    value.endSequence();
+    writer.writeBuffer(value.buffer, 4);
+  }
+}
+
+export class Directory {
+  readonly #target: Target;
+  readonly #client: Client;
+  readonly #parser: MessageParser;
+  readonly #deadline: NodeJS.Timeout;
+  /** TLS before the TCP below it. */
+  readonly #sockets: net.Socket[] = [];
+  /** Rejects when time is over: ldapts has no timer for the handshake of StartTLS, and waits for ever for a socket that just closes. */
+  readonly #over: Promise<never>;
+  #end: (late: string) => void = () => undefined;
+  #last: SearchResponse | null = null;
+
+  private constructor(target: Target, patience: Patience) {
+    this.#target = target;
+    const { url } = target;
+    const secure = url.protocol === 'ldaps:';
+    this.#client = new Client({
+      url: `${url.protocol}//${url.host}`,
+      timeout: patience.answer,
+      connectTimeout: patience.connect,
+      ...(secure ? { tlsOptions: this.#tls() } : {}),
+      createConnection: ((port: number, host: string) => this.#only(net.connect(port, host))) as typeof net.connect,
+      createSecureConnection: ((...args: Parameters<typeof tls.connect>) =>
+        this.#only(tls.connect(...args), !secure)) as typeof tls.connect,
+    });
+    // Private to ldapts, which drops the controls of answers: without them nobody knows whether a page is the last.
+    this.#parser = (this.#client as unknown as { readonly messageParser: MessageParser }).messageParser;
+    this.#parser.on('message', (message) => {
+      if (message instanceof SearchResponse) this.#last = message;
+    });
+    this.#over = new Promise((_, reject) => {
+      this.#end = (late) => {
+        reject(this.#error(late));
+        this.close();
+      };
+    });
+    this.#over.catch(() => undefined); // heard by whoever waits for an answer
+    this.#deadline = setTimeout(() => this.#end(`not done within ${patience.total / 1000} s`), patience.total);
+  }
+
+  /** @throws PublishError SOURCE */
+  static async open(target: Target, patience: Patience): Promise<Directory> {
+    const directory = new Directory(target, patience);
+    try {
+      if (target.starttls) await directory.#startTls(patience.connect);
+      const { login } = target;
+      await directory.#unlessOver(directory.#client.bind(login?.dn ?? '', login?.password ?? ''));
+      return directory;
+    } catch (error) {
+      directory.close();
+      throw directory.#failure(error);
+    }
+  }
+
+  /**
+   * All entries below a base, in batches.
+   * @throws PublishError SOURCE
+   */
+  async *entries(base: string, filter: string, attributes: readonly string[]): AsyncGenerator<Entry[]> {
+    let cookie = Buffer.alloc(0);
+    do {
+      const answer = await this.#search(base, filter, 'sub', attributes, new Page(cookie));
+      yield answer.entries;
+      cookie = answer.cookie;
+    } while (cookie.length > 0);
+  }
+
+  /** One entry by its DN. @throws PublishError SOURCE, also where it is gone. */
+  async entry(dn: string, attributes: readonly string[]): Promise<Entry> {
+    const { entries } = await this.#search(dn, '(objectClass=*)', 'base', attributes);
+    const [entry] = entries;
+    if (entry === undefined) throw this.#error('an entry that was just given is not there any more');
+    return entry;
+  }
+
+  /** Ends it now, whatever is under way. */
+  close(): void {
+    clearTimeout(this.#deadline);
+    // In this order: the other way round Node 20 ends in a segmentation fault.
+    for (const socket of this.#sockets) {
+      socket.on('error', () => undefined); // ldapts has taken its listeners away; unheard it would end the process
+      socket.destroy();
+    }
+  }
+
+  async #search(
+    base: string,
+    filter: string,
+    scope: 'base' | 'sub',
+    attributes: readonly string[],
+    page?: Page,
+  ): Promise<{ readonly entries: Entry[]; readonly cookie: Buffer<ArrayBuffer> }> {
+    // ldapts would connect anew, as nobody and without StartTLS, and go on.
+    if (!this.#client.isConnected) throw this.#error('the connection is lost');
+    this.#last = null;
+    try {
+      const options = { filter, scope, attributes: [...attributes], timeLimit: 0, sizeLimit: 0 };
+      const { searchEntries, searchReferences } = await this.#unlessOver(this.#client.search(base, options, page));
+      const elsewhere = searchReferences.find((each) => !DN_OF_NO_RECIPIENTS.test(dnOf(each)));
+      if (elsewhere !== undefined) {
+        throw this.#error(
+          `refers to ${elsewhere.slice(0, 200)} for a part of the directory; make that a source of its own, and name a base_dn without it here`,
+        );
+      }
+      return { entries: searchEntries, cookie: page === undefined ? Buffer.alloc(0) : this.#cookie() };
+    } catch (error) {
+      throw this.#failure(error);
+    }
+  }
+
+  #cookie(): Buffer<ArrayBuffer> {
+    if (this.#last === null) throw this.#error('gave no end of a page');
+    const control = this.#last.controls?.find((each) => each instanceof PagedResultsControl);
+    return Buffer.from(control?.value?.cookie ?? '');
+  }
+
+  async #startTls(patience: number): Promise<void> {
+    const { hostname } = this.#target.url;
+    const timer = setTimeout(() => this.#end(`no TLS within ${patience / 1000} s`), patience * 2);
+    try {
+      await this.#unlessOver(this.#client.startTLS({ ...this.#tls(), host: bare(hostname) }));
+    } finally {
+      clearTimeout(timer);
+    }
+    // What came in the clear behind the answer would be taken for the beginning of what comes over TLS.
+    const { buffer } = this.#parser as unknown as { readonly buffer?: Buffer };
+    if (buffer !== undefined) throw this.#error('sent more before TLS than the answer to StartTLS');
+  }
+
+  #tls(): tls.ConnectionOptions {
+    const host = bare(this.#target.url.hostname);
+    const { ca } = this.#target;
+    return {
+      rejectUnauthorized: true, // NODE_TLS_REJECT_UNAUTHORIZED would say otherwise
+      minVersion: 'TLSv1.2',
+      ...(ca === undefined ? {} : { ca }),
+      ...(net.isIP(host) === 0 ? { servername: host } : {}),
+    };
+  }
+
+  /** A second connection would not be bound, and its answers would be another reader's. */
+  #only<T extends net.Socket>(socket: T, isUpgrade = false): T {
+    this.#sockets.unshift(socket);
+    if (this.#sockets.length > 1 && !isUpgrade) socket.destroy(new Error('a second connection'));
+    return socket;
+  }
+
+  /** An answer, or the end of our patience. */
+  #unlessOver<T>(answer: Promise<T>): Promise<T> {
+    return Promise.race([answer, this.#over]);
+  }
+
+  #error(why: string, cause?: unknown): PublishError {
+    return new PublishError('SOURCE', `${this.#target.name} ${why}`, cause);
+  }
+
+  #failure(error: unknown): PublishError {
+    if (error instanceof PublishError) return error;
+    const message = (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, ': ');
+    if (!(error instanceof ResultCodeError)) return this.#error(`failed: ${message}`, error);
+    return this.#error(`${RESULT[error.code] ?? 'refused it'} (LDAP result ${error.code}: ${message})`, error);
+  }
+}
+
+const RESULT: Readonly<Record<number, string>> = {
+  3: 'gave only a part, up to its time limit',
+  4: 'gave only a part, up to its size limit; let this reader have all (OpenLDAP: limits ... size=unlimited)',
+  8: 'wants TLS or another way to log in',
+  10: 'refers to another server; name that one',
+  11: 'gave only a part, up to a limit of its own; let this reader have all (OpenLDAP: limits ... size.prtotal=unlimited)',
+  32: 'has no such base_dn',
+  49: 'refused bind_dn and password',
+};
+
+/** The DN of an LDAP URL, as far as it can be told. */
+function dnOf(url: string): string {
+  try {
+    return decodeURIComponent(/^ldaps?:\/\/[^/]*\/([^?]*)/i.exec(url)?.[1] ?? '');
+  } catch {
+    return ''; // a DN that cannot be read is nobody's known one
+  }
+}
+
+const bare = (hostname: string): string => hostname.replace(/^\[|\]$/g, '');

@@ -1,0 +1,99 @@
+/** Rows of MySQL or MariaDB, streamed in one read-only snapshot. Loaded only for a source that needs it; connects to the one server. */
+import { isIP } from 'node:net';
+import { createConnection, type Connection, type FieldPacket } from 'mysql2';
+import { HostError } from '../../../errors.ts';
+import type { Rows } from './rows.ts';
+import { tlsOptions } from './tls.ts';
+import type { SqlTarget } from './url.ts';
+
+const BATCH = 5000;
+
+/** Errors of the driver and the server are thrown as they are. @param signal cuts the connection. */
+export async function* mysqlRows(target: SqlTarget, query: string, signal: AbortSignal): AsyncGenerator<Rows> {
+  const connection = createConnection({
+    ...(target.host === '' ? { socketPath: target.socket } : { host: target.host, port: target.port }),
+    user: target.user,
+    database: target.database,
+    ...(target.password === undefined ? {} : { password: target.password }),
+    ...tls(target),
+    charset: 'UTF8MB4_GENERAL_CI',
+    connectTimeout: target.connectTimeout,
+    rowsAsArray: true,
+    supportBigNumbers: true,
+    // A server could ask the client for any file of this host.
+    flags: ['-LOCAL_FILES'],
+    // No code is made of column names.
+    disableEval: true,
+  });
+  // A connection that is lost while nobody waits for it: the stream tells as well.
+  let lost: Error | undefined;
+  connection.on('error', (error) => (lost ??= error));
+  const destroy = () => connection.destroy();
+  signal.addEventListener('abort', destroy);
+  try {
+    await answered(signal, (done) => connection.connect(done));
+    await run(connection, signal, 'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+    await run(connection, signal, 'START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
+    yield* streamed(connection, signal, query);
+    if (lost !== undefined) throw lost;
+    await run(connection, signal, 'ROLLBACK');
+  } finally {
+    signal.removeEventListener('abort', destroy);
+    connection.destroy();
+  }
+}
+
+async function* streamed(connection: Connection, signal: AbortSignal, query: string): AsyncGenerator<Rows> {
+  let columns: string[] = [];
+  const command = connection.query(query);
+  command.on('fields', (fields: FieldPacket[] | undefined) => (columns = fields?.map(({ name }) => name) ?? []));
+  const stream = command.stream({ highWaterMark: BATCH });
+  const cut = () => stream.destroy(new Error('cut off'));
+  const lost = (error: Error) => stream.destroy(error);
+  signal.addEventListener('abort', cut);
+  connection.on('error', lost);
+  try {
+    let rows: unknown[][] = [];
+    for await (const row of stream as AsyncIterable<unknown>) {
+      // What is not a row is the answer to a statement that gives none.
+      if (!Array.isArray(row)) throw new Error('the query gives no rows; it must be a SELECT');
+      rows.push(row as unknown[]);
+      if (rows.length < BATCH) continue;
+      yield { columns, rows };
+      rows = [];
+    }
+    if (rows.length > 0) yield { columns, rows };
+  } finally {
+    signal.removeEventListener('abort', cut);
+    connection.off('error', lost);
+  }
+}
+
+const run = (connection: Connection, signal: AbortSignal, statement: string): Promise<void> =>
+  answered(signal, (done) => connection.query(statement, (error) => done(error)));
+
+/** Ends at the signal as well: a connection that is destroyed answers nobody. */
+function answered(signal: AbortSignal, ask: (done: (error: Error | null) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const cut = () => reject(new Error('cut off'));
+    signal.addEventListener('abort', cut, { once: true });
+    ask((error) => {
+      signal.removeEventListener('abort', cut);
+      if (error === null) resolve();
+      else reject(error);
+    });
+  });
+}
+
+function tls(target: SqlTarget): object {
+  const options = tlsOptions(target);
+  if (options === null) return {};
+  if (target.tls === 'verify-full' && isIP(target.host) !== 0) {
+    throw new HostError(
+      'CONFIG',
+      `sslmode=verify-full needs the name that the server's certificate is for, and ${target.host} is an address`,
+    );
+  }
+  const { ca, cert, key, rejectUnauthorized, minVersion } = options;
+  return { ssl: { ca, cert, key, rejectUnauthorized, minVersion, verifyIdentity: target.tls === 'verify-full' } };
+}

@@ -1,0 +1,67 @@
+/** Rows of PostgreSQL, by a cursor in one read-only snapshot. Loaded only for a source that needs it; connects to the one server. */
+import { Client } from 'pg';
+import Cursor from 'pg-cursor';
+import { HostError } from '../../../errors.ts';
+import type { Rows } from './rows.ts';
+import { tlsOptions } from './tls.ts';
+import type { SqlTarget } from './url.ts';
+
+const BATCH = 5000;
+/** From version 14 a server that is at work can look whether anybody still waits for it; before, it works on. */
+const NOTICE_OUR_END = `SELECT set_config(name, '5s', TRUE) FROM pg_settings WHERE name = 'client_connection_check_interval'`;
+
+/** Errors of the driver and the server are thrown as they are. @param signal cuts the connection. */
+export async function* postgresRows(target: SqlTarget, query: string, signal: AbortSignal): AsyncGenerator<Rows> {
+  const tls = tlsOptions(target);
+  const client = new Client({
+    host: target.host || target.socket,
+    port: target.port,
+    user: target.user,
+    database: target.database,
+    // Always given: left out, the driver would look into PGPASSWORD and ~/.pgpass.
+    password: () => target.password ?? noPassword(target),
+    ssl: tls ?? false,
+    keepAlive: true,
+    connectionTimeoutMillis: target.connectTimeout,
+    application_name: 'relaymap-publish',
+    client_encoding: 'UTF8',
+  });
+  // A connection that is lost between two reads has no reader to tell; the next read will say so.
+  let lost: Error | undefined;
+  client.on('error', (error) => (lost ??= error));
+  const cut = () => void client.end().catch((error: Error) => (lost ??= error));
+  const destroy = () => {
+    (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  };
+  signal.addEventListener('abort', destroy);
+  try {
+    await client.connect();
+    await client.query('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    await client.query(NOTICE_OUR_END);
+    const cursor = client.query(new Cursor<unknown[]>(query, [], { rowMode: 'array' }));
+    for (;;) {
+      const batch = await read(cursor, BATCH);
+      if (lost !== undefined) throw lost;
+      if (batch.rows.length > 0) yield batch;
+      // Fewer rows than asked for are the last: only CommandComplete ends a batch early.
+      if (batch.rows.length < BATCH) break;
+    }
+    await client.query('ROLLBACK');
+  } finally {
+    signal.removeEventListener('abort', destroy);
+    cut();
+  }
+}
+
+function read(cursor: Cursor<unknown[]>, rows: number): Promise<Rows> {
+  return new Promise((resolve, reject) => {
+    cursor.read(rows, (error: Error | undefined | null, found, result) => {
+      if (error !== undefined && error !== null) reject(error);
+      else resolve({ columns: result?.fields.map(({ name }) => name) ?? [], rows: found });
+    });
+  });
+}
+
+function noPassword({ user }: SqlTarget): never {
+  throw new HostError('CONFIG', `the server asks ${JSON.stringify(user)} for a password; set password_file`);
+}

@@ -1,0 +1,69 @@
+/** Rows of a query become addresses: one column, or a local part and a domain (commands.md section 3). Pure. */
+import { PublishError } from '../../errors.ts';
+
+/** What a driver hands over at once. */
+export interface Rows {
+  readonly columns: readonly string[];
+  /** One value a column, in their order; drivers leave out none. */
+  readonly rows: readonly (readonly unknown[])[];
+}
+
+/** Without quotes a local part can have these (RFC 5322, RFC 6531). */
+const PLAIN = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\u0080-\u{10ffff}-]+$/u;
+const QUOTED = /^"(?:[^"\\]|\\.)*"$/u;
+
+export class RowReader {
+  readonly #name: string;
+  #count = 0;
+
+  /** @param name the source's, for messages. */
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /**
+   * Addresses as they stand, the local part of two columns quoted where it has to be.
+   * @throws PublishError SOURCE: not one or two columns, or a value that is NULL, empty, no text or was not UTF-8. A row without an
+   * address is a fault of the query, which `skip_invalid` does not excuse: an empty local part would be a whole domain.
+   */
+  addresses({ columns, rows }: Rows): string[] {
+    if (columns.length !== 1 && columns.length !== 2) {
+      throw new PublishError(
+        'SOURCE',
+        `${this.#name}: the query gives ${columns.length} columns (${columns.map((name) => JSON.stringify(name)).join(', ')}); it must give an address, or a local part and a domain`,
+      );
+    }
+    return rows.map((row) => {
+      this.#count++;
+      const first = this.#text(columns, row, 0);
+      return columns.length === 1 ? first : `${localPart(first)}@${this.#text(columns, row, 1)}`;
+    });
+  }
+
+  #text(columns: readonly string[], row: readonly unknown[], column: number): string {
+    const value = row[column];
+    if (typeof value === 'string' && value !== '' && !value.includes('\ufffd')) return value;
+    const what =
+      value === null || value === undefined
+        ? 'is NULL; leave such rows out by a WHERE'
+        : value === ''
+          ? 'is empty; leave such rows out by a WHERE'
+          : typeof value === 'string'
+            ? 'is not UTF-8'
+            : `is ${kindOf(value)}, not text; CAST it`;
+    throw new PublishError(
+      'SOURCE',
+      `${this.#name}, row ${this.#count}: column ${JSON.stringify(columns[column])} ${what}`,
+    );
+  }
+}
+
+function kindOf(value: unknown): string {
+  if (value instanceof Uint8Array) return 'binary data';
+  if (value instanceof Date) return 'a time';
+  return typeof value === 'object' ? 'a structure' : `a ${typeof value}`;
+}
+
+function localPart(text: string): string {
+  return PLAIN.test(text) || QUOTED.test(text) ? text : `"${text.replace(/["\\]/g, String.raw`\$&`)}"`;
+}

@@ -1,0 +1,140 @@
+/** Where an SQL source is and how to get there: its URL, taken apart (commands.md section 3). Reads nothing. */
+import { userInfo } from 'node:os';
+import { HostError } from '../../../errors.ts';
+
+export type Dialect = 'postgres' | 'mysql' | 'sqlite';
+/** As libpq's sslmode of the same name; `prefer` and `allow` promise nothing, and are not known here. */
+export type TlsMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
+
+export interface SqlTarget {
+  readonly dialect: Dialect;
+  /** Empty: through a socket of this host. */
+  readonly host: string;
+  readonly port: number;
+  /** PostgreSQL: the folder of the socket. MySQL: the socket. */
+  readonly socket: string;
+  readonly user: string;
+  readonly password: string | undefined;
+  /** SQLite: the file. */
+  readonly database: string;
+  readonly tls: TlsMode;
+  /** Files in PEM form. */
+  readonly rootCert: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  /** Milliseconds until a connection stands. */
+  readonly connectTimeout: number;
+  /** Milliseconds in which at least one batch of rows has to come. */
+  readonly readTimeout: number;
+}
+
+const DIALECTS: Record<string, Dialect> = {
+  postgres: 'postgres',
+  postgresql: 'postgres',
+  mysql: 'mysql',
+  mariadb: 'mysql',
+  sqlite: 'sqlite',
+};
+const PORTS = { postgres: 5432, mysql: 3306, sqlite: 0 };
+const SOCKETS = { postgres: '/var/run/postgresql', mysql: '/run/mysqld/mysqld.sock', sqlite: '' };
+const TLS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'connect_timeout', 'read_timeout'];
+const PARAMETERS: Record<Dialect, readonly string[]> = {
+  postgres: ['user', 'host', 'port', ...TLS],
+  mysql: ['user', 'socket', ...TLS],
+  sqlite: [],
+};
+const FORMS = 'postgres:///DATABASE, mysql://USER@HOST/DATABASE or sqlite:/FILE';
+const PARTS =
+  /^(?<scheme>[a-z]+):(?:\/\/(?:(?<user>[^@/?#:]*)(?::(?<password>[^@/?#]*))?@)?(?<host>\[[^\]]*\]|[^:/?#@[\]]*)(?::(?<port>[0-9]{1,5}))?)?(?<path>\/(?!\/)[^?#]*)?(?:\?(?<query>[^#]*))?$/i;
+
+/**
+ * @param where what messages call the URL: they never show it, since it may hold a password.
+ * @throws HostError CONFIG
+ */
+export function parseSqlUrl(where: string, url: string): SqlTarget {
+  const wrong = (what: string) => new HostError('CONFIG', `${where}: ${what}`);
+  const parts = PARTS.exec(url)?.groups;
+  const dialect = DIALECTS[parts?.['scheme']?.toLowerCase() ?? ''];
+  if (parts === undefined || dialect === undefined) {
+    throw wrong(`the URL is not of a form like ${FORMS}; special characters in it are written as %40`);
+  }
+  const decoded = (part: string | undefined): string => {
+    try {
+      return decodeURIComponent(part ?? '');
+    } catch (error) {
+      throw new HostError('CONFIG', `${where}: a % in the URL is not followed by two hexadecimal digits`, error);
+    }
+  };
+  const given = parameters(dialect, parts['query'] ?? '', wrong);
+  const file = decoded(parts['path']);
+  const host = decoded(parts['host']).replace(/^\[(.*)\]$/, '$1');
+  if (dialect === 'sqlite' && (host !== '' || parts['user'] !== undefined || file === '')) {
+    throw wrong('sqlite: takes nothing but the absolute path of a file, as in sqlite:/srv/mail.db');
+  }
+  const database = dialect === 'sqlite' ? file : file.slice(1);
+  if (database === '' || database.includes('\0')) throw wrong('the URL names no database');
+  // As in libpq, a host may be the folder of a socket.
+  const named = given['host'] ?? '';
+  if (named !== '' && host !== '') throw wrong('the URL names a host twice');
+  const socket = named.startsWith('/') ? named : (given['socket'] ?? SOCKETS[dialect]);
+  const name = named.startsWith('/') || given['socket'] !== undefined ? '' : host || named;
+  if (given['socket'] !== undefined && host !== '' && host !== 'localhost') {
+    throw wrong(`the URL names both the host ${host} and a socket`);
+  }
+  const tls = tlsMode(given['sslmode'], name, wrong);
+  return {
+    dialect,
+    host: name,
+    port: Number(parts['port'] ?? given['port'] ?? PORTS[dialect]),
+    socket,
+    user: decoded(parts['user']) || (given['user'] ?? ownName()),
+    password: parts['password'] === undefined ? undefined : decoded(parts['password']),
+    database,
+    tls,
+    rootCert: given['sslrootcert'],
+    cert: given['sslcert'],
+    key: given['sslkey'],
+    connectTimeout: seconds('connect_timeout', given, 10, wrong),
+    readTimeout: seconds('read_timeout', given, 120, wrong),
+  };
+}
+
+type Wrong = (what: string) => HostError;
+
+function parameters(dialect: Dialect, query: string, wrong: Wrong): Record<string, string | undefined> {
+  const known = PARAMETERS[dialect];
+  const given = Object.create(null) as Record<string, string | undefined>;
+  for (const [key, value] of new URLSearchParams(query)) {
+    if (key === 'password') throw wrong('a password is no parameter of a URL; set password_file');
+    if (!known.includes(key)) {
+      const may = known.length === 0 ? 'none is' : `${known.join(', ')} are`;
+      throw wrong(`the URL's parameter ${JSON.stringify(key)} is not known; ${may}`);
+    }
+    given[key] = value;
+  }
+  return given;
+}
+
+/** Between hosts TLS is there and verified unless the URL says otherwise; a socket and loopback need none. */
+function tlsMode(asked: string | undefined, host: string, wrong: Wrong): TlsMode {
+  if (asked === undefined) {
+    return host === '' || host === 'localhost' || host === '::1' || host.startsWith('127.') ? 'disable' : 'verify-full';
+  }
+  if (asked === 'disable' || asked === 'require' || asked === 'verify-ca' || asked === 'verify-full') return asked;
+  throw wrong(`sslmode=${asked}: it must be disable, require, verify-ca or verify-full`);
+}
+
+function seconds(key: string, given: Record<string, string | undefined>, otherwise: number, wrong: Wrong): number {
+  const text = given[key] ?? String(otherwise);
+  if (!/^[1-9][0-9]{0,4}$/.test(text)) throw wrong(`${key}=${text}: it must be a number of seconds`);
+  return Number(text) * 1000;
+}
+
+/** Peer authentication goes by the name of the user that this process runs as. */
+function ownName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return ''; // a user without a name: the server says what it thinks of it
+  }
+}

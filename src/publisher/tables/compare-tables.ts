@@ -1,0 +1,155 @@
+/**
+ * What a new table changes of an earlier one, from one reading of the earlier one: what it loses, for the guard, and the delta. What
+ * both have in common is compared in long pieces and never looked at row by row. Pure.
+ */
+import { DomainSet } from '../../bundle/table/domain-set.ts';
+import type { TableSize } from '../../bundle/offer/guard.ts';
+import { MAX_ROW, RowCollector, type RowBlock } from '../../bundle/table/rows.ts';
+import { domainStart } from '../../map/domains.ts';
+import { only } from './difference.ts';
+import { compareRows } from '../gather/multikey-quicksort.ts';
+import type { SortedRows } from '../gather/sorted-rows.ts';
+
+const [LF, PLUS, MINUS] = [0x0a, 0x2b, 0x2d];
+/** So many bytes are compared at once. */
+const PIECE = 2048;
+/** After so many rows in common, pieces are tried again. */
+const ALIKE = 3;
+
+export interface Change {
+  readonly installed: TableSize;
+  readonly removed: TableSize;
+  /** Domains that the new table has no address of any more. */
+  readonly domainsGone: readonly string[];
+  /** The text of the delta; null where it is over half of the new table's: it would only fill the memory. */
+  readonly delta: readonly RowBlock[] | null;
+}
+
+/**
+ * @param base the earlier table's text, in pieces of whole rows; its errors pass through.
+ * @param domains those of `next`.
+ */
+export async function changeOf(base: AsyncIterable<Uint8Array>, next: SortedRows, domains: DomainSet): Promise<Change> {
+  const walk = new Walk(next.text);
+  for await (const rows of base) walk.push(rows);
+  walk.end();
+  const { removed, addedAt, removedRows, delta } = walk;
+  const gone = only(removed, domains);
+  const come = newDomains(next, walk);
+  return {
+    installed: { rows: next.rows - addedAt.length + removedRows, domains: domains.size - come + gone.length },
+    removed: { rows: removedRows, domains: gone.length },
+    domainsGone: gone,
+    delta,
+  };
+}
+
+class Walk {
+  readonly added = new DomainSet();
+  readonly removed = new DomainSet();
+  /** Where the added rows begin in the new table. */
+  readonly addedAt: number[] = [];
+  removedRows = 0;
+  delta: RowBlock[] | null = [];
+  readonly #next: Buffer;
+  #at = 0;
+  #out = new RowCollector();
+  #room: number;
+
+  constructor(next: Uint8Array) {
+    this.#next = asBuffer(next);
+    this.#room = next.length / 2;
+  }
+
+  /** Takes the next rows of the earlier table. */
+  push(piece: Uint8Array): void {
+    const rows = asBuffer(piece);
+    const next = this.#next;
+    let [i, j] = [0, this.#at];
+    while (i < rows.length) {
+      const from = i;
+      for (;;) {
+        const length = Math.min(PIECE, rows.length - i, next.length - j);
+        if (length === 0 || rows.compare(next, j, j + length, i, i + length) !== 0) break;
+        i += length;
+        j += length;
+      }
+      // Back to where the row begins in which they part; up to here both are the same.
+      const start = i > from ? Math.max(from, rows.lastIndexOf(LF, i - 1) + 1) : i;
+      j -= i - start;
+      i = start;
+      for (let alike = 0; i < rows.length && alike < ALIKE;) {
+        const order = j < next.length ? compareRows(rows, i, next, j) : -1;
+        const [iEnd, jEnd] = [order <= 0 ? endOf(rows, i) : i, order >= 0 ? endOf(next, j) : j];
+        if (order < 0) this.#remove(rows, i, iEnd);
+        if (order > 0) this.#add(next, j, jEnd);
+        alike = order === 0 ? alike + 1 : 0;
+        if (order <= 0) i = iEnd + 1;
+        if (order >= 0) j = jEnd + 1;
+      }
+    }
+    this.#at = j;
+  }
+
+  /** The earlier table has ended: what is left of the new one is added. */
+  end(): void {
+    for (let end = 0; this.#at < this.#next.length; this.#at = end + 1) {
+      end = endOf(this.#next, this.#at);
+      this.#add(this.#next, this.#at, end);
+    }
+    this.delta?.push(this.#out.rest());
+  }
+
+  #add(bytes: Uint8Array, start: number, end: number): void {
+    this.addedAt.push(start);
+    this.added.add(bytes, domainStart(bytes, start, end), end, this.addedAt.length);
+    this.#note(bytes, start, end, PLUS);
+  }
+
+  #remove(bytes: Uint8Array, start: number, end: number): void {
+    this.removedRows++;
+    this.removed.add(bytes, domainStart(bytes, start, end), end, this.removedRows);
+    this.#note(bytes, start, end, MINUS);
+  }
+
+  #note(bytes: Uint8Array, start: number, end: number, sign: number): void {
+    if (this.delta === null) return;
+    this.#room -= end - start + 2;
+    // A row that long is of a base that is damaged, which its stream says at its end.
+    if (this.#room < 0 || end - start > MAX_ROW) {
+      this.delta = null;
+      return;
+    }
+    this.#out.add(bytes, start, end, sign);
+    const block = this.#out.full();
+    if (block !== null) this.delta.push(block);
+  }
+}
+
+/** How many domains the earlier table did not have: those of which all rows were added. */
+function newDomains(next: SortedRows, { added, removed, addedAt }: Walk): number {
+  const left = new Set<number>();
+  for (let id = 0; id < added.size; id++) {
+    const name = added.name(id);
+    if (removed.find(name, 0, name.length) < 0) left.add(id);
+  }
+  let number = 0;
+  // Most domains have a row that stayed among the first.
+  for (const { bytes, starts, count } of left.size === 0 ? [] : next.blocks()) {
+    for (let i = 0; i < count && left.size > 0; i++) {
+      const [start, end] = [starts[i] ?? 0, (starts[i + 1] ?? 1) - 1];
+      if (addedAt[number] === start) number++;
+      else left.delete(added.find(bytes, domainStart(bytes, start, end), end));
+    }
+    if (left.size === 0) break;
+  }
+  return left.size;
+}
+
+function endOf(bytes: Uint8Array, start: number): number {
+  let end = start;
+  while (bytes[end] !== LF) end++;
+  return end;
+}
+
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

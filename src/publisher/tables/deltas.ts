@@ -1,0 +1,206 @@
+/**
+ * The deltas that a table is offered with (format section 5). Only the one from the table published now comes from comparing both; the
+ * others follow from it and from what was offered last, so that eight cost little more than one. Writes only through the repository.
+ */
+import { createHash } from 'node:crypto';
+import { composeDeltas, diffRows } from '../../bundle/table/delta.ts';
+import { GzipWriter } from '../../bundle/table/gzip-writer.ts';
+import { gunzipOne } from '../../bundle/table/gzip.ts';
+import type { DeltaEntry, TableEntry } from '../../bundle/offer/manifest.ts';
+import { rowBlocks, type RowBlock, type RowStream } from '../../bundle/table/rows.ts';
+import { HostError } from '../../errors.ts';
+import { log } from '../../io/log.ts';
+import { PublishError } from '../errors.ts';
+import type { Repository } from '../repository/repository.ts';
+import type { SortedRows } from '../gather/sorted-rows.ts';
+import { hashOfBase } from './reverse-delta.ts';
+import { expectBlob, sizeOfSound, streamed, text, writeFiles } from './tables.ts';
+
+/** Deltas are small: the best compression costs nothing here. */
+const LEVEL = 9;
+
+/** A table that is being offered, and what was offered before it. */
+export interface Step {
+  readonly table: SortedRows;
+  /** Of its text. */
+  readonly sha256: string;
+  /** Its size as served, known once it is compressed. */
+  readonly wireBytes: Promise<number>;
+  /** The entry of the table that is published now, with its deltas; null for none. */
+  readonly before: TableEntry | null;
+  /** A delta that was found already, from a table whose hash was seen; null for none. */
+  readonly found: { readonly from: string; readonly delta: readonly RowBlock[] } | null;
+}
+
+/** A delta that is not written yet. */
+interface Made extends DeltaEntry {
+  readonly member: Uint8Array;
+}
+
+/**
+ * The deltas from `bases` in memory, those that do not pay left out. The one from the table before is seen to make the table, and so is
+ * one of the others, another one each time: if it does not, all are found anew by reading their bases.
+ */
+export async function makeDeltas(repository: Repository, step: Step, bases: readonly string[]): Promise<Made[]> {
+  const { before } = step;
+  const first = bases.find((from) => from === before?.sha256);
+  const whole = first === undefined ? null : await optional(first, () => soundByReading(repository, step, first));
+  const composed = new Map<string, Made>();
+  const last = whole === null ? null : await collected(rowsOf(whole.member));
+  for (const from of bases) {
+    const earlier = before?.deltas.find((d) => d.from === from);
+    if (from === first || earlier === undefined || last === null) continue;
+    const made = await quietly(() => byComposing(repository, step, earlier, last));
+    if (made !== null) composed.set(from, made);
+  }
+  const made = [...composed.values()];
+  const sample = made[Number.parseInt(step.sha256.slice(0, 8), 16) % Math.max(1, made.length)];
+  if (sample !== undefined && (await quietly(() => sound(step, sample))) === null) {
+    log('warning', 'a delta that was put together does not make the table; all are found anew');
+    composed.clear();
+  }
+  const all: Made[] = [];
+  for (const from of bases) {
+    const known = from === first ? whole : composed.get(from);
+    const delta = known === undefined ? await optional(from, () => soundByReading(repository, step, from)) : known;
+    if (delta !== null && (await pays(step, delta.wireBytes))) all.push(delta);
+  }
+  return all;
+}
+
+/** Not one larger than half of the table: a gateway that takes it saves little and works more. */
+async function pays({ wireBytes }: Step, size: number): Promise<boolean> {
+  return size <= (await wireBytes) / 2;
+}
+
+/** Writes deltas. A blob that is there with the same text stays as it is. */
+export async function writeDeltas(repository: Repository, to: string, deltas: readonly Made[]): Promise<DeltaEntry[]> {
+  const written: DeltaEntry[] = [];
+  for (const { from, bytes, sha256, member } of deltas) {
+    const name = fileOf(from, to);
+    const there = await sizeOfSound(repository, name, sha256);
+    if (there === null) writeFiles([repository.blob(name)], member);
+    const entry = { from, bytes, sha256, wireBytes: there ?? member.length };
+    const read = await optional(from, async () => {
+      await expectBlob(repository, name, entry);
+      return entry;
+    });
+    if (read !== null) written.push(read);
+  }
+  return written;
+}
+
+/** Those of the deltas that are on disk as declared and make the table. */
+export async function soundDeltas(
+  repository: Repository,
+  table: SortedRows,
+  entry: TableEntry,
+  deltas: readonly DeltaEntry[],
+): Promise<DeltaEntry[]> {
+  const found: DeltaEntry[] = [];
+  for (const delta of deltas) {
+    const applied = await optional(delta.from, async () => {
+      const name = fileOf(delta.from, entry.sha256);
+      await expectBlob(repository, name, delta);
+      await expectBase(table, delta.from, entry.sha256, rowBlocks(repository.plain(name)));
+      return delta;
+    });
+    if (applied !== null) found.push(applied);
+  }
+  return found;
+}
+
+/** A delta in memory, if it makes the table. @throws PublishError VERIFY, DeltaMismatch */
+async function sound({ table, sha256 }: Step, made: Made): Promise<Made> {
+  await expectBase(table, made.from, sha256, rowsOf(made.member));
+  return made;
+}
+
+const fileOf = (from: string, to: string): string => `${from}-${to}.delta.gz`;
+
+const rowsOf = (member: Uint8Array): RowStream => rowBlocks(gunzipOne(each([member])));
+
+// eslint-disable-next-line @typescript-eslint/require-await
+async function* each<T>(items: Iterable<T>): AsyncGenerator<T> {
+  yield* items;
+}
+
+/** Found by comparing, and seen to make the table: nothing is put together from one that does not hold. */
+async function soundByReading(repository: Repository, step: Step, from: string): Promise<Made | null> {
+  const { table, found } = step;
+  const rows =
+    found?.from === from ? streamed(found.delta) : diffRows(repository.table(from), streamed(table.blocks()));
+  const made = await compressed(step, from, rows);
+  return made === null ? null : sound(step, made);
+}
+
+/** @param earlier from the base to the table before. @param last from there to the new one. */
+async function byComposing(
+  repository: Repository,
+  step: Step,
+  earlier: DeltaEntry,
+  last: readonly RowBlock[],
+): Promise<Made | null> {
+  const { before } = step;
+  if (before === null) return null;
+  const chunks = await expectBlob(repository, fileOf(earlier.from, before.sha256), earlier, true);
+  return compressed(step, earlier.from, composeDeltas(rowBlocks(each(chunks)), streamed(last)));
+}
+
+async function collected(rows: RowStream): Promise<RowBlock[]> {
+  const blocks: RowBlock[] = [];
+  for await (const block of rows) blocks.push(block);
+  return blocks;
+}
+
+/** @returns null for one that plainly does not pay. */
+async function compressed(step: Step, from: string, delta: RowStream): Promise<Made | null> {
+  const hash = createHash('sha256');
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  const gzip = new GzipWriter(LEVEL, (chunk) => chunks.push(chunk));
+  try {
+    for await (const block of delta) {
+      const rows = text(block);
+      hash.update(rows);
+      bytes += rows.length;
+      await gzip.write(rows);
+      // Before the table is compressed nobody waits for its size, unless the delta is that large.
+      if (gzip.wireBytes > step.table.text.length / 16 && !(await pays(step, gzip.wireBytes))) return null;
+    }
+    await gzip.end();
+  } finally {
+    gzip.destroy();
+  }
+  const member = Buffer.concat(chunks);
+  return { from, bytes, sha256: hash.digest('hex'), wireBytes: member.length, member };
+}
+
+/** A delta that cannot be made or does not apply is not offered: gateways take the whole table, and the list still goes out. */
+async function optional<T>(from: string, make: () => Promise<T | null>): Promise<T | null> {
+  return quietly(make, (why) => log('warning', `no delta is offered from table ${from.slice(0, 16)}: ${why}`));
+}
+
+/** Null for whatever is wrong with a delta; a full disk ends the publish. */
+async function quietly<T>(
+  make: () => Promise<T | null>,
+  tell: (why: string) => void = () => undefined,
+): Promise<T | null> {
+  try {
+    return await make();
+  } catch (error) {
+    if (error instanceof HostError) throw error;
+    tell((error as Error).message);
+    return null;
+  }
+}
+
+/**
+ * The one base that the delta makes the table of is the one it is said to be from. Nothing is read for it but the delta.
+ * @throws PublishError VERIFY, DeltaMismatch
+ */
+async function expectBase(table: SortedRows, from: string, to: string, delta: RowStream): Promise<void> {
+  const found = await hashOfBase(table.text, delta);
+  if (found !== from)
+    throw new PublishError('VERIFY', `${fileOf(from, to)} is a delta from a table with SHA-256 ${found}, not ${from}`);
+}

@@ -1,0 +1,92 @@
+/** Measures, writes and checks tables, streaming (format sections 3 and 4). Writes only through the repository. */
+import { createHash } from 'node:crypto';
+import type { DomainSet } from '../../bundle/table/domain-set.ts';
+import type { TableEntry } from '../../bundle/offer/manifest.ts';
+import type { RowBlock } from '../../bundle/table/rows.ts';
+import { TableChecker } from '../../bundle/table/table.ts';
+import type { AtomicFile } from '../../io/atomic-file.ts';
+import { PublishError } from '../errors.ts';
+import type { Repository } from '../repository/repository.ts';
+import type { SortedRows } from '../gather/sorted-rows.ts';
+
+/** What the manifest says of a plain text. */
+export interface Measure {
+  readonly rows: number;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly domains: DomainSet;
+}
+
+/** A block's text. */
+export const text = ({ bytes, starts, count }: RowBlock): Uint8Array =>
+  bytes.subarray(starts[0] ?? 0, starts[count] ?? 0);
+
+export const hashOf = (table: SortedRows): string => createHash('sha256').update(table.text).digest('hex');
+
+/** Size, hash and domains of a table. @throws PublishError VERIFY if it is not canonical: a fault of the publisher. */
+export function measure(table: SortedRows, sha256 = hashOf(table)): Measure {
+  const checker = new TableChecker();
+  for (const block of table.blocks()) checker.push(block);
+  const { fault, rows, domains } = checker;
+  if (fault !== null) throw new PublishError('VERIFY', `row ${fault.row} of the new table ${fault.rule}`);
+  return { rows, bytes: table.text.length, sha256, domains };
+}
+
+/** On disk, each as a whole or not at all, when this is done. */
+export function writeFiles(files: readonly AtomicFile[], bytes: Uint8Array): void {
+  try {
+    for (const file of files) file.write(bytes);
+    for (const file of files) file.commit();
+  } finally {
+    for (const file of files) file.discard();
+  }
+}
+
+/**
+ * The size of a published blob if its plain text has this hash, else null. A blob that is there stays: its name promises that it never
+ * changes, and another zlib would make other bytes of the same text.
+ */
+export async function sizeOfSound(repository: Repository, name: string, sha256: string): Promise<number | null> {
+  const size = repository.sizeOf(name);
+  if (size === null) return null;
+  const hash = createHash('sha256');
+  try {
+    for await (const chunk of repository.plain(name)) hash.update(chunk);
+  } catch {
+    return null; // damaged: it is written again
+  }
+  return hash.digest('hex') === sha256 ? size : null;
+}
+
+export async function* streamed(blocks: Iterable<RowBlock>): AsyncGenerator<RowBlock> {
+  yield* blocks;
+}
+
+/** Reads a published table back as a gateway would. @throws PublishError VERIFY */
+export async function verifyTable(repository: Repository, entry: TableEntry): Promise<void> {
+  await expectBlob(repository, `${entry.sha256}.gz`, entry);
+}
+
+/**
+ * @throws PublishError VERIFY unless a published blob is what is declared of it.
+ * @returns its text if that is to be kept, else nothing.
+ */
+export async function expectBlob(
+  repository: Repository,
+  name: string,
+  declared: { readonly bytes: number; readonly sha256: string; readonly wireBytes: number },
+  keep = false,
+): Promise<Uint8Array[]> {
+  const hash = createHash('sha256');
+  const kept: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of repository.plain(name)) {
+    hash.update(chunk);
+    bytes += chunk.length;
+    if (keep && bytes <= declared.bytes) kept.push(chunk);
+  }
+  const found = [repository.sizeOf(name), bytes, hash.digest('hex')].join(', ');
+  const wanted = [declared.wireBytes, declared.bytes, declared.sha256].join(', ');
+  if (found !== wanted) throw new PublishError('VERIFY', `${name} was written as ${found}, declared as ${wanted}`);
+  return kept;
+}

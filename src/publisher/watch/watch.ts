@@ -1,0 +1,165 @@
+/**
+ * `relaymap-publish watch`: publishes when a source has changed, one publish at a time, and renews in time. Whatever fails is logged
+ * once and tried again; what is published stays. The clock comes from the caller.
+ */
+import { StepError } from '../../errors.ts';
+import { log, logOnce } from '../../io/log.ts';
+import type { PublisherConfig } from '../config.ts';
+import { PublishError } from '../errors.ts';
+import { FileWatch } from './file-watch.ts';
+import { publish, type PublishResult } from '../publish.ts';
+import type { SigningKey } from '../repository/signing-key.ts';
+import { mapFile } from '../sources/postfix-map.ts';
+
+/** Milliseconds between two looks at the files, events or none. */
+const LOOK = 1000;
+/** A file that does not come to rest is read after so long all the same: two seconds are promised. */
+const RESTLESS = 1200;
+/** A publish may go on for so long after the signal to end; a killed one does no harm. */
+const GRACE = 5000;
+const MAX_BACKOFF = 60_000;
+const HOUR = 3_600_000;
+/** A list that changed while it was read is read again, so often before anybody is told. */
+const QUIET_TRIES = 3;
+
+export class Watch {
+  readonly #config: PublisherConfig;
+  readonly #keys: readonly SigningKey[];
+  readonly #now: () => Date;
+  readonly #files: FileWatch;
+  readonly #polled: boolean;
+  /** Renewals, and changes that neither events nor polls find. */
+  readonly #beat: number;
+  /** The files when they were read last. */
+  #read = '';
+  #failure: string | null = null;
+  #failures = 0;
+  #current: string | null = null;
+  #stopped = false;
+  #wake: () => void = () => undefined;
+
+  /** @throws HostError CONFIG */
+  constructor(config: PublisherConfig, keys: readonly SigningKey[], now: () => Date) {
+    this.#config = config;
+    this.#keys = keys;
+    this.#now = now;
+    const files = config.source.flatMap((source) => {
+      if (source.type === 'file') return [source.path];
+      return source.type === 'postfix-map' ? [mapFile(source).file] : [];
+    });
+    this.#polled = files.length < config.source.length;
+    this.#files = new FileWatch(files);
+    this.#beat = Math.min(HOUR, Math.max(250, config.valid_for / 20));
+  }
+
+  /** Ends once `stop` was called. @returns whether nothing is under way any more. */
+  async run(): Promise<boolean> {
+    const { name, source } = this.#config;
+    log('notice', `${name}: watching ${source.length === 1 ? 'one source' : `${source.length} sources`}`);
+    let idle = true;
+    while (!this.#stopped) {
+      const running = this.#once();
+      idle = await Promise.race([running.then(() => true), this.#givenUp()]);
+      if (!this.#stopped) await this.#rest();
+    }
+    this.#files.close();
+    return idle;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#wake();
+  }
+
+  async #once(): Promise<void> {
+    const before = this.#files.state();
+    this.#read = before;
+    try {
+      this.#succeeded(
+        await publish(this.#config, this.#keys, { dryRun: false, allowShrink: false, nextVersion: null }, this.#now()),
+      );
+    } catch (error) {
+      this.#failures++;
+      // A file that was changed meanwhile is the reason, most likely, and it is read again at once.
+      const isOver = before !== this.#files.state() && this.#failures <= QUIET_TRIES;
+      if (!isOver) this.#failed(error);
+    }
+  }
+
+  #succeeded(result: PublishResult): void {
+    const { name } = this.#config;
+    const { outcome, version, rows, domains, deltas, skipped } = result;
+    const size = `${rows} rows in ${domains} ${domains === 1 ? 'domain' : 'domains'}`;
+    for (const line of skipped) logOnce('warning', `left out: ${line}`);
+    if (outcome === 'published') {
+      log(
+        'notice',
+        `${name}: published version ${version} (${size}, ${deltas === 1 ? '1 delta' : `${deltas} deltas`})`,
+      );
+    } else if (outcome === 'renewed') log('notice', `${name}: renewed as version ${version} (${size}, the same list)`);
+    else if (this.#failure !== null || this.#current === null) {
+      log('notice', `${name}: version ${version} is current (${size})`);
+    }
+    this.#current = `version ${version} stays published`;
+    this.#failure = null;
+    this.#failures = 0;
+  }
+
+  #failed(error: unknown): void {
+    const code = error instanceof PublishError || error instanceof StepError ? error.code : 'INTERNAL';
+    const [first = '', ...more] = (error instanceof Error ? error.message : String(error)).split('\n');
+    // Numbers differ from one poll to the next (ports, times) where nothing else does.
+    const failure = `${code} ${first.replaceAll(/[0-9]+/g, '0')} ${more.length}`;
+    if (failure === this.#failure) return;
+    this.#failure = failure;
+    const stays = this.#current ?? 'what is published stays';
+    const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
+    log('error', `${this.#config.name}: ${code}: ${first}${others}; ${stays}, and it is tried again`);
+  }
+
+  /** Until the files have changed and come to rest, or it is time for the next poll, try or renewal. */
+  #rest(): Promise<void> {
+    return new Promise((resolve) => {
+      let seen = this.#read;
+      let [rest, restless]: (NodeJS.Timeout | undefined)[] = [];
+      const done = () => {
+        for (const timer of [due, look, rest, restless]) clearTimeout(timer);
+        this.#wake = this.#files.onEvent = () => undefined;
+        resolve();
+      };
+      const changed = () => {
+        const state = this.#files.state();
+        if (state === seen) return;
+        seen = state;
+        restless ??= setTimeout(done, Math.max(this.#config.watch.debounce, RESTLESS));
+        clearTimeout(rest);
+        rest = setTimeout(done, this.#config.watch.debounce);
+      };
+      const due = setTimeout(done, this.#due());
+      const look = setInterval(() => {
+        this.#files.refresh();
+        changed();
+      }, LOOK);
+      this.#wake = done;
+      this.#files.onEvent = changed;
+      changed(); // while it was read
+      if (this.#stopped) done();
+    });
+  }
+
+  /** Milliseconds until sources are read again, whether or not a file says so. */
+  #due(): number {
+    const { interval } = this.#config.watch;
+    if (this.#failures > 0)
+      return Math.min(Math.max(MAX_BACKOFF, interval), interval * 2 ** Math.min(this.#failures - 1, 10));
+    return this.#polled ? Math.min(interval, this.#beat) : this.#beat;
+  }
+
+  /** False, so long after `stop`; a publish that ends before is waited for. */
+  #givenUp(): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.#wake = () => setTimeout(resolve, GRACE, false).unref();
+      if (this.#stopped) this.#wake();
+    });
+  }
+}
