@@ -4,6 +4,7 @@ import { exitStatus, StepError } from '../errors.ts';
 import { printable } from '../io/printable.ts';
 import { PublishError } from '../publisher/errors.ts';
 import type { InspectOptions } from './publisher/inspect-command.ts';
+import type { PublishCommandOptions } from './publisher/publish-command.ts';
 import { main, newProgram } from './program.ts';
 
 let status = 0;
@@ -39,14 +40,6 @@ command('publish', 'read all sources, guard, sign, and write the files')
     const { publishCommand } = await import('./publisher/publish-command.ts');
     await publishCommand(options, new Date());
   });
-
-export interface PublishCommandOptions {
-  readonly config: string;
-  readonly dryRun: boolean;
-  readonly allowShrink: boolean;
-  readonly nextVersion?: string;
-  readonly json: boolean;
-}
 
 command('watch', 'publish whenever a source changes, and renew in time')
   .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)

@@ -3,8 +3,8 @@
  * without a trailing NUL) and read with suspicion. Pure: bytes go to a sink and come from a reader that the caller brings.
  */
 import { CompileError } from '../errors.ts';
-import { MAX_CDB } from '../bundle/offer/offer.ts';
 import type { RowBlock } from '../bundle/table/rows.ts';
+import { MAX_CDB } from '../bundle/table/cdb-size.ts';
 
 const HEADER = 2048;
 const BUFFER = 1024 * 1024;

@@ -1,6 +1,6 @@
 /** The union of sorted row streams, each limited to the domains it may speak for; one sorted stream without duplicates. Pure. */
 import { compareBytes, RowCollector, RowCursor, type RowBlock, type RowStream } from '../bundle/table/rows.ts';
-import { domainStart } from './domains.ts';
+import { domainStart } from '../bundle/address/row-domain.ts';
 
 export interface Member {
   readonly rows: RowStream;

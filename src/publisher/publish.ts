@@ -16,11 +16,11 @@ import { difference, type Difference } from './tables/difference.ts';
 import { PublishError } from './errors.ts';
 import { gather, type Gathered } from './gather/gather.ts';
 import { packed } from './tables/compress.ts';
-import { Repository, type Published } from './repository/repository.ts';
+import { Repository } from './repository/repository.ts';
 import { apart, keepSources, sourceRefusal } from './tables/source-guard.ts';
 import { isSignedBy, signManifest } from './repository/sign-manifest.ts';
 import type { SigningKey } from './repository/signing-key.ts';
-import { continued, dayAgoRows, remembered, type PublisherState } from './repository/state.ts';
+import { continued, dayAgoRows, remembered, type PublisherState, type Published } from './repository/state.ts';
 import { hashOf, measure, sizeOfSound, verifyTable, writeFiles, type Measure } from './tables/tables.ts';
 
 const LOCK_WAIT = 30;

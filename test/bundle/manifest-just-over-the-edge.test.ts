@@ -1,8 +1,9 @@
 // Every rule of format section 3, from both sides, and the order in which an offer is refused.
 import { describe, expect, test } from 'vitest';
 import { isoTime, parseManifest, type Manifest } from '../../src/bundle/offer/manifest.ts';
-import { cdbBytes, judgeOffer, MAX_CDB, type OfferRules } from '../../src/bundle/offer/offer.ts';
+import { judgeOffer, type OfferRules } from '../../src/bundle/offer/offer.ts';
 import type { VerifiedManifest } from '../../src/bundle/trust/verify.ts';
+import { cdbBytes, MAX_CDB } from '../../src/bundle/table/cdb-size.ts';
 
 const hash = (digit: string) => digit.repeat(64);
 const delta = { from: hash('b'), bytes: 3200, sha256: hash('c'), wireBytes: 1237 };

@@ -5,10 +5,10 @@ import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { readGatewayConfig, type GatewayConfig } from '../../src/gateway/config.ts';
 import { age, health, HEALTH_EXIT, healthText, type HealthFacts } from '../../src/gateway/health/grade.ts';
-import { liveDamage } from '../../src/gateway/maps/live-maps.ts';
 import { readStatus, type BundleStatus, type Status } from '../../src/gateway/health/status.ts';
 import { sha256 } from '../support/forger.ts';
 import { ago, digit, NOW } from './records.ts';
+import { liveDamage } from '../../src/gateway/maps/live-damage.ts';
 
 let dir: string;
 let config: GatewayConfig;

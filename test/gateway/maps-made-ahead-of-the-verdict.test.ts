@@ -7,8 +7,8 @@ import { DomainSet } from '../../src/bundle/table/domain-set.ts';
 import type { RowBlock } from '../../src/bundle/table/rows.ts';
 import { Ahead } from '../../src/gateway/maps/early-maps.ts';
 import { Draft } from '../../src/gateway/maps/compile.ts';
-import { addDomains } from '../../src/map/domains.ts';
 import { blocks } from '../bundle/blocks.ts';
+import { addDomains } from '../../src/bundle/address/row-domain.ts';
 
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(path.join(os.tmpdir(), 'relaymap-ahead-'))));

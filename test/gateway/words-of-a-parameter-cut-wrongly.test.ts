@@ -1,7 +1,7 @@
 // What stands in main.cf is read as Postfix reads it: words parted by white space and commas, but not within braces.
 import { expect, test } from 'vitest';
 import { nameOf, typeOf, words } from '../../src/gateway/mta/postfix/tables.ts';
-import { setting, shell } from '../../src/gateway/check/finding.ts';
+import { setting, shell } from '../../src/gateway/mta/postfix/shell-lines.ts';
 
 test.each([
   ['', []],

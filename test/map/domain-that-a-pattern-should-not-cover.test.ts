@@ -2,8 +2,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { DomainSet } from '../../src/bundle/table/domain-set.ts';
-import { addDomains, domainMatcher, domainRows, domainStart } from '../../src/map/domains.ts';
+import { domainMatcher, domainRows } from '../../src/map/domains.ts';
 import { blocks, chunk, rowsOf, sorted, table } from '../bundle/blocks.ts';
+import { addDomains, domainStart } from '../../src/bundle/address/row-domain.ts';
 
 describe('a pattern', () => {
   test.each<[string, string[], string[]]>([

@@ -2,7 +2,7 @@
 import { readOwnConfig, type GatewayConfig } from '../../gateway/config.ts';
 import { cycle, type CycleOptions } from '../../gateway/cycle/cycle.ts';
 import { directorySource, findBundles } from '../../gateway/fetch/directory-source.ts';
-import { trustedBundles, urlSources, type Sources } from '../../gateway/fetch/url-sources.ts';
+import { urlSources, type Sources } from '../../gateway/fetch/url-sources.ts';
 import { failure, outcomeExit, type Outcome } from '../../gateway/outcome.ts';
 import type { Source } from '../../gateway/fetch/source.ts';
 import { doneLine, keptLines, number } from '../../gateway/say/outcome-lines.ts';
@@ -11,6 +11,7 @@ import { jsonLine } from '../../io/printable.ts';
 import { log, progress } from '../../io/log.ts';
 import { forNodeExporter, onRecord } from './record-failure.ts';
 import { becomeOwner } from '../become-owner.ts';
+import { trustedBundles } from '../../gateway/keys/trusted-keys.ts';
 
 export interface CycleCommandOptions extends CycleOptions {
   readonly config: string;

@@ -1,15 +1,7 @@
 /** `relaymap history`, `rollback`, `hold` and `resume`: config and keys, then fewer rights, then one call, then its answer. */
 import { readGatewayConfig, readOwnConfig, type GatewayConfig } from '../../gateway/config.ts';
 import { Copies } from '../../gateway/record/copies.ts';
-import {
-  bundleNames,
-  hold,
-  keptCopiesOf,
-  resume,
-  rollback,
-  type Change,
-  type Kept,
-} from '../../gateway/cycle/rollback.ts';
+import { bundleNames, hold, resume, rollback, type Change } from '../../gateway/cycle/rollback.ts';
 import { freshState, StateFiles, stateCorrupt, type GatewayState } from '../../gateway/record/state.ts';
 import { ownRing } from '../../gateway/keys/trusted-keys.ts';
 import { number } from '../../gateway/say/outcome-lines.ts';
@@ -19,6 +11,7 @@ import { log } from '../../io/log.ts';
 import { printable } from '../../io/printable.ts';
 import { requireBundle } from './fetch-command.ts';
 import { becomeOwner } from '../become-owner.ts';
+import { keptCopiesOf, type Kept } from '../../gateway/record/kept-copies.ts';
 
 export interface ChangeOptions {
   readonly config: string;

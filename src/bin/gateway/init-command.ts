@@ -4,8 +4,6 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { becomeOwner, keepRoot, ownerBeside } from '../../gateway/keys/credentials.ts';
-import { openMap } from '../../gateway/lookup/lookup-address.ts';
 import {
   applySettings,
   changes,
@@ -14,11 +12,10 @@ import {
   settings,
   type Setting,
 } from '../../gateway/init/main-cf-settings.ts';
-import { setting, shell } from '../../gateway/check/finding.ts';
 import { compare, type NewMap } from '../../gateway/init/compare.ts';
 import type { GatewayConfig } from '../../gateway/config.ts';
 import { prepareConfig, type Prepared } from '../../gateway/init/config-file.ts';
-import { comparisonLines, paragraph } from '../../gateway/init/comparison-lines.ts';
+import { comparisonLines } from '../../gateway/init/comparison-lines.ts';
 import { deferringSince, rememberDeferring } from '../../gateway/init/deferring-since.ts';
 import { postfixRuns, readPostfix, type PostfixConfig } from '../../gateway/mta/postfix/main-cf.ts';
 import { reloadPostfix } from '../../gateway/mta/postfix/commands.ts';
@@ -30,6 +27,10 @@ import { log, progress } from '../../io/log.ts';
 import { printable } from '../../io/printable.ts';
 import { fetchCommand } from './fetch-command.ts';
 import { startAgain } from '../start-again.ts';
+import { becomeOwner, keepRoot, ownerBeside } from '../../gateway/become-owner.ts';
+import { openMap } from '../../gateway/maps/open-map.ts';
+import { setting, shell } from '../../gateway/mta/postfix/shell-lines.ts';
+import { paragraph } from '../../gateway/say/wrap.ts';
 
 export interface InitOptions {
   readonly config: string;

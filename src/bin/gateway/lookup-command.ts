@@ -3,12 +3,12 @@ import { answers, type LookupAnswer } from '../../gateway/lookup/lookup-address.
 import { histories } from '../../gateway/lookup/lookup-history.ts';
 import { readGatewayConfig } from '../../gateway/config.ts';
 import { postfixHabits } from '../../gateway/mta/postfix/commands.ts';
-import { historyLine, lookupLine } from '../../gateway/say/outcome-lines.ts';
 import { CompileError, HostError } from '../../errors.ts';
 import { log } from '../../io/log.ts';
 import { printable } from '../../io/printable.ts';
 import { typedAddress } from '../../map/typed-address.ts';
 import { becomeOwner } from '../become-owner.ts';
+import { historyLine, lookupLine } from '../../gateway/lookup/lookup-lines.ts';
 
 export async function lookupCommand(
   addresses: string[],

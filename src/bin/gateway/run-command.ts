@@ -1,14 +1,16 @@
 /** `relaymap run`: configuration, keys and secrets, then fewer rights, then the daemon; and the signals that steer it. */
 import { setMaxListeners } from 'node:events';
-import { becomeOwner } from '../../gateway/keys/credentials.ts';
 import { readOwnConfig, type GatewayConfig } from '../../gateway/config.ts';
 import { Daemon, type Equipment } from '../../gateway/daemon/daemon.ts';
-import { credentials, trustedBundles, urlSources } from '../../gateway/fetch/url-sources.ts';
+import { urlSources } from '../../gateway/fetch/url-sources.ts';
 import { requireCron } from '../../gateway/daemon/schedule.ts';
 import { StepError } from '../../errors.ts';
 import { log } from '../../io/log.ts';
 import { forNodeExporter, onRecord } from './record-failure.ts';
 import { VERSION } from '../program.ts';
+import { becomeOwner } from '../../gateway/become-owner.ts';
+import { trustedBundles } from '../../gateway/keys/trusted-keys.ts';
+import { credentials } from '../../gateway/keys/credentials.ts';
 
 /**
  * @param cycleProgram the module of cycle-child.ts as it was built.

@@ -6,7 +6,14 @@ import { readPublisherConfig } from '../../publisher/config.ts';
 import { publish, type PublishResult } from '../../publisher/publish.ts';
 import { readKey } from '../../publisher/repository/signing-key.ts';
 import { becomeOwner } from '../become-owner.ts';
-import type { PublishCommandOptions } from '../relaymap-publish.ts';
+
+export interface PublishCommandOptions {
+  readonly config: string;
+  readonly dryRun: boolean;
+  readonly allowShrink: boolean;
+  readonly nextVersion?: string;
+  readonly json: boolean;
+}
 
 export async function publishCommand(options: PublishCommandOptions, now: Date): Promise<void> {
   const config = readPublisherConfig(options.config);

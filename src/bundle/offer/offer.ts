@@ -5,6 +5,7 @@
 import { OfferError } from '../../errors.ts';
 import { isoTime } from './manifest.ts';
 import type { VerifiedManifest } from '../trust/verify.ts';
+import { MAX_CDB, cdbBytes } from '../table/cdb-size.ts';
 
 /** A payload seen before, by version and SHA-256. */
 export interface Seen {
@@ -29,13 +30,6 @@ declare const accepted: unique symbol;
 export interface AcceptedOffer extends VerifiedManifest {
   readonly [accepted]: true;
 }
-
-/** A cdb's offsets have 32 bits. */
-export const MAX_CDB = 2 ** 32 - 1;
-
-/** The size in bytes of a cdb with these rows (8 bytes of lengths a record, two slots of 8 bytes in the hash tables). */
-export const cdbBytes = (rows: number, keyBytes: number, valueBytes: number): number =>
-  2048 + keyBytes + rows * (8 + valueBytes + 16);
 
 /** @throws OfferError, the first of WRONG_NAME, ROLLBACK, EQUIVOCATION, EXPIRED, OVER_LIMIT, EMPTY. */
 export function judgeOffer(offer: VerifiedManifest, rules: OfferRules): AcceptedOffer {

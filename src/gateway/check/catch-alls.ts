@@ -1,7 +1,8 @@
 /** Tables that make a whole domain known, or gone, whatever relaymap's list says. Pure. */
 import { nameOf, typeOf, withoutProxy } from '../mta/postfix/tables.ts';
 import type { CatchAll, PostfixFacts } from './facts.ts';
-import { RELOAD, several, shell, type Finding } from './finding.ts';
+import { several, type Finding } from './finding.ts';
+import { RELOAD, shell } from '../mta/postfix/shell-lines.ts';
 
 export function catchAllFindings({ catchAlls, unasked }: PostfixFacts): Finding[] {
   const groups = new Map<string, CatchAll[]>();

@@ -2,7 +2,8 @@
 import { words } from '../mta/postfix/tables.ts';
 import { coversSubdomains, isOurs, ourTable, without } from '../mta/postfix/map-references.ts';
 import type { CheckFacts, PostfixFacts } from './facts.ts';
-import { setting, several, type Finding } from './finding.ts';
+import { several, type Finding } from './finding.ts';
+import { setting } from '../mta/postfix/shell-lines.ts';
 
 export function domainFindings(facts: CheckFacts, postfix: PostfixFacts): Finding[] {
   return [

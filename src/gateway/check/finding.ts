@@ -1,4 +1,5 @@
 /** What `relaymap check` reports, and the lines that mend it. Words only. */
+import { wrapped } from '../say/wrap.ts';
 export type Level = 'error' | 'warning' | 'note';
 
 export interface Finding {
@@ -8,18 +9,6 @@ export interface Finding {
   /** The lines to type; one that begins with `#` says where the next belongs. */
   readonly type: readonly string[];
 }
-
-/** A word for the shell. */
-export const shell = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
-
-export const RELOAD = 'postfix reload';
-
-/** The lines that set a parameter of main.cf. */
-export const setting = (name: string, words: readonly string[]): string[] => [
-  `postconf -e ${shell(`${name} = ${words.join(', ')}`)}`,
-  RELOAD,
-];
 
 /** The lines that put something into the configuration. */
 export const inConfig = (file: string, where: string, line: string): string[] => [`# in ${file}, ${where}:`, line];
@@ -34,17 +23,4 @@ export function several(names: readonly string[], most = 3): string {
 export function findingLines({ level, text, type }: Finding): string[] {
   const [head = '', ...rest] = wrapped(`${level}: ${text}`);
   return [head, ...rest.map((line) => `  ${line}`), ...type.map((line) => `    ${line}`)];
-}
-
-/** The text in lines of at most `width` columns, the second and later ones two less. */
-export function wrapped(text: string, width = 78): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width - (lines.length > 0 ? 2 : 0)) {
-      lines.push(line);
-      line = word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
 }

@@ -1,17 +1,18 @@
 /** Finds out what `check` judges: asks Postfix and its tables, looks at files. Changes nothing; judges nothing. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { becomeOwner, ownerBeside } from '../keys/credentials.ts';
-import { openMap } from '../lookup/lookup-address.ts';
 import type { GatewayConfig } from '../config.ts';
 import { covered, listed, ofRelayClass } from '../mta/postfix/domain-lists.ts';
-import { ENDINGS, lstatOrNull } from '../maps/live-maps.ts';
+import { lstatOrNull } from '../maps/live-maps.ts';
 import { postfixRuns, readPostfix, type PostfixConfig, type PostfixHere } from '../mta/postfix/main-cf.ts';
 import { listTable, queryTable } from '../mta/postfix/tables.ts';
 import { isOurs, withParents, coversSubdomains, type MapName } from '../mta/postfix/map-references.ts';
 import type { CatchAll, CheckFacts, Lists, PostfixFacts } from './facts.ts';
 import { earlyFacts, hostFacts } from './host-facts.ts';
 import { tablesOf } from './refusing.ts';
+import { ENDINGS } from '../map-files.ts';
+import { becomeOwner, ownerBeside } from '../become-owner.ts';
+import { openMap } from '../maps/open-map.ts';
 
 /** What only root may see is asked first; then the process becomes the owner of state_dir. */
 export async function gather(file: string, config: GatewayConfig, now: Date): Promise<CheckFacts> {

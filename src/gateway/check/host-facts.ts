@@ -4,7 +4,6 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { account, type Account, type Owned } from './accounts.ts';
 import type { BundleConfig, GatewayConfig } from '../config.ts';
-import { liveDamage } from '../maps/live-maps.ts';
 import { postfixGroup } from '../mta/postfix/commands.ts';
 import { RELOAD_FOLDER, reloadRequested } from '../mta/postfix/reload-request.ts';
 import { publicKeyFiles } from '../keys/ring-fingerprint.ts';
@@ -12,6 +11,7 @@ import { readStatus, type Status } from '../health/status.ts';
 import { startingRing } from '../keys/trusted-keys.ts';
 import { StepError } from '../../errors.ts';
 import { deferringSince } from '../init/deferring-since.ts';
+import { liveDamage } from '../maps/live-damage.ts';
 
 /** What a path is to relaymap. */
 export type Role = 'config' | 'keys' | 'secret' | 'certificate' | 'maps' | 'state';

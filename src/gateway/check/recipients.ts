@@ -1,9 +1,10 @@
 /** Does Postfix ask relaymap's list of recipients, and can it? Pure. */
-import { ENDINGS } from '../maps/live-maps.ts';
 import { isTable, nameOf, typeOf, withoutProxy, words } from '../mta/postfix/tables.ts';
 import { isOurs, ourTable } from '../mta/postfix/map-references.ts';
 import type { CheckFacts, PostfixFacts } from './facts.ts';
-import { inConfig, RELOAD, setting, type Finding } from './finding.ts';
+import { inConfig, type Finding } from './finding.ts';
+import { ENDINGS } from '../map-files.ts';
+import { RELOAD, setting } from '../mta/postfix/shell-lines.ts';
 
 const PARAMETERS = [
   ['relay_recipient_maps', 'relay_recipients'],

@@ -3,7 +3,8 @@ import { isTable, words } from '../mta/postfix/tables.ts';
 import type { Override, PostfixConfig } from '../mta/postfix/main-cf.ts';
 import { isOurs } from '../mta/postfix/map-references.ts';
 import type { CheckFacts, PostfixFacts } from './facts.ts';
-import { RELOAD, setting, shell, type Finding } from './finding.ts';
+import { type Finding } from './finding.ts';
+import { RELOAD, setting, shell } from '../mta/postfix/shell-lines.ts';
 
 const UNCHECKED = 'no_unknown_recipient_checks';
 const WEEK = 7 * 86_400_000;

@@ -1,7 +1,8 @@
 /** Keys, certificates, the clock, and what a bundle may speak for. Pure. */
 import path from 'node:path';
 import type { CheckFacts } from './facts.ts';
-import { inConfig, several, shell, type Finding } from './finding.ts';
+import { inConfig, several, type Finding } from './finding.ts';
+import { shell } from '../mta/postfix/shell-lines.ts';
 
 export const trustFindings = (facts: CheckFacts): Finding[] => [
   ...keys(facts),

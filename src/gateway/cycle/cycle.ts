@@ -13,16 +13,12 @@ import { advance, allCopies, namedEnvelopes, noteSettings, refOf, rememberSeen }
 import { draftAhead, makeMaps, mapInputs, settleReload, type MapMaker } from '../maps/make-maps.ts';
 import { failure, overall, type BundleOutcome, type Outcome } from '../outcome.ts';
 import { report, type Warnings } from '../health/report.ts';
-import {
-  asStepError,
-  openSession,
-  withLock,
-  type Session,
-  type SessionContext,
-  type TrustedBundle,
-} from './session.ts';
+import { openSession, withLock, type Session } from './session.ts';
 import type { Source } from '../fetch/source.ts';
 import { bundleState, type CopyRef, type GatewayState } from '../record/state.ts';
+import { asStepError } from '../step-error.ts';
+import type { SessionContext } from './session-context.ts';
+import type { TrustedBundle } from '../keys/trusted-keys.ts';
 
 export interface CycleOptions {
   readonly force: boolean;

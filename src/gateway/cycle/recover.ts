@@ -8,7 +8,6 @@ import { isoTime } from '../../bundle/offer/manifest.ts';
 import { DomainSet } from '../../bundle/table/domain-set.ts';
 import type { Ring } from '../../bundle/trust/verify.ts';
 import { readRegularFile } from '../../io/regular-file.ts';
-import { addDomains } from '../../map/domains.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { Copies } from '../record/copies.ts';
 import { mapsExist } from '../maps/live-maps.ts';
@@ -23,6 +22,7 @@ import {
   type CopyRef,
   type GatewayState,
 } from '../record/state.ts';
+import { addDomains } from '../../bundle/address/row-domain.ts';
 
 /** A configured bundle with what is needed to look at its stored files. */
 export interface Holder {

@@ -7,8 +7,9 @@ import { allCopies, isTrusted } from '../record/version-history.ts';
 import { makeMaps } from '../maps/make-maps.ts';
 import { overall } from '../outcome.ts';
 import { report } from '../health/report.ts';
-import { openSession, withLock, type Session, type SessionContext } from './session.ts';
-import { bundleState, type BundleState, type CopyRef, type GatewayState } from '../record/state.ts';
+import { openSession, withLock, type Session } from './session.ts';
+import { bundleState, type BundleState, type GatewayState } from '../record/state.ts';
+import type { SessionContext } from './session-context.ts';
 
 /** What a command did to one bundle, or why it found nothing to do. */
 export interface Change {
@@ -17,7 +18,7 @@ export interface Change {
   readonly text: string;
 }
 
-type Names = readonly string[];
+export type Names = readonly string[];
 
 export const bundleNames = (config: GatewayConfig, only: string | undefined): Names =>
   config.bundle.map((b) => b.name).filter((name) => only === undefined || name === only);
@@ -103,23 +104,5 @@ function change(cx: SessionContext, work: Work): Promise<Change[]> {
     if (changes.every((c) => c.done)) session.files.write(next);
     report(cx.config, changes.every((c) => c.done) ? next : session.state, overall([]), new Map(), cx.now);
     return changes;
-  });
-}
-
-/** The copies kept of a bundle, oldest first. */
-export interface Kept {
-  readonly name: string;
-  readonly held: BundleState['held'];
-  readonly floor: number | null;
-  readonly copies: readonly (CopyRef & { readonly live: boolean; readonly trusted: boolean })[];
-}
-
-export function keptCopiesOf(state: GatewayState, names: Names): Kept[] {
-  return names.map((name) => {
-    const st = bundleState(state, name);
-    const copies = allCopies(st)
-      .map((c) => ({ ...c, live: c === st.installed, trusted: isTrusted(st, c) }))
-      .sort((a, b) => a.version - b.version);
-    return { name, held: st.held, floor: st.floor?.version ?? null, copies };
   });
 }

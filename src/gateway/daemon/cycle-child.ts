@@ -7,7 +7,8 @@ import type { Access } from '../../io/http.ts';
 import type { Answers } from '../fetch/poll-answers.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { Outcome } from '../outcome.ts';
-import type { SessionContext, TrustedBundle } from '../cycle/session.ts';
+import type { SessionContext } from '../cycle/session-context.ts';
+import type { TrustedBundle } from '../keys/trusted-keys.ts';
 
 /** All that a process needs that may read neither keys nor credentials. Structured clone carries it. */
 export interface Task {

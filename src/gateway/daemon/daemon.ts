@@ -19,9 +19,9 @@ import { Notifier } from './systemd-notify.ts';
 import type { Outcome } from '../outcome.ts';
 import { afterTick, Pace } from './backoff.ts';
 import { Schedule } from './schedule.ts';
-import type { TrustedBundle } from '../cycle/session.ts';
 import { unrecorded, writeTextfile } from '../health/textfile.ts';
 import { doneLine } from '../say/outcome-lines.ts';
+import type { TrustedBundle } from '../keys/trusted-keys.ts';
 
 /** What SIGHUP reads again. */
 export interface Equipment {

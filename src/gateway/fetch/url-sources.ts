@@ -2,18 +2,12 @@
  * A configuration and what a cycle needs of files that perhaps only root may read: public keys and credentials. They are read while the
  * process still may; the cycle code is then the same for `fetch`, `import` and `run`.
  */
-import { readAccess } from '../keys/credentials.ts';
 import type { BundleConfig, GatewayConfig } from '../config.ts';
-import type { TrustedBundle } from '../cycle/session.ts';
 import { urlClient, urlSource, type Source } from './source.ts';
-import { ownRing } from '../keys/trusted-keys.ts';
-import type { Access, HttpClient } from '../../io/http.ts';
+import type { HttpClient } from '../../io/http.ts';
+import { credentials } from '../keys/credentials.ts';
 
 export type SourceOf = (bundle: BundleConfig) => Source | null;
-
-/** @throws HostError CONFIG */
-export const trustedBundles = (config: GatewayConfig): TrustedBundle[] =>
-  config.bundle.map((bundle) => ({ bundle, ring: ownRing(bundle) }));
 
 /** Where bundles come from, cycle after cycle. */
 export interface Sources {
@@ -21,10 +15,6 @@ export interface Sources {
   /** Ends every connection; nothing is opened afterwards. */
   readonly close: () => Promise<void>;
 }
-
-/** By bundle. @throws HostError CONFIG */
-export const credentials = (config: GatewayConfig): ReadonlyMap<string, Access> =>
-  new Map(config.bundle.map((b) => [b.name, readAccess(b)]));
 
 /**
  * Clients are made at first use and kept from cycle to cycle.

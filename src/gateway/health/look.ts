@@ -5,9 +5,9 @@
 import { isAtWork } from '../../io/lock-held.ts';
 import type { GatewayConfig } from '../config.ts';
 import { health, type Health } from './grade.ts';
-import { liveDamage } from '../maps/live-maps.ts';
 import { directoryMark } from '../keys/ring-fingerprint.ts';
 import { readStatus, type Status } from './status.ts';
+import { liveDamage } from '../maps/live-damage.ts';
 
 export interface HealthLook {
   readonly health: Health;

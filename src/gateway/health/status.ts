@@ -5,7 +5,7 @@ import { isInstant } from '../../bundle/offer/instant.ts';
 import { isCode, type Code } from '../../errors.ts';
 import { isAbsent } from '../../io/atomic-file.ts';
 import { readRegularFile } from '../../io/regular-file.ts';
-import { MAP_FILE } from '../maps/live-maps.ts';
+import { MAP_FILE } from '../map-files.ts';
 
 const nullableText = () => z.nullable(z.string());
 const count = () => z.int().check(z.gte(0));

@@ -1,8 +1,8 @@
 /** What `init` says of its comparison: addresses stand here because they come from this host's own maps. Words only. */
-import { wrapped } from '../check/finding.ts';
 import type { Comparison } from './compare.ts';
 import type { Today } from './current-recipients.ts';
 import { number } from '../say/outcome-lines.ts';
+import { paragraph } from '../say/wrap.ts';
 
 const people = (n: number): string => (n === 1 ? '1 address' : `${number(n)} addresses`);
 
@@ -29,12 +29,6 @@ export function comparisonLines(before: Today, found: Comparison): string[] {
       : paragraph(`In the list's own domains it keeps ${people(found.staying)} accepted that the list does not have.`)),
     '',
   ];
-}
-
-/** One sentence or more, the lines after the first indented. */
-export function paragraph(text: string): string[] {
-  const [head = '', ...rest] = wrapped(text);
-  return [head, ...rest.map((line) => `  ${line}`)];
 }
 
 function now({ tables }: Today): string[] {

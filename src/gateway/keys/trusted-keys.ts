@@ -4,7 +4,7 @@ import { keyid, parsePublicKey } from '../../bundle/trust/public-key.ts';
 import type { Ring } from '../../bundle/trust/verify.ts';
 import { HostError } from '../../errors.ts';
 import { requireUnwritable } from '../../io/rights.ts';
-import type { BundleConfig } from '../config.ts';
+import type { BundleConfig, GatewayConfig } from '../config.ts';
 import { markOf, publicKeyFiles } from './ring-fingerprint.ts';
 
 const MAX_KEYS = 16;
@@ -46,3 +46,13 @@ function parse(file: string): Uint8Array {
 
 /** Stands for a starting ring: another set of keys, threshold or step gives another text. */
 export const ringMark = (ring: Ring): string => markOf([...ring.keys.values()], ring.threshold, ring.step);
+
+/** @throws HostError CONFIG */
+export const trustedBundles = (config: GatewayConfig): TrustedBundle[] =>
+  config.bundle.map((bundle) => ({ bundle, ring: ownRing(bundle) }));
+
+/** A bundle of the config with its starting ring, read while the process still may read it. */
+export interface TrustedBundle {
+  readonly bundle: BundleConfig;
+  readonly ring: Ring;
+}

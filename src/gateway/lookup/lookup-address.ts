@@ -1,14 +1,12 @@
 /** What Postfix will answer from the installed maps, and which row of which bundle makes it so: `relaymap lookup`. Reads only. */
-import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import path from 'node:path';
 import { domainToASCII } from 'node:url';
 import { presentRows } from '../../bundle/table/present-rows.ts';
-import { isAbsent } from '../../io/atomic-file.ts';
-import { CdbReader } from '../../map/cdb.ts';
-import { lookup, type Answer, type Habits, type Has } from '../../map/lookup.ts';
+import { lookup, type Answer, type Habits } from '../../map/lookup.ts';
 import type { GatewayConfig } from '../config.ts';
 import { Copies } from '../record/copies.ts';
 import { StateFiles, type CopyRef } from '../record/state.ts';
+import { openMap } from '../maps/open-map.ts';
 
 export interface LookupAnswer extends Answer {
   readonly address: string;
@@ -44,32 +42,6 @@ export async function answers(
 
 /** With a label behind it, since the rules of URLs would take a domain that ends in a number for an IPv4 address. */
 const toAscii = (domain: string): string => domainToASCII(`${domain}.x`).slice(0, -'.x'.length);
-
-const MOST_IN_MEMORY = 2 ** 30;
-
-/** @param inMemory for many questions: the whole file is read at once, unless it is very large. */
-export function openMap(file: string, inMemory = false): { has: Has; close: () => void } | null {
-  let fd: number;
-  try {
-    fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
-  } catch (error) {
-    if (isAbsent(error)) return null;
-    throw error;
-  }
-  const whole = inMemory && fstatSync(fd).size <= MOST_IN_MEMORY ? readFileSync(fd) : null;
-  const read = (position: number, length: number) => {
-    if (whole !== null) return whole.subarray(position, position + length);
-    const bytes = Buffer.alloc(length);
-    return bytes.subarray(0, readSync(fd, bytes, 0, length, position));
-  };
-  try {
-    const reader = new CdbReader(read, fstatSync(fd).size);
-    return { has: (key) => reader.get(Buffer.from(key)) !== null, close: () => closeSync(fd) };
-  } catch (error) {
-    closeSync(fd);
-    throw error;
-  }
-}
 
 /** Which installed copies hold a row: they are read through, so it takes a moment for a large list. */
 async function holders(config: GatewayConfig, row: string): Promise<{ name: string; version: number }[]> {

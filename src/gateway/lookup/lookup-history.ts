@@ -3,8 +3,8 @@ import { presentRows } from '../../bundle/table/present-rows.ts';
 import { keysOf, type Habits } from '../../map/lookup.ts';
 import type { GatewayConfig } from '../config.ts';
 import { Copies } from '../record/copies.ts';
-import { keptCopiesOf, type Kept } from '../cycle/rollback.ts';
 import { StateFiles } from '../record/state.ts';
+import { keptCopiesOf, type Kept } from '../record/kept-copies.ts';
 
 /** What one bundle's kept copies, up to the live one, say of an address. */
 export interface AddressHistory {

@@ -10,13 +10,15 @@ import type { RowBlock } from '../../bundle/table/rows.ts';
 import { CompileError, HostError, InstallError } from '../../errors.ts';
 import { AtomicFile, makeFolder, translateSpace } from '../../io/atomic-file.ts';
 import { CdbWriter } from '../../map/cdb.ts';
-import { addDomains, domainRows } from '../../map/domains.ts';
+import { domainRows } from '../../map/domains.ts';
 import { expressible, sourceRoom, sourceText } from '../../map/source-text.ts';
 import { union, type Member } from '../../map/union.ts';
-import { ENDINGS, removeUnfinished, type MapType } from './live-maps.ts';
+import { removeUnfinished } from './live-maps.ts';
 import { fileSha256 } from './map-damage.ts';
 import { postmap } from '../mta/postfix/postmap.ts';
 import { readBack, Samples } from './read-back.ts';
+import { addDomains } from '../../bundle/address/row-domain.ts';
+import { ENDINGS, type MapType } from '../map-files.ts';
 
 const MODE = 0o640;
 

@@ -6,18 +6,9 @@ import { lstatSync, rmSync, type Stats } from 'node:fs';
 import path from 'node:path';
 import { isAbsent, tempName } from '../../io/atomic-file.ts';
 import type { GatewayState, MapFileRecord } from '../record/state.ts';
+import { MAPS, ENDINGS, type MapType } from '../map-files.ts';
 
 export type LiveMaps = NonNullable<GatewayState['maps']>;
-
-/** The bases of the map files, in the order of installing: recipients before domains. */
-export const MAPS = ['relay_recipients', 'relay_domains'] as const;
-
-/** The file names that maps have. */
-export const MAP_FILE = /^relay_(recipients|domains)(\.(cdb|lmdb|db))?$/;
-
-/** A compiled map's ending, by map type. The cdb is always written: `lookup` and `health` read it. */
-export const ENDINGS = { cdb: '.cdb', lmdb: '.lmdb', hash: '.db', btree: '.db' } as const;
-export type MapType = keyof typeof ENDINGS;
 
 const COMPILED = [...new Set(Object.values(ENDINGS))];
 
@@ -48,15 +39,6 @@ export function lookAtMaps(mapDir: string, files: MapFiles): Look {
     if (found?.ino !== record.ino || found.mtimeMs !== record.mtimeMs) unsure.push(name);
   }
   return { damage: null, unsure };
-}
-
-/** What is wrong with the live maps, in words: by their looks, and by their bytes where that is asked for or they were touched. */
-export async function liveDamage(mapDir: string, files: MapFiles, deep: boolean): Promise<string | null> {
-  const { damage, unsure } = lookAtMaps(mapDir, files);
-  const names = deep ? Object.keys(files) : unsure;
-  if (damage !== null || names.length === 0) return damage;
-  const { bytesDamage } = await import('./map-damage.ts'); // seldom needed, and hashing takes its time to load
-  return bytesDamage(mapDir, files, names);
 }
 
 function wrongKind(name: string, found: Stats, record: MapFileRecord): string | null {

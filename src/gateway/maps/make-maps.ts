@@ -4,7 +4,6 @@
  */
 import { createHash } from 'node:crypto';
 import { CompileError } from '../../errors.ts';
-import { cdbBytes, MAX_CDB } from '../../bundle/offer/offer.ts';
 import { domainMatcher } from '../../map/domains.ts';
 import type { Ahead } from './early-maps.ts';
 import { compile, Draft, type CompileRules } from './compile.ts';
@@ -15,6 +14,7 @@ import { mapsComplete } from './live-maps.ts';
 import { hashedNow } from './map-damage.ts';
 import { reloadPostfix, reloadServed } from '../mta/postfix/commands.ts';
 import type { GatewayState, StateFiles } from '../record/state.ts';
+import { cdbBytes, MAX_CDB } from '../../bundle/table/cdb-size.ts';
 
 export interface MapMaker {
   readonly config: GatewayConfig;

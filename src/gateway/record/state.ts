@@ -10,7 +10,7 @@ import { NAME } from '../../bundle/offer/name.ts';
 import { StateError } from '../../errors.ts';
 import { isAbsent, removeDurable, removeUnfinished, writeFileAtomic } from '../../io/atomic-file.ts';
 import { readRegularFile } from '../../io/regular-file.ts';
-import { MAP_FILE } from '../maps/live-maps.ts';
+import { MAP_FILE } from '../map-files.ts';
 
 const digest = () => z.string().check(z.regex(/^[0-9a-f]{64}$/));
 const count = () => z.int().check(z.gte(0));

@@ -10,8 +10,8 @@ import { PublishError } from '../errors.ts';
 import { SimpleLines } from './simple-lines.ts';
 import { RowCollection, type SortedRows } from './sorted-rows.ts';
 import type { SourceConfig } from '../source-config.ts';
-import type { Seen } from '../sources/lines.ts';
-import { openSource, type SourceReader } from '../sources/open.ts';
+import { openSource } from '../sources/open.ts';
+import type { SourceReader, Seen } from '../sources/source-reader.ts';
 
 /** As many faults are named before it is given up: whoever corrects a list wants more than the first. */
 const NAMED_FAULTS = 20;

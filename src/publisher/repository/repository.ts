@@ -7,12 +7,12 @@ import { createReadStream, existsSync, readdirSync, readFileSync, rmSync, statSy
 import path from 'node:path';
 import { decodeEnvelope } from '../../bundle/trust/envelope.ts';
 import { gunzipOne } from '../../bundle/table/gzip.ts';
-import { parseManifest, type Manifest } from '../../bundle/offer/manifest.ts';
+import { parseManifest } from '../../bundle/offer/manifest.ts';
 import type { RowBlock } from '../../bundle/table/rows.ts';
 import { HostError } from '../../errors.ts';
 import { AtomicFile, isAbsent, makeFolder, writeFileAtomic } from '../../io/atomic-file.ts';
 import { PublishError } from '../errors.ts';
-import { parseState, type PublisherState } from './state.ts';
+import { parseState, type PublisherState, type Published } from './state.ts';
 import { blocksOf, readText } from './table-text.ts';
 
 const DAY = 86_400_000;
@@ -21,13 +21,6 @@ const FOLDER = 0o750;
 const FILE = 0o644;
 /** What publish writes into `recipients/`, with the temp names a killed run leaves. Whatever else lies there is not ours to delete. */
 const OURS = /^(?:[0-9a-f]{64}(?:-[0-9a-f]{64}\.delta)?\.gz|\.[0-9a-f]{64}(?:-[0-9a-f]{64}\.delta)?\.gz\.new)$/;
-
-export interface Published {
-  readonly manifest: Manifest;
-  readonly envelope: Uint8Array;
-  /** Lower-case hex SHA-256 of the payload. */
-  readonly digest: string;
-}
 
 export class Repository {
   readonly #output: string;

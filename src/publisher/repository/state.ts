@@ -6,7 +6,7 @@ import * as z from 'zod/mini';
 import { isInstant } from '../../bundle/offer/instant.ts';
 import type { PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
-import type { Published } from './repository.ts';
+import type { Manifest } from '../../bundle/offer/manifest.ts';
 
 const DAY = 86_400_000;
 const MINUTE = 60_000;
@@ -96,4 +96,11 @@ export function remembered(history: PublisherState['history'], rows: number, now
 /** Rows of the table that was published a day ago; null where there was none. */
 export function dayAgoRows(history: PublisherState['history'], now: Date): number | null {
   return history.filter((entry) => Date.parse(entry.at) <= now.getTime() - DAY).at(-1)?.rows ?? null;
+}
+
+export interface Published {
+  readonly manifest: Manifest;
+  readonly envelope: Uint8Array;
+  /** Lower-case hex SHA-256 of the payload. */
+  readonly digest: string;
 }

@@ -2,7 +2,7 @@
 import type { CommandSource } from '../source-config.ts';
 import { outputOf } from './command-output.ts';
 import { linesOf, wholeLines } from './lines.ts';
-import type { SourceReader } from './open.ts';
+import type { SourceReader } from './source-reader.ts';
 
 const TIMEOUT = 300_000;
 

@@ -2,8 +2,8 @@
 import { constants, open, type FileHandle } from 'node:fs/promises';
 import { PublishError } from '../errors.ts';
 import type { FileSource } from '../source-config.ts';
-import { linesOf, wholeLines, type Seen } from './lines.ts';
-import type { SourceReader } from './open.ts';
+import { linesOf, wholeLines } from './lines.ts';
+import type { SourceReader, Seen } from './source-reader.ts';
 
 const CHUNK = 256 * 1024;
 

@@ -6,8 +6,8 @@ import type { HttpSource } from '../source-config.ts';
 import { csvColumn } from './csv.ts';
 import { jsonAddresses } from './json.ts';
 import { linesOf, wholeLines } from './lines.ts';
-import type { SourceReader } from './open.ts';
 import { readAuthority, readSecret } from './secret.ts';
+import type { SourceReader } from './source-reader.ts';
 
 export interface HttpLimits extends Limits {
   /** Of the body. */

@@ -1,6 +1,7 @@
 /** Bytes as they come become lines of text: UTF-8 or nothing, no line without end, the faulty line named. Pure. */
 import { isUtf8 } from 'node:buffer';
 import { PublishError } from '../errors.ts';
+import type { Seen } from './source-reader.ts';
 
 const LF = 0x0a;
 const MAX_LINE = 64 * 1024;
@@ -20,13 +21,6 @@ export async function* linesOf(name: string, chunks: AsyncIterable<Uint8Array>):
     seen.lines += found.length;
     yield found;
   }
-}
-
-export interface Seen {
-  /** Lines that the caller has taken so far: it finds where they end anyway, and a message needs their number. */
-  lines: number;
-  /** About how many bytes will come, once that is known; a hint and no more. */
-  bytes?: number;
 }
 
 /**

@@ -12,7 +12,7 @@ import type { PostfixMapSource } from '../source-config.ts';
 import { outputOf } from './command-output.ts';
 import { fileLines } from './file.ts';
 import { linesOf } from './lines.ts';
-import type { SourceReader } from './open.ts';
+import type { SourceReader } from './source-reader.ts';
 
 /** Types whose keys postmap can list, and what each adds to a path. */
 const SUFFIX: Readonly<Record<string, string>> = {

@@ -5,10 +5,10 @@
 import { DomainSet } from '../../bundle/table/domain-set.ts';
 import type { TableSize } from '../../bundle/offer/guard.ts';
 import { MAX_ROW, RowCollector, type RowBlock } from '../../bundle/table/rows.ts';
-import { domainStart } from '../../map/domains.ts';
 import { only } from './difference.ts';
 import { compareRows } from '../gather/multikey-quicksort.ts';
 import type { SortedRows } from '../gather/sorted-rows.ts';
+import { domainStart } from '../../bundle/address/row-domain.ts';
 
 const [LF, PLUS, MINUS] = [0x0a, 0x2b, 0x2d];
 /** So many bytes are compared at once. */

@@ -2,9 +2,9 @@
 import { diffRows } from '../../bundle/table/delta.ts';
 import { DomainSet } from '../../bundle/table/domain-set.ts';
 import type { RowBlock, RowStream } from '../../bundle/table/rows.ts';
-import { addDomains } from '../../map/domains.ts';
 import type { SortedRows } from '../gather/sorted-rows.ts';
 import { streamed } from './tables.ts';
+import { addDomains } from '../../bundle/address/row-domain.ts';
 
 /** As many rows are named; more are counted. */
 const NAMED = 1000;

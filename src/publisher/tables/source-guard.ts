@@ -4,13 +4,13 @@
  */
 import { DomainSet } from '../../bundle/table/domain-set.ts';
 import { shrunk } from '../../bundle/offer/guard.ts';
-import { addDomains } from '../../map/domains.ts';
 import { changeOf } from './compare-tables.ts';
 import type { PublisherConfig } from '../config.ts';
 import { packedToKeep } from './compress.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { SortedRows } from '../gather/sorted-rows.ts';
 import { writeFiles } from './tables.ts';
+import { addDomains } from '../../bundle/address/row-domain.ts';
 
 /** Whether each source's rows have to be known apart: where one may shrink while the whole hardly does, or has a rule of its own. */
 export const apart = ({ source }: PublisherConfig): boolean =>

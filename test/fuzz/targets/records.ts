@@ -9,7 +9,6 @@ import {
   namedEnvelopes,
   rememberSeen,
 } from '../../../src/gateway/record/version-history.ts';
-import { MAP_FILE } from '../../../src/gateway/maps/live-maps.ts';
 import { freshBundle, freshState, StateFiles, type GatewayState } from '../../../src/gateway/record/state.ts';
 import { readStatus, type Status } from '../../../src/gateway/health/status.ts';
 import { metricsText } from '../../../src/gateway/health/metrics.ts';
@@ -18,6 +17,7 @@ import { dayAgoRows, parseState, remembered } from '../../../src/publisher/repos
 import { copy, digit, NOW } from '../../gateway/records.ts';
 import { laid } from '../room.ts';
 import { attempt, must, same, type Target } from '../target.ts';
+import { MAP_FILE } from '../../../src/gateway/map-files.ts';
 
 /** A state folder in which this file is. */
 const stateFolder = (name: string, content: Uint8Array): string => path.dirname(laid(name, content));

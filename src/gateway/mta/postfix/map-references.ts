@@ -1,9 +1,9 @@
 /** How main.cf names relaymap's maps, beside what it names already: shared by `check` and `init`. Pure. */
 import path from 'node:path';
 import type { GatewayConfig } from '../../config.ts';
-import { ENDINGS, type MAPS } from '../../maps/live-maps.ts';
 import type { PostfixConfig } from './main-cf.ts';
 import { isTable, nameOf, typeOf, words } from './tables.ts';
+import { ENDINGS, type MAPS } from '../../map-files.ts';
 
 export type MapName = (typeof MAPS)[number];
 

@@ -2,8 +2,8 @@
  * The host's own postmap, for the map types that only Postfix can write. Its exit status proves nothing, so what it wrote is counted
  * and asked for again.
  */
-import type { MapType } from '../../maps/live-maps.ts';
 import { postfixStream } from './commands.ts';
+import type { MapType } from '../../map-files.ts';
 
 export interface PostmapFault {
   readonly code: 'COMPILE_FAILED' | 'READBACK_FAILED';

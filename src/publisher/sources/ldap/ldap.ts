@@ -7,8 +7,8 @@ import type { LdapSource } from '../../source-config.ts';
 import { Directory, type Login, type Patience, type Target } from './connection.ts';
 import { ownQuestion, PRESETS, type Question } from './presets.ts';
 import { attributesOf } from './ranges.ts';
-import type { SourceReader } from '../open.ts';
 import { readAuthority, readSecret } from '../secret.ts';
+import type { SourceReader } from '../source-reader.ts';
 
 const PATIENCE: Patience = { connect: 10_000, answer: 60_000, total: 600_000 };
 

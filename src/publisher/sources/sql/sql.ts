@@ -5,11 +5,11 @@
 import { HostError } from '../../../errors.ts';
 import { PublishError } from '../../errors.ts';
 import type { SqlSource } from '../../source-config.ts';
-import type { SourceReader } from '../open.ts';
 import { readSecret } from '../secret.ts';
 import { presetQuery } from './presets.ts';
 import { RowReader, type Rows } from './rows.ts';
 import { parseSqlUrl, type SqlTarget } from './url.ts';
+import type { SourceReader } from '../source-reader.ts';
 
 type Driver = (target: SqlTarget, query: string, signal: AbortSignal) => AsyncGenerator<Rows>;
 

@@ -1,0 +1,50 @@
+/** Checks the live maps and rebuilds them from the copies, without the network (docs/commands.md section 2.3, Healing). */
+import type { LiveMaps } from '../maps/live-maps.ts';
+import { makeMaps, type MapMaker } from '../maps/make-maps.ts';
+import { hashedToday, mapDamage, recordedDamage, removeDamaged, touchedDamage } from '../maps/map-damage.ts';
+import type { GatewayState } from '../record/state.ts';
+import { asStepError } from '../step-error.ts';
+import type { SessionContext } from './session-context.ts';
+
+/** Null where the live maps are what was installed. `damage` in words; null where they are gone from the record too. */
+export function illnessOf(
+  { config, now, hashed }: SessionContext,
+  state: GatewayState,
+): { damage: string | null } | null {
+  const installed = config.bundle.filter((b) => state.bundles[b.name]?.installed);
+  if (state.maps === null) return installed.length === config.bundle.length ? { damage: null } : null;
+  const damage = damageOf(config.map_dir, state.maps, hashed, now);
+  return damage === null ? null : { damage };
+}
+
+/**
+ * Makes the live maps again where they are not what was installed: from the copies, without the network, looking at neither
+ * expiry nor keys: mail first. What is damaged and cannot be rebuilt is removed.
+ * @returns whether the copies could not serve, so that whole tables are needed again.
+ */
+export async function heal(maker: MapMaker, state: GatewayState, damage: string | null): Promise<boolean> {
+  const { config } = maker;
+  if (damage !== null) maker.warn(`${damage}; the maps are made again from the last good copies`);
+  try {
+    await makeMaps(maker, state);
+    return false;
+  } catch (error) {
+    const { code, message } = asStepError(error);
+    if (code === 'NO_SPACE' || code === 'INSTALL_FAILED') throw error;
+    maker.warn(
+      `the maps cannot be made again (${code}: ${message})${damage === null ? '' : '; the damaged ones are removed, mail is deferred'}`,
+    );
+    if (state.maps !== null) removeDamaged(config.map_dir, state.maps.files);
+    state.maps = null;
+    maker.files.write(state);
+    maker.files.dropPending(); // it would come back over what the cycles from here on remember
+    return true;
+  }
+}
+
+function damageOf(mapDir: string, maps: LiveMaps, hashed: SessionContext['hashed'], now: Date): string | null {
+  if (hashed === 'here') return touchedDamage(mapDir, maps.files);
+  return hashed === 'on record' && hashedToday(maps, now)
+    ? recordedDamage(mapDir, maps)
+    : mapDamage(mapDir, maps.files);
+}

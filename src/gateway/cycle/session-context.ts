@@ -1,0 +1,22 @@
+/** What a cycle, a rollback and healing are handed. */
+import type { TakeLock } from '../../io/lock.ts';
+import type { GatewayConfig } from '../config.ts';
+import type { TrustedBundle } from '../keys/trusted-keys.ts';
+
+export interface SessionContext {
+  readonly config: GatewayConfig;
+  readonly bundles: readonly TrustedBundle[];
+  readonly now: Date;
+  readonly log: (level: 'warning' | 'notice', message: string) => void;
+  /**
+   * The live maps were hashed before (commands.md section 2.3, Healing): `here` by this process, so that size, mtime and inode are enough;
+   * `on record` by an earlier one, if the record says so.
+   */
+  readonly hashed?: 'here' | 'on record';
+  /** See `CycleContext`: what would take long is left. */
+  readonly pollOnly?: boolean;
+  /** How the lock is taken; else by a child for each time. */
+  readonly takeLock?: TakeLock;
+  /** The process is to end: nothing is begun any more, and no waiting goes on. */
+  readonly signal?: AbortSignal;
+}

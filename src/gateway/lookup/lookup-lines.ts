@@ -1,0 +1,30 @@
+/** The answers of `relaymap lookup` in words. */
+import type { Rejection } from '../../map/lookup.ts';
+import type { LookupAnswer } from './lookup-address.ts';
+import type { AddressHistory } from './lookup-history.ts';
+
+const REJECTED: Record<Rejection, string> = {
+  'leading-hyphen': 'Postfix takes no local part that begins with a hyphen (allow_min_user)',
+  'no-host-name': 'its domain is not a valid host name',
+  'no-relay-domain': 'its domain is not a relay domain here',
+  routed: 'Postfix takes the @, ! or % before its last @ for a route (allow_untrusted_routing)',
+  unlisted: 'no such recipient',
+};
+
+export function lookupLine(a: LookupAnswer): string {
+  if (a.rejection !== null) return `${a.address}: rejected, ${REJECTED[a.rejection]}`;
+  const from = a.from.map((f) => `${f.name} version ${f.version}`).join(', ');
+  return `${a.address}: accepted by the row ${a.row}${from === '' ? '' : ` of ${from}`}`;
+}
+
+export function historyLine({ name, accepted, since, oldest }: AddressHistory): string {
+  if (since === null) {
+    return accepted
+      ? `  ${name}: accepted since version ${oldest}, the oldest kept, or earlier`
+      : `  ${name}: in no kept version, the oldest is ${oldest}`;
+  }
+  const { version, created, before } = since;
+  return accepted
+    ? `  ${name}: accepted since version ${version} of ${created}; version ${before.version} did not have it`
+    : `  ${name}: gone since version ${version} of ${created}; version ${before.version} had the row ${before.row ?? ''}`;
+}
