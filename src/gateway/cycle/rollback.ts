@@ -4,7 +4,7 @@
  */
 import type { GatewayConfig } from '../config.ts';
 import { allCopies, isTrusted } from '../record/version-history.ts';
-import { makeMaps } from '../maps/make-maps.ts';
+import { installedCopies, makeMaps } from '../maps/make-maps.ts';
 import { overall } from '../outcome.ts';
 import { report } from '../health/report.ts';
 import { openSession, withLock, type Session } from './session.ts';
@@ -39,7 +39,7 @@ export function rollback(cx: SessionContext, names: Names, version: number | nul
       }
     }
     if (changes.some((c) => !c.done)) return changes.filter((c) => !c.done);
-    await makeMaps(session.maker, next);
+    await makeMaps(session.maker, next, installedCopies(session.maker, next));
     return changes;
   });
 }
