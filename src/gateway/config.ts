@@ -1,4 +1,4 @@
-/** The gateway's configuration (commands.md section 2.1): TOML in, checked values out. Reads the one file. */
+/** The gateway's configuration (docs/commands.md section 2.1): TOML in, checked values out. Reads the one file. */
 import path from 'node:path';
 import * as z from 'zod/mini';
 import { foldCase } from '../bundle/address/case-folding.ts';

@@ -1,5 +1,5 @@
 /**
- * Judges a whole table that is about to replace another (commands.md sections 2.3 Guard and 2.4). The shrink rule is the same on
+ * Judges a whole table that is about to replace another (docs/commands.md sections 2.3 Guard and 2.4). The shrink rule is the same on
  * both sides. Pure: findings in, a refusal or nothing out.
  */
 import { GuardError } from '../../errors.ts';
