@@ -1,7 +1,15 @@
 // The shrink guard at its edges (docs/commands.md section 2.3): more than the percentage AND more than ten rows, domains likewise more than
 // one, and the net against a day ago. And the order in which a table is judged.
 import { describe, expect, test } from 'vitest';
-import { approves, judgeTable, rememberRows, rowsDayAgo, shrunk, type RowCount, type Shrinkage } from '../../src/bundle/offer/guard.ts';
+import {
+  approves,
+  judgeTable,
+  rememberRows,
+  rowsDayAgo,
+  shrunk,
+  type RowCount,
+  type Shrinkage,
+} from '../../src/bundle/offer/guard.ts';
 
 const shrinkage = (change: Partial<Shrinkage>): Shrinkage => ({
   percent: 20,
