@@ -36,7 +36,7 @@ export async function bundleCycle(cx: BundleContext): Promise<BundleResult> {
     : Object.fromEntries(
         offered.flatMap((o) =>
           o.offer.digest === offer.digest && o.etag !== null
-            ? [[o.origin.label, { etag: o.etag, digest: offer.digest }]]
+            ? [[o.origin.label, { etag: o.etag, digest: offer.digest, at: o.answeredAt }]]
             : [],
         ),
       );
