@@ -37,11 +37,19 @@ export const percent = () => whole(0, 100);
 export const list = <T extends z.ZodMiniType>(item: T) => z.array(item, { error: 'must be a list, [ ... ]' });
 
 /**
+ * @param refusal why these values are refused before the schema is asked, in words; null if they are not.
  * @returns the file's values as the schema gives them.
  * @throws HostError CONFIG, naming file, key and rule, or line for what is not TOML.
  */
-export function readConfigFile<T>(file: string, schema: z.ZodMiniType<T>): T {
-  return checkConfig(file, parseToml(file, readText(file)), schema);
+export function readConfigFile<T>(
+  file: string,
+  schema: z.ZodMiniType<T>,
+  refusal: (values: unknown) => string | null = () => null,
+): T {
+  const values = parseToml(file, readText(file));
+  const refused = refusal(values);
+  if (refused !== null) throw new HostError('CONFIG', `${file}: ${refused}`);
+  return checkConfig(file, values, schema);
 }
 
 function readText(file: string): string {
