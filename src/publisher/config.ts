@@ -69,7 +69,7 @@ export interface PublisherConfig extends Omit<z.infer<typeof Config>, 'source'> 
 /** @throws HostError CONFIG */
 export function readPublisherConfig(file: string): PublisherConfig {
   requireUnwritable('the configuration', file);
-  const config = readConfigFile(file, Config, laterKey);
+  const config = readConfigFile(file, Config, [], laterKey);
   const source = namedApart(file, config.source);
   const { policy } = config;
   const domains = policy.domains?.flatMap((domain, i) => domainForms(file, `policy.domains.${i}`, domain));

@@ -10,7 +10,7 @@ const LATER_TYPES: readonly unknown[] = ['graph', 'google', 'scim'];
 /** Why a configuration is refused, in words that name the key; null if it asks for nothing that is missing here. */
 export function laterKey(values: unknown): string | null {
   const config = tableOf(values);
-  const missing = (what: string) => `${what} is for a later version of relaymap: this one does not have it`;
+  const missing = (what: string) => `${what} is not in this version of relaymap; take it out`;
   for (const key of ['s3', 'cosigners', 'fleet']) if (Object.hasOwn(config, key)) return missing(key);
   if (typeof config['output'] === 'string' && /^s3:/i.test(config['output'])) return missing('an output of s3:');
   if (config['sealed'] === true) return missing('sealed = true');

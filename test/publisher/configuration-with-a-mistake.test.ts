@@ -30,7 +30,7 @@ function message(text: string | Uint8Array): string {
   return 'accepted';
 }
 
-test('what is not said has the values of commands.md', () => {
+test('what is not said has the values of docs/commands.md', () => {
   const config = read(TOP + SOURCE + SERVE);
   expect(config).toMatchObject({
     state_dir: '/var/lib/relaymap-publish',
@@ -176,16 +176,16 @@ test('what is no TOML is told by its line, what is no UTF-8 in words, and a file
 
 describe('what this version does not have is refused by name, never passed over', () => {
   test.each([
-    ['sealed = true\n' + TOP + SOURCE, /: sealed = true is for a later version/],
-    ['cosigners = []\n' + TOP + SOURCE, /: cosigners is for a later version/],
-    ['threshold = 2\n' + TOP + SOURCE, /: threshold = 2 above the 1 own keys is for a later version/],
-    [TOP.replace('/srv/out', 's3://bucket/prefix') + SOURCE, /: an output of s3: is for a later version/],
+    ['sealed = true\n' + TOP + SOURCE, /: sealed = true is not in this version/],
+    ['cosigners = []\n' + TOP + SOURCE, /: cosigners is not in this version/],
+    ['threshold = 2\n' + TOP + SOURCE, /: threshold = 2 above the 1 own keys is not in this version/],
+    [TOP.replace('/srv/out', 's3://bucket/prefix') + SOURCE, /: an output of s3: is not in this version/],
     [TOP.replace('"/etc/a.key"', '{ public = "/etc/a.pub", agent = "/a" }') + SOURCE, /: a key that is not a file/],
-    [TOP + '[[source]]\ntype = "scim"\nurl = "https://x.example"\n', /: source\.0\.type "scim" is for a later version/],
-    [TOP + SOURCE + '[[source]]\ntype = "graph"\n', /: source\.1\.type "graph" is for a later version/],
-    [TOP + SOURCE + 'table = "transport"\n', /: source\.0\.table = "transport" is for a later version/],
-    [TOP + SOURCE + '[s3]\nendpoint = "https://s3.example"\n', /: s3 is for a later version/],
-    [TOP + SOURCE + '[fleet]\nexpect = []\n', /: fleet is for a later version/],
+    [TOP + '[[source]]\ntype = "scim"\nurl = "https://x.example"\n', /: source\.0\.type "scim" is not in this version/],
+    [TOP + SOURCE + '[[source]]\ntype = "graph"\n', /: source\.1\.type "graph" is not in this version/],
+    [TOP + SOURCE + 'table = "transport"\n', /: source\.0\.table = "transport" is not in this version/],
+    [TOP + SOURCE + '[s3]\nendpoint = "https://s3.example"\n', /: s3 is not in this version/],
+    [TOP + SOURCE + '[fleet]\nexpect = []\n', /: fleet is not in this version/],
   ])('%#', (text, words) => {
     expect(message(text)).toMatch(words);
   });
