@@ -1,6 +1,6 @@
 /**
  * What a bundle's origins offer: all are asked at once, each answer is verified and judged, the highest acceptable version wins
- * (commands.md section 2.3, Mirrors). Remembers payloads that were refused; fetches no table.
+ * (docs/commands.md section 2.3, Mirrors). Remembers payloads that were refused; fetches no table.
  */
 import { isoTime } from '../../bundle/offer/manifest.ts';
 import { judgeOffer, type AcceptedOffer } from '../../bundle/offer/offer.ts';
