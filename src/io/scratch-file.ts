@@ -11,6 +11,7 @@ const { O_CREAT, O_EXCL, O_RDWR, O_NOFOLLOW } = constants;
 /** The name that it has for a moment, the same each time: one that a killed process has left is replaced by the next. */
 const NAME = '.spool.new';
 const ATTEMPTS = 100;
+const CHUNK = 256 * 1024;
 
 export class ScratchFile {
   readonly #fd: number;
@@ -34,11 +35,11 @@ export class ScratchFile {
     this.#length += bytes.length;
   }
 
-  /** All that was written, from its beginning; each chunk is good until the next one is asked for. */
+  /** All that was written, from its beginning. */
   *chunks(): Generator<Uint8Array> {
-    const chunk = Buffer.allocUnsafe(256 * 1024);
     for (let at = 0; at < this.#length;) {
-      const read = readSync(this.#fd, chunk, 0, Math.min(chunk.length, this.#length - at), at);
+      const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK, this.#length - at));
+      const read = readSync(this.#fd, chunk, 0, chunk.length, at);
       if (read === 0) throw new Error(`a scratch file ends at ${at} bytes, ${this.#length} were written`);
       yield chunk.subarray(0, read);
       at += read;

@@ -46,7 +46,7 @@ export interface RecoverContext {
   readonly log: (message: string) => void;
 }
 
-/** @throws StateError STATE_CORRUPT */
+/** Reads, and writes nothing. @throws StateError STATE_CORRUPT */
 export async function recover(cx: RecoverContext): Promise<Recovery> {
   const recovery = await found(cx);
   for (const h of cx.holders) settle(h.name, bundleState(recovery.state, h.name), h.copies, h.ring);
@@ -54,9 +54,8 @@ export async function recover(cx: RecoverContext): Promise<Recovery> {
 }
 
 async function found({ config, files, holders, giveUpFloor, log }: RecoverContext): Promise<Recovery> {
-  files.removeUnfinished();
   const read = files.read();
-  if (giveUpFloor) return { state: await anew(files, holders, log), changed: true };
+  if (giveUpFloor) return { state: await anew(holders, log), changed: true };
   const pending = files.readPending();
   // Also where the record is lost, or was never written, as in a first installation: the pending set is the whole next record.
   if (pending !== null && (await isComplete(pending, holders, log))) return { state: pending, changed: true };
@@ -176,7 +175,6 @@ async function countDomains(copies: Copies, sha256: string): Promise<number | nu
 
 /** `--rebuild-state`: keeps what verifies, gives up the floor, and says so. */
 async function anew(
-  files: StateFiles,
   holders: readonly Holder[],
   log: (message: string) => void,
 ): Promise<GatewayState> {
@@ -191,6 +189,5 @@ async function anew(
     Object.assign(st, { floor: null, seen: [] });
     state.bundles[h.name] = st;
   }
-  files.dropPending();
   return state;
 }

@@ -48,7 +48,10 @@ export interface CompileRules {
   readonly warn: (message: string) => void;
 }
 
-/** Maps in the making. Rows go in in their order; nothing comes of them before `finish`. */
+/**
+ * Maps in the making. Rows are added in their order; nothing comes of them before `finish`. To begin, to finish and to discard needs the
+ * lock, since names in the map folder change; to add rows does not.
+ */
 export class Draft {
   readonly #files: AtomicFile[] = [];
   readonly #rules: CompileRules;
@@ -67,12 +70,12 @@ export class Draft {
     }
   }
 
-  /** @throws as the constructor does; the draft is discarded then. */
+  /** @throws as the constructor does; the draft is then to be discarded or abandoned. */
   add(block: RowBlock): void {
     try {
       this.#recipients.add(block);
     } catch (error) {
-      throw this.#failed(error);
+      throw translate(error, this.#rules.mapDir);
     }
   }
 
@@ -96,9 +99,22 @@ export class Draft {
     }
   }
 
+  /** Whether its files still have their names: a run that had the lock meanwhile has taken them away. */
+  get isInPlace(): boolean {
+    return this.#files.every((file) => file.isInPlace);
+  }
+
   /** Removes what was written; safe to call at any time, and without effect on what has been installed. */
   discard(): void {
-    for (const file of this.#files) file.discard();
+    for (const file of this.#files) {
+      if (file.isInPlace) file.discard();
+      else file.abandon();
+    }
+  }
+
+  /** Gives the room back without the lock. The next run that has it removes the names. */
+  abandon(): void {
+    for (const file of this.#files) file.abandon();
   }
 
   #failed(error: unknown): unknown {

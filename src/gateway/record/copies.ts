@@ -156,12 +156,17 @@ export class Copies {
     });
   }
 
-  /** Two signed payloads of one version are kept as evidence, for a person. */
-  keepEvidence(v: VerifiedManifest, other: EnvelopeRef): string {
-    const folder = path.join(this.folder, 'evidence');
+  /** Where two signed payloads of one version are kept, for a person. */
+  get evidenceFolder(): string {
+    return path.join(this.folder, 'evidence');
+  }
+
+  /** @param other in hand, or stored; where it is gone, there is evidence of the one payload alone. */
+  keepEvidence(v: VerifiedManifest, other: VerifiedManifest | EnvelopeRef): string {
+    const folder = this.evidenceFolder;
     makeFolder(folder, 0o750);
     const name = (digest: string) => path.join(folder, `${v.manifest.version}-${digest.slice(0, 16)}.json`);
-    const earlier = this.envelope(other);
+    const earlier = 'envelope' in other ? other.envelope : this.envelope(other);
     if (earlier !== null) writeFileAtomic(name(other.digest), earlier, MODE);
     writeFileAtomic(name(v.digest), v.envelope, MODE);
     return folder;
