@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import '../io/v8-baseline-wasm.ts'; // before undici
 import { addFetch, addImport, configured, gatewayMain, gatewayProgram } from './gateway/fetch-options.ts';
+import { addHelp } from './program.ts';
 import type { ChangeOptions } from './gateway/history-command.ts';
 import type { InitOptions } from './gateway/init-command.ts';
 
@@ -86,5 +87,7 @@ changeCommand('rollback', 'go back to an earlier copy and hold there').option(
 );
 changeCommand('hold', 'install nothing new until resume');
 changeCommand('resume', 'go on after hold or rollback');
+
+addHelp(program);
 
 await gatewayMain(program, () => status);

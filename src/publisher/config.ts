@@ -1,4 +1,4 @@
-/** The publisher's configuration (commands.md section 3): TOML in, checked values out. Reads the one file. */
+/** The publisher's configuration (docs/commands.md section 3): TOML in, checked values out. Reads the one file. */
 import * as z from 'zod/mini';
 import { domainOf } from '../bundle/address/address.ts';
 import { NAME } from '../bundle/offer/name.ts';

@@ -1,5 +1,5 @@
 /**
- * One line of a source becomes rows (commands.md section 3, file source; format section 4 for IDN). Stricter than the format about
+ * One line of a source becomes rows (docs/commands.md section 3, file source; format section 4 for IDN). Stricter than the format about
  * what an address is: a comma, a `<` or a second address in a line means that the file is not what it was taken for. Pure.
  */
 import { domainToASCII, domainToUnicode } from 'node:url';

@@ -1,4 +1,4 @@
-/** The `[[source]]` tables of the publisher's configuration (commands.md section 3): which keys each type takes. Reads nothing. */
+/** The `[[source]]` tables of the publisher's configuration (docs/commands.md section 3): which keys each type takes. Reads nothing. */
 import path from 'node:path';
 import * as z from 'zod/mini';
 import { HostError } from '../errors.ts';

@@ -30,7 +30,7 @@ function message(text: string | Uint8Array): string {
   return 'accepted';
 }
 
-test('what is not said has the values of commands.md', () => {
+test('what is not said has the values of docs/commands.md', () => {
   const config = read(TOP + SOURCE + SERVE);
   expect(config).toMatchObject({
     state_dir: '/var/lib/relaymap-publish',

@@ -1,5 +1,5 @@
 /**
- * One bundle's way through the cycle: the best offer, then nothing new, a renewal, or its table (commands.md section 2.3). Ends in a
+ * One bundle's way through the cycle: the best offer, then nothing new, a renewal, or its table (docs/commands.md section 2.3). Ends in a
  * value; refusals are StepErrors. Installs nothing.
  */
 import { isoTime } from '../../bundle/offer/manifest.ts';
@@ -36,7 +36,7 @@ export async function bundleCycle(cx: BundleContext): Promise<BundleResult> {
     : Object.fromEntries(
         offered.flatMap((o) =>
           o.offer.digest === offer.digest && o.etag !== null
-            ? [[o.origin.label, { etag: o.etag, digest: offer.digest }]]
+            ? [[o.origin.label, { etag: o.etag, digest: offer.digest, at: o.answeredAt }]]
             : [],
         ),
       );

@@ -1,5 +1,5 @@
 /**
- * The hallway: the steps of a cycle in their order (commands.md section 2.3), one catch per bundle and one for the cycle. It decides
+ * The hallway: the steps of a cycle in their order (docs/commands.md section 2.3), one catch per bundle and one for the cycle. It decides
  * nothing that a step decides. Always ends in a report.
  *
  *   lock -> recover -> heal -> per bundle (source -> verify -> judge -> obtain -> judge) -> union -> compile -> install -> commit -> report

@@ -1,5 +1,5 @@
 /**
- * Rollback, hold and resume (commands.md sections 2 and 2.3): what is live is chosen by hand among the kept copies. The rollback floor
+ * Rollback, hold and resume (docs/commands.md sections 2 and 2.3): what is live is chosen by hand among the kept copies. The rollback floor
  * does not move; the next request is unconditional.
  */
 import type { GatewayConfig } from '../config.ts';

@@ -1,5 +1,5 @@
 /**
- * What a source lacks of what it gave for the last publish, judged by the gateways' own rule (commands.md section 2.3, Guard). Reads and
+ * What a source lacks of what it gave for the last publish, judged by the gateways' own rule (docs/commands.md section 2.3, Guard). Reads and
  * keeps each source's last rows through the repository.
  */
 import { DomainSet } from '../../bundle/table/domain-set.ts';
