@@ -1,5 +1,5 @@
 /**
- * Every way in which a step can fail: a class a step, each with its closed list of codes (commands.md section 2.4), and the
+ * Every way in which a step can fail: a class a step, each with its closed list of codes (docs/commands.md section 2.4), and the
  * exit status that belongs to a code. Imports nothing and touches nothing.
  */
 

@@ -7,7 +7,10 @@ import {
   constants,
   fchmodSync,
   fchownSync,
+  fstatSync,
   fsyncSync,
+  futimesSync,
+  lstatSync,
   mkdirSync,
   openSync,
   renameSync,
@@ -146,6 +149,28 @@ export function writeFileAtomic(target: string, bytes: Uint8Array | string, mode
   } finally {
     file.discard();
   }
+}
+
+/**
+ * The same for a file that others compare by size and modification time, such as web servers and rsync: the new file's time is at least
+ * one whole second after the old one's, so that no two contents of this name ever look alike.
+ */
+export function writeFileWithLaterTime(target: string, bytes: Uint8Array, mode: number): void {
+  const last = lstatSync(target, { throwIfNoEntry: false });
+  const file = new AtomicFile(target, mode);
+  try {
+    file.write(bytes);
+    if (last !== undefined) setLaterTime(file.fd, last.mtimeMs);
+    file.commit();
+  } finally {
+    file.discard();
+  }
+}
+
+function setLaterTime(fd: number, lastMs: number): void {
+  const { atimeMs, mtimeMs } = fstatSync(fd);
+  const earliest = Math.floor(lastMs / 1000) + 1;
+  if (Math.floor(mtimeMs / 1000) < earliest) futimesSync(fd, atimeMs / 1000, earliest);
 }
 
 /** Creates a file that must not be there yet. Throws what open threw, EEXIST above all. */

@@ -201,7 +201,7 @@ export async function smtp(
 /** `550`, of each answer. */
 export const codes = (answers: readonly unknown[]): string[] => answers.map((answer) => String(answer).slice(0, 3));
 
-export async function health(host: LabHost): Promise<{ status: number; text: string }> {
+export async function health(host: LabHost): Promise<{ status: number | null; text: string }> {
   const { status, stdout } = await host.run('setpriv --reuid nobody --regid nogroup --clear-groups relaymap health');
   return { status, text: stdout };
 }
@@ -222,7 +222,7 @@ export async function answers(
 }
 
 /** Waits until health says so: of a map that has just appeared the reload is on record for a moment yet. */
-export const graded = (host: LabHost, status: number): Promise<{ status: number; text: string }> =>
+export const graded = (host: LabHost, status: number): Promise<{ status: number | null; text: string }> =>
   until(
     `health ${status} on ${host.name}`,
     180,

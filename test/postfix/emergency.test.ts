@@ -9,7 +9,8 @@ import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { clockAt } from '../support/clock.ts';
 import { startGateway, type Postfix } from '../support/postfix.ts';
-import { createSite, type Finished, type Site } from '../support/site.ts';
+import { createSite, type Site } from '../support/site.ts';
+import type { Finished } from '../support/finished.ts';
 import { answersSo, askOnce } from '../support/smtp.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));

@@ -69,7 +69,7 @@ test('an entry that is not an address ends it, and up to twenty are named with s
   const desk = await published();
   desk.list(`a@example.org\nbob\n\n# c\nd@e\n${'bad\n'.repeat(100)}`);
   const refusal = await desk.refusal(START);
-  expect([refusal.code, refusal.exitStatus]).toEqual(['INVALID_ENTRY', 2]);
+  expect([refusal.code, refusal.exitStatus]).toEqual(['INVALID_ENTRY', 1]);
   const lines = refusal.message.split('\n');
   expect(lines).toHaveLength(20);
   expect(lines[0]).toBe('staff, line 2: the entry has no @');

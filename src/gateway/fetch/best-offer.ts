@@ -1,6 +1,6 @@
 /**
  * What a bundle's origins offer: all are asked at once, each answer is verified and judged, the highest acceptable version wins
- * (commands.md section 2.3, Mirrors). Remembers payloads that were refused; fetches no table.
+ * (docs/commands.md section 2.3, Mirrors). Remembers payloads that were refused; fetches no table.
  */
 import { isoTime } from '../../bundle/offer/manifest.ts';
 import { judgeOffer, type AcceptedOffer } from '../../bundle/offer/offer.ts';
@@ -38,6 +38,8 @@ export interface Offered {
   readonly origin: Origin;
   readonly offer: AcceptedOffer;
   readonly etag: string | null;
+  /** When this origin last answered 200, as text. */
+  readonly answeredAt: string;
 }
 
 /** Asks all origins at once; the highest acceptable version wins, and what the others did wrong is a warning. */
@@ -86,17 +88,30 @@ async function ask(cx: BundleContext, origin: Origin): Promise<Offered | StepErr
   const { state, ring, copies } = cx;
   try {
     const condition = conditional(cx) ? (state.etags[origin.label] ?? null) : null;
-    const etag = condition !== null && condition.digest === state.installed?.digest ? condition.etag : null;
+    const etag = condition !== null && holds(condition, state.installed?.digest, cx.now) ? condition.etag : null;
     const answer = await origin.manifest(etag);
-    if (answer.is === 'offered')
-      return { origin, offer: judge(cx, verifyManifest(answer.bytes, ring)), etag: answer.etag };
+    if (answer.is === 'offered') {
+      const offer = judge(cx, verifyManifest(answer.bytes, ring));
+      return { origin, offer, etag: answer.etag, answeredAt: cx.now.toISOString() };
+    }
     const live = state.installed === null ? null : trusted(copies, state, state.installed);
     if (live === null) throw new StepError('INTERNAL', 'a 304 for a payload that is not stored');
-    return { origin, offer: judge(cx, live), etag };
+    return { origin, offer: judge(cx, live), etag, answeredAt: condition?.at ?? '' };
   } catch (error) {
     if (error instanceof StepError) return error;
     throw error;
   }
+}
+
+const HOUR = 3_600_000;
+
+/**
+ * Web servers make an ETag of size and whole second, so that two manifests can share one: after an hour the manifest is asked for whole
+ * (docs/bundle-format.md section 1).
+ */
+function holds({ digest, at }: BundleState['etags'][string], installed: string | undefined, now: Date): boolean {
+  const age = at === undefined ? -1 : now.getTime() - Date.parse(at);
+  return digest === installed && age >= 0 && age < HOUR;
 }
 
 /** A 304 says something only about a live copy that still verifies. */

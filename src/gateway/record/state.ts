@@ -45,8 +45,8 @@ const Bundle = z.object({
   /** Verified payloads at or above the floor that were not installed. */
   seen: z.array(Envelope),
   held: z.nullable(z.object({ version: count(), since: time() })),
-  /** By URL: the ETag of the installed payload. */
-  etags: z.record(z.string(), z.object({ etag: z.string(), digest: digest() })),
+  /** By URL: the ETag of the installed payload, and when that URL last answered 200. */
+  etags: z.record(z.string(), z.object({ etag: z.string(), digest: digest(), at: z.optional(time()) })),
   /** The next request carries no condition. */
   unconditional: z.boolean(),
   /** Stands for the configuration of the last cycle. */

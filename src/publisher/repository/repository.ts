@@ -1,5 +1,5 @@
 /**
- * The published files and the publisher's own memory of them (format section 1; commands.md section 3, `state_dir`): where each
+ * The published files and the publisher's own memory of them (format section 1; docs/commands.md section 3, `state_dir`): where each
  * file is, and how it is read and written. In which order that has to happen is publish.ts's matter.
  */
 import { createHash } from 'node:crypto';
@@ -10,7 +10,7 @@ import { gunzipOne } from '../../bundle/table/gzip.ts';
 import { parseManifest } from '../../bundle/offer/manifest.ts';
 import type { RowBlock } from '../../bundle/table/rows.ts';
 import { HostError } from '../../errors.ts';
-import { AtomicFile, isAbsent, makeFolder, writeFileAtomic } from '../../io/atomic-file.ts';
+import { AtomicFile, isAbsent, makeFolder, writeFileAtomic, writeFileWithLaterTime } from '../../io/atomic-file.ts';
 import { PublishError } from '../errors.ts';
 import { parseState, type PublisherState, type Published } from './state.ts';
 import { blocksOf, readText } from './table-text.ts';
@@ -66,9 +66,10 @@ export class Repository {
     }
   }
 
+  /** No two manifests here share size and second: web servers and rsync would take one for the other (docs/bundle-format.md section 1). */
   writeManifest(envelope: Uint8Array): void {
     const file = path.join(this.#output, 'manifest.json');
-    written(file, () => writeFileAtomic(file, envelope, FILE));
+    written(file, () => writeFileWithLaterTime(file, envelope, FILE));
   }
 
   /** A published file being written. */
