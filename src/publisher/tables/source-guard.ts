@@ -14,7 +14,7 @@ import { addDomains } from '../../bundle/address/row-domain.ts';
 
 /** Whether each source's rows have to be known apart: where one may shrink while the whole hardly does, or has a rule of its own. */
 export const apart = ({ source }: PublisherConfig): boolean =>
-  source.length > 1 || source.some((s) => s.max_shrink_percent !== undefined);
+  source.length > 1 || source.some((s) => s.max_shrink_percent !== undefined || s.min_rows !== undefined);
 
 /** Why one source has shrunk too far since the last publish, in words; null if none has. @throws PublishError STATE */
 export async function sourceRefusal(
