@@ -9,6 +9,7 @@ import {
   fchownSync,
   fstatSync,
   fsyncSync,
+  ftruncateSync,
   futimesSync,
   lstatSync,
   mkdirSync,

@@ -174,10 +174,7 @@ async function countDomains(copies: Copies, sha256: string): Promise<number | nu
 }
 
 /** `--rebuild-state`: keeps what verifies, gives up the floor, and says so. */
-async function anew(
-  holders: readonly Holder[],
-  log: (message: string) => void,
-): Promise<GatewayState> {
+async function anew(holders: readonly Holder[], log: (message: string) => void): Promise<GatewayState> {
   const state = freshState();
   for (const h of holders) {
     const st = await rebuilt(h, { version: null, held: null });

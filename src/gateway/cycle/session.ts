@@ -23,7 +23,7 @@ const LOCK_WAIT = 30;
 
 /** @throws HostError BUSY, NO_SPACE, INTERNAL, or what the work throws */
 export async function withLock<T>(
-  { config, log, signal, takeLock: take = takeLock }: SessionContext,
+  { config, log, signal, takeLock: take = takeLock }: Pick<SessionContext, 'config' | 'log' | 'signal' | 'takeLock'>,
   work: () => T | Promise<T>,
   wait = LOCK_WAIT,
 ): Promise<T> {

@@ -143,7 +143,11 @@ class Plain {
 }
 
 /** Writes the body to the spool as it passes. */
-async function* spooled(body: AsyncIterable<Uint8Array>, wireBytes: number, spool: SpoolWriter): AsyncGenerator<Uint8Array> {
+async function* spooled(
+  body: AsyncIterable<Uint8Array>,
+  wireBytes: number,
+  spool: SpoolWriter,
+): AsyncGenerator<Uint8Array> {
   for await (const chunk of limited(body, wireBytes)) {
     spool.write(chunk);
     yield chunk;

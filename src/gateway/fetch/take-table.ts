@@ -106,11 +106,7 @@ async function obtain(
 }
 
 /** By what is on record in `cx.state`, which may have changed since the table was read. @throws GuardError */
-export async function judgeObtained(
-  cx: BundleContext,
-  offer: AcceptedOffer,
-  obtained: Obtained,
-): Promise<JudgedTable> {
+export async function judgeObtained(cx: BundleContext, offer: AcceptedOffer, obtained: Obtained): Promise<JudgedTable> {
   const { base, dayAgoRows } = baseline(cx.state, cx.now);
   const { findings, entry } = obtained;
   const next = { rows: findings.rows, domains: findings.domains.size };
@@ -131,7 +127,11 @@ export async function judgeObtained(
 }
 
 /** What of a copy that was installed meanwhile this table lacks; null where the copy cannot be read. */
-async function removedFrom(cx: BundleContext, base: CopyRef, { spool, findings }: Obtained): Promise<Findings['removed']> {
+async function removedFrom(
+  cx: BundleContext,
+  base: CopyRef,
+  { spool, findings }: Obtained,
+): Promise<Findings['removed']> {
   if (spool === null) return null;
   const removed = new RemovedRows(cx.copies.rows(base.table));
   try {
