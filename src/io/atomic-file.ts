@@ -9,7 +9,6 @@ import {
   fchownSync,
   fstatSync,
   fsyncSync,
-  ftruncateSync,
   futimesSync,
   lstatSync,
   mkdirSync,
@@ -62,7 +61,6 @@ export class AtomicFile {
   readonly fd: number;
   #open = true;
   #there = true;
-  readonly #inode: { readonly ino: number; readonly dev: number };
 
   /**
    * @param mode permission bits, set whatever the umask says.
@@ -79,27 +77,9 @@ export class AtomicFile {
     }
     try {
       fchmodSync(this.fd, mode);
-      this.#inode = fstatSync(this.fd);
     } catch (error) {
       this.discard();
       throw error;
-    }
-  }
-
-  /** Whether the temp name still stands for this file. Another process may have taken it, where there is no lock. */
-  get isInPlace(): boolean {
-    const found = lstatSync(this.temp, { throwIfNoEntry: false });
-    return this.#there && found?.ino === this.#inode.ino && found.dev === this.#inode.dev;
-  }
-
-  /** Gives its room back and leaves the name alone, which may be another's by now: for a process that has no lock. */
-  abandon(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    try {
-      ftruncateSync(this.fd);
-    } finally {
-      closeSync(this.fd);
     }
   }
 

@@ -77,7 +77,7 @@ function isTidy(scene: Scene, versions: readonly number[]): void {
   const kept = readdirSync(scene.gateway.at('state', 'bundles', 'example-org')).filter((name) =>
     name.endsWith('.json'),
   );
-  expect(kept.map((name) => Number(name.split('-')[0])).sort()).toEqual(versions);
+  expect(kept.map((name) => Number(name.split('-')[0])).sort((a, b) => a - b)).toEqual(versions);
 }
 
 test.each([

@@ -279,7 +279,7 @@ describe('a spool', () => {
   });
 
   test('that a killed process has left a name for is begun all the same', () => {
-    mkdirSync(path.join(copies.folder, '.spool.new', 'within'), { recursive: true });
+    mkdirSync(path.join(copies.folder, '.scratch.new', 'within'), { recursive: true });
     copies.spool(digit(1)).discard();
     expect(readdirSync(copies.folder).length).toBe(2);
   });

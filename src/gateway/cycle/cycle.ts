@@ -159,7 +159,7 @@ async function closing(bundle: Asked, way: (bundle: Asked) => Promise<Way>): Pro
 /** The maps of an only bundle are made while its table comes. */
 function earlyMaps(cx: CycleContext): EarlyMaps | null {
   const draft = draftEarly(toolsOf(cx).maker);
-  return draft === null ? null : new EarlyMaps((rows) => withLock(cx, () => draft(rows), 0));
+  return draft === null ? null : new EarlyMaps(draft);
 }
 
 /** What each way comes to by this record. */
@@ -181,17 +181,13 @@ export async function conclude(cx: CycleContext, { ways, begun, early }: Found):
   try {
     if (cx.signal?.aborted === true) return null;
     return await withLock(cx, async () => {
-      try {
-        const session = await openSession(cx, { isLookedAt: true, early });
-        const { outcome, state } = await carriedOut(cx, session, { ways, begun, early });
-        report(cx.config, state, outcome, begun.warnings, cx.now);
-        return outcome;
-      } finally {
-        early?.discard();
-      }
+      const session = await openSession(cx, { isLookedAt: true });
+      const { outcome, state } = await carriedOut(cx, session, { ways, begun, early });
+      report(cx.config, state, outcome, begun.warnings, cx.now);
+      return outcome;
     });
   } finally {
-    early?.abandon(); // nothing is left of it but where the lock was not to be had
+    early?.discard();
     for (const { obtained } of ways) obtained?.spool?.discard();
   }
 }

@@ -7,7 +7,6 @@ import { StepError } from '../../errors.ts';
 import { makeFolder } from '../../io/atomic-file.ts';
 import { takeLock } from '../../io/lock.ts';
 import { requireUnwritable } from '../../io/rights.ts';
-import type { EarlyMaps } from '../maps/early-maps.ts';
 import { removeUnfinished } from '../maps/live-maps.ts';
 import { type MapMaker } from '../maps/make-maps.ts';
 import { hashedNow, hashedToday } from '../maps/map-damage.ts';
@@ -105,8 +104,6 @@ export interface SessionOptions {
   readonly rebuildState?: boolean;
   /** The live maps were looked at a moment ago, and were in order. */
   readonly isLookedAt?: boolean;
-  /** Its files in the map folder are no leftovers. */
-  readonly early?: EarlyMaps | null;
 }
 
 /**
@@ -115,13 +112,13 @@ export interface SessionOptions {
  */
 export async function openSession(
   cx: SessionContext,
-  { rebuildState = false, isLookedAt = false, early = null }: SessionOptions = {},
+  { rebuildState = false, isLookedAt = false }: SessionOptions = {},
 ): Promise<Session> {
   const { config } = cx;
   const tools = toolsOf(cx);
   const { files, maker } = tools;
   files.removeUnfinished();
-  if (early?.isInPlace !== true) removeUnfinished(config.map_dir);
+  removeUnfinished(config.map_dir);
   const { state, changed } = await readRecord(cx, tools, rebuildState, maker.warn);
   const illness = illnessOf(isLookedAt ? { ...cx, hashed: 'here' } : cx, state);
   if (illness !== null) return { ...tools, state, broken: await heal(maker, state, illness.damage) };

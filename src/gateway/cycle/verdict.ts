@@ -43,9 +43,10 @@ export async function verdictOn(way: Way, state: BundleState): Promise<Verdict> 
     return { is: 'new', ref: current, offer: null, table: null, via: 'none', etags, change: 'the copy that waits' };
   }
   try {
-    if (state.held !== null) {
-      const { version } = offer.manifest;
-      throw new OfferError('HELD', `version ${version} is good but held back since ${state.held.since}`);
+    // Held when the cycle began: then no table was downloaded, also where the bundle was resumed meanwhile.
+    const held = state.held ?? (obtained === null ? way.cx.state.held : null);
+    if (held !== null) {
+      throw new OfferError('HELD', `version ${offer.manifest.version} is good but held back since ${held.since}`);
     }
     const renewed = !cx.force && current?.table === offer.manifest.tables.recipients.sha256 ? current : null;
     if (renewed === null && obtained === null) {

@@ -86,7 +86,7 @@ async function obtain(
   const spool = cx.dryRun ? null : cx.copies.spool(entry.sha256);
   const { early } = cx;
   try {
-    await early?.begin(entry.rows);
+    early?.begin(entry.rows);
     const findings = await get(spool ?? NOWHERE, {
       required: cx.bundle.required,
       base: base === null ? null : { table: base.table, rows: cx.copies.rows(base.table) },

@@ -38,7 +38,7 @@ export function mapInputs(config: GatewayConfig, state: GatewayState): string {
 
 /** Maps that are made while an only bundle's table is being read; null where the maps are a union of several. */
 export const draftEarly = (maker: MapMaker): ((rows: number) => Draft) | null =>
-  maker.config.bundle.length > 1 ? null : (rows) => new Draft(compileRules(maker, rows));
+  maker.config.bundle.length > 1 ? null : (rows) => new Draft(compileRules(maker, rows), 'nameless');
 
 const compileRules = ({ config, gid, warn }: MapMaker, expected: number): CompileRules => ({
   mapDir: config.map_dir,

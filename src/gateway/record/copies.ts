@@ -49,9 +49,13 @@ export class Spool {
     return this.#file.chunks();
   }
 
+  copyTo(write: (chunk: Uint8Array) => void): void {
+    this.#file.copyTo(write);
+  }
+
   /** Gives its room back; safe to call at any time. */
   discard(): void {
-    this.#file.close();
+    this.#file.discard();
   }
 }
 
@@ -82,7 +86,7 @@ export class Copies {
     const file = new AtomicFile(target, MODE);
     try {
       this.#giveToGroup(file);
-      for (const chunk of spool.chunks()) file.write(chunk);
+      spool.copyTo((chunk) => file.write(chunk));
       file.commit();
     } finally {
       file.discard();
