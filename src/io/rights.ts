@@ -57,9 +57,7 @@ interface Step {
 }
 
 const above = ({ path: at, stat }: Step, what: string, place: string): string =>
-  stat.isSymbolicLink()
-    ? `the link ${at} on the way to ${what} ${place}`
-    : `the folder ${at} above ${what} ${place}`;
+  stat.isSymbolicLink() ? `the link ${at} on the way to ${what} ${place}` : `the folder ${at} above ${what} ${place}`;
 
 /** Every folder and link that is passed on the way to a place, and what is there; ends early where something is absent. */
 function stepsTo(place: string): Step[] {

@@ -220,7 +220,7 @@ function baseOf({ published, state }: Work): string | null {
  * null where it has not, or where that is meant. A whole domain that goes is named, meant or not.
  */
 async function guard(work: Work): Promise<Judged> {
-  const { config, options, repository, state, published, gathered, table, now } = work;
+  const { config, options, repository, state, gathered, table, now } = work;
   const base = baseOf(work);
   if (base === null || base === table.sha256) return { refusal: null, found: null };
   const next = { rows: table.rows, domains: table.domains.size };

@@ -52,8 +52,6 @@ export function makeKey(
  */
 export function readKey(file: string, also: number | null = null): SigningKey {
   let pem: string;
-  const unsafe = writableByOthers('the signing key', file, also);
-  if (unsafe !== null) throw new PublishError('KEY', unsafe);
   try {
     // Without NONBLOCK a FIFO would be waited for.
     const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -75,6 +73,8 @@ export function readKey(file: string, also: number | null = null): SigningKey {
     if (error instanceof PublishError) throw error;
     throw new PublishError('KEY', `cannot read the signing key ${file}: ${(error as Error).message}`, error);
   }
+  const unsafe = writableByOthers('the signing key', file, also);
+  if (unsafe !== null) throw new PublishError('KEY', unsafe);
   const seed = seedOf(pem);
   if (seed === null)
     throw new PublishError('KEY', `${file} holds no Ed25519 private key in PEM form (PKCS#8, not encrypted)`);
