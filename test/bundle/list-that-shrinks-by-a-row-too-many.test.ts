@@ -175,13 +175,13 @@ describe('a table that breaks several rules is refused for the first', () => {
     ['FOREIGN_DOMAIN', { missing: [], foreign, shrinkage: bad }, /row 7.*evil\.example/],
     ['SHRUNK', { missing: [], foreign: null, shrinkage: bad }, /999 of the 1000/],
   ] as const)('%s', (code, findings, message) => {
-    expect(() => judgeTable(findings)).toThrow(
+    expect(() => judgeTable({ table: 'a'.repeat(64), ...findings })).toThrow(
       expect.objectContaining({ name: 'GuardError', code, message: expect.stringMatching(message) }),
     );
   });
 
   test('and one that breaks none is not', () => {
-    judgeTable({ missing: [], foreign: null, shrinkage: null });
-    judgeTable({ missing: [], foreign: null, shrinkage: shrinkage({}) });
+    judgeTable({ table: 'a'.repeat(64), missing: [], foreign: null, shrinkage: null });
+    judgeTable({ table: 'a'.repeat(64), missing: [], foreign: null, shrinkage: shrinkage({}) });
   });
 });

@@ -101,6 +101,8 @@ export function approves(approval: (TableSize & { until: Date }) | undefined, ne
 }
 
 export interface TableFindings {
+  /** Lower-case hex SHA-256 of the table's text. */
+  readonly table: string;
   /** Required addresses, from the local config, that the table does not accept. */
   readonly missing: readonly string[];
   /** The first domain that the bundle may not speak for, and its row. */
@@ -109,8 +111,16 @@ export interface TableFindings {
   readonly shrinkage: Shrinkage | null;
 }
 
+declare const judged: unique symbol;
+/** The judge's word that a table may be kept. Only `judgeTable` gives it. */
+export interface JudgedTable {
+  readonly [judged]: true;
+  /** As in the findings. */
+  readonly table: string;
+}
+
 /** @throws GuardError, the first of MISSING_REQUIRED, FOREIGN_DOMAIN, SHRUNK. */
-export function judgeTable(findings: TableFindings): void {
+export function judgeTable(findings: TableFindings): JudgedTable {
   const [missing] = findings.missing;
   if (missing !== undefined)
     throw new GuardError('MISSING_REQUIRED', `the required address ${missing} is not in the table`);
@@ -120,4 +130,5 @@ export function judgeTable(findings: TableFindings): void {
   }
   const reason = findings.shrinkage === null ? null : shrunk(findings.shrinkage);
   if (reason !== null) throw new GuardError('SHRUNK', reason);
+  return { table: findings.table } as JudgedTable;
 }

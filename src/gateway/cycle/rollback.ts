@@ -6,7 +6,7 @@ import { shrunk } from '../../bundle/offer/guard.ts';
 import type { GatewayConfig } from '../config.ts';
 import { allCopies, isTrusted } from '../record/version-history.ts';
 import { Copies } from '../record/copies.ts';
-import { makeMaps } from '../maps/make-maps.ts';
+import { installedCopies, makeMaps } from '../maps/make-maps.ts';
 import { overall } from '../outcome.ts';
 import { report } from '../health/report.ts';
 import { openSession, withLock, type Session } from './session.ts';
@@ -42,7 +42,7 @@ export interface RollbackOptions {
 export function rollback(cx: SessionContext, names: Names, options: RollbackOptions): Promise<Change[]> {
   return change(cx, async (session, next) => {
     const changes = await goBackAll(cx, names, options, next, session.copiesOf);
-    if (changes.some((c) => c.is === 'done')) await makeMaps(session.maker, next);
+    if (changes.some((c) => c.is === 'done')) await makeMaps(session.maker, next, installedCopies(session.maker, next));
     return changes;
   });
 }
