@@ -5,6 +5,8 @@ export interface OptionModel {
   /** The placeholder of its value; null for a flag. */
   readonly value: string | null;
   readonly choices: readonly string[] | null;
+  /** Whether the command cannot do without it. */
+  readonly required: boolean;
 }
 
 export interface CommandModel {

@@ -16,7 +16,7 @@ const handOver = {
       namespace === 'file' ? { path: path.resolve(resolveDir, name), namespace: 'hand-over' } : undefined,
     );
     onLoad({ filter: /./, namespace: 'hand-over' }, ({ path: name }) => ({
-      contents: `export { newProgram, VERSION } from ${JSON.stringify(name)};
+      contents: `export { addHelp, newProgram, subcommand, VERSION } from ${JSON.stringify(name)};
         export const main = (program) => { globalThis[Symbol.for('relaymap.program')] = program; };`,
       loader: 'ts',
       resolveDir: path.dirname(name),
@@ -55,14 +55,15 @@ export async function programOf(name) {
  */
 export async function commandModel(name) {
   const program = await programOf(name);
-  const option = ({ long, short, flags, description, argChoices }) => ({
+  const option = ({ long, short, flags, description, argChoices, mandatory = false }) => ({
     long,
     short: short ?? null,
     description,
     value: /[<[]([^>\]]+)[>\]]/.exec(flags)?.[1]?.replace(/\.\.\.$/, '') ?? null,
     choices: argChoices ?? null,
+    required: mandatory,
   });
-  const help = option({ long: '--help', flags: '--help', description: 'show this help' });
+  const help = option({ long: '--help', short: '-h', flags: '-h, --help', description: 'show this help' });
   return {
     name,
     options: [...program.options.map(option), help],

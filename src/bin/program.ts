@@ -1,24 +1,85 @@
-/** What the command lines of both sides share: manners of commander, exit statuses of usage errors. Knows no command. */
+/** What the command lines of both sides share: help, suggestions, exit statuses of wrong lines. Knows no command but `help`. */
 import { Command, CommanderError } from 'commander';
 import { log } from '../io/log.ts';
+import { nearest } from '../io/nearest.ts';
 
 /** Substituted at build. */
 export const VERSION = process.env['RELAYMAP_VERSION'] ?? '0.0.0';
 
-/** A command that throws instead of exiting, writes errors to the log, and fits 80 columns. */
-export function newProgram(name: string, description: string): Command {
-  return new Command(name)
+/** Options that let something pass or give something up: whoever wants one of them types it himself. */
+const DECIDING = new Set([
+  '--accept-clock',
+  '--accept-shrink',
+  '--allow-shrink',
+  '--apply',
+  '--force',
+  '--next-version',
+  '--partial',
+  '--rebuild-state',
+  '--replace',
+  '--unseal',
+  '--yes',
+]);
+
+/**
+ * A command that throws instead of exiting, writes errors to the log, and fits 80 columns.
+ * @param readOnly the commands that change nothing: no other is ever named in place of a mistyped one
+ */
+export function newProgram(name: string, description: string, readOnly: readonly string[]): Command {
+  const program: Command = new Command(name)
     .description(description)
-    .version(VERSION, '--version', 'show the version')
-    .helpOption('--help', 'show this help')
+    .version(VERSION, ...VERSION_FLAG)
+    .helpOption(...HELP_FLAG)
     .helpCommand(false)
+    .showSuggestionAfterError(false)
     .configureHelp({
       helpWidth: 80,
       optionDescription: ({ description, defaultValue }) =>
         typeof defaultValue === 'string' ? `${description} (default ${defaultValue})` : description,
     })
-    .configureOutput({ outputError: (text) => log('error', text.replace(/^error: /, '').trimEnd()) })
+    .configureOutput({
+      outputError: (text) => {
+        const message = text.replace(/^error: /, '').trimEnd();
+        log('error', message + suggestion(program, message, readOnly));
+      },
+    })
     .exitOverride();
+  return program;
+}
+
+const VERSION_FLAG = ['-V, --version', 'show the version'] as const;
+const HELP_FLAG = ['-h, --help', 'show this help'] as const;
+
+/** A command of the program, with the options that every command has. */
+export const subcommand = (program: Command, name: string, description: string): Command =>
+  program
+    .command(name)
+    .description(description)
+    .helpOption(...HELP_FLAG)
+    .version(VERSION, ...VERSION_FLAG);
+
+/** `help [COMMAND]` */
+export function addHelp(program: Command): void {
+  subcommand(program, 'help', 'show the commands, or the options of one')
+    .argument('[COMMAND]')
+    .action((name: string | undefined) => {
+      if (name === undefined) program.help();
+      const command = program.commands.find((each) => each.name() === name);
+      if (command === undefined) program.error(`error: unknown command '${name ?? ''}'`);
+      else command.help();
+    });
+}
+
+/** What to type instead of a word that is not known. */
+function suggestion(program: Command, message: string, readOnly: readonly string[]): string {
+  const [, kind, word = ''] = /^unknown (command|option) '(.*)'$/s.exec(message) ?? [];
+  if (kind === undefined) return '';
+  const typed = program.commands.find((command) => process.argv.slice(2).includes(command.name()));
+  const options = [...(typed?.options ?? program.options), { long: '--help' }].flatMap(({ long }) => long ?? []);
+  const known = kind === 'command' ? readOnly : options.filter((option) => !DECIDING.has(option));
+  const near = nearest(word, known);
+  const help = kind === 'option' && typed !== undefined ? `${typed.name()} --help` : 'help';
+  return near === undefined ? `; see: ${program.name()} ${help}` : `; did you mean ${near}?`;
 }
 
 export interface Manners {
@@ -30,7 +91,10 @@ export interface Manners {
   readonly known: (error: unknown) => { readonly code: string; readonly status: number } | null;
 }
 
-/** Runs the command line to its exit status. Every error is one line with its code, never a stack; so is an answer nobody can take. */
+/**
+ * Runs the command line to its exit status. Prints every error as one line with its code, never a stack trace. A closed
+ * stdout counts as an error too.
+ */
 export async function main(program: Command, manners: Manners): Promise<void> {
   let unanswered = false;
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {

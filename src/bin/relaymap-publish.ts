@@ -5,19 +5,21 @@ import { printable } from '../io/printable.ts';
 import { PublishError } from '../publisher/errors.ts';
 import type { InspectOptions } from './publisher/inspect-command.ts';
 import type { PublishCommandOptions } from './publisher/publish-command.ts';
-import { main, newProgram } from './program.ts';
+import { addHelp, main, newProgram, subcommand } from './program.ts';
 
 let status = 0;
 
 const DEFAULT_CONFIG = '/etc/relaymap-publish/relaymap-publish.toml';
 
-const program = newProgram(
-  'relaymap-publish',
-  "Signs a site's recipient list into static files for its gateways.",
-).addHelpText('after', '\nExit status: 0 done, 1 refused, 2 could not.');
+const program = newProgram('relaymap-publish', "Signs a site's recipient list into static files for its gateways.", [
+  'explain',
+  'fleet',
+  'health',
+  'help',
+  'inspect',
+]).addHelpText('after', '\nExit status: 0 done, 1 refused, 2 could not.');
 
-const command = (name: string, description: string) =>
-  program.command(name).description(description).helpOption('--help', 'show this help');
+const command = (name: string, description: string) => subcommand(program, name, description);
 
 command('keygen', 'make a signing key: N.key (secret) and N.pub (for the gateways)')
   .requiredOption('--out <DIR>', 'folder to write them into')
@@ -78,6 +80,8 @@ command('explain', 'why an address is or is not in the list')
     const { explainCommand } = await import('./publisher/explain-command.ts');
     status = await explainCommand(address, options, new Date());
   });
+
+addHelp(program);
 
 await main(program, {
   status: () => status,

@@ -1,9 +1,10 @@
-/** The gateway's configuration (commands.md section 2.1): TOML in, checked values out. Reads the one file. */
+/** The gateway's configuration (docs/commands.md section 2.1): TOML in, checked values out. Reads the one file. */
 import path from 'node:path';
 import * as z from 'zod/mini';
 import { foldCase } from '../bundle/address/case-folding.ts';
 import { NAME } from '../bundle/offer/name.ts';
 import { HostError } from '../errors.ts';
+import { domainForms } from './domain-forms.ts';
 import { requireUnwritable } from '../io/rights.ts';
 import { duration, list, percent, readConfigFile, size, text, whole } from '../io/config-file.ts';
 
@@ -58,6 +59,18 @@ export const Config = z.strictObject({
   state_dir: z._default(absolute(), '/var/lib/relaymap'),
   map_dir: z._default(absolute(), '/var/lib/relaymap/maps'),
   bundle: list(Bundle).check(z.minLength(1, { error: 'must be there at least once, as [[bundle]]' })),
+  mta: z.prefault(
+    z.strictObject({
+      kind: z._default(
+        text().check(
+          z.refine((kind) => kind === 'postfix', { error: 'must be postfix; other kinds are not in this version' }),
+        ),
+        'postfix',
+      ),
+      instances: z.optional(list(absolute()).check(z.minLength(1, { error: 'must not be an empty list' }))),
+    }),
+    {},
+  ),
   schedule: z.prefault(
     z.strictObject({ cron: z._default(text(), '* * * * *'), jitter: z.prefault(duration(), '30s') }),
     {},
@@ -99,6 +112,9 @@ export const Config = z.strictObject({
   ),
 });
 
+/** Keys that docs/commands.md knows and this version does not. */
+const LATER = ['stale', 'report', 'identity_file', 'bundle.sealed', 'bundle.next_hops', 'bundle.root_threshold'];
+
 /** Host and port of `health.listen`; null for what is neither `127.0.0.1:9618` nor `[::1]:9618`. */
 export function listenAddress(listen: string): { readonly host: string; readonly port: number } | null {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):([0-9]{1,5})$/.exec(listen);
@@ -117,7 +133,7 @@ export function readOwnConfig(file: string): GatewayConfig {
 
 /** @throws HostError CONFIG */
 export function readGatewayConfig(file: string): GatewayConfig {
-  const config = readConfigFile(file, Config);
+  const config = readConfigFile(file, Config, LATER);
   const wrong = (message: string) => new HostError('CONFIG', `${file}: ${message}`);
   const names = new Set<string>();
   for (const [i, b] of config.bundle.entries()) {
@@ -131,6 +147,8 @@ export function readGatewayConfig(file: string): GatewayConfig {
     }
     if (new Set(b.urls).size !== b.urls.length) throw wrong(`bundle.${i}.urls names a URL twice`);
     b.required = b.required.map(foldCase);
+    // Everything that asks for the domains of a bundle is to find both spellings of an internationalised one.
+    if (b.domains !== undefined) b.domains = [...new Set(b.domains.flatMap(domainForms))];
   }
   if (config.maps.types.length === 0) throw wrong('maps.types must name at least one type');
   if (config.maps.types.includes('hash') && config.maps.types.includes('btree')) {

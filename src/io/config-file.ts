@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
 import * as z from 'zod/mini';
 import { HostError } from '../errors.ts';
+import { nearest } from './nearest.ts';
 
 const UNIT_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const UNIT_BYTES: Record<string, number> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
@@ -37,11 +38,21 @@ export const percent = () => whole(0, 100);
 export const list = <T extends z.ZodMiniType>(item: T) => z.array(item, { error: 'must be a list, [ ... ]' });
 
 /**
+ * @param later keys of versions to come (`bundle.sealed`): they are refused as such.
+ * @param refusal why these values are refused before the schema is asked, in words; null if they are not.
  * @returns the file's values as the schema gives them.
  * @throws HostError CONFIG, naming file, key and rule, or line for what is not TOML.
  */
-export function readConfigFile<T>(file: string, schema: z.ZodMiniType<T>): T {
-  return checkConfig(file, parseToml(file, readText(file)), schema);
+export function readConfigFile<T>(
+  file: string,
+  schema: z.ZodMiniType<T>,
+  later: readonly string[] = [],
+  refusal: (values: unknown) => string | null = () => null,
+): T {
+  const values = parseToml(file, readText(file));
+  const refused = refusal(values);
+  if (refused !== null) throw new HostError('CONFIG', `${file}: ${refused}`);
+  return checkConfig(file, values, schema, later);
 }
 
 function readText(file: string): string {
@@ -64,20 +75,31 @@ function parseToml(file: string, content: string): unknown {
 }
 
 /** Checks values that stand for the file's content. */
-export function checkConfig<T>(file: string, values: unknown, schema: z.ZodMiniType<T>): T {
+export function checkConfig<T>(
+  file: string,
+  values: unknown,
+  schema: z.ZodMiniType<T>,
+  later: readonly string[] = [],
+): T {
   const result = z.safeParse(schema, values, { reportInput: true });
   if (result.success) return result.data;
   const { issues } = result.error;
   // An unknown key first: it often is the misspelt one that another message calls missing.
   const issue = issues.find((i) => i.code === 'unrecognized_keys') ?? issues[0];
-  throw new HostError('CONFIG', `${file}: ${issue === undefined ? 'not valid' : explain(issue, schema)}`, result.error);
+  throw new HostError(
+    'CONFIG',
+    `${file}: ${issue === undefined ? 'not valid' : explain(issue, schema, later)}`,
+    result.error,
+  );
 }
 
-function explain(issue: z.core.$ZodIssue, schema: z.ZodMiniType): string {
+function explain(issue: z.core.$ZodIssue, schema: z.ZodMiniType, later: readonly string[]): string {
   const where = issue.path.map(String);
   const at = (more?: string) => [...where, ...(more === undefined ? [] : [more])].join('.');
   if (issue.code === 'unrecognized_keys') {
     const key = issue.keys[0] ?? '';
+    const plain = [...where.filter((step) => !/^\d+$/.test(step)), key].join('.');
+    if (later.includes(plain)) return `${at(key)} is not in this version of relaymap; take it out`;
     const near = nearest(key, knownKeys(schema, where));
     return `unknown key ${at(key)}${near === undefined ? '' : `; did you mean ${at(near)}?`}`;
   }
@@ -105,28 +127,4 @@ function unwrap(schema: unknown): unknown {
     return unwrap(schema.def.innerType);
   }
   return schema instanceof z.ZodMiniPipe ? unwrap(schema.def.in) : schema;
-}
-
-/** The known word with the fewest edits to `word`, if that is close enough to be meant. */
-export function nearest(word: string, known: string[]): string | undefined {
-  let best: string | undefined;
-  let least = Math.max(2, Math.floor(word.length / 3)) + 1;
-  for (const candidate of known) {
-    const edits = distance(word, candidate);
-    if (edits < least) [best, least] = [candidate, edits];
-  }
-  return best;
-}
-
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

@@ -1,4 +1,4 @@
-/** Why an address is or is not in the list: source, entry, rule (commands.md section 3, `explain`). Reads all sources, writes nothing. */
+/** Why an address is or is not in the list: source, entry, rule (docs/commands.md section 3, `explain`). Reads all sources, writes nothing. */
 import { domainOf } from '../bundle/address/address.ts';
 import { presentRows } from '../bundle/table/present-rows.ts';
 import { HostError } from '../errors.ts';

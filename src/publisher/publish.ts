@@ -14,7 +14,7 @@ import { changeOf } from './tables/compare-tables.ts';
 import { makeDeltas, soundDeltas, writeDeltas, type Step } from './tables/deltas.ts';
 import { difference, type Difference } from './tables/difference.ts';
 import { PublishError } from './errors.ts';
-import { gather, type Gathered } from './gather/gather.ts';
+import { gather, type Gathered, type LeftOut } from './gather/gather.ts';
 import { packed } from './tables/compress.ts';
 import { Repository } from './repository/repository.ts';
 import { apart, keepSources, sourceRefusal } from './tables/source-guard.ts';
@@ -38,6 +38,8 @@ export interface PublishResult {
   readonly domains: number;
   readonly deltas: number;
   readonly skipped: readonly string[];
+  /** What each source's `skip_domains` has left out. */
+  readonly leftOut: readonly LeftOut[];
   /** Only of a dry run. */
   readonly difference: Difference | null;
 }
@@ -117,14 +119,20 @@ async function run(
     domains: table.domains.size,
     deltas: 0,
     skipped: gathered.skipped,
+    leftOut: gathered.leftOut,
     difference: null,
   });
 
+  const few = tooFew(work);
+  if (few !== null && !options.dryRun) {
+    throw new PublishError('TOO_FEW', `${few}. No option lifts this: mend the source, or set another min_rows`);
+  }
   if (!options.dryRun && same && !isDue(work)) {
     repository.dropUnnamed(state, namedBy(published.manifest.tables.recipients), now);
     return result('unchanged');
   }
-  const { refusal, found: delta } = await guard(work);
+  const { refusal: shrunken, found: delta } = await guard(work);
+  const refusal = few ?? shrunken;
   if (options.dryRun) {
     const base = baseOf(work);
     const found = await difference(base === null ? null : repository.table(base), gathered.table);
@@ -136,6 +144,16 @@ async function run(
   }
   const { version, tables } = await goOut(work, same, delta);
   return { ...result(same ? 'renewed' : 'published', version), deltas: tables.recipients.deltas.length };
+}
+
+/** Why there are too few rows to be published at all (`min_rows`), in words; null if there are enough. */
+function tooFew({ config, gathered, table }: Work): string | null {
+  for (const { name, min_rows: least = 0 } of config.source) {
+    const rows = gathered.sources.get(name)?.rows ?? 0;
+    if (rows < least) return `${name} gave ${rows} rows, its min_rows is ${least}`;
+  }
+  const { min_rows: least } = config.policy;
+  return table.rows < least ? `the list has ${table.rows} rows, policy.min_rows is ${least}` : null;
 }
 
 /** Whether an unchanged table must be signed again: half of its time has passed, blobs or signatures are missing, or it is asked for. */

@@ -1,7 +1,15 @@
-// The shrink guard at its edges (commands.md section 2.3): more than the percentage AND more than ten rows, domains likewise more than
+// The shrink guard at its edges (docs/commands.md section 2.3): more than the percentage AND more than ten rows, domains likewise more than
 // one, and the net against a day ago. And the order in which a table is judged.
 import { describe, expect, test } from 'vitest';
-import { approves, judgeTable, shrunk, type Shrinkage } from '../../src/bundle/offer/guard.ts';
+import {
+  approves,
+  judgeTable,
+  rememberRows,
+  rowsDayAgo,
+  shrunk,
+  type RowCount,
+  type Shrinkage,
+} from '../../src/bundle/offer/guard.ts';
 
 const shrinkage = (change: Partial<Shrinkage>): Shrinkage => ({
   percent: 20,
@@ -66,7 +74,76 @@ describe('against a day ago', () => {
   ])('%i rows then, %i now: refused is %s', (dayAgoRows, rows, refused) => {
     const reason = shrunk(shrinkage({ dayAgoRows, next: { rows, domains: 100 } }));
     expect(reason !== null).toBe(refused);
-    if (refused) expect(reason).toContain(`${rows} rows against ${dayAgoRows} a day ago: more than 20 %`);
+    if (refused) expect(reason).toContain(`${rows} rows against ${dayAgoRows} a day ago or less: more than 20 %`);
+  });
+});
+
+describe('the history of row counts', () => {
+  const start = Date.parse('2026-11-24T00:00:00Z');
+  const at = (hours: number) => new Date(start + hours * 3_600_000);
+  /** Counts that came into use one after the other; a third value accepts a shrink. */
+  const lived = (...steps: readonly [hours: number, rows: number, accepted?: boolean][]) =>
+    steps.reduce<RowCount[]>((h, [hours, rows, accepted = false]) => rememberRows(h, rows, at(hours), accepted), []);
+
+  test('is the table that was in use 24 h ago, to the millisecond', () => {
+    const history = lived([0, 1000], [1, 900], [2, 850]);
+    expect(rowsDayAgo(history, new Date(at(25).getTime() - 1))).toBe(1000);
+    expect(rowsDayAgo(history, at(25))).toBe(900);
+    expect(rowsDayAgo(history, at(26))).toBe(850);
+    expect(rowsDayAgo(history, at(999))).toBe(850);
+  });
+
+  test('with less than 24 h of it gives its oldest entry, and without any nothing', () => {
+    expect(rowsDayAgo(lived([0, 1000], [1, 900]), at(2))).toBe(1000);
+    expect(rowsDayAgo([], at(2))).toBeNull();
+  });
+
+  test('is not shortened by tables that go to and fro, however often', () => {
+    let history = lived([0, 1000]);
+    for (let i = 1; i <= 1000; i++) history = rememberRows(history, i % 2 === 0 ? 1000 : 810, at(i / 60), false);
+    expect(rowsDayAgo(history, at(17))).toBe(1000);
+    history = rememberRows(history, 810, at(20), false);
+    for (let hour = 20.5; hour < 44; hour += 0.5) {
+      history = rememberRows(history, 805, at(hour), false);
+      expect(rowsDayAgo(history, at(hour))).toBeGreaterThanOrEqual(810);
+    }
+  });
+
+  test('is not shortened by the same count again: its first time stays', () => {
+    expect(lived([0, 1000], [5, 1000], [23, 1000])).toEqual([{ at: at(0).toISOString(), rows: 1000 }]);
+  });
+
+  test('starts anew with a shrink that was accepted, and only with one', () => {
+    expect(lived([0, 1000], [1, 900], [2, 100, true])).toEqual([{ at: at(2).toISOString(), rows: 100 }]);
+    expect(lived([0, 1000], [1, 1000, true])).toEqual([{ at: at(1).toISOString(), rows: 1000 }]);
+  });
+
+  test('forgets what is older than the table of 24 h ago', () => {
+    expect(lived([0, 1], [1, 2], [2, 3], [26, 4], [27, 5]).map(({ rows }) => rows)).toEqual([3, 4, 5]);
+  });
+
+  test('counts a time in the future as now, once the clock is right again', () => {
+    const history = lived([0, 1000], [800, 900], [1, 850]);
+    expect(history.map(({ rows }) => rows)).toEqual([1000, 900, 850]);
+    expect(history.every((h) => Date.parse(h.at) <= at(1).getTime())).toBe(true);
+    expect(rowsDayAgo(history, at(2))).toBe(1000);
+    expect(rowsDayAgo(history, at(26))).toBe(850);
+  });
+
+  test('has a bound, and what is thinned out refuses more, never less', () => {
+    const exact: RowCount[] = [];
+    let history: RowCount[] = [];
+    let rows = 10_000;
+    for (let minute = 0; minute < 36 * 60; minute++) {
+      rows += (minute * 7919) % 13 === 0 ? 400 : -31; // up and down, another count each minute
+      exact.push({ at: at(minute / 60).toISOString(), rows });
+      history = rememberRows(history, rows, at(minute / 60), false);
+      expect(history.length).toBeLessThanOrEqual(512);
+      if (minute % 17 !== 0) continue;
+      const [kept, real] = [rowsDayAgo(history, at(minute / 60)) ?? 0, rowsDayAgo(exact, at(minute / 60)) ?? 0];
+      expect(kept).toBeGreaterThanOrEqual(real);
+      expect(kept).toBeLessThanOrEqual(Math.max(...exact.slice(-24 * 60 - 11, -24 * 60 + 10).map((e) => e.rows), real));
+    }
   });
 });
 
@@ -98,13 +175,13 @@ describe('a table that breaks several rules is refused for the first', () => {
     ['FOREIGN_DOMAIN', { missing: [], foreign, shrinkage: bad }, /row 7.*evil\.example/],
     ['SHRUNK', { missing: [], foreign: null, shrinkage: bad }, /999 of the 1000/],
   ] as const)('%s', (code, findings, message) => {
-    expect(() => judgeTable(findings)).toThrow(
+    expect(() => judgeTable({ table: 'a'.repeat(64), ...findings })).toThrow(
       expect.objectContaining({ name: 'GuardError', code, message: expect.stringMatching(message) }),
     );
   });
 
   test('and one that breaks none is not', () => {
-    judgeTable({ missing: [], foreign: null, shrinkage: null });
-    judgeTable({ missing: [], foreign: null, shrinkage: shrinkage({}) });
+    judgeTable({ table: 'a'.repeat(64), missing: [], foreign: null, shrinkage: null });
+    judgeTable({ table: 'a'.repeat(64), missing: [], foreign: null, shrinkage: shrinkage({}) });
   });
 });

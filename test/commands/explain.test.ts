@@ -1,7 +1,8 @@
 // `relaymap-publish explain` answers the question «why is he not in the list?», with source, line and rule.
 import { writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { Central, type Finished } from '../publisher/central.ts';
+import { Central } from '../publisher/central.ts';
+import type { Finished } from '../support/finished.ts';
 
 const LIST = `# the staff
 Alice@Example.ORG   OK

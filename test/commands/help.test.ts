@@ -29,21 +29,34 @@ describe.each(['relaymap', 'relaymap-publish'] as const)('%s', (command) => {
     for (const line of help.stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
   });
 
-  test('--version is a number', () => {
-    expect(run(command, '--version')).toEqual({
-      status: 0,
-      stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
-      stderr: '',
-    });
+  const version = { status: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) as string, stderr: '' };
+
+  test.each(['-V', '--version'])('%s is a number', (option) => expect(run(command, option)).toEqual(version));
+
+  test('help and -h say what --help says', () => {
+    for (const word of ['help', '-h']) expect(run(command, word)).toEqual(help);
+  });
+
+  test.each(named(help.stdout))('help %s is its --help; -h and -V work there too', (name) => {
+    const one = run(command, name, '--help');
+    expect(run(command, 'help', name)).toEqual(one);
+    expect(run(command, name, '-h')).toEqual(one);
+    expect(run(command, name, '-V')).toEqual(version);
+  });
+
+  test('help for a command that is not there: exit 2, and no help of another', () => {
+    const { status, stdout, stderr } = run(command, 'help', 'frobnicate');
+    expect([status, stdout, stderr]).toEqual([2, '', `error: unknown command 'frobnicate'; see: ${command} help\n`]);
   });
 
   test.each(named(help.stdout))('%s --help', (name) => {
     const { status, stdout, stderr } = run(command, name, '--help');
     expect([status, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(new RegExp(`^Usage: ${command} ${name} `));
-    if (!['keygen', 'inspect'].includes(name)) expect(stdout).toContain('--config <FILE>');
+    if (!['keygen', 'inspect', 'help'].includes(name)) expect(stdout).toContain('--config <FILE>');
     for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
-    for (const line of stdout.matchAll(/^ {2}--\S+(?: <\S+>)?(.*)$/gm)) expect(line[1], line[0]).toMatch(/\S/);
+    for (const line of stdout.matchAll(/^ {2}(?:-\w, )?--\S+(?: <\S+>)?(.*)$/gm))
+      expect(line[1], line[0]).toMatch(/\S/);
   });
 
   test.each([
@@ -64,8 +77,35 @@ describe.each(['relaymap', 'relaymap-publish'] as const)('%s', (command) => {
   });
 });
 
-test('a mistyped option names the nearest known one', () => {
-  expect(run('relaymap', 'fetch', '--accept-shrnk').stderr).toContain('--accept-shrink');
-  expect(run('relaymap-publish', 'publish', '--alow-shrink').stderr).toContain('--allow-shrink');
-  expect(run('relaymap', 'fetsh').stderr).toContain('fetch');
+test.each([
+  ['relaymap', ['fetch', '--jsn'], '--json'],
+  ['relaymap', ['fetch', '--dry-rn'], '--dry-run'],
+  ['relaymap', ['health', '--dep'], '--deep'],
+  ['relaymap', ['hsitory'], 'history'],
+  ['relaymap', ['lokup', 'a@example.org'], 'lookup'],
+  ['relaymap', ['--hepl'], '--help'],
+  ['relaymap-publish', ['publish', '--dryrun'], '--dry-run'],
+  ['relaymap-publish', ['inspct'], 'inspect'],
+] as const)('%s %j: the nearest known word is named', (command, line, word) => {
+  const { status, stdout, stderr } = run(command, ...line);
+  expect([status, stdout]).toEqual([line[0] === 'health' ? 3 : 2, '']);
+  expect(stderr).toMatch(new RegExp(`; did you mean ${word}\\?\n$`));
+});
+
+test.each([
+  ['relaymap', ['fetsh'], 'fetch'],
+  ['relaymap', ['hol'], 'hold'],
+  ['relaymap', ['helo'], 'hold'],
+  ['relaymap', ['rolback'], 'rollback'],
+  ['relaymap', ['resum'], 'resume'],
+  ['relaymap', ['ini'], 'init'],
+  ['relaymap', ['fetch', '--accept-shrnk'], '--accept-shrink'],
+  ['relaymap', ['fetch', '--forse'], '--force'],
+  ['relaymap', ['fetch', '--rebuild-stat'], '--rebuild-state'],
+  ['relaymap-publish', ['publis'], 'publish'],
+  ['relaymap-publish', ['publish', '--alow-shrink'], '--allow-shrink'],
+] as const)('%s %j: a word that changes something is never named', (command, line, word) => {
+  const { status, stdout, stderr } = run(command, ...line);
+  expect([status, stdout]).toEqual([2, '']);
+  expect(stderr).not.toMatch(new RegExp(`mean ${word}\\b`));
 });

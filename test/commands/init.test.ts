@@ -7,7 +7,8 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Postfix, type PostfixOptions, startPostfix } from '../support/postfix.ts';
-import { createSite, type Finished, type Site } from '../support/site.ts';
+import { createSite, type Site } from '../support/site.ts';
+import type { Finished } from '../support/finished.ts';
 import { answersSo } from '../support/smtp.ts';
 
 const LIST = ['alice@example.org', 'bob@sub.example.org', 'a b@example.org'];

@@ -13,7 +13,8 @@ import {
 } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { Central, finished, people, type Finished, type Setup } from '../publisher/central.ts';
+import { Central, finished, people, type Setup } from '../publisher/central.ts';
+import type { Finished } from '../support/finished.ts';
 import { until } from '../support/postfix.ts';
 
 const HUNDRED = people(100);

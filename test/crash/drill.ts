@@ -1,7 +1,8 @@
 // One scenario, disturbed once at a time: the folders are laid down as they were before, the command runs with its fault, and what it
 // leaves is judged, then what the next `fetch` makes of that.
 import { readFileSync } from 'node:fs';
-import type { Finished, Gateway } from '../support/gateway.ts';
+import type { Gateway } from '../support/gateway.ts';
+import type { Finished } from '../support/finished.ts';
 import { sha256 } from '../support/forger.ts';
 import { injected, injecting, ONE_THREAD, recorded, recording, type Call, type Fault } from '../support/injection.ts';
 import { floors, FOLDERS, meaning, view } from '../support/meaning.ts';

@@ -1,4 +1,4 @@
-// Every reason of health and its edge (commands.md sections 2.3 and 2.5). A daemon that is dead must not stay OK.
+// Every reason of health and its edge (docs/commands.md sections 2.3 and 2.5). A daemon that is dead must not stay OK.
 import { mkdtempSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

@@ -1,4 +1,5 @@
-// The house rules on imports: arrows point down only, and each power has one owner. Reads the source as text.
+// The house rules on files and imports: arrows point down only, no circle closes, no room is too full, and each power has one owner. Reads
+// the source as text.
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +18,16 @@ const BELOW: Record<string, readonly string[]> = {
   io: ['errors.ts'],
   'errors.ts': [],
 };
+
+/** The floors of the gateway, the lowest first: a room imports its own files, those of lower floors, and no others. */
+const FLOORS = [
+  ['mta', 'keys', 'say'],
+  ['record'],
+  ['maps'],
+  ['fetch', 'health', 'lookup', 'stale'],
+  ['cycle', 'check'],
+  ['daemon', 'init'],
+];
 
 /** What only some files may import. */
 const OWNERS: Record<string, RegExp> = {
@@ -64,12 +75,23 @@ const imports: Import[] = files.flatMap((file) =>
   })),
 );
 
+/** The file that an import leads to, below src; null for a package or node. */
+const inside = ({ file, target }: Import): string | null =>
+  target.startsWith('.') ? path.relative(source, path.resolve(source, path.dirname(file), target)) : null;
+
 /** The rooms of both ends of an import that stays in the house; null for a package or node. */
-function rooms({ file, target }: Import): { readonly from: string; readonly to: string } | null {
-  if (!target.startsWith('.')) return null;
-  const inside = path.relative(source, path.resolve(source, path.dirname(file), target));
+function rooms(each: Import): { readonly from: string; readonly to: string } | null {
+  const to = inside(each);
   const room = (name: string) => name.split(path.sep)[0] ?? '';
-  return { from: room(file), to: room(inside) };
+  return to === null ? null : { from: room(each.file), to: room(to) };
+}
+
+/** The floor of a file of the gateway; -1 for those that stand beside the rooms and below them all; null outside the gateway. */
+function floor(file: string): { readonly room: string; readonly level: number } | null {
+  const [part, room = '', further] = file.split(path.sep);
+  if (part !== 'gateway') return null;
+  if (further === undefined) return { room: '', level: -1 };
+  return { room, level: FLOORS.findIndex((each) => each.includes(room)) };
 }
 
 test('the source has imports to look at', () => {
@@ -83,6 +105,56 @@ test('no arrow points up or sideways', () => {
     return ends !== null && ends.from !== ends.to && !(BELOW[ends.from] ?? []).includes(ends.to);
   });
   expect(wrong).toEqual([]);
+});
+
+test('inside the gateway no arrow points to the same floor or a higher one', () => {
+  const rooms = new Set(files.map(floor).flatMap((each) => (each === null || each.room === '' ? [] : [each.room])));
+  expect([...rooms].filter((room) => !FLOORS.flat().includes(room))).toEqual([]);
+  const wrong = imports.filter((each) => {
+    const [from, to] = [floor(each.file), floor(inside(each) ?? '')];
+    return from !== null && to !== null && from.room !== to.room && from.level <= to.level;
+  });
+  expect(wrong).toEqual([]);
+});
+
+test('no circle of files', () => {
+  const below = new Map(
+    files.map((file) => [
+      file,
+      imports.flatMap((each) => {
+        const to = each.file === file ? inside(each) : null;
+        return to === null ? [] : [to];
+      }),
+    ]),
+  );
+  expect(circleIn(below)).toEqual([]);
+  expect(circleIn(new Map([...below, ['errors.ts', ['bin/relaymap.ts']]])).length).toBeGreaterThan(1);
+});
+
+/** The files of one circle in their order; empty where there is none. */
+function circleIn(below: ReadonlyMap<string, readonly string[]>): string[] {
+  const finished = new Set<string>();
+  const visit = (file: string, way: readonly string[]): string[] => {
+    if (way.includes(file)) return way.slice(way.indexOf(file));
+    if (finished.has(file)) return [];
+    for (const next of below.get(file) ?? []) {
+      const circle = visit(next, [...way, file]);
+      if (circle.length > 0) return circle;
+    }
+    finished.add(file);
+    return [];
+  };
+  for (const file of below.keys()) {
+    const circle = visit(file, []);
+    if (circle.length > 0) return circle;
+  }
+  return [];
+}
+
+test('no folder has more than sixteen files', () => {
+  const folders = new Map<string, string[]>();
+  for (const file of files) folders.set(path.dirname(file), [...(folders.get(path.dirname(file)) ?? []), file]);
+  expect([...folders].filter(([, inFolder]) => inFolder.length > 16).map(([folder]) => folder)).toEqual([]);
 });
 
 test('bundle and map import nothing that touches the world', () => {

@@ -10,13 +10,13 @@ import {
   duration,
   flag,
   list,
-  nearest,
   percent,
   readConfigFile,
   size,
   text,
   whole,
 } from '../../src/io/config-file.ts';
+import { nearest } from '../../src/io/nearest.ts';
 
 const Schema = z.strictObject({
   name: text(),

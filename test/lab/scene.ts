@@ -26,7 +26,6 @@ export async function central(lab: Lab, recipients: readonly string[]): Promise<
   const host = await lab.host('central', CENTRAL);
   await host.install(deb('relaymap-publisher'));
   await host.ok(`umask 027
-    install -d -o relaymap-publish -g relaymap-publish -m 0750 /srv/relaymap
     relaymap-publish keygen --out /etc/relaymap-publish --name example-org
     chmod 0640 /etc/relaymap-publish/example-org.key
     cd /etc/relaymap-publish
@@ -54,7 +53,7 @@ token_file = "/etc/relaymap-publish/token"
 `,
   );
   await host.ok(
-    'systemctl start relaymap-publish relaymap-publish.timer && systemctl enable --now relaymap-publish-serve 2>&1',
+    'systemctl start relaymap-publish && systemctl restart relaymap-publish.timer && systemctl enable --now relaymap-publish-serve 2>&1',
   );
   const read = (file: string) => host.ok(`cat /etc/relaymap-publish/${file}`);
   return {
@@ -201,7 +200,7 @@ export async function smtp(
 /** `550`, of each answer. */
 export const codes = (answers: readonly unknown[]): string[] => answers.map((answer) => String(answer).slice(0, 3));
 
-export async function health(host: LabHost): Promise<{ status: number; text: string }> {
+export async function health(host: LabHost): Promise<{ status: number | null; text: string }> {
   const { status, stdout } = await host.run('setpriv --reuid nobody --regid nogroup --clear-groups relaymap health');
   return { status, text: stdout };
 }
@@ -222,7 +221,7 @@ export async function answers(
 }
 
 /** Waits until health says so: of a map that has just appeared the reload is on record for a moment yet. */
-export const graded = (host: LabHost, status: number): Promise<{ status: number; text: string }> =>
+export const graded = (host: LabHost, status: number): Promise<{ status: number | null; text: string }> =>
   until(
     `health ${status} on ${host.name}`,
     180,

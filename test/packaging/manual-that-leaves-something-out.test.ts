@@ -105,6 +105,28 @@ test('every code of a refusal is explained, on both sides', () => {
   expect(own.filter((code) => !codes('relaymap-publish.1').has(code))).toEqual([]);
 });
 
+/** What a page looks like on a terminal, without the overstriking of bold letters. */
+const rendered = (name: string): string =>
+  execFileSync('mandoc', ['-Tascii', '-Owidth=1000', path.join(folder, name)], { encoding: 'utf8' }).replace(
+    /.\x08/g,
+    '',
+  );
+
+test.each(['relaymap', 'relaymap-publish'])('%s(1) shows each option in brackets of its own', async (name) => {
+  const text = rendered(`${name}.1`);
+  expect(text).not.toMatch(/\[[^\]\n]*\[--/);
+  const { commands } = await commandModel(name);
+  for (const command of commands) {
+    const synopsis = new RegExp(`^ {5}${command.name}(?: .*)?$`, 'm').exec(text)?.[0] ?? '';
+    for (const { long, value, required } of command.options) {
+      if (['--config', '--help', '--version'].includes(long)) continue;
+      const own = value === null ? long : `${long} ${value}`;
+      expect(synopsis, command.name).toContain(required ? ` ${own}` : ` [${long}${value === null ? ']' : ' '}`);
+      if (required) expect(synopsis).not.toContain(`[${long}`);
+    }
+  }
+});
+
 test.each(readdirSync(folder))('%s is clean to mandoc', (name) => {
   expect(execFileSync('mandoc', ['-Tlint', '-Wwarning', path.join(folder, name)], { encoding: 'utf8' })).toBe('');
 });

@@ -82,7 +82,7 @@ describe.each(seeds)('five thousand rows, seed %i', (seed) => {
     const text = rows.map((each, i) => `guard${i}@guard.example\tOK\n${each}\tOK\n`).join('');
     const read = new Map(records(byPostmap(text)));
     const wrong = rows.filter((each) => {
-      // Left out by name (commands.md 2.2), though postmap reads `"a b"` and `\"` well.
+      // Left out by name (docs/commands.md 2.2), though postmap reads `"a b"` and `\"` well.
       const byName = each.includes(' ') || each.split('"').length % 2 === 0;
       return said(each) !== (read.get(each) === 'OK' && !byName);
     });

@@ -18,6 +18,7 @@ import { fileURLToPath } from 'node:url';
 import { inflateRawSync } from 'node:zlib';
 import { expect, onTestFinished } from 'vitest';
 import { MANIFEST_TYPE, sha256, signedBytes, SigningKey } from '../support/forger.ts';
+import { whenFinished, type Finished } from '../support/finished.ts';
 
 export const COMMAND = path.join(
   process.env['RELAYMAP_BIN_DIR'] ?? fileURLToPath(new URL('../../dist/bin', import.meta.url)),
@@ -25,12 +26,6 @@ export const COMMAND = path.join(
 );
 const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
-
-export interface Finished {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 export interface DeltaEntry {
   readonly from: string;
@@ -228,14 +223,9 @@ export class Central {
 
 /** Waits for a command's end; no failure may show a stack or a key. */
 export async function finished(child: ChildProcess): Promise<Finished> {
-  let [stdout, stderr] = ['', ''];
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  const status = await new Promise<number | null>((resolve, reject) => {
-    child.on('error', reject).on('close', resolve);
-  });
-  expect(stdout + stderr).not.toMatch(/^\s+at .*:\d+:\d+|node:internal|chunk-[0-9A-Z]{8}|PRIVATE KEY/m);
-  return { status, stdout, stderr };
+  const done = await whenFinished(child);
+  expect(done.stdout + done.stderr).not.toMatch(/^\s+at .*:\d+:\d+|node:internal|chunk-[0-9A-Z]{8}|PRIVATE KEY/m);
+  return done;
 }
 
 /** Format section 2. Every key must have signed, and no other. */

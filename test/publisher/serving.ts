@@ -4,7 +4,8 @@ import { writeFileSync } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
 import https from 'node:https';
 import { authority, certificate, type Identity } from '../support/endpoint.ts';
-import { finished, type Central, type Finished } from './central.ts';
+import { finished, type Central } from './central.ts';
+import type { Finished } from '../support/finished.ts';
 
 export const TOKEN = 'a token of more than 16 characters'.replaceAll(' ', '-');
 

@@ -1,13 +1,14 @@
 // Root file systems of other Debian releases for tests: made once by debootstrap from the mirror that this host's apt uses, kept in
 // $XDG_CACHE_HOME or the folder for temporary files, and used by chroot. Nothing of the host is changed; no service is started in a
 // tree, and whatever a package starts all the same ends with the build. Needs root and the package debootstrap.
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { hostProxies } from './environment.ts';
+import { run, type Finished } from './finished.ts';
 
 /** Part of the key of the cache: to be raised when the recipe below changes. */
 const RECIPE = 1;
@@ -26,13 +27,6 @@ export interface TreeOptions {
   readonly from?: TreeOptions;
 }
 
-/** What a command left behind; a status other than 0 is a value here, not an error. */
-export interface TreeFinished {
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 export interface TreeRun {
   readonly input?: string | Uint8Array;
   /** Folders of the host that the command sees: NAME -> folder, to be found as `/tmp/NAME`. */
@@ -43,7 +37,7 @@ export interface DebianTree {
   /** The folder that is the tree's root. It is shared by all tests: whoever writes into it takes a copy or an overlay. */
   readonly root: string;
   /** Runs a command in the tree, as root, with a `/proc`, an empty `/tmp` and a loopback interface of its own, and no other. */
-  run(argv: readonly string[], options?: TreeRun): Promise<TreeFinished>;
+  run(argv: readonly string[], options?: TreeRun): Promise<Finished>;
 }
 
 /**
@@ -70,11 +64,7 @@ function keyOf({ suite, packages, debconf = [], from }: TreeOptions): string {
     .slice(0, 16);
 }
 
-async function runIn(
-  root: string,
-  argv: readonly string[],
-  { input = '', shown = {} }: TreeRun,
-): Promise<TreeFinished> {
+async function runIn(root: string, argv: readonly string[], { input = '', shown = {} }: TreeRun): Promise<Finished> {
   const script = `set -e
     root=$1 count=$2; shift 2
     mount -t tmpfs -o mode=1777 none "$root/tmp"
@@ -166,17 +156,5 @@ async function hostApt(): Promise<{ mirror: string; settings: string }> {
   return { mirror, settings };
 }
 
-async function finished(argv: readonly string[], input: string | Uint8Array): Promise<TreeFinished> {
-  const [command = '', ...args] = argv;
-  const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin:/usr/bin:/bin`;
-  const child = spawn(command, args, { env: { ...process.env, ...hostProxies(), PATH }, stdio: 'pipe' });
-  const [out, err]: [Buffer[], Buffer[]] = [[], []];
-  child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
-  child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
-  child.stdin.on('error', () => undefined); // it ended without reading all: its status tells
-  child.stdin.end(input);
-  const status = await new Promise<number>((resolve, reject) => {
-    child.on('error', reject).on('close', (code) => resolve(code ?? 128));
-  });
-  return { status, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() };
-}
+const finished = (argv: readonly string[], input: string | Uint8Array): Promise<Finished> =>
+  run(argv, { input, env: hostProxies() });

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { authority } from './endpoint.ts';
 import { sha256, type SigningKey } from './forger.ts';
+import { whenFinished, type Finished } from './finished.ts';
 
 /** The built command. */
 export const command = path.join(
@@ -24,14 +25,11 @@ export interface BundleSetup {
   readonly lines?: string;
 }
 
-export interface Finished {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
+export interface Timed extends Finished {
   readonly ms: number;
 }
 
-/** commands.md section 2.5 */
+/** docs/commands.md section 2.5 */
 export interface BundleReport {
   readonly name: string;
   readonly outcome: string;
@@ -44,7 +42,7 @@ export interface BundleReport {
   readonly ms: number;
 }
 
-export interface Fetched extends Finished {
+export interface Fetched extends Timed {
   readonly outcome: string;
   readonly code?: string;
   readonly message?: string;
@@ -155,21 +153,16 @@ export class Gateway {
   }
 
   /** Runs `relaymap`; whatever it prints is checked for what must never be printed. */
-  async run(args: readonly string[], { under = [], env = {}, mayName = false }: RunOptions = {}): Promise<Finished> {
+  async run(args: readonly string[], { under = [], env = {}, mayName = false }: RunOptions = {}): Promise<Timed> {
     const [file, ...rest] = [...under, process.execPath, command, ...args, '--config', this.config];
     const started = performance.now();
     const child = spawn(file ?? process.execPath, rest, {
       env: { ...process.env, NO_COLOR: '1', PATH: `${this.at('bin')}:${process.env['PATH'] ?? ''}`, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    let [stdout, stderr] = ['', ''];
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-    const status = await new Promise<number | null>((resolve, reject) => {
-      child.on('error', reject).on('close', resolve);
-    });
-    this.requireClean(stdout + stderr, mayName ? [] : this.unspeakable);
-    return { status, stdout, stderr, ms: performance.now() - started };
+    const done = await whenFinished(child);
+    this.requireClean(done.stdout + done.stderr, mayName ? [] : this.unspeakable);
+    return { ...done, ms: performance.now() - started };
   }
 
   async fetch(args: readonly string[] = [], options: RunOptions = {}): Promise<Fetched> {

@@ -1,9 +1,9 @@
 // A gateway with its Postfix, both private and both as they should be: `relaymap check` finds nothing there. Tests spoil one thing,
 // look at the finding, and type the lines that it gives.
-import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { type Postfix, type PostfixOptions, startGateway } from './postfix.ts';
-import { createSite, type Finished, type Site, type SiteOptions } from './site.ts';
+import { createSite, type Site, type SiteOptions } from './site.ts';
+import { mustSucceed, run, type Finished } from './finished.ts';
 
 export interface Host {
   readonly site: Site;
@@ -48,11 +48,11 @@ export async function startHost(
       postfix,
       type,
       async set(...settings) {
-        await done(type(...settings.map((each) => `postconf -e '${each}'`)));
+        await mustSucceed(type(...settings.map((each) => `postconf -e '${each}'`)));
       },
       async check() {
-        const run = await site.relaymap('check');
-        return { ...run, findings: findingsOf(run.stdout) };
+        const checked = await site.relaymap('check');
+        return { ...checked, findings: findingsOf(checked.stdout) };
       },
       async stop() {
         await Promise.all([postfix.stop(), site.stop()]);
@@ -84,20 +84,5 @@ export async function edit(file: string, text: string, change: (text: string) =>
   await writeFile(file, changed);
 }
 
-export async function done(run: Promise<Finished>): Promise<Finished> {
-  const { status, stdout, stderr } = await run;
-  if (status !== 0) throw new Error(`exit status ${status}\n${stdout}\n${stderr}`);
-  return { status, stdout, stderr };
-}
-
-function shell(lines: readonly string[], env: Record<string, string>): Promise<Finished> {
-  const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
-  return new Promise((resolve, reject) => {
-    const options = { env: { ...process.env, PATH, ...env }, timeout: 300_000 };
-    execFile('sh', ['-e', '-c', lines.join('\n')], options, (error, stdout, stderr) => {
-      const status = error === null ? 0 : error.code;
-      if (typeof status === 'number') resolve({ status, stdout, stderr });
-      else reject(new Error(`killed: ${lines.join('; ')}`, { cause: error }));
-    });
-  });
-}
+const shell = (lines: readonly string[], env: Record<string, string>): Promise<Finished> =>
+  run(['sh', '-e', '-c', lines.join('\n')], { env });

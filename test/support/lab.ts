@@ -18,6 +18,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { debianTree, type DebianTree } from './debian-tree.ts';
+import { run, type Finished } from './finished.ts';
 
 /** Relaymap's packages as `npm run package` left them. */
 export const OUT = fileURLToPath(new URL('../../packaging/out', import.meta.url));
@@ -34,32 +35,14 @@ export function labTree(suite: Suite, more: readonly string[] = []): Promise<Deb
   return debianTree(more.length === 0 ? plain : { suite, name: `lab-${suite}`, packages: more, from: plain });
 }
 
-export interface Finished {
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /** Dies when this process dies, however that ends. */
 const MORTAL = ['setpriv', '--pdeathsig', 'KILL'];
 
 /** Mounts and processes that end with this one: of nspawn alone the host would outlive a killed test. */
 const ALONE = ['unshare', '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child'];
 
-async function finished(argv: readonly string[], input: string | Uint8Array = ''): Promise<Finished> {
-  const [command = '', ...args] = [...MORTAL, ...argv];
-  const child = spawn(command, args, {
-    stdio: 'pipe',
-    env: { ...process.env, PATH: `${process.env['PATH']}:${PATH}` },
-  });
-  const [out, err]: [Buffer[], Buffer[]] = [[], []];
-  child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
-  child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
-  child.stdin.on('error', () => undefined); // it ended without reading all: its status tells
-  child.stdin.end(input);
-  const [status] = (await once(child, 'close')) as [number | null];
-  return { status: status ?? 128, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() };
-}
+const finished = (argv: readonly string[], input: string | Uint8Array = ''): Promise<Finished> =>
+  run([...MORTAL, ...argv], { input });
 
 async function must(argv: readonly string[], input: string | Uint8Array = ''): Promise<string> {
   const { status, stdout, stderr } = await finished(argv, input);

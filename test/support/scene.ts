@@ -15,7 +15,7 @@ export const LIST: readonly string[] = [
 /** The same with one more: the next honest version. */
 export const LONGER: readonly string[] = [...LIST, 'carol@example.org'];
 
-/** Codes that mean "could not", commands.md section 2.4; all others mean "refused". */
+/** Codes that mean "could not", docs/commands.md section 2.4; all others mean "refused". */
 const COULD_NOT = /^(NETWORK|TLS|TIMEOUT|HTTP_STATUS|REDIRECT|INSTALL_FAILED|NO_SPACE|BUSY|CONFIG|INTERNAL)$/;
 export const exitOf = (code: string): 1 | 2 => (COULD_NOT.test(code) ? 2 : 1);
 

@@ -10,13 +10,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { mustSucceed, run, type Finished } from './finished.ts';
 
 const binDir = process.env['RELAYMAP_BIN_DIR'] ?? fileURLToPath(new URL('../../dist/bin/', import.meta.url));
 
-/** What a command left behind; a status other than 0 is a value here, not an error. */
-export type Finished = { status: number; stdout: string; stderr: string };
-
-/** `fetch --json`, commands.md section 2.5. */
+/** `fetch --json`, docs/commands.md section 2.5. */
 export type FetchReport = {
   outcome: 'installed' | 'unchanged' | 'kept';
   code?: string | null;
@@ -87,7 +85,7 @@ export async function createSite(options: SiteOptions = {}): Promise<Site> {
     // Postfix's processes run as another user and must be able to reach the maps.
     await chmod(dir, 0o755);
     for (const folder of ['keys', 'signing', 'output', 'publisher', 'state', 'maps']) await mkdir(at(folder));
-    succeeded(await node('relaymap-publish.js', ['keygen', '--out', at('signing'), '--name', name], env));
+    await mustSucceed(node('relaymap-publish.js', ['keygen', '--out', at('signing'), '--name', name], env));
     await copyFile(at('signing', `${name}.pub`), at('keys', `${name}.pub`));
     await makeCertificate(dir);
     server = await serve(dir, at('output'), requests);
@@ -111,10 +109,10 @@ export async function createSite(options: SiteOptions = {}): Promise<Site> {
         node('relaymap-publish.js', [command, '--config', at('publisher.toml'), ...args], env),
       async publish(rows, ...args) {
         await writeFile(at('recipients'), Array.from(rows, (row) => `${quoted(row)}\n`).join(''));
-        succeeded(await site.relaymapPublish('publish', ...args));
+        await mustSucceed(site.relaymapPublish('publish', ...args));
       },
       async fetch(...args) {
-        return JSON.parse(succeeded(await site.relaymap('fetch', '--json', ...args))) as FetchReport;
+        return JSON.parse((await mustSucceed(site.relaymap('fetch', '--json', ...args))).stdout) as FetchReport;
       },
       async publishAndFetch(rows) {
         await site.publish(rows);
@@ -137,23 +135,9 @@ export function quoted(row: string): string {
   return `"${local.replaceAll(/["\\]/g, String.raw`\$&`)}"${row.slice(at)}`;
 }
 
-function succeeded({ status, stdout, stderr }: Finished): string {
-  if (status !== 0) throw new Error(`exit status ${status}\n${stdout}\n${stderr}`);
-  return stdout;
-}
-
 /** Runs one of the two commands without blocking this process, which serves the files meanwhile. */
-async function node(command: string, args: string[], env: Record<string, string>): Promise<Finished> {
-  const PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
-  const options = { env: { ...process.env, NO_COLOR: '1', PATH, ...env }, maxBuffer: 1 << 28, timeout: 300_000 };
-  return await new Promise((resolve, reject) => {
-    execFile(process.execPath, [path.join(binDir, command), ...args], options, (error, stdout, stderr) => {
-      const status = error === null ? 0 : error.code;
-      if (typeof status === 'number') resolve({ status, stdout, stderr });
-      else reject(new Error(`${command} ${args[0] ?? ''} was killed\n${stderr}`, { cause: error }));
-    });
-  });
-}
+const node = (command: string, args: readonly string[], env: Record<string, string>): Promise<Finished> =>
+  run([process.execPath, path.join(binDir, command), ...args], { env: { NO_COLOR: '1', ...env } });
 
 async function makeCertificate(dir: string): Promise<void> {
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', `${dir}/tls.key`];

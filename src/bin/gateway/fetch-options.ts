@@ -3,24 +3,23 @@ import type { Command } from 'commander';
 import { exitStatus, StepError } from '../../errors.ts';
 import type { CycleCommandOptions } from './fetch-command.ts';
 import { DEFAULT_CONFIG } from './health-arguments.ts';
-import { main, newProgram } from '../program.ts';
+import { main, newProgram, subcommand } from '../program.ts';
 
 /** Takes the exit status that a command gave. */
 type Done = (status: number) => void;
 
 export const gatewayProgram = (): Command =>
-  newProgram('relaymap', 'Fetches signed recipient lists and makes Postfix maps of them.').addHelpText(
+  newProgram('relaymap', 'Fetches signed recipient lists and makes Postfix maps of them.', READ_ONLY).addHelpText(
     'after',
     '\nExit status: 0 done, 1 refused or not found, 2 could not.',
   );
 
+/** The commands that change nothing on this host. */
+const READ_ONLY = ['check', 'health', 'help', 'history', 'keys', 'lookup', 'status'];
+
 /** A command that reads the configuration. */
 export const configured = (program: Command, name: string, description: string): Command =>
-  program
-    .command(name)
-    .description(description)
-    .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
-    .helpOption('--help', 'show this help');
+  subcommand(program, name, description).option('--config <FILE>', 'configuration', DEFAULT_CONFIG);
 
 const cycleCommand = (program: Command, name: string, description: string) =>
   configured(program, name, description)

@@ -16,7 +16,7 @@ import { compare, type NewMap } from '../../gateway/init/compare.ts';
 import type { GatewayConfig } from '../../gateway/config.ts';
 import { prepareConfig, type Prepared } from '../../gateway/init/config-file.ts';
 import { comparisonLines } from '../../gateway/init/comparison-lines.ts';
-import { deferringSince, rememberDeferring } from '../../gateway/init/deferring-since.ts';
+import { deferringSince, rememberDeferring } from '../../gateway/check/deferring-since.ts';
 import { postfixRuns, readPostfix, type PostfixConfig } from '../../gateway/mta/postfix/main-cf.ts';
 import { reloadPostfix } from '../../gateway/mta/postfix/commands.ts';
 import { sampleRows } from '../../gateway/init/sample-rows.ts';

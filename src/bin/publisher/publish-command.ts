@@ -4,6 +4,7 @@ import { log } from '../../io/log.ts';
 import { jsonLine, printable } from '../../io/printable.ts';
 import { readPublisherConfig } from '../../publisher/config.ts';
 import { publish, type PublishResult } from '../../publisher/publish.ts';
+import { leftOutLines } from '../../publisher/gather/left-out-lines.ts';
 import { readKey } from '../../publisher/repository/signing-key.ts';
 import { becomeOwner } from '../become-owner.ts';
 
@@ -30,6 +31,7 @@ export async function publishCommand(options: PublishCommandOptions, now: Date):
   for (const line of result.skipped) log('warning', `left out: ${line}`);
   const { length } = result.skipped;
   if (length > 0) log('warning', `${length} ${length === 1 ? 'entry' : 'entries'} left out, as skip_invalid says`);
+  for (const line of leftOutLines(result.leftOut)) log('notice', line);
   process.stdout.write(
     options.json ? `${jsonLine(result)}\n` : `${words(config.name, result).map(printable).join('\n')}\n`,
   );

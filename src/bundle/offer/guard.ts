@@ -1,6 +1,6 @@
 /**
- * Judges a whole table that is about to replace another (commands.md sections 2.3 Guard and 2.4). The shrink rule is the same on
- * both sides. Pure: findings in, a refusal or nothing out.
+ * Judges a whole table that is about to replace another (docs/commands.md sections 2.3 Guard and 2.4). Gateway and publisher share the
+ * shrink rule and the history of row counts. Pure: findings in, a refusal or nothing out. docs/SECURITY.md says what the guard promises.
  */
 import { GuardError } from '../../errors.ts';
 
@@ -16,9 +16,20 @@ export interface Shrinkage {
   readonly installed: TableSize;
   readonly removed: TableSize;
   readonly next: TableSize;
-  /** Rows of the table that was in use 24 h ago. */
+  /** Rows of the table that was in use 24 h ago: `rowsDayAgo` of the history. Null without a history. */
   readonly dayAgoRows: number | null;
 }
+
+/** How many rows the table in use has had since this time (ISO 8601). A history is a list of these, oldest first. */
+export interface RowCount {
+  readonly at: string;
+  readonly rows: number;
+}
+
+const DAY = 86_400_000;
+/** A history with more entries than this is thinned to a resolution of SLOT. */
+const MAX_HISTORY = 512;
+const SLOT = 600_000;
 
 const FREE_ROWS = 10;
 const FREE_DOMAINS = 1;
@@ -33,9 +44,53 @@ export function shrunk(s: Shrinkage): string | null {
     return `${s.removed.domains} of the ${s.installed.domains} domains in use would go, more than ${s.percent} %`;
   }
   if (s.dayAgoRows !== null && over(s.dayAgoRows - s.next.rows, s.dayAgoRows, FREE_ROWS)) {
-    return `${s.next.rows} rows against ${s.dayAgoRows} a day ago: more than ${s.percent} % would be gone within a day`;
+    return `${s.next.rows} rows against ${s.dayAgoRows} a day ago or less: more than ${s.percent} % would be gone in a day`;
   }
   return null;
+}
+
+/** Rows of the table that was in use 24 h ago. With less than 24 h of history the oldest entry counts; null without any. */
+export function rowsDayAgo(history: readonly RowCount[], now: Date): number | null {
+  return (dayOld(history, now) ?? history[0])?.rows ?? null;
+}
+
+/**
+ * The history after a table of `rows` came into use.
+ * @param shrinkAccepted the table has shrunk too far and was accepted all the same: the history starts anew with it.
+ */
+export function rememberRows(
+  history: readonly RowCount[],
+  rows: number,
+  now: Date,
+  shrinkAccepted: boolean,
+): RowCount[] {
+  const entry = { at: now.toISOString(), rows };
+  if (shrinkAccepted) return [entry];
+  // A clock that was ahead left times in the future. They count as now: the least that can be said of them.
+  const past = history.map((h) => (Date.parse(h.at) > now.getTime() ? { at: entry.at, rows: h.rows } : h));
+  const old = dayOld(past, now);
+  const needed = old === undefined ? past : past.slice(past.lastIndexOf(old));
+  // The same count again changes nothing: the older time says more.
+  const next = needed.at(-1)?.rows === rows ? needed : [...needed, entry];
+  return next.length > MAX_HISTORY ? thinned(next) : next;
+}
+
+/** The newest entry that is 24 h old. */
+const dayOld = (history: readonly RowCount[], now: Date): RowCount | undefined =>
+  history.filter((h) => Date.parse(h.at) <= now.getTime() - DAY).at(-1);
+
+/**
+ * Keeps the oldest entry, and of each SLOT two: its highest count, from the slot's first time on, and its last count. Up to ten minutes
+ * of the history then count as the highest of them: the guard may refuse more for it, and never less.
+ */
+function thinned(history: readonly RowCount[]): RowCount[] {
+  const slots = new Map<number, RowCount[]>();
+  for (const h of history) {
+    const slot = Math.floor(Date.parse(h.at) / SLOT);
+    const [highest = h] = slots.get(slot) ?? [];
+    slots.set(slot, [{ at: highest.at, rows: Math.max(highest.rows, h.rows) }, h]);
+  }
+  return [...history.slice(0, 1), ...[...slots.values()].flat()].filter((h, i, all) => h.rows !== all[i - 1]?.rows);
 }
 
 /** A publisher's signed word that a table of at least this size may be installed (format section 3, `shrinkApproved`). */
@@ -46,6 +101,8 @@ export function approves(approval: (TableSize & { until: Date }) | undefined, ne
 }
 
 export interface TableFindings {
+  /** Lower-case hex SHA-256 of the table's text. */
+  readonly table: string;
   /** Required addresses, from the local config, that the table does not accept. */
   readonly missing: readonly string[];
   /** The first domain that the bundle may not speak for, and its row. */
@@ -54,8 +111,16 @@ export interface TableFindings {
   readonly shrinkage: Shrinkage | null;
 }
 
+declare const judged: unique symbol;
+/** The judge's word that a table may be kept. Only `judgeTable` gives it. */
+export interface JudgedTable {
+  readonly [judged]: true;
+  /** As in the findings. */
+  readonly table: string;
+}
+
 /** @throws GuardError, the first of MISSING_REQUIRED, FOREIGN_DOMAIN, SHRUNK. */
-export function judgeTable(findings: TableFindings): void {
+export function judgeTable(findings: TableFindings): JudgedTable {
   const [missing] = findings.missing;
   if (missing !== undefined)
     throw new GuardError('MISSING_REQUIRED', `the required address ${missing} is not in the table`);
@@ -65,4 +130,5 @@ export function judgeTable(findings: TableFindings): void {
   }
   const reason = findings.shrinkage === null ? null : shrunk(findings.shrinkage);
   if (reason !== null) throw new GuardError('SHRUNK', reason);
+  return { table: findings.table } as JudgedTable;
 }

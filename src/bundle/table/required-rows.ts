@@ -2,15 +2,17 @@
 import { compareBytes, type RowBlock } from './rows.ts';
 
 export class RequiredRows {
-  readonly #required: readonly string[];
+  /** By required address: the rows of which one is enough. */
+  readonly #required: ReadonlyMap<string, readonly string[]>;
   readonly #wanted: Uint8Array[];
   readonly #found = new Set<string>();
   #next = 0;
 
-  /** @param required addresses in canonical form. */
-  constructor(required: readonly string[]) {
-    this.#required = required;
-    const rows = new Set(required.flatMap((a) => [a, a.slice(a.lastIndexOf('@'))]));
+  /** @param required addresses in canonical form. @param forms the spellings of an address of which one is enough */
+  constructor(required: readonly string[], forms: (address: string) => readonly string[] = (address) => [address]) {
+    const rowsOf = (a: string) => forms(a).flatMap((form) => [form, form.slice(form.lastIndexOf('@'))]);
+    this.#required = new Map(required.map((address) => [address, rowsOf(address)]));
+    const rows = new Set([...this.#required.values()].flat());
     this.#wanted = [...rows].map((row) => Buffer.from(row)).sort((a, b) => Buffer.compare(a, b));
   }
 
@@ -26,7 +28,7 @@ export class RequiredRows {
   }
 
   missing(): string[] {
-    return this.#required.filter((a) => !this.#found.has(a) && !this.#found.has(a.slice(a.lastIndexOf('@'))));
+    return [...this.#required].flatMap(([a, rows]) => (rows.some((row) => this.#found.has(row)) ? [] : [a]));
   }
 }
 

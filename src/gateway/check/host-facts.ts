@@ -10,7 +10,7 @@ import { publicKeyFiles } from '../keys/ring-fingerprint.ts';
 import { readStatus, type Status } from '../health/status.ts';
 import { startingRing } from '../keys/trusted-keys.ts';
 import { StepError } from '../../errors.ts';
-import { deferringSince } from '../init/deferring-since.ts';
+import { deferringSince } from './deferring-since.ts';
 import { liveDamage } from '../maps/live-damage.ts';
 
 /** What a path is to relaymap. */

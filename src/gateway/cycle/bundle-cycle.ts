@@ -1,5 +1,5 @@
 /**
- * One bundle's way through the cycle: the best offer, then nothing new, a renewal, or its table (commands.md section 2.3). Ends in a
+ * One bundle's way through the cycle: the best offer, then nothing new, a renewal, or its table (docs/commands.md section 2.3). Ends in a
  * value; refusals are StepErrors. Installs nothing.
  */
 import { isoTime } from '../../bundle/offer/manifest.ts';
@@ -7,6 +7,7 @@ import { OfferError } from '../../errors.ts';
 import { rememberSeen } from '../record/version-history.ts';
 import { bestOffer, type BundleContext } from '../fetch/best-offer.ts';
 import type { BundleState, CopyRef } from '../record/state.ts';
+import type { Copy } from '../record/copies.ts';
 import { takeTable } from '../fetch/take-table.ts';
 
 /** By URL, for the payload that this result brings; null where no URL was asked: those on record stay. */
@@ -19,6 +20,7 @@ export type BundleResult =
   | {
       readonly is: 'new';
       readonly copy: CopyRef;
+      readonly good: Copy;
       readonly via: 'full' | 'delta' | 'none';
       readonly etags: Etags;
       /** In words, for a dry run. */
@@ -43,7 +45,14 @@ export async function bundleCycle(cx: BundleContext): Promise<BundleResult> {
   const current = state.installed ?? state.waiting;
   if (current?.digest === offer.digest && !cx.force) {
     return state.installed === null
-      ? { is: 'new', copy: current, via: 'none', etags, change: 'the copy that waits' }
+      ? {
+          is: 'new',
+          copy: current,
+          good: cx.copies.reopen(current.table),
+          via: 'none',
+          etags,
+          change: 'the copy that waits',
+        }
       : { is: 'unchanged', etags };
   }
   if (state.held !== null) {
@@ -70,6 +79,7 @@ export async function bundleCycle(cx: BundleContext): Promise<BundleResult> {
     return {
       is: 'new',
       copy,
+      good: got?.good ?? cx.copies.reopen(copy.table),
       via: got?.via ?? 'none',
       etags,
       change: change(copy, current, got?.findings.removed?.rows),

@@ -1,5 +1,5 @@
 /**
- * The hallway: the steps of a cycle in their order (commands.md section 2.3), one catch per bundle and one for the cycle. It decides
+ * The hallway: the steps of a cycle in their order (docs/commands.md section 2.3), one catch per bundle and one for the cycle. It decides
  * nothing that a step decides. Always ends in a report.
  *
  *   lock -> recover -> heal -> per bundle (source -> verify -> judge -> obtain -> judge) -> union -> compile -> install -> commit -> report
@@ -10,7 +10,7 @@ import { bundleCycle, type BundleResult } from './bundle-cycle.ts';
 import type { BundleConfig } from '../config.ts';
 import type { Copies } from '../record/copies.ts';
 import { advance, allCopies, namedEnvelopes, noteSettings, refOf, rememberSeen } from '../record/version-history.ts';
-import { draftAhead, makeMaps, mapInputs, settleReload, type MapMaker } from '../maps/make-maps.ts';
+import { draftAhead, installedCopies, makeMaps, mapInputs, settleReload, type MapMaker } from '../maps/make-maps.ts';
 import { failure, overall, type BundleOutcome, type Outcome } from '../outcome.ts';
 import { report, type Warnings } from '../health/report.ts';
 import { openSession, withLock, type Session } from './session.ts';
@@ -212,7 +212,8 @@ async function bringLive(
   if (!forced && next.maps !== null && next.maps.inputs === mapInputs(config, next)) return { state: next, runs };
   if (cx.pollOnly === true) return 'more';
   try {
-    await makeMaps(maker, next, ahead);
+    const kept = runs.flatMap(({ name, result }) => (isNew(result) ? [[name, result.good] as const] : []));
+    await makeMaps(maker, next, installedCopies(maker, next, new Map(kept)), ahead);
     return { state: next, runs };
   } catch (error) {
     const failed = asStepError(error);

@@ -1,6 +1,6 @@
 /**
  * The start of every cycle: read the record, rebuild a corrupt one from the signed envelopes, complete or drop a pending set.
- * Never takes a corrupt record for a fresh start (commands.md section 2.3, State).
+ * Never takes a corrupt record for a fresh start (docs/commands.md section 2.3, State).
  */
 import path from 'node:path';
 import { isInstant } from '../../bundle/offer/instant.ts';

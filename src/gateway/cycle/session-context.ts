@@ -9,7 +9,7 @@ export interface SessionContext {
   readonly now: Date;
   readonly log: (level: 'warning' | 'notice', message: string) => void;
   /**
-   * The live maps were hashed before (commands.md section 2.3, Healing): `here` by this process, so that size, mtime and inode are enough;
+   * The live maps were hashed before (docs/commands.md section 2.3, Healing): `here` by this process, so that size, mtime and inode are enough;
    * `on record` by an earlier one, if the record says so.
    */
   readonly hashed?: 'here' | 'on record';

@@ -1,6 +1,6 @@
 /**
  * `relaymap run`: first a look at the last good copy without the network, then a cycle whenever the schedule, SIGUSR2 or SIGHUP says so,
- * never two at once. It owns clock and chance and nothing of what a cycle does (commands.md section 2.3).
+ * never two at once. It owns clock and chance and nothing of what a cycle does (docs/commands.md section 2.3).
  */
 import { StepError } from '../../errors.ts';
 import type { Access } from '../../io/http.ts';

@@ -1,6 +1,6 @@
 /**
  * Looks at a bundle where it is published, with a gateway's own eyes: envelope, signatures, manifest, offer, table, deltas, in the order
- * of a cycle (commands.md sections 2.3 and 3, `inspect`). Keeps nothing.
+ * of a cycle (docs/commands.md sections 2.3 and 3, `inspect`). Keeps nothing.
  */
 import { decodeEnvelope, MANIFEST_TYPE } from '../../bundle/trust/envelope.ts';
 import { isoTime, parseManifest, type Manifest } from '../../bundle/offer/manifest.ts';
@@ -46,7 +46,8 @@ function verified(envelope: Uint8Array, ring: Ring, now: Date): Manifest {
   const v = verifyManifest(envelope, ring);
   const { max_rows: maxRows, max_bytes: maxBytes } = DEFAULT_LIMITS;
   const { name } = v.manifest; // there is no configuration that would expect another one
-  return judgeOffer(v, { name, floor: null, seen: [], now, maxRows, maxBytes, valueBytes: VALUE_BYTES }).manifest;
+  const nothing = { floor: null, seen: [], installedCreated: null };
+  return judgeOffer(v, { name, ...nothing, now, maxRows, maxBytes, valueBytes: VALUE_BYTES }).manifest;
 }
 
 function unverified(payload: Uint8Array, payloadType: string): Manifest {

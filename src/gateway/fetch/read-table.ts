@@ -9,6 +9,7 @@ import { gunzipOne } from '../../bundle/table/gzip.ts';
 import { GzipWriter } from '../../bundle/table/gzip-writer.ts';
 import type { DeltaEntry, TableEntry } from '../../bundle/offer/manifest.ts';
 import { RemovedRows, RowsTaken, type Removed } from '../../bundle/table/removed-rows.ts';
+import { addressForms } from '../domain-forms.ts';
 import { RequiredRows } from '../../bundle/table/required-rows.ts';
 import { rowBlocks, RowSplitter, type RowBlock, type RowStream } from '../../bundle/table/rows.ts';
 import { TableChecker } from '../../bundle/table/table.ts';
@@ -172,7 +173,7 @@ class Inspection {
 
   /** @param taken what is removed, where it comes to be known on another way. */
   constructor({ required, base, alsoTo }: Questions, taken: Removed | null = null) {
-    this.#required = new RequiredRows(required);
+    this.#required = new RequiredRows(required, addressForms);
     this.#alsoTo = alsoTo;
     this.#taken = taken;
     this.#removed = base === null || taken !== null ? null : new RemovedRows(base.rows);

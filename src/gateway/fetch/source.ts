@@ -56,7 +56,7 @@ export function urlSource(
 ): Source {
   const end = clock() + limits.total;
   let received = 0;
-  // One URL gets at most a third of what is left (commands.md section 2.1), so that a slow mirror cannot eat the cycle.
+  // One URL gets at most a third of what is left (docs/commands.md section 2.1), so that a slow mirror cannot eat the cycle.
   const timing = (): Limits => ({ idle: limits.idle, total: Math.max(1, Math.floor((end - clock()) / 3)) });
   const counted = async function* (body: AsyncIterable<Uint8Array>) {
     for await (const chunk of body) {

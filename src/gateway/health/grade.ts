@@ -1,5 +1,5 @@
 /**
- * Grades the facts of the last report against the clock and the live maps (commands.md sections 2.3 and 2.5), so that a daemon that
+ * Grades the facts of the last report against the clock and the live maps (docs/commands.md sections 2.3 and 2.5), so that a daemon that
  * is dead does not stay OK. Reads only: no root, no network, no lock.
  */
 import { printable } from '../../io/printable.ts';
@@ -209,7 +209,7 @@ function perfdata(b: BundleHealth, config: GatewayConfig, now: Date): string[] {
   ];
 }
 
-/** `health --json` (commands.md section 2.5). */
+/** `health --json` (docs/commands.md section 2.5). */
 export function healthJson({ status, bundles }: Health): object {
   return { status, bundles: bundles.map((b) => ({ ...b, reasons: b.reasons.map((r) => r.text) })) };
 }

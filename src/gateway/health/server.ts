@@ -1,5 +1,5 @@
 /**
- * `/healthz` and `/metrics` by HTTP on the address configured (commands.md section 2.1, `health.listen`). Two paths, GET and HEAD, no
+ * `/healthz` and `/metrics` by HTTP on the address configured (docs/commands.md section 2.1, `health.listen`). Two paths, GET and HEAD, no
  * address of the lists in either. An address that is taken never stops the mail: it is told, and tried again.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';

@@ -1,4 +1,4 @@
-/** The textfile of node_exporter (commands.md section 2.1, `health.textfile`): health and counters after every run, however it ended. */
+/** The textfile of node_exporter (docs/commands.md section 2.1, `health.textfile`): health and counters after every run, however it ended. */
 import { writeFileAtomic } from '../../io/atomic-file.ts';
 import type { GatewayConfig } from '../config.ts';
 import { counted, countersOf, NO_COUNTERS, summed, type Counters } from './counters.ts';

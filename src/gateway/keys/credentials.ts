@@ -1,6 +1,6 @@
 /**
  * Credentials and rights. Secrets are read first, while the process may still be root; then it becomes the owner of `state_dir`
- * before anything there is opened (commands.md section 2).
+ * before anything there is opened (docs/commands.md section 2).
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';

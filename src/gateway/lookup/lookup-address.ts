@@ -1,9 +1,9 @@
 /** What Postfix will answer from the installed maps, and which row of which bundle makes it so: `relaymap lookup`. Reads only. */
 import path from 'node:path';
-import { domainToASCII } from 'node:url';
 import { presentRows } from '../../bundle/table/present-rows.ts';
 import { lookup, type Answer, type Habits } from '../../map/lookup.ts';
 import type { GatewayConfig } from '../config.ts';
+import { toAscii } from '../domain-forms.ts';
 import { Copies } from '../record/copies.ts';
 import { StateFiles, type CopyRef } from '../record/state.ts';
 import { openMap } from '../maps/open-map.ts';
@@ -39,9 +39,6 @@ export async function answers(
     domains?.close();
   }
 }
-
-/** With a label behind it, since the rules of URLs would take a domain that ends in a number for an IPv4 address. */
-const toAscii = (domain: string): string => domainToASCII(`${domain}.x`).slice(0, -'.x'.length);
 
 /** Which installed copies hold a row: they are read through, so it takes a moment for a large list. */
 async function holders(config: GatewayConfig, row: string): Promise<{ name: string; version: number }[]> {

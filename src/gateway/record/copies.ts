@@ -1,21 +1,59 @@
 /**
  * The last good copies of one bundle, and the only reader and writer of them: signed envelopes and compressed tables below
- * `state_dir/bundles/NAME/`. A table is re-hashed each time it is read; nothing here judges.
+ * `state_dir/bundles/NAME/`. A table is hashed again each time it is read. Nothing here judges: a table is kept only on the judge's word.
+ * Whatever changes a name in that folder is done under the lock; a spool has no name and needs none.
  */
 import { createHash } from 'node:crypto';
 import { constants, createReadStream, lstatSync, openSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import type { JudgedTable } from '../../bundle/offer/guard.ts';
 import { gunzipOne } from '../../bundle/table/gzip.ts';
-import { rowBlocks, type RowBlock } from '../../bundle/table/rows.ts';
+import { rowBlocks, type RowBlock, type RowStream } from '../../bundle/table/rows.ts';
 import { decodeEnvelope } from '../../bundle/trust/envelope.ts';
 import type { VerifiedManifest } from '../../bundle/trust/verify.ts';
-import { TableError } from '../../errors.ts';
+import { StepError, TableError } from '../../errors.ts';
 import { AtomicFile, isAbsent, makeFolder, removeDurable, writeFileAtomic } from '../../io/atomic-file.ts';
 import { havePassed } from '../../io/v8-collect.ts';
 import { readRegularFile } from '../../io/regular-file.ts';
+import { ScratchFile } from '../../io/scratch-file.ts';
 import type { CopyRef, EnvelopeRef } from './state.ts';
 
 const MODE = 0o640;
+
+declare const good: unique symbol;
+/** A good table of a bundle, from which maps may be made. Only `keep` and `reopen` make one. */
+export interface Copy {
+  readonly [good]: true;
+  /** Lower-case hex SHA-256 of its text. */
+  readonly table: string;
+  /** Hashed again as they are read. Ends in an error unless they are this table: nothing of them counts before that. */
+  rows(): RowStream;
+}
+
+/** A table's body while it is being read and judged. */
+export class Spool {
+  readonly table: string;
+  readonly #file: ScratchFile;
+
+  constructor(folder: string, table: string) {
+    this.table = table;
+    this.#file = new ScratchFile(folder);
+  }
+
+  /** @throws HostError NO_SPACE */
+  write(bytes: Uint8Array): void {
+    this.#file.write(bytes);
+  }
+
+  chunks(): Iterable<Uint8Array> {
+    return this.#file.chunks();
+  }
+
+  /** Gives its room back; safe to call at any time. */
+  discard(): void {
+    this.#file.close();
+  }
+}
 
 export class Copies {
   readonly folder: string;
@@ -27,19 +65,34 @@ export class Copies {
     this.#gid = gid;
   }
 
-  /** Where a table's body is spooled and, once it is good, kept. */
-  spool(sha256: string): AtomicFile {
+  /** For the body of a table that is about to be read; needs no lock. */
+  spool(table: string): Spool {
     makeFolder(this.folder, 0o750);
-    const table = this.#table(sha256);
-    // A folder cannot be renamed onto; this one is ours, and nothing but copies belongs here.
-    if (lstatSync(table, { throwIfNoEntry: false })?.isDirectory() === true) removeDurable(table);
-    const file = new AtomicFile(table, MODE);
-    try {
-      if (this.#gid !== null) file.giveToGroup(this.#gid);
-    } catch {
-      // Refused: copies are then readable by their owner alone, which is all that a cycle needs.
+    return new Spool(this.folder, table);
+  }
+
+  /** Keeps what was spooled. */
+  keep(spool: Spool, judged: JudgedTable): Copy {
+    if (spool.table !== judged.table) {
+      throw new StepError('INTERNAL', `the table ${spool.table} was spooled, ${judged.table} was judged`);
     }
-    return file;
+    const target = this.#table(spool.table);
+    // A folder cannot be renamed onto; this one is ours, and nothing but copies belongs here.
+    if (lstatSync(target, { throwIfNoEntry: false })?.isDirectory() === true) removeDurable(target);
+    const file = new AtomicFile(target, MODE);
+    try {
+      this.#giveToGroup(file);
+      for (const chunk of spool.chunks()) file.write(chunk);
+      file.commit();
+    } finally {
+      file.discard();
+    }
+    return this.reopen(spool.table);
+  }
+
+  /** A table that was kept before. */
+  reopen(table: string): Copy {
+    return { table, rows: () => this.rows(table) } as unknown as Copy;
   }
 
   /** The rows of a kept table. Throws before it ends unless the whole text has the right hash: nothing of it counts before that. */
@@ -120,6 +173,14 @@ export class Copies {
     for (const name of this.#names()) {
       const file = path.join(this.folder, name);
       if (name !== 'evidence' && name !== 'keyring' && !keep.has(file)) rmSync(file, { force: true, recursive: true });
+    }
+  }
+
+  #giveToGroup(file: AtomicFile): void {
+    try {
+      if (this.#gid !== null) file.giveToGroup(this.#gid);
+    } catch {
+      // Refused: copies are then readable by their owner alone, which is all that a cycle needs.
     }
   }
 

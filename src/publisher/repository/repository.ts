@@ -1,5 +1,5 @@
 /**
- * The published files and the publisher's own memory of them (format section 1; commands.md section 3, `state_dir`): where each
+ * The published files and the publisher's own memory of them (format section 1; docs/commands.md section 3, `state_dir`): where each
  * file is, and how it is read and written. In which order that has to happen is publish.ts's matter.
  */
 import { createHash } from 'node:crypto';

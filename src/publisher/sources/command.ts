@@ -1,4 +1,4 @@
-/** The command source: what a program prints, one address a line as in a file. Its exit status counts (commands.md section 3). */
+/** The command source: what a program prints, one address a line as in a file. Its exit status counts (docs/commands.md section 3). */
 import type { CommandSource } from '../source-config.ts';
 import { outputOf } from './command-output.ts';
 import { linesOf, wholeLines } from './lines.ts';

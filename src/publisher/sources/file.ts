@@ -1,4 +1,4 @@
-/** The file source: one address a line (commands.md section 3). Reads the one file, in chunks, and notices if it changes meanwhile. */
+/** The file source: one address a line (docs/commands.md section 3). Reads the one file, in chunks, and notices if it changes meanwhile. */
 import { constants, open, type FileHandle } from 'node:fs/promises';
 import { PublishError } from '../errors.ts';
 import type { FileSource } from '../source-config.ts';

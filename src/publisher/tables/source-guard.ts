@@ -1,5 +1,5 @@
 /**
- * What a source lacks of what it gave for the last publish, judged by the gateways' own rule (commands.md section 2.3, Guard). Reads and
+ * What a source lacks of what it gave for the last publish, judged by the gateways' own rule (docs/commands.md section 2.3, Guard). Reads and
  * keeps each source's last rows through the repository.
  */
 import { DomainSet } from '../../bundle/table/domain-set.ts';
@@ -14,7 +14,7 @@ import { addDomains } from '../../bundle/address/row-domain.ts';
 
 /** Whether each source's rows have to be known apart: where one may shrink while the whole hardly does, or has a rule of its own. */
 export const apart = ({ source }: PublisherConfig): boolean =>
-  source.length > 1 || source.some((s) => s.max_shrink_percent !== undefined);
+  source.length > 1 || source.some((s) => s.max_shrink_percent !== undefined || s.min_rows !== undefined);
 
 /** Why one source has shrunk too far since the last publish, in words; null if none has. @throws PublishError STATE */
 export async function sourceRefusal(

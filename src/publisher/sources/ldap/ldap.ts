@@ -1,4 +1,4 @@
-/** The ldap source: what a directory says are addresses, read in pages over one verified connection (commands.md section 3). */
+/** The ldap source: what a directory says are addresses, read in pages over one verified connection (docs/commands.md section 3). */
 import net from 'node:net';
 import { FilterParser } from 'ldapts';
 import { HostError } from '../../../errors.ts';

@@ -1,4 +1,4 @@
-/** What a directory is asked for and which addresses its entries stand for, by preset (commands.md section 3). Pure. */
+/** What a directory is asked for and which addresses its entries stand for, by preset (docs/commands.md section 3). Pure. */
 
 /** An entry's values by attribute, names in lower case. */
 export type Attributes = ReadonlyMap<string, readonly string[]>;

@@ -1,4 +1,4 @@
-/** Rows of a query become addresses: one column, or a local part and a domain (commands.md section 3). Pure. */
+/** Rows of a query become addresses: one column, or a local part and a domain (docs/commands.md section 3). Pure. */
 import { PublishError } from '../../errors.ts';
 
 /** What a driver hands over at once. */

@@ -1,5 +1,5 @@
 /**
- * The SQL source: a query, or a preset's, in one read-only snapshot, streamed (commands.md section 3). Reads the files that hold
+ * The SQL source: a query, or a preset's, in one read-only snapshot, streamed (docs/commands.md section 3). Reads the files that hold
  * secrets; the drivers, each in a file of its own, are loaded only when they are needed.
  */
 import { HostError } from '../../../errors.ts';

@@ -1,4 +1,4 @@
-/** Where an SQL source is and how to get there: its URL, taken apart (commands.md section 3). Reads nothing. */
+/** Where an SQL source is and how to get there: its URL, taken apart (docs/commands.md section 3). Reads nothing. */
 import { userInfo } from 'node:os';
 import { HostError } from '../../../errors.ts';
 
