@@ -157,7 +157,7 @@ async function tunnel(proxy: URL, host: string, port: number, progress: Progress
     asking.on('connect', ({ statusCode = 0 }, through, head) => {
       if (statusCode >= 200 && statusCode < 300) {
         if (head.length > 0) through.unshift(head);
-        resolve(through as Socket);
+        resolve(through);
         return;
       }
       through.destroy();
