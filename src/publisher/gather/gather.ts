@@ -9,6 +9,7 @@ import { addressOf, EntryError, firstField, rowsOf, simpleRow } from '../entry.t
 import { PublishError } from '../errors.ts';
 import { SimpleLines } from './simple-lines.ts';
 import { RowCollection, type SortedRows } from './sorted-rows.ts';
+import { shownAddress } from '../shown-address.ts';
 import type { SourceConfig } from '../source-config.ts';
 import { openSource } from '../sources/open.ts';
 import { isNamedBy } from '../policy-domains.ts';
@@ -18,7 +19,7 @@ import type { SourceReader, Seen } from '../sources/source-reader.ts';
 const NAMED_FAULTS = 20;
 const HYPHEN = 0x2d;
 const LF = 0x0a;
-/** A field of a fault is shown up to here. */
+/** A row in a warning is shown up to here. */
 const SHOWN = 80;
 
 /** Where a row comes from. */
@@ -158,7 +159,7 @@ class Gathering {
       else logOnce('notice', `${name}, ${unit} ${number}: taken for a header and skipped, since it has no @`);
     } catch (error) {
       if (!(error instanceof EntryError)) throw error;
-      this.#fault(`${name}, ${unit} ${number}: ${shown(field ?? entry)} ${error.message}`, error);
+      this.#fault(`${name}, ${unit} ${number}: ${shownAddress(field ?? entry)} ${error.message}`, error);
     }
     place.begun = true;
   }
@@ -222,7 +223,10 @@ class Gathering {
       row.charCodeAt(0) === HYPHEN
         ? 'begins with a hyphen (allow_min_user)'
         : 'holds @, ! or %, a route (allow_untrusted_routing)';
-    log('warning', `${where}: ${shown(row)} is refused to strangers by Postfix: its local part ${why}`);
+    log(
+      'warning',
+      `${where}: ${JSON.stringify(row.slice(0, SHOWN))} is refused to strangers by Postfix: its local part ${why}`,
+    );
   }
 
   #fault(what: string, cause: EntryError): void {
@@ -238,9 +242,3 @@ class Gathering {
 
 /** Where an entry stands, in words. */
 const placeOf = ({ name, unit, number }: Place): string => `${name}, ${unit} ${number}`;
-
-/** A field as it can be told apart on a terminal: white space that is not a plain space has its number. */
-function shown(field: string): string {
-  const text = JSON.stringify(field.length > SHOWN ? `${field.slice(0, SHOWN)}...` : field);
-  return text.replace(/[^\S ]/g, (space) => `\\u{${space.charCodeAt(0).toString(16)}}`);
-}
