@@ -200,6 +200,6 @@ export class StateFiles {
 export const stateCorrupt = (what: string, cause?: unknown): StateError =>
   new StateError(
     'STATE_CORRUPT',
-    `${what}. The maps stay as they are. To give up the rollback floor and start anew: relaymap fetch --rebuild-state`,
+    `${what}. The maps stay as they are. To give up the rollback floor and what is lost: relaymap fetch --rebuild-state`,
     cause,
   );
