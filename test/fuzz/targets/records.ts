@@ -78,13 +78,14 @@ export const state: Target = {
       );
       const floor = st.floor?.version ?? 0;
       const { base } = baseline(st, NOW);
-      must(base === null || !st.distrusted.includes(base.digest), 'a baseline that is distrusted');
+      must(base === null || base === st.installed, 'a baseline that is not live');
       rememberSeen(st, { version: floor + 1, digest: digit(77) });
       must(
-        st.seen.length <= 8 || st.seen.some((s) => s.digest === digit(77)) || namedEnvelopes(st).length > 8,
+        st.seen.length <= 2048 || st.seen.some((s) => s.digest === digit(77)) || namedEnvelopes(st).length > 2048,
         'what was seen has no end',
       );
-      advance(st, copy(floor + 1), 5, NOW);
+      advance(st, copy(floor + 1), 5, NOW, false);
+      must(st.history.length <= 512, 'a history without end');
       must((st.floor?.version ?? 0) >= floor, 'the floor has gone down');
       must(st.copies.length <= 6, 'more copies than are kept');
     }
