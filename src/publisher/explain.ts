@@ -35,8 +35,12 @@ export async function explain(config: PublisherConfig, address: string, now: Dat
   };
   // What would stop a publish must not stop the answer: entries that are none are told, those that mean this address by name.
   const lenient = { ...config, policy: { ...config.policy, skip_invalid: true, domains: undefined } };
-  const given = await gather(lenient, now, { each, apart: apart(config) });
-  const { skipped } = given;
+  const typed = address.toLowerCase();
+  const meant: string[] = [];
+  const fault = (entry: string, message: string) => {
+    if (entry.toLowerCase().includes(typed)) meant.push(`not an address: ${message}`);
+  };
+  const given = await gather(lenient, now, { each, fault, apart: apart(config) });
   const repository = new Repository(config.output, config.state_dir);
   const published = repository.publishedHere();
   const lines: string[] = [];
@@ -58,9 +62,7 @@ export async function explain(config: PublisherConfig, address: string, now: Dat
   }
   const accepted = lines.length > 0;
   if (!accepted) lines.push(...absent(address, domains, config, neighbours));
-  const typed = address.toLowerCase();
-  for (const line of skipped.filter((fault) => fault.toLowerCase().includes(typed)))
-    lines.push(`not an address: ${line}`);
+  lines.push(...meant);
   const isOurs = config.policy.domains === undefined ? () => true : isNamedBy(config.policy.domains);
   if (!domains.every(isOurs)) {
     lines.push('its domain is not one of policy.domains: a publish with it is refused (FOREIGN_DOMAIN)');
