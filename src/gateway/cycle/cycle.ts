@@ -19,7 +19,7 @@ import { failure, overall, type Outcome } from '../outcome.ts';
 import type { Copies } from '../record/copies.ts';
 import { Notes, remember } from '../record/remember.ts';
 import { bundleState, type GatewayState } from '../record/state.ts';
-import { allCopies, namedEnvelopes, noteSettings, refOf, rememberSeen } from '../record/version-history.ts';
+import { allCopies, goodEnvelopes, noteSettings, refOf, rememberSeen } from '../record/version-history.ts';
 import { asStepError } from '../step-error.ts';
 import { askBundle, needsTable, takeBundle, type Way } from './bundle-way.ts';
 import { illnessOf } from './heal.ts';
@@ -41,6 +41,8 @@ export interface CycleContext extends SessionContext {
   readonly options: CycleOptions;
   /** Null for a bundle that is not asked for in this cycle. */
   readonly sourceOf: (bundle: BundleConfig) => Source | null;
+  /** The one bundle that is asked for; all of them without it. */
+  readonly only?: string;
   /** Monotonic milliseconds. */
   readonly clock: () => number;
 }
@@ -91,8 +93,7 @@ export async function cycle(cx: CycleContext): Promise<Outcome | null> {
   try {
     if (cx.options.dryRun) return await rehearse(cx);
     const looked = cx.options.rebuildState ? null : await lookAtRecord(cx, toolsOf(cx));
-    const mended =
-      looked === null ? await withLock(cx, () => openSession(cx, { rebuildState: cx.options.rebuildState })) : null;
+    const mended = looked === null ? await withLock(cx, () => openSession(cx, { rebuild: rebuilt(cx) })) : null;
     const begun = begin(cx, looked ?? (mended as Session).state, mended?.broken ?? false);
     return await conclude(cx, await take(cx, begun, earlyMaps(cx)));
   } catch (error) {
@@ -100,10 +101,16 @@ export async function cycle(cx: CycleContext): Promise<Outcome | null> {
   }
 }
 
+/** The bundles whose record is rebuilt by hand. */
+const rebuilt = ({ config, only, options }: CycleContext): string[] =>
+  options.rebuildState
+    ? config.bundle.map(({ name }) => name).filter((name) => only === undefined || name === only)
+    : [];
+
 /** Says what a cycle would do, by the record as it can be read. */
 async function rehearse(cx: CycleContext): Promise<Outcome> {
   const warn = (message: string) => cx.log('warning', message);
-  const { state } = await readRecord(cx, toolsOf(cx), false, warn);
+  const { state } = await readRecord(cx, toolsOf(cx), [], warn);
   const illness = illnessOf(cx, state);
   if (illness !== null)
     warn(`${illness.damage ?? 'there are no maps'}; a cycle would make them from the last good copies`);
@@ -278,7 +285,7 @@ async function bringLive(
 function clean(state: GatewayState, copiesOf: (name: string) => Copies): void {
   for (const [name, st] of Object.entries(state.bundles)) {
     const tables = [...allCopies(st), ...(st.waiting === null ? [] : [st.waiting])].map((c) => c.table);
-    copiesOf(name).clean(new Set(tables), namedEnvelopes(st));
+    copiesOf(name).clean(new Set(tables), goodEnvelopes(st), st.seen);
   }
 }
 

@@ -44,7 +44,8 @@ export function nextRecord(
   for (const { name, result } of runs) {
     if (result instanceof StepError) continue;
     const st = bundleState(next, name);
-    if (result.is === 'new') advance(st, result.ref, config.maps.keep, now);
+    if (result.is === 'new')
+      advance(st, result.ref, config.maps.keep, now, result.table?.judged.shrinkAccepted ?? false);
     else st.unconditional = false;
     // ETags only for a payload that is live once this record is: kept after activation, not after download.
     if (result.etags === null) continue;

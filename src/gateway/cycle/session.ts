@@ -14,7 +14,8 @@ import { postfixGroup } from '../mta/postfix/commands.ts';
 import { Copies } from '../record/copies.ts';
 import { StateFiles, type GatewayState } from '../record/state.ts';
 import { illnessOf, heal } from './heal.ts';
-import { recover, type Holder, type Recovery } from './recover.ts';
+import type { Holder } from './rebuild-bundle.ts';
+import { recover, type Recovery } from './recover.ts';
 import type { SessionContext } from './session-context.ts';
 
 /** Seconds to wait for another run. It holds the lock for no longer than an installation takes. */
@@ -64,7 +65,7 @@ export function toolsOf({ config, now, log }: SessionContext): Tools {
 export function readRecord(
   cx: SessionContext,
   { files, copiesOf }: Tools,
-  rebuildState: boolean,
+  rebuild: readonly string[],
   log: (message: string) => void,
 ): Promise<Recovery> {
   const { config } = cx;
@@ -75,7 +76,7 @@ export function readRecord(
     ring,
     copies: copiesOf(bundle.name),
   }));
-  return recover({ config, files, holders, giveUpFloor: rebuildState, log });
+  return recover({ config, files, holders, rebuild: new Set(rebuild), log });
 }
 
 /**
@@ -85,7 +86,7 @@ export function readRecord(
  */
 export async function lookAtRecord(cx: SessionContext, tools: Tools): Promise<GatewayState | null> {
   try {
-    const { state, changed } = await readRecord(cx, tools, false, () => undefined);
+    const { state, changed } = await readRecord(cx, tools, [], () => undefined);
     return changed || tools.files.isPending() || illnessOf(cx, state) !== null ? null : state;
   } catch (error) {
     if (error instanceof StepError && error.code !== 'STATE_CORRUPT') throw error;
@@ -100,8 +101,8 @@ export interface Session extends Tools {
 }
 
 export interface SessionOptions {
-  /** `--rebuild-state` */
-  readonly rebuildState?: boolean;
+  /** The bundles whose floor `--rebuild-state` gives up. */
+  readonly rebuild?: readonly string[];
   /** The live maps were looked at a moment ago, and were in order. */
   readonly isLookedAt?: boolean;
 }
@@ -112,14 +113,14 @@ export interface SessionOptions {
  */
 export async function openSession(
   cx: SessionContext,
-  { rebuildState = false, isLookedAt = false }: SessionOptions = {},
+  { rebuild = [], isLookedAt = false }: SessionOptions = {},
 ): Promise<Session> {
   const { config } = cx;
   const tools = toolsOf(cx);
   const { files, maker } = tools;
   files.removeUnfinished();
   removeUnfinished(config.map_dir);
-  const { state, changed } = await readRecord(cx, tools, rebuildState, maker.warn);
+  const { state, changed } = await readRecord(cx, tools, rebuild, maker.warn);
   const illness = illnessOf(isLookedAt ? { ...cx, hashed: 'here' } : cx, state);
   if (illness !== null) return { ...tools, state, broken: await heal(maker, state, illness.damage) };
   const { maps } = state;

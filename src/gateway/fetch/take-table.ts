@@ -112,7 +112,7 @@ export async function judgeObtained(cx: BundleContext, offer: AcceptedOffer, obt
   const next = { rows: findings.rows, domains: findings.domains.size };
   const lifted = cx.acceptShrink || approves(offer.manifest.shrinkApproved, next, effectiveNow(cx));
   let shrinkage: Shrinkage | null = null;
-  if (base !== null && !lifted) {
+  if (base !== null) {
     const removed = base.table === obtained.base?.table ? findings.removed : await removedFrom(cx, base, obtained);
     shrinkage = {
       percent: cx.bundle.max_shrink_percent,
@@ -123,7 +123,7 @@ export async function judgeObtained(cx: BundleContext, offer: AcceptedOffer, obt
     };
   }
   const { missing } = findings;
-  return judgeTable({ table: entry.sha256, missing, foreign: foreign(cx.bundle, findings), shrinkage });
+  return judgeTable({ table: entry.sha256, missing, foreign: foreign(cx.bundle, findings), shrinkage, lifted });
 }
 
 /** What of a copy that was installed meanwhile this table lacks; null where the copy cannot be read. */

@@ -50,7 +50,7 @@ export function remember(copies: Copies, st: BundleState, { seen, equivocations,
   for (const { payload, other } of equivocations) copies.keepEvidence(payload, other);
   for (const payload of seen) {
     if (namedEnvelopes(st).some((e) => e.digest === payload.digest)) continue;
-    rememberSeen(st, copies.keepEnvelope(payload));
+    rememberSeen(st, copies.envelopes.keepSeen(payload));
   }
   if (delta === null) return;
   st.noDelta = delta === 'failed';
