@@ -26,6 +26,7 @@ export class ScratchFile {
 
   /** Appends. @throws HostError NO_SPACE */
   write(bytes: Uint8Array): void {
+    if (!this.#open) throw new Error('a scratch file was written to after it was given up');
     try {
       for (let done = 0; done < bytes.length;) {
         done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#length + done);
