@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import '../io/v8-baseline-wasm.ts'; // before undici
 import { addFetch, addImport, configured, gatewayMain, gatewayProgram } from './gateway/fetch-options.ts';
 import { addHelp } from './program.ts';
-import type { ChangeOptions } from './gateway/history-command.ts';
+import type { ChangeOptions, RollbackFlags } from './gateway/history-command.ts';
 import type { InitOptions } from './gateway/init-command.ts';
 
 interface Common {
@@ -76,15 +76,15 @@ command('history', 'the copies kept, and what is live')
 const changeCommand = (name: 'rollback' | 'hold' | 'resume', description: string) =>
   command(name, description)
     .option('--bundle <NAME>', 'this bundle only')
-    .action(async (options: ChangeOptions & { to?: string }) => {
+    .action(async (options: ChangeOptions & Partial<RollbackFlags>) => {
       const { changeCommand: run } = await import('./gateway/history-command.ts');
       status = await run(name, options, new Date());
     });
 
-changeCommand('rollback', 'go back to an earlier copy and hold there').option(
-  '--to <VERSION>',
-  'this version; else the newest older one',
-);
+changeCommand('rollback', 'go back to an earlier copy and hold there')
+  .option('--to <VERSION>', 'this version; else the newest older one')
+  .option('--dry-run', 'say what would change, install nothing', false)
+  .option('--accept-shrink', 'go back although the copy is much smaller than the live one', false);
 changeCommand('hold', 'install nothing new until resume');
 changeCommand('resume', 'go on after hold or rollback');
 

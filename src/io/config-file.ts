@@ -39,11 +39,20 @@ export const list = <T extends z.ZodMiniType>(item: T) => z.array(item, { error:
 
 /**
  * @param later keys of versions to come (`bundle.sealed`): they are refused as such.
+ * @param refusal why these values are refused before the schema is asked, in words; null if they are not.
  * @returns the file's values as the schema gives them.
  * @throws HostError CONFIG, naming file, key and rule, or line for what is not TOML.
  */
-export function readConfigFile<T>(file: string, schema: z.ZodMiniType<T>, later: readonly string[] = []): T {
-  return checkConfig(file, parseToml(file, readText(file)), schema, later);
+export function readConfigFile<T>(
+  file: string,
+  schema: z.ZodMiniType<T>,
+  later: readonly string[] = [],
+  refusal: (values: unknown) => string | null = () => null,
+): T {
+  const values = parseToml(file, readText(file));
+  const refused = refusal(values);
+  if (refused !== null) throw new HostError('CONFIG', `${file}: ${refused}`);
+  return checkConfig(file, values, schema, later);
 }
 
 function readText(file: string): string {

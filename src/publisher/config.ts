@@ -1,12 +1,11 @@
 /** The publisher's configuration (docs/commands.md section 3): TOML in, checked values out. Reads the one file. */
 import * as z from 'zod/mini';
-import { domainOf } from '../bundle/address/address.ts';
 import { NAME } from '../bundle/offer/name.ts';
-import { HostError } from '../errors.ts';
 import { requireUnwritable } from '../io/rights.ts';
 import { duration, flag, list, percent, readConfigFile, text, whole } from '../io/config-file.ts';
-import { EntryError, rowsOf } from './entry.ts';
-import { absolute, namedApart, Source, type SourceConfig } from './source-config.ts';
+import { laterKey } from './later-keys.ts';
+import { domainForms } from './policy-domains.ts';
+import { absolute, MAX_ROWS, namedApart, removalDelay, Source, type SourceConfig } from './source-config.ts';
 
 const DAY = 86_400_000;
 export const Config = z.strictObject({
@@ -21,9 +20,14 @@ export const Config = z.strictObject({
     .prefault(duration(), '7d')
     .check(z.refine((ms) => ms >= 1000 && ms <= 90 * DAY, { error: 'must be from 1s to 90d' })),
   keep_deltas: z._default(whole(0, 64), 8),
+  threshold: z.optional(whole(1, 16)),
+  sealed: z._default(flag(), false),
   source: list(Source).check(z.minLength(1, { error: 'must be there at least once, as [[source]]' })),
   policy: z.prefault(
     z.strictObject({
+      domains: z.optional(list(text()).check(z.minLength(1, { error: 'must name at least one domain' }))),
+      min_rows: z._default(whole(0, MAX_ROWS), 0),
+      remove_after: z.prefault(removalDelay(), '0s'),
       wildcards: z._default(list(text()), []),
       postmaster: z._default(flag(), true),
       max_shrink_percent: z._default(percent(), 10),
@@ -65,18 +69,10 @@ export interface PublisherConfig extends Omit<z.infer<typeof Config>, 'source'> 
 /** @throws HostError CONFIG */
 export function readPublisherConfig(file: string): PublisherConfig {
   requireUnwritable('the configuration', file);
-  const config = readConfigFile(file, Config);
+  const config = readConfigFile(file, Config, [], laterKey);
   const source = namedApart(file, config.source);
-  const wildcards = config.policy.wildcards.flatMap((domain, i) => wildcardForms(file, domain, i));
-  return { ...config, source, policy: { ...config.policy, wildcards } };
-}
-
-/** A wildcard's domain in every form in which its row appears. */
-function wildcardForms(file: string, domain: string, index: number): string[] {
-  try {
-    return rowsOf(`@${domain.replace(/^@/, '')}`).map(domainOf);
-  } catch (error) {
-    if (!(error instanceof EntryError)) throw error;
-    throw new HostError('CONFIG', `${file}: policy.wildcards.${index} "${domain}" ${error.message}`, error);
-  }
+  const { policy } = config;
+  const domains = policy.domains?.flatMap((domain, i) => domainForms(file, `policy.domains.${i}`, domain));
+  const wildcards = policy.wildcards.flatMap((domain, i) => domainForms(file, `policy.wildcards.${i}`, domain, false));
+  return { ...config, source, policy: { ...policy, domains, wildcards } };
 }

@@ -1,6 +1,7 @@
 /**
- * One line of a source becomes rows (docs/commands.md section 3, file source; format section 4 for IDN). Stricter than the format about
- * what an address is: a comma, a `<` or a second address in a line means that the file is not what it was taken for. Pure.
+ * One entry of a source becomes rows (docs/commands.md, section 3; docs/bundle-format.md, section 4, for internationalised domains).
+ * Stricter than the format about what an address is: a comma, a `<` or a second address in an entry means that the source is not what
+ * it was taken for. Pure.
  */
 import { domainToASCII, domainToUnicode } from 'node:url';
 import { AddressError, canonicalRow, describeRule } from '../bundle/address/address.ts';
@@ -8,6 +9,8 @@ import { AddressError, canonicalRow, describeRule } from '../bundle/address/addr
 /** Why an entry is not an address, in words that follow the entry. */
 export class EntryError extends Error {}
 
+/** Characters that nobody sees and nobody types: all of Unicode's Cf, the Hangul fillers, the blank of Braille. */
+const INVISIBLE = /[\p{Cf}\u034f\u115f\u1160\u2800\u3164\uffa0]/u;
 const NOT_ASCII_SPACE = /[\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]/;
 /** RFC 5322's atext and the dot: what a local part may hold without quotes. RFC 6531 adds all that is not ASCII. */
 const UNQUOTED = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\u0080-\u{10ffff}-]*$/u;
@@ -39,12 +42,19 @@ export function firstField(line: string): string | null {
 }
 
 /**
- * A field in internal form: `local@domain` without quotes, or `@domain`.
+ * A field in internal form: `local@domain` without quotes, or `@domain`. `*@domain` is how other software writes `@domain`.
  * @throws EntryError
  */
 export function addressOf(field: string): string {
   if (NOT_ASCII_SPACE.test(field)) throw new EntryError('holds white space that is not ASCII');
-  return field.startsWith('"') ? unquoted(field) : plain(field);
+  const address = field.startsWith('"') ? unquoted(field) : plain(field);
+  // In a domain the rules of internationalised names decide: some languages need such a character there.
+  const unseen = INVISIBLE.exec(address.slice(0, address.lastIndexOf('@')))?.[0].codePointAt(0);
+  if (unseen !== undefined) {
+    const number = unseen.toString(16).toUpperCase().padStart(4, '0');
+    throw new EntryError(`holds an invisible character (U+${number}) in its local part; type the address anew`);
+  }
+  return address;
 }
 
 function plain(field: string): string {
@@ -52,6 +62,11 @@ function plain(field: string): string {
   if (domain === undefined) throw new EntryError('has no @');
   if (more !== undefined) throw new EntryError('has more than one @, and its local part is not quoted');
   if (!UNQUOTED.test(local)) throw new EntryError('has a character in its local part that has to be quoted');
+  if (local === '*') return `@${domain}`;
+  if (/^\*|\*$/.test(local))
+    throw new EntryError(
+      'is a pattern elsewhere, with its *, and a list holds none; put the local part in quotes if it is meant',
+    );
   return field;
 }
 

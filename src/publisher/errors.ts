@@ -1,14 +1,18 @@
-/** The publisher's own failures, with their exit statuses: 1 a guard refused, 2 could not. Imports nothing and touches nothing. */
+/** The publisher's own failures and their exit statuses (docs/commands.md section 3.4): 1 a guard refused, 2 could not. Imports nothing. */
 
 const EXIT = {
   /** A source that failed or gave nothing. */
   SOURCE: 2,
   /** An entry that is not an address. */
-  INVALID_ENTRY: 2,
+  INVALID_ENTRY: 1,
   /** An `@domain` row that the policy does not allow. */
   WILDCARD: 1,
   /** Too many rows or domains would go. */
   SHRUNK: 1,
+  /** Fewer rows than `min_rows`. */
+  TOO_FEW: 1,
+  /** A row of a domain that `[policy] domains` does not name. */
+  FOREIGN_DOMAIN: 1,
   /** Output and state do not belong together. */
   STATE: 2,
   /** Files of the output or the state cannot be written. */
@@ -17,6 +21,8 @@ const EXIT = {
   VERIFY: 2,
   /** A signing key that cannot be used, or a file that would be overwritten. */
   KEY: 2,
+  /** The clock is far behind what is published. */
+  CLOCK: 2,
   /** The embedded server cannot start. */
   SERVE: 2,
 } as const;

@@ -2,12 +2,19 @@
 import path from 'node:path';
 import * as z from 'zod/mini';
 import { HostError } from '../errors.ts';
-import { flag, list, percent, text } from '../io/config-file.ts';
+import { duration, flag, list, percent, text, whole } from '../io/config-file.ts';
+import { domainForms } from './policy-domains.ts';
 
 interface Common {
   /** What messages call it: its `name`, else its path, URL without password, or command. */
   readonly name: string;
   readonly max_shrink_percent?: number | undefined;
+  /** Fewer rows from this source are never published. */
+  readonly min_rows?: number | undefined;
+  /** Milliseconds that an address stays in the list after this source has lost it. */
+  readonly remove_after?: number | undefined;
+  /** Domains whose rows are left out, each in the forms of U-labels and A-labels; `*.x` for all below x. */
+  readonly skip_domains?: readonly string[] | undefined;
 }
 export interface FileSource extends Common {
   readonly type: 'file';
@@ -52,16 +59,27 @@ export interface CommandSource extends Common {
 }
 export type SourceConfig = FileSource | PostfixMapSource | SqlSource | LdapSource | HttpSource | CommandSource;
 
+const DAY = 86_400_000;
 const TYPES = ['file', 'sql', 'ldap', 'http', 'command', 'postfix-map'] as const;
 type SourceType = (typeof TYPES)[number];
 
 export const absolute = () => text().check(z.refine((p) => path.isAbsolute(p), { error: 'must be an absolute path' }));
+
+/** Rows that a list can have at most. */
+export const MAX_ROWS = 1_000_000_000;
+
+/** How long a removal may wait. */
+export const removalDelay = () =>
+  z.pipe(duration(), z.number().check(z.lte(90 * DAY, { error: 'must be at most 90d' })));
 
 /** Every key of every type, so that an unknown one is told from a misplaced one. */
 export const Source = z.strictObject({
   type: z.enum(TYPES, { error: `must be one of ${TYPES.join(', ')}` }),
   name: z.optional(text()),
   max_shrink_percent: z.optional(percent()),
+  min_rows: z.optional(whole(0, MAX_ROWS)),
+  remove_after: z.optional(removalDelay()),
+  skip_domains: z.optional(list(text())),
   path: z.optional(text()),
   url: z.optional(text()),
   url_file: z.optional(absolute()),
@@ -80,6 +98,9 @@ export const Source = z.strictObject({
 });
 type RawSource = z.infer<typeof Source>;
 type Key = keyof RawSource;
+
+/** Keys that every type takes. */
+const EVERY_TYPE: readonly Key[] = ['type', 'name', 'max_shrink_percent', 'min_rows', 'remove_after', 'skip_domains'];
 
 interface Keys {
   /** Each group: exactly one of them. */
@@ -114,7 +135,7 @@ function sourceConfig(file: string, raw: RawSource, index: number): SourceConfig
     if (given.length === 0) throw wrong(`${group.join(' or ')} is missing`);
     if (given.length > 1) throw wrong(`${given.join(' and ')} exclude each other`);
   }
-  const known = new Set<string>(['type', 'name', 'max_shrink_percent', ...must.flat(), ...may]);
+  const known = new Set<string>([...EVERY_TYPE, ...must.flat(), ...may]);
   const foreign = Object.keys(raw).find((key) => !known.has(key));
   if (foreign !== undefined) throw wrong(`${foreign} means nothing for type "${raw.type}"`);
   const { type, name = raw.path ?? withoutPassword(raw.url) ?? raw.url_file ?? raw.argv?.join(' ') ?? type } = raw;
@@ -122,8 +143,10 @@ function sourceConfig(file: string, raw: RawSource, index: number): SourceConfig
     throw new HostError('CONFIG', `${file}: source.${index}.path must be an absolute path`);
   }
   const defaults = { ...(type === 'ldap' ? { starttls: false } : {}), ...(type === 'http' ? { format: 'text' } : {}) };
+  const skipped = raw.skip_domains;
+  const skip_domains = skipped?.flatMap((domain, i) => domainForms(file, `source.${index}.skip_domains.${i}`, domain));
   // The table above has just shown that what the type needs is there.
-  return { ...defaults, ...raw, name } as SourceConfig;
+  return { ...defaults, ...raw, name, ...(skip_domains === undefined ? {} : { skip_domains }) } as SourceConfig;
 }
 
 /**

@@ -1,5 +1,9 @@
 // Rollback, hold and resume: the maps go back at once, nothing new comes while held, and the floor never moves down.
-import { expect, onTestFinished, test } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { Endpoint } from '../support/endpoint.ts';
+import { Forger } from '../support/forger.ts';
+import { Gateway } from '../support/gateway.ts';
 import { LIST, LONGER, Scene } from '../support/scene.ts';
 
 const LONGEST = [...LONGER, 'dave@example.org'];
@@ -120,4 +124,74 @@ test('maps.keep says how many distinct lists are kept; the live one is among the
   await scene.installs(4, [...LONGEST, 'erin@example.org']);
   const kept = [...(await done(scene, 'history')).matchAll(/^ {2}version (\d+)/gm)].map((match) => match[1]);
   expect(kept).toEqual(['3', '4']);
+});
+
+describe('a rollback that would lose most of the list', () => {
+  const FEW = LIST.slice(0, 12);
+
+  async function grown(): Promise<Scene> {
+    const scene = await Scene.open({ rows: FEW });
+    onTestFinished(() => scene.close());
+    scene.publish(LIST);
+    await scene.installs(2, LIST);
+    scene.endpoint.take();
+    return scene;
+  }
+
+  test('is refused with both numbers, and nothing moves', async () => {
+    const scene = await grown();
+    const before = scene.gateway.maps();
+    const run = await scene.gateway.run(['rollback']);
+    expect([run.status, run.stdout]).toEqual([1, '']);
+    expect(run.stderr).toMatch(/example-org: SHRUNK: going back to version 1: 51 of the 63 rows in use would go/);
+    expect([scene.gateway.maps(), scene.gateway.strays(), scene.endpoint.take()]).toEqual([before, [], []]);
+    expect((await scene.gateway.health()).status).toBe(0);
+  });
+
+  test('is done with --accept-shrink, and says rows and domains before and after', async () => {
+    const scene = await grown();
+    expect(await done(scene, 'rollback', '--accept-shrink')).toContain(
+      'back at version 1 (was 2): 12 rows in 1 domain, before 63 rows in 1 domain; 51 go, 0 come; held there',
+    );
+    expect(scene.rows()).toEqual([...FEW].sort());
+  });
+
+  test('--dry-run says the same and changes nothing', async () => {
+    const scene = await grown();
+    const before = [scene.gateway.maps(), readFileSync(scene.gateway.at('state', 'state.json'), 'utf8')];
+    const refused = await scene.gateway.run(['rollback', '--dry-run']);
+    expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining('SHRUNK') as string]);
+    expect(await done(scene, 'rollback', '--dry-run', '--accept-shrink')).toMatch(
+      /^example-org: would be back at version 1 \(was 2\): 12 rows/,
+    );
+    expect([scene.gateway.maps(), readFileSync(scene.gateway.at('state', 'state.json'), 'utf8')]).toEqual(before);
+    expect((await scene.gateway.health()).status).toBe(0);
+  });
+});
+
+test('of two bundles the one that has an older copy goes back, and the other is named', async () => {
+  const [a, b] = [new Forger('example-org'), new Forger('example-net')];
+  const [one, two] = [await Endpoint.start(a.files), await Endpoint.start(b.files)];
+  const gateway = new Gateway();
+  onTestFinished(async () => {
+    await Promise.all([one.stop(), two.stop()]);
+    gateway.remove();
+  });
+  const bundle = (forger: Forger, endpoint: Endpoint, domain: string) => ({
+    name: forger.name,
+    urls: [endpoint.url],
+    keys: forger.signers,
+    lines: `domains = ["${domain}"]`,
+  });
+  gateway.configure([bundle(a, one, 'example.org'), bundle(b, two, 'example.net')]);
+  a.publish(LIST);
+  b.publish(['x@example.net']);
+  expect((await gateway.fetch()).status).toBe(0);
+  a.publish(LONGER);
+  expect((await gateway.fetch()).status).toBe(0);
+  const run = await gateway.run(['rollback']);
+  expect([run.status, run.stdout]).toEqual([0, expect.stringMatching(/^example-org: back at version 1 /) as string]);
+  expect(run.stderr).toMatch(/^example-net: no older version is kept; kept are none$/m);
+  const named = await gateway.run(['rollback', '--bundle', 'example-net']);
+  expect([named.status, named.stdout]).toEqual([1, '']);
 });

@@ -28,21 +28,22 @@ const many = (domains: number, each = 5): string[] =>
 
 describe('a source that fails, ends early or gives nothing', () => {
   test.each([
-    ['an empty file', (c: Central) => c.list(''), /the list/],
-    ['comments only', (c: Central) => c.list('# nothing\n\n'), /the list/],
-    ['a file that is gone', (c: Central) => rmSync(c.source), /the list/],
-    ['a folder', (c: Central) => [rmSync(c.source), mkdirSync(c.source)], /the list/],
-    ['an entry that is none', (c: Central) => c.rows([...people(301), 'broken']), /the list, line 302/],
+    ['an empty file', (c: Central) => c.list(''), /the list/, 2],
+    ['comments only', (c: Central) => c.list('# nothing\n\n'), /the list/, 2],
+    ['a file that is gone', (c: Central) => rmSync(c.source), /the list/, 2],
+    ['a folder', (c: Central) => [rmSync(c.source), mkdirSync(c.source)], /the list/, 2],
+    ['an entry that is none', (c: Central) => c.rows([...people(301), 'broken']), /the list, line 302/, 1],
     [
       'a Latin-1 file',
       (c: Central) => c.list(Buffer.from('ok@example.org\nm\u00fcller@example.org\n', 'latin1')),
       /line 2.*UTF-8/,
+      2,
     ],
-    ['a no-break space', (c: Central) => c.rows([...people(300), 'a@example.org\u00a0OK']), /line 301.*white space/],
-  ])('%s: exit 2, nothing written', async (_, spoil, words) => {
+    ['a no-break space', (c: Central) => c.rows([...people(300), 'a@example.org\u00a0OK']), /line 301.*white space/, 1],
+  ])('%s: nothing written', async (_, spoil, words, status) => {
     const central = await published();
     spoil(central);
-    await central.refused(2, words);
+    await central.refused(status, words);
     expect(central.published().manifest.version).toBe(1);
   });
 
@@ -73,7 +74,7 @@ describe('a source that fails, ends early or gives nothing', () => {
   test('control characters of a source do not reach the terminal', async () => {
     const central = await published();
     central.rows([...people(300), 'x\u001b[2J\u0007@example.org', '\u202eevil']);
-    const { stderr } = await central.refused(2, /line 301/);
+    const { stderr } = await central.refused(1, /line 301/);
     expect(stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
   });
 });
@@ -331,7 +332,7 @@ describe('what cannot be written', () => {
     const central = await published(people(100));
     renameSync(central.output, central.at('before'));
     mkdirSync(central.output);
-    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', central.output]);
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=755', 'none', central.output]);
     expect(mounted.status).toBe(0);
     try {
       cpSync(central.at('before'), central.output, { recursive: true, preserveTimestamps: true });
@@ -383,6 +384,8 @@ describe('what cannot be written', () => {
 
 test('a command line that is wrong: exit 2, and the nearest option', async () => {
   const central = await published();
-  await central.refused(2, /--allow-shrink/, '--allow-shrnk');
+  await central.refused(2, /did you mean --json/i, '--jsn');
+  // Never one that changes something.
+  expect((await central.refused(2, /unknown option/, '--allow-shrnk')).stderr).not.toContain('--allow-shrink');
   await central.refused(2, /unknown|excess|too many/i, 'extra');
 });

@@ -2,7 +2,6 @@
 import { execFileSync } from 'node:child_process';
 import {
   existsSync,
-  fstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -18,6 +17,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { judgeTable } from '../../src/bundle/offer/guard.ts';
 import { Copies } from '../../src/gateway/record/copies.ts';
 import { refOf } from '../../src/gateway/record/version-history.ts';
 import type { CopyRef } from '../../src/gateway/record/state.ts';
@@ -113,17 +113,20 @@ describe('an envelope', () => {
     ['of another payload', () => writeFileSync(stored(), signed(9, key).envelope)],
     ['not JSON', () => writeFileSync(stored(), 'x')],
     ['a folder', () => (rmSync(stored()), mkdirSync(stored()))],
-  ])('%s is none, and is not among the stored ones', (_, spoil) => {
-    expect(copies.storedEnvelopes().map(({ ref }) => ref)).toEqual([refOf(copy)]);
+  ])('%s is none, and among the stored ones it has no bytes', (_, spoil) => {
+    expect(copies.envelopes.good().map(({ ref }) => ref)).toEqual([refOf(copy)]);
     spoil();
-    expect([copies.envelope(copy), copies.storedEnvelopes()]).toEqual([null, []]);
+    expect([copies.envelope(copy), copies.envelopes.good()]).toEqual([
+      null,
+      existsSync(stored()) ? [{ ref: refOf(copy), bytes: null }] : [],
+    ]);
   });
 
   test('without its table is none the less one, in the order of the names', () => {
     const second = keep(copies, 2, key, ['b@example.org']);
     const tenth = keep(copies, 10, key, ['c@example.org']);
     rmSync(file);
-    const all = copies.storedEnvelopes();
+    const all = copies.envelopes.good();
     expect(all.map(({ ref }) => ref)).toEqual([copy, tenth, second].map(refOf));
     for (const { ref, bytes } of all) expect(copies.envelope(ref)).toEqual(bytes);
   });
@@ -141,12 +144,12 @@ describe('an envelope', () => {
     ]) {
       writeFileSync(path.join(copies.folder, name), envelope);
     }
-    expect(copies.storedEnvelopes().map(({ ref }) => ref)).toEqual([refOf(copy)]);
+    expect(copies.envelopes.good().map(({ ref }) => ref)).toEqual([refOf(copy)]);
   });
 
   test('before there is a folder there is none', () => {
-    expect(new Copies(dir, 'other', null).storedEnvelopes()).toEqual([]);
-    new Copies(dir, 'other', null).clean(new Set(), []);
+    expect(new Copies(dir, 'other', null).envelopes.good()).toEqual([]);
+    new Copies(dir, 'other', null).clean(new Set(), [], []);
   });
 });
 
@@ -155,7 +158,7 @@ describe('clean', () => {
     const second = keep(copies, 2, key, ['b@example.org']);
     for (const name of ['evidence', 'keyring', 'stray']) mkdirSync(path.join(copies.folder, name));
     writeFileSync(path.join(copies.folder, `.${digit(1)}.gz.new`), 'half-written');
-    copies.clean(new Set([copy.table]), [copy]);
+    copies.clean(new Set([copy.table]), [copy], []);
     expect(readdirSync(copies.folder).sort()).toEqual(
       ['evidence', 'keyring', `${copy.table}.gz`, `1-${copy.digest}.json`].sort(),
     );
@@ -165,7 +168,7 @@ describe('clean', () => {
   test('does not reach out of its folder', () => {
     const other = new Copies(dir, 'other', null);
     const theirs = keep(other, 1, key);
-    copies.clean(new Set(), []);
+    copies.clean(new Set(), [], []);
     expect([readdirSync(copies.folder), existsSync(path.join(other.folder, `${theirs.table}.gz`))]).toEqual([[], true]);
   });
 });
@@ -207,19 +210,23 @@ test('envelopes of a bundle that has no folder yet make one', () => {
 test('a folder that cannot be listed is an error: nothing in it is taken for gone', () => {
   rmSync(copies.folder, { recursive: true });
   writeFileSync(copies.folder, '');
-  expect(() => copies.storedEnvelopes()).toThrow(expect.objectContaining({ code: 'ENOTDIR' }));
-  expect(() => copies.clean(new Set(), [])).toThrow(expect.objectContaining({ code: 'ENOTDIR' }));
+  expect(() => copies.envelopes.good()).toThrow(expect.objectContaining({ code: 'ENOTDIR' }));
+  expect(() => copies.clean(new Set(), [], [])).toThrow(expect.objectContaining({ code: 'ENOTDIR' }));
 });
 
+const judged = (table: string) => judgeTable({ table, missing: [], foreign: null, shrinkage: null, lifted: false });
+
 describe('a spool', () => {
-  test('makes its folder, and takes the place of a folder that lies where its table belongs', () => {
+  test('makes its folder, has no name in it, and a table is kept in the place of a folder', () => {
     const other = new Copies(dir, 'other', null);
     const table = path.join(other.folder, `${copy.table}.gz`);
     mkdirSync(path.join(table, 'within'), { recursive: true });
     const spool = other.spool(copy.table);
     spool.write(readFileSync(file));
-    spool.commit();
+    expect(readdirSync(other.folder)).toEqual([path.basename(table)]);
+    other.keep(spool, judged(copy.table));
     expect(readFileSync(table)).toEqual(readFileSync(file));
+    spool.discard();
   });
 
   test('does not take a good copy away before there is a new one', async () => {
@@ -228,25 +235,55 @@ describe('a spool', () => {
     spool.discard();
   });
 
-  test('is given to the group, and without it where that is refused', () => {
+  test('is kept for the group, and without it where that is refused', () => {
     const groupOf = (gid: number | null) => {
-      const spool = new Copies(dir, 'other', gid).spool(copy.table);
-      const found = fstatSync(spool.fd).gid;
+      const other = new Copies(dir, 'other', gid);
+      const spool = other.spool(copy.table);
+      other.keep(spool, judged(copy.table));
       spool.discard();
-      return found;
+      return statSync(path.join(other.folder, `${copy.table}.gz`)).gid;
     };
     const own = groupOf(null);
     const other = process.getgroups?.().find((gid) => gid !== own) ?? (process.getuid?.() === 0 ? 4242 : own); // root may give to any
     expect(groupOf(other)).toBe(other);
     expect(groupOf(2 ** 40)).toBe(own); // no group at all, which chown does not take
   });
-});
 
-test('a spool that is dropped leaves nothing, and does not touch the copy of its name', () => {
-  const before = readFileSync(file);
-  const spool = copies.spool(copy.table);
-  spool.write(Buffer.from('half'));
-  spool.discard();
-  expect(readFileSync(file)).toEqual(before);
-  expect(readdirSync(copies.folder).length).toBe(2);
+  test('is not kept on a word about another table', () => {
+    const other = new Copies(dir, 'other', null);
+    const spool = other.spool(copy.table);
+    spool.write(readFileSync(file));
+    expect(() => other.keep(spool, judged(digit(7)))).toThrow(expect.objectContaining({ code: 'INTERNAL' }));
+    expect(readdirSync(other.folder)).toEqual([]);
+    spool.discard();
+  });
+
+  test('that is dropped leaves nothing, and does not touch the copy of its name', () => {
+    const before = readFileSync(file);
+    const spool = copies.spool(copy.table);
+    spool.write(Buffer.from('half'));
+    spool.discard();
+    spool.discard();
+    expect(readFileSync(file)).toEqual(before);
+    expect(readdirSync(copies.folder).length).toBe(2);
+  });
+
+  test('of two at once, each has what was written to it', () => {
+    const [one, two] = [copies.spool(digit(1)), copies.spool(digit(2))];
+    for (const [spool, text] of [
+      [one, 'one'],
+      [two, 'two'],
+      [one, 'more'],
+    ] as const)
+      spool.write(Buffer.from(text));
+    const said = (spool: typeof one) => Buffer.concat([...spool.chunks()].map((c) => Buffer.from(c))).toString();
+    expect([said(one), said(two)]).toEqual(['onemore', 'two']);
+    for (const spool of [one, two]) spool.discard();
+  });
+
+  test('that a killed process has left a name for is begun all the same', () => {
+    mkdirSync(path.join(copies.folder, '.spool.new', 'within'), { recursive: true });
+    copies.spool(digit(1)).discard();
+    expect(readdirSync(copies.folder).length).toBe(2);
+  });
 });

@@ -7,6 +7,8 @@ import { DomainSet } from '../../src/bundle/table/domain-set.ts';
 import type { RowBlock } from '../../src/bundle/table/rows.ts';
 import { Ahead } from '../../src/gateway/maps/early-maps.ts';
 import { Draft } from '../../src/gateway/maps/compile.ts';
+import { judgeTable } from '../../src/bundle/offer/guard.ts';
+import { Copies } from '../../src/gateway/record/copies.ts';
 import { blocks } from '../bundle/blocks.ts';
 import { addDomains } from '../../src/bundle/address/row-domain.ts';
 
@@ -15,6 +17,8 @@ beforeEach(() => (folder = mkdtempSync(path.join(os.tmpdir(), 'relaymap-ahead-')
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const [GOOD, OTHER] = ['a'.repeat(64), 'b'.repeat(64)];
+const judged = (table: string) => judgeTable({ table, missing: [], foreign: null, shrinkage: null, lifted: false });
+const kept = (table: string) => new Copies(folder, 'example-org', null).reopen(table);
 const left = (): string[] => readdirSync(folder).sort();
 
 const draft = (rows: number): Draft =>
@@ -33,33 +37,33 @@ function add(ahead: Ahead, rows: readonly string[]): DomainSet {
 test('the accepted table has its maps, and only once', async () => {
   const ahead = new Ahead(draft);
   ahead.begin(2);
-  ahead.accept(GOOD, add(ahead, ['a@x.example', 'b@y.example']));
-  const map = await ahead.take(GOOD);
+  ahead.accept(judged(GOOD), add(ahead, ['a@x.example', 'b@y.example']));
+  const map = await ahead.take(kept(GOOD));
   expect(map?.rows).toBe(2);
   expect(readFileSync(path.join(folder, '.relay_domains.new'), 'utf8')).toBe('x.example\tOK\ny.example\tOK\n');
-  expect(await ahead.take(GOOD)).toBeNull();
+  expect(await ahead.take(kept(GOOD))).toBeNull();
   ahead.discard();
   expect(left()).toHaveLength(4); // which are its taker's now
 });
 
 test.each<[string, (ahead: Ahead) => void]>([
   ['was never accepted', () => undefined],
-  ['is another one than the accepted', (ahead) => ahead.accept(OTHER, new DomainSet())],
+  ['is another one than the accepted', (ahead) => ahead.accept(judged(OTHER), new DomainSet())],
   [
     'was accepted before another one was begun',
     (ahead) => {
-      ahead.accept(GOOD, new DomainSet());
+      ahead.accept(judged(GOOD), new DomainSet());
       ahead.begin(1);
       add(ahead, ['b@y.example']);
     },
   ],
-  ['was given up', (ahead) => (ahead.discard(), ahead.accept(GOOD, new DomainSet()))],
+  ['was given up', (ahead) => (ahead.discard(), ahead.accept(judged(GOOD), new DomainSet()))],
 ])('a table that %s has none', async (_, how) => {
   const ahead = new Ahead(draft);
   ahead.begin(1);
   add(ahead, ['a@x.example']);
   how(ahead);
-  expect(await ahead.take(GOOD)).toBeNull();
+  expect(await ahead.take(kept(GOOD))).toBeNull();
   ahead.discard();
   expect(left()).toEqual([]);
 });
@@ -69,8 +73,8 @@ test('rows of an attempt that failed are not in the maps of the next', async () 
   ahead.begin(1);
   add(ahead, ['wrong@x.example']);
   ahead.begin(1);
-  ahead.accept(GOOD, add(ahead, ['right@y.example']));
-  await ahead.take(GOOD);
+  ahead.accept(judged(GOOD), add(ahead, ['right@y.example']));
+  await ahead.take(kept(GOOD));
   expect(readFileSync(path.join(folder, '.relay_recipients.new'), 'utf8')).toBe('right@y.example\tOK\n');
   expect(readFileSync(path.join(folder, '.relay_recipients.cdb.new'), 'latin1')).not.toContain('wrong');
 });
@@ -94,8 +98,8 @@ test.each<[string, () => Draft]>([
 ])('maps that %s are none, and no failure; nothing is left of them', async (_, begin) => {
   const ahead = new Ahead(begin);
   ahead.begin(1);
-  ahead.accept(GOOD, add(ahead, ['a@x.example']));
-  expect(await ahead.take(GOOD)).toBeNull();
+  ahead.accept(judged(GOOD), add(ahead, ['a@x.example']));
+  expect(await ahead.take(kept(GOOD))).toBeNull();
   expect(left()).toEqual([]);
 });
 
@@ -113,15 +117,15 @@ test('a disk that is full after the first rows, and has room again after the nex
   });
   ahead.begin(3);
   for (const row of ['a@x.example', 'b@x.example', 'c@x.example']) add(ahead, [row]);
-  ahead.accept(GOOD, add(ahead, ['d@x.example']));
-  expect(await ahead.take(GOOD)).toBeNull();
+  ahead.accept(judged(GOOD), add(ahead, ['d@x.example']));
+  expect(await ahead.take(kept(GOOD))).toBeNull();
   expect([blocksAdded, left()]).toEqual([2, []]);
 });
 
 test('a list without rows has no maps, and nothing is left of them', async () => {
   const ahead = new Ahead(draft);
   ahead.begin(0);
-  ahead.accept(GOOD, new DomainSet());
-  expect(await ahead.take(GOOD)).toBeNull();
+  ahead.accept(judged(GOOD), new DomainSet());
+  expect(await ahead.take(kept(GOOD))).toBeNull();
   expect(left()).toEqual([]);
 });

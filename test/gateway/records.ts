@@ -1,5 +1,6 @@
 // Records of the gateway's memory for the tests, and envelopes that really verify. Writes only below the folder it is given.
 import { gzipSync } from 'node:zlib';
+import { judgeTable } from '../../src/bundle/offer/guard.ts';
 import { verifyManifest, type Ring, type VerifiedManifest } from '../../src/bundle/trust/verify.ts';
 import type { Copies } from '../../src/gateway/record/copies.ts';
 import type { CopyRef } from '../../src/gateway/record/state.ts';
@@ -53,7 +54,8 @@ export function keep(
   const table = sha256(text);
   const spool = copies.spool(table);
   spool.write(gzipSync(text));
-  spool.commit();
+  copies.keep(spool, judgeTable({ table, missing: [], foreign: null, shrinkage: null, lifted: false }));
+  spool.discard();
   const ref = copies.keepEnvelope(verified);
   return copy(version, { ...ref, table, rows: rows.length, bytes: text.length });
 }

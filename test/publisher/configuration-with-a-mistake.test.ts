@@ -173,3 +173,38 @@ test('what is no TOML is told by its line, what is no UTF-8 in words, and a file
   expect(message(Buffer.from([0x6e, 0xff, 0xfe]))).toMatch(/^CONFIG .*FILE: it is not UTF-8$/);
   expect(() => readPublisherConfig('/nowhere/publish.toml')).toThrow(/\/nowhere\/publish\.toml/);
 });
+
+describe('what this version does not have is refused by name, never passed over', () => {
+  test.each([
+    ['sealed = true\n' + TOP + SOURCE, /: sealed = true is not in this version/],
+    ['cosigners = []\n' + TOP + SOURCE, /: cosigners is not in this version/],
+    ['threshold = 2\n' + TOP + SOURCE, /: threshold = 2 above the 1 own keys is not in this version/],
+    [TOP.replace('/srv/out', 's3://bucket/prefix') + SOURCE, /: an output of s3: is not in this version/],
+    [TOP.replace('"/etc/a.key"', '{ public = "/etc/a.pub", agent = "/a" }') + SOURCE, /: a key that is not a file/],
+    [TOP + '[[source]]\ntype = "scim"\nurl = "https://x.example"\n', /: source\.0\.type "scim" is not in this version/],
+    [TOP + SOURCE + '[[source]]\ntype = "graph"\n', /: source\.1\.type "graph" is not in this version/],
+    [TOP + SOURCE + 'table = "transport"\n', /: source\.0\.table = "transport" is not in this version/],
+    [TOP + SOURCE + '[s3]\nendpoint = "https://s3.example"\n', /: s3 is not in this version/],
+    [TOP + SOURCE + '[fleet]\nexpect = []\n', /: fleet is not in this version/],
+  ])('%#', (text, words) => {
+    expect(message(text)).toMatch(words);
+  });
+
+  test('the values that this version keeps anyhow are taken', () => {
+    expect(read('sealed = false\nthreshold = 1\n' + TOP + SOURCE)).toMatchObject({ sealed: false, threshold: 1 });
+  });
+});
+
+describe('policy and sources', () => {
+  test.each([
+    ['policy.domains must name at least one domain', '[policy]\ndomains = []\n'],
+    ['policy.domains.0 "a b.example" has a space in its domain', '[policy]\ndomains = ["a b.example"]\n'],
+    ['policy.wildcards.0 "*.a.example" has the character "*" in its domain', '[policy]\nwildcards = ["*.a.example"]\n'],
+    ['policy.remove_after must be at most 90d', '[policy]\nremove_after = "91d"\n'],
+    ['policy.min_rows must be a whole number from 0 to 1000000000', '[policy]\nmin_rows = -1\n'],
+    ['source.0.remove_after must be like "5m"', 'remove_after = "soon"\n'],
+    ['source.0.skip_domains.0 "com" has a domain of a single label', 'skip_domains = ["com"]\n'],
+  ])('%s', (words, lines) => {
+    expect(message(TOP + SOURCE + lines)).toContain(words);
+  });
+});

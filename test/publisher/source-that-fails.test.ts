@@ -69,10 +69,10 @@ test('an entry that is not an address ends it, and up to twenty are named with s
   const desk = await published();
   desk.list(`a@example.org\nbob\n\n# c\nd@e\n${'bad\n'.repeat(100)}`);
   const refusal = await desk.refusal(START);
-  expect([refusal.code, refusal.exitStatus]).toEqual(['INVALID_ENTRY', 2]);
+  expect([refusal.code, refusal.exitStatus]).toEqual(['INVALID_ENTRY', 1]);
   const lines = refusal.message.split('\n');
   expect(lines).toHaveLength(20);
-  expect(lines[0]).toBe('staff, line 2: "bob" has no @');
+  expect(lines[0]).toBe('staff, line 2: the entry has no @');
   expect(lines[1]).toMatch(/^staff, line 5: "d@e" has a domain of a single label/);
 });
 
@@ -80,7 +80,7 @@ test('skip_invalid leaves them out, counts and lists them; a list of nothing els
   const desk = await published('postmaster = false\nskip_invalid = true');
   const result = await desk.publishes('a@example.org\nbob\nb@example.org\nd@e\n', START);
   expect(result.skipped).toHaveLength(2);
-  expect(result.skipped[0]).toBe('staff, line 2: "bob" has no @');
+  expect(result.skipped[0]).toBe('staff, line 2: the entry has no @');
   expect(desk.rows()).toEqual(['a@example.org', 'b@example.org']);
   desk.list('email\nbob\nalice\n');
   expect((await desk.refusal(START)).message).toMatch(/gave no address/);
@@ -103,7 +103,7 @@ test.each([
 test('a second line without @ is no header', async () => {
   const desk = new Desk();
   desk.list('a@example.org\nemail\n');
-  expect((await desk.refusal(START)).message).toBe('staff, line 2: "email" has no @');
+  expect((await desk.refusal(START)).message).toBe('staff, line 2: the entry has no @');
 });
 
 test('lines across the pieces in which a file is read', async () => {

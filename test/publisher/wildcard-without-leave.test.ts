@@ -38,3 +38,27 @@ test('a wildcard that is no domain is a mistake in the configuration', () => {
   expect(() => desk.config()).toThrow(HostError);
   expect(() => desk.config()).toThrow(/policy\.wildcards\.0 "\*\.example\.org" has the character "\*"/);
 });
+
+test('*@example.org is @example.org: refused without leave, and taken with it', async () => {
+  const desk = new Desk({ policy: 'postmaster = false\nskip_invalid = true' });
+  desk.list('a@example.org\n*@example.org OK\n');
+  const refusal = await desk.refusal(START);
+  expect(refusal.code).toBe('WILDCARD');
+  expect(refusal.message).toContain('staff, line 2: @example.org accepts every address');
+  desk.toml.policy = 'postmaster = false\nwildcards = ["example.org"]';
+  await desk.publishes('a@example.org\n*@example.org OK\n', START);
+  expect(desk.rows()).toEqual(['@example.org', 'a@example.org']);
+});
+
+test.each(['.*@example.org', 'info-*@example.org', '*.list@example.org'])(
+  '%s is a pattern, and no address',
+  async (entry) => {
+    const desk = new Desk({ policy: 'postmaster = false\nwildcards = ["example.org"]' });
+    desk.list(`a@example.org\n${entry}\n`);
+    const refusal = await desk.refusal(START);
+    expect(refusal.code).toBe('INVALID_ENTRY');
+    expect(refusal.message).toContain('pattern');
+    await desk.publishes(`a@example.org\n"${entry.replace('@', '"@')}\n`, START);
+    expect(desk.rows()).toContain(entry);
+  },
+);

@@ -1,7 +1,7 @@
 /** `relaymap history`, `rollback`, `hold` and `resume`: config and keys, then fewer rights, then one call, then its answer. */
 import { readGatewayConfig, readOwnConfig, type GatewayConfig } from '../../gateway/config.ts';
 import { Copies } from '../../gateway/record/copies.ts';
-import { bundleNames, hold, resume, rollback, type Change } from '../../gateway/cycle/rollback.ts';
+import { bundleNames, hold, planRollback, resume, rollback, type Change } from '../../gateway/cycle/rollback.ts';
 import { freshState, StateFiles, stateCorrupt, type GatewayState } from '../../gateway/record/state.ts';
 import { ownRing } from '../../gateway/keys/trusted-keys.ts';
 import { number } from '../../gateway/say/outcome-lines.ts';
@@ -20,7 +20,7 @@ export interface ChangeOptions {
 
 export async function changeCommand(
   what: 'rollback' | 'hold' | 'resume',
-  options: ChangeOptions & { readonly to?: string },
+  options: ChangeOptions & Partial<RollbackFlags>,
   now: Date,
 ): Promise<number> {
   const config = readOwnConfig(options.config);
@@ -30,20 +30,37 @@ export async function changeCommand(
   await becomeOwner(config.state_dir);
   const cx = { config, bundles, now, log };
   const names = bundleNames(config, options.bundle);
+  const back = { version: to, acceptShrink: options.acceptShrink === true };
+  if (options.dryRun === true) {
+    const plan = await planRollback(cx, readState(config), names, back);
+    return tell(plan, options.bundle !== undefined, 'would be ');
+  }
   const changes = await {
-    rollback: () => rollback(cx, names, to),
+    rollback: () => rollback(cx, names, back),
     hold: () => hold(cx, names),
     resume: () => resume(cx, names),
   }[what]();
-  return tell(changes);
+  return tell(changes, options.bundle !== undefined);
 }
 
-function tell(changes: readonly Change[]): number {
-  for (const { name, done, text } of changes) {
-    if (done) process.stdout.write(`${name}: ${text}\n`);
-    else log('error', `${name}: ${text}`);
+/** What `rollback` takes beside `--bundle`. */
+export interface RollbackFlags {
+  readonly to: string;
+  readonly dryRun: boolean;
+  readonly acceptShrink: boolean;
+}
+
+/** @param isNamed the bundle stands on the command line: it is no success where nothing could be done to it. */
+function tell(changes: readonly Change[], isNamed: boolean, before = ''): number {
+  const isAnyDone = changes.some((c) => c.is === 'done');
+  let status = 0;
+  for (const { name, is, text } of changes) {
+    const isFault = is === 'refused' || (is === 'none' && (isNamed || !isAnyDone));
+    if (isFault) status = 1;
+    if (is === 'done') process.stdout.write(`${name}: ${before}${text}\n`);
+    else log(isFault ? 'error' : 'notice', `${name}: ${text}`);
   }
-  return changes.every((c) => c.done) ? 0 : 1;
+  return status;
 }
 
 function version(text: string, option: string): number {

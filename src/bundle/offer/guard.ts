@@ -101,16 +101,30 @@ export function approves(approval: (TableSize & { until: Date }) | undefined, ne
 }
 
 export interface TableFindings {
+  /** Lower-case hex SHA-256 of the table's text. */
+  readonly table: string;
   /** Required addresses, from the local config, that the table does not accept. */
   readonly missing: readonly string[];
   /** The first domain that the bundle may not speak for, and its row. */
   readonly foreign: { readonly domain: string; readonly row: number } | null;
-  /** Null where the guard does not apply: nothing installed, lifted by hand, or approved by the publisher. */
+  /** Null where there is nothing to compare with. */
   readonly shrinkage: Shrinkage | null;
+  /** The shrink guard is lifted, by hand or by the publisher's approval. */
+  readonly lifted: boolean;
+}
+
+declare const judged: unique symbol;
+/** The judge's word that a table may be kept. Only `judgeTable` gives it. */
+export interface JudgedTable {
+  readonly [judged]: true;
+  /** As in the findings. */
+  readonly table: string;
+  /** It has shrunk too far, and the guard was lifted. */
+  readonly shrinkAccepted: boolean;
 }
 
 /** @throws GuardError, the first of MISSING_REQUIRED, FOREIGN_DOMAIN, SHRUNK. */
-export function judgeTable(findings: TableFindings): void {
+export function judgeTable(findings: TableFindings): JudgedTable {
   const [missing] = findings.missing;
   if (missing !== undefined)
     throw new GuardError('MISSING_REQUIRED', `the required address ${missing} is not in the table`);
@@ -119,5 +133,6 @@ export function judgeTable(findings: TableFindings): void {
     throw new GuardError('FOREIGN_DOMAIN', `row ${row}: the domain ${domain} is not among this bundle's \`domains\``);
   }
   const reason = findings.shrinkage === null ? null : shrunk(findings.shrinkage);
-  if (reason !== null) throw new GuardError('SHRUNK', reason);
+  if (reason !== null && !findings.lifted) throw new GuardError('SHRUNK', reason);
+  return { table: findings.table, shrinkAccepted: reason !== null } as JudgedTable;
 }

@@ -68,6 +68,16 @@ export function requireSignatures(envelope: Envelope, keys: ReadonlyMap<string, 
   }
   throw new VerifyError(
     'BAD_SIGNATURE',
-    `${valid} valid signatures of trusted keys, ${threshold} needed (${envelope.signatures.length} given, ${known} by trusted keys)`,
+    `${valid} valid signatures of trusted keys, ${threshold} needed (${envelope.signatures.length} given, ${known} by trusted keys); ${signers(envelope)}`,
   );
+}
+
+const SHOWN = 4;
+
+/** Who signed, as the envelope says. A keyid that is none is counted and not repeated: it is a stranger's text. */
+function signers({ signatures }: Envelope): string {
+  if (signatures.length === 0) return 'it is not signed';
+  const ids = signatures.map(({ keyid }) => keyid).filter((keyid) => /^[0-9a-f]{64}$/.test(keyid));
+  const more = signatures.length - Math.min(ids.length, SHOWN);
+  return `signed by keyid ${[...ids.slice(0, SHOWN), ...(more > 0 ? [`${more} more`] : [])].join(', ')}`;
 }

@@ -7,6 +7,7 @@ import { OfferError } from '../../errors.ts';
 import { rememberSeen } from '../record/version-history.ts';
 import { bestOffer, type BundleContext } from '../fetch/best-offer.ts';
 import type { BundleState, CopyRef } from '../record/state.ts';
+import type { Copy } from '../record/copies.ts';
 import { takeTable } from '../fetch/take-table.ts';
 
 /** By URL, for the payload that this result brings; null where no URL was asked: those on record stay. */
@@ -19,6 +20,9 @@ export type BundleResult =
   | {
       readonly is: 'new';
       readonly copy: CopyRef;
+      readonly good: Copy;
+      /** See `JudgedTable`. */
+      readonly shrinkAccepted: boolean;
       readonly via: 'full' | 'delta' | 'none';
       readonly etags: Etags;
       /** In words, for a dry run. */
@@ -43,11 +47,19 @@ export async function bundleCycle(cx: BundleContext): Promise<BundleResult> {
   const current = state.installed ?? state.waiting;
   if (current?.digest === offer.digest && !cx.force) {
     return state.installed === null
-      ? { is: 'new', copy: current, via: 'none', etags, change: 'the copy that waits' }
+      ? {
+          is: 'new',
+          copy: current,
+          good: cx.copies.reopen(current.table),
+          shrinkAccepted: false,
+          via: 'none',
+          etags,
+          change: 'the copy that waits',
+        }
       : { is: 'unchanged', etags };
   }
   if (state.held !== null) {
-    rememberSeen(state, cx.copies.keepEnvelope(offer));
+    rememberSeen(state, cx.copies.envelopes.keepSeen(offer));
     throw new OfferError('HELD', `version ${offer.manifest.version} is good but held back since ${state.held.since}`);
   }
   const entry = offer.manifest.tables.recipients;
@@ -70,12 +82,14 @@ export async function bundleCycle(cx: BundleContext): Promise<BundleResult> {
     return {
       is: 'new',
       copy,
+      good: got?.good ?? cx.copies.reopen(copy.table),
+      shrinkAccepted: got?.shrinkAccepted ?? false,
       via: got?.via ?? 'none',
       etags,
       change: change(copy, current, got?.findings.removed?.rows),
     };
   } catch (error) {
-    rememberSeen(state, cx.copies.keepEnvelope(offer));
+    rememberSeen(state, cx.copies.envelopes.keepSeen(offer));
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 /** Checks the live maps and rebuilds them from the copies, without the network (docs/commands.md section 2.3, Healing). */
 import type { LiveMaps } from '../maps/live-maps.ts';
-import { makeMaps, type MapMaker } from '../maps/make-maps.ts';
+import { installedCopies, makeMaps, type MapMaker } from '../maps/make-maps.ts';
 import { hashedToday, mapDamage, recordedDamage, removeDamaged, touchedDamage } from '../maps/map-damage.ts';
 import type { GatewayState } from '../record/state.ts';
 import { asStepError } from '../step-error.ts';
@@ -26,7 +26,7 @@ export async function heal(maker: MapMaker, state: GatewayState, damage: string 
   const { config } = maker;
   if (damage !== null) maker.warn(`${damage}; the maps are made again from the last good copies`);
   try {
-    await makeMaps(maker, state);
+    await makeMaps(maker, state, installedCopies(maker, state));
     return false;
   } catch (error) {
     const { code, message } = asStepError(error);

@@ -6,16 +6,22 @@ import { approves, judgeTable, type Shrinkage } from '../../bundle/offer/guard.t
 import type { TableEntry } from '../../bundle/offer/manifest.ts';
 import type { AcceptedOffer } from '../../bundle/offer/offer.ts';
 import { GuardError, StepError } from '../../errors.ts';
-import type { AtomicFile } from '../../io/atomic-file.ts';
 import { domainMatcher } from '../../map/domains.ts';
 import type { BundleConfig } from '../config.ts';
 import { baseline } from '../record/version-history.ts';
 import { obtainByDelta, obtainWhole, type Findings, type Questions } from './read-table.ts';
 import { effectiveNow, worst, type BundleContext, type Offered } from './best-offer.ts';
 import type { CopyRef } from '../record/state.ts';
+import type { Copy, Spool } from '../record/copies.ts';
 
-export interface Obtained {
+interface Kept {
   readonly findings: Findings;
+  readonly good: Copy;
+  /** See `JudgedTable`. */
+  readonly shrinkAccepted: boolean;
+}
+
+export interface Obtained extends Kept {
   readonly via: 'full' | 'delta';
 }
 
@@ -30,16 +36,16 @@ export async function takeTable(
     (o) => o.origin,
   );
   const byDelta = await tryDelta(cx, best, entry);
-  if (byDelta !== null) return { findings: byDelta, via: 'delta' };
+  if (byDelta !== null) return { ...byDelta, via: 'delta' };
   const failures: StepError[] = [];
   for (const origin of origins) {
     try {
-      const findings = await kept(cx, best.offer, entry, async (spool, questions) => {
+      const whole = await kept(cx, best.offer, entry, async (spool, questions) => {
         const body = await origin.blob(`recipients/${entry.sha256}.gz`, entry.wireBytes);
         return obtainWhole(body, entry, spool, questions);
       });
       for (const failure of failures) cx.warn(`${failure.code}: ${failure.message}; another mirror had the table`);
-      return { findings, via: 'full' };
+      return { ...whole, via: 'full' };
     } catch (error) {
       if (!(error instanceof StepError) || error instanceof GuardError || error.code === 'NO_SPACE') throw error;
       failures.push(error);
@@ -49,7 +55,7 @@ export async function takeTable(
 }
 
 /** Null where no delta is offered or whatever is wrong with it; only the judge's word about the table that it makes is final. */
-async function tryDelta(cx: BundleContext, best: Offered, entry: TableEntry): Promise<Findings | null> {
+async function tryDelta(cx: BundleContext, best: Offered, entry: TableEntry): Promise<Kept | null> {
   const { state, copies } = cx;
   const skip = state.noDelta;
   state.noDelta = false;
@@ -76,8 +82,8 @@ async function kept(
   cx: BundleContext,
   offer: AcceptedOffer,
   entry: TableEntry,
-  get: (spool: AtomicFile, questions: Questions) => Promise<Findings>,
-): Promise<Findings> {
+  get: (spool: Spool, questions: Questions) => Promise<Findings>,
+): Promise<Kept> {
   const { base, dayAgoRows } = baseline(cx.state, cx.now);
   const { ahead } = cx;
   const spool = cx.copies.spool(entry.sha256);
@@ -93,14 +99,16 @@ async function kept(
     if (base !== null && findings.removed === null) {
       cx.warn('the installed copy cannot be read back; the shrink guard compares counts');
     }
-    judgeTable({
+    const judged = judgeTable({
+      table: entry.sha256,
       missing: findings.missing,
       foreign: foreign(cx.bundle, findings),
-      shrinkage: base === null || lifted ? null : shrinkage(cx.bundle, base, findings, dayAgoRows),
+      shrinkage: base === null ? null : shrinkage(cx.bundle, base, findings, dayAgoRows),
+      lifted,
     });
-    spool.commit();
-    ahead?.accept(entry.sha256, findings.domains);
-    return findings;
+    const good = cx.copies.keep(spool, judged);
+    ahead?.accept(judged, findings.domains);
+    return { findings, good, shrinkAccepted: judged.shrinkAccepted };
   } finally {
     spool.discard();
   }

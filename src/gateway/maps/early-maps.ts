@@ -2,8 +2,10 @@
  * Makes the maps of an only bundle while its table is still being read and judged, so that a table is read once and not twice. Whatever
  * goes wrong with that is no failure: the maps are then made from the copy, as they are with several bundles.
  */
+import type { JudgedTable } from '../../bundle/offer/guard.ts';
 import type { DomainSet } from '../../bundle/table/domain-set.ts';
 import type { RowBlock } from '../../bundle/table/rows.ts';
+import type { Copy } from '../record/copies.ts';
 import type { CompiledMap, Draft } from './compile.ts';
 
 export class Ahead {
@@ -27,12 +29,12 @@ export class Ahead {
   }
 
   /** What was added is this table, whole, and it has been judged good. */
-  accept(table: string, domains: DomainSet): void {
+  accept({ table }: JudgedTable, domains: DomainSet): void {
     this.#accepted = { table, domains };
   }
 
-  /** The maps of this table, if it is what was added and accepted; once. */
-  async take(table: string): Promise<CompiledMap | null> {
+  /** The maps of this copy's table, if it is what was added and accepted; once. */
+  async take({ table }: Copy): Promise<CompiledMap | null> {
     const [draft, accepted] = [this.#draft, this.#accepted];
     if (draft === null || accepted?.table !== table) return null;
     try {

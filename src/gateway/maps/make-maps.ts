@@ -3,16 +3,16 @@
  * cycle and healing both take it.
  */
 import { createHash } from 'node:crypto';
-import { CompileError } from '../../errors.ts';
+import { CompileError, StepError } from '../../errors.ts';
 import { domainMatcher } from '../../map/domains.ts';
 import type { Ahead } from './early-maps.ts';
 import { compile, Draft, type CompileRules } from './compile.ts';
 import type { GatewayConfig } from '../config.ts';
-import type { Copies } from '../record/copies.ts';
+import type { Copies, Copy } from '../record/copies.ts';
 import { install, mapsRecord, requirePlaces } from './install.ts';
 import { mapsComplete } from './live-maps.ts';
 import { hashedNow } from './map-damage.ts';
-import { reloadPostfix, reloadServed } from '../mta/postfix/commands.ts';
+import { mtaOf } from '../mta/of-config.ts';
 import type { GatewayState, StateFiles } from '../record/state.ts';
 import { cdbBytes, MAX_CDB } from '../../bundle/table/cdb-size.ts';
 
@@ -49,18 +49,39 @@ const compileRules = ({ config, gid, warn }: MapMaker, expected: number): Compil
   warn,
 });
 
+/** By bundle: the copy that its part of the maps is made of. */
+export type GoodCopies = ReadonlyMap<string, Copy>;
+
+/** The copies that `state` says are installed, where `fresh` has not just kept them. */
+export function installedCopies({ config, copiesOf }: MapMaker, state: GatewayState, fresh?: GoodCopies): GoodCopies {
+  return new Map(
+    config.bundle.flatMap(({ name }) => {
+      const table = state.bundles[name]?.installed?.table;
+      return table === undefined ? [] : [[name, fresh?.get(name) ?? copiesOf(name).reopen(table)]];
+    }),
+  );
+}
+
 /**
  * Makes the maps that `next` describes and commits it; `next.maps` and `next.reloadPending` are filled in.
+ * @param copies of every bundle that `next` says is installed
  * @param ahead may have made them already
  * @throws CompileError, InstallError, HostError NO_SPACE, TableError for a copy that is not whole
  */
-export async function makeMaps(maker: MapMaker, next: GatewayState, ahead: Ahead | null = null): Promise<void> {
+export async function makeMaps(
+  maker: MapMaker,
+  next: GatewayState,
+  copies: GoodCopies,
+  ahead: Ahead | null = null,
+): Promise<void> {
   const { config, files } = maker;
   const members = config.bundle.flatMap((b) => {
     const installed = next.bundles[b.name]?.installed ?? null;
     if (installed === null) return [];
+    const copy = copies.get(b.name);
+    if (copy?.table !== installed.table) throw new StepError('INTERNAL', `no copy of ${b.name}'s installed table`);
     const speaksFor = b.domains === undefined ? null : domainMatcher(b.domains);
-    return [{ rows: maker.copiesOf(b.name).rows(installed.table), speaksFor, installed }];
+    return [{ rows: copy.rows(), speaksFor, installed, copy }];
   });
   const expected = members.reduce((sum, m) => sum + m.installed.rows, 0);
   const bytes = members.reduce((sum, m) => sum + m.installed.bytes, 0);
@@ -69,7 +90,7 @@ export async function makeMaps(maker: MapMaker, next: GatewayState, ahead: Ahead
     throw new CompileError('OVER_LIMIT', `the cdb would have ${size} bytes, its format ends at ${MAX_CDB}`);
   }
   const [only] = members;
-  const made = members.length === 1 && only !== undefined ? await ahead?.take(only.installed.table) : null;
+  const made = members.length === 1 && only !== undefined ? await ahead?.take(only.copy) : null;
   const map = made ?? (await compile(members, compileRules(maker, expected)));
   try {
     requirePlaces(map);
@@ -111,9 +132,13 @@ function reloadIsDue(state: GatewayState, now: Date): void {
 }
 
 /** Has a pending reload done, or asks for it; a request counts as served only if it was made. */
-export function settleReload({ files, log }: Pick<MapMaker, 'files' | 'log'>, state: GatewayState): void {
+export function settleReload(
+  { config, files, log }: Pick<MapMaker, 'config' | 'files' | 'log'>,
+  state: GatewayState,
+): void {
   if (state.reloadPending === null) return;
-  const result = state.reloadAsked && reloadServed() ? 'done' : reloadPostfix();
+  const mta = mtaOf(config);
+  const result = state.reloadAsked && mta.reloadServed() ? 'done' : mta.reload();
   if (result === 'pending' || result === 'asked')
     log('a map has appeared and Postfix must be reloaded once: postfix reload');
   const asked = result === 'asked';

@@ -1,45 +1,99 @@
 /**
  * The last good copies of one bundle, and the only reader and writer of them: signed envelopes and compressed tables below
- * `state_dir/bundles/NAME/`. A table is re-hashed each time it is read; nothing here judges.
+ * `state_dir/bundles/NAME/`. A table is hashed again each time it is read. Nothing here judges: a table is kept only on the judge's word.
+ * Whatever changes a name in that folder is done under the lock; a spool has no name and needs none.
  */
 import { createHash } from 'node:crypto';
-import { constants, createReadStream, lstatSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { constants, createReadStream, lstatSync, openSync } from 'node:fs';
 import path from 'node:path';
+import type { JudgedTable } from '../../bundle/offer/guard.ts';
 import { gunzipOne } from '../../bundle/table/gzip.ts';
-import { rowBlocks, type RowBlock } from '../../bundle/table/rows.ts';
-import { decodeEnvelope } from '../../bundle/trust/envelope.ts';
+import { rowBlocks, type RowBlock, type RowStream } from '../../bundle/table/rows.ts';
 import type { VerifiedManifest } from '../../bundle/trust/verify.ts';
-import { TableError } from '../../errors.ts';
-import { AtomicFile, isAbsent, makeFolder, removeDurable, writeFileAtomic } from '../../io/atomic-file.ts';
+import { StepError, TableError } from '../../errors.ts';
+import { AtomicFile, makeFolder, removeDurable, writeFileAtomic } from '../../io/atomic-file.ts';
 import { havePassed } from '../../io/v8-collect.ts';
-import { readRegularFile } from '../../io/regular-file.ts';
+import { ScratchFile } from '../../io/scratch-file.ts';
+import { Envelopes } from './envelopes.ts';
 import type { CopyRef, EnvelopeRef } from './state.ts';
 
 const MODE = 0o640;
 
+declare const good: unique symbol;
+/** A good table of a bundle, from which maps may be made. Only `keep` and `reopen` make one. */
+export interface Copy {
+  readonly [good]: true;
+  /** Lower-case hex SHA-256 of its text. */
+  readonly table: string;
+  /** Hashed again as they are read. Ends in an error unless they are this table: nothing of them counts before that. */
+  rows(): RowStream;
+}
+
+/** A table's body while it is being read and judged. */
+export class Spool {
+  readonly table: string;
+  readonly #file: ScratchFile;
+
+  constructor(folder: string, table: string) {
+    this.table = table;
+    this.#file = new ScratchFile(folder);
+  }
+
+  /** @throws HostError NO_SPACE */
+  write(bytes: Uint8Array): void {
+    this.#file.write(bytes);
+  }
+
+  chunks(): Iterable<Uint8Array> {
+    return this.#file.chunks();
+  }
+
+  /** Gives its room back; safe to call at any time. */
+  discard(): void {
+    this.#file.close();
+  }
+}
+
 export class Copies {
   readonly folder: string;
+  readonly envelopes: Envelopes;
   readonly #gid: number | null;
 
   /** @param gid the group that may read copies, where there is one. */
   constructor(stateDir: string, name: string, gid: number | null) {
     this.folder = path.join(stateDir, 'bundles', name);
+    this.envelopes = new Envelopes(this.folder);
     this.#gid = gid;
   }
 
-  /** Where a table's body is spooled and, once it is good, kept. */
-  spool(sha256: string): AtomicFile {
+  /** For the body of a table that is about to be read; needs no lock. */
+  spool(table: string): Spool {
     makeFolder(this.folder, 0o750);
-    const table = this.#table(sha256);
-    // A folder cannot be renamed onto; this one is ours, and nothing but copies belongs here.
-    if (lstatSync(table, { throwIfNoEntry: false })?.isDirectory() === true) removeDurable(table);
-    const file = new AtomicFile(table, MODE);
-    try {
-      if (this.#gid !== null) file.giveToGroup(this.#gid);
-    } catch {
-      // Refused: copies are then readable by their owner alone, which is all that a cycle needs.
+    return new Spool(this.folder, table);
+  }
+
+  /** Keeps what was spooled. */
+  keep(spool: Spool, judged: JudgedTable): Copy {
+    if (spool.table !== judged.table) {
+      throw new StepError('INTERNAL', `the table ${spool.table} was spooled, ${judged.table} was judged`);
     }
-    return file;
+    const target = this.#table(spool.table);
+    // A folder cannot be renamed onto; this one is ours, and nothing but copies belongs here.
+    if (lstatSync(target, { throwIfNoEntry: false })?.isDirectory() === true) removeDurable(target);
+    const file = new AtomicFile(target, MODE);
+    try {
+      this.#giveToGroup(file);
+      for (const chunk of spool.chunks()) file.write(chunk);
+      file.commit();
+    } finally {
+      file.discard();
+    }
+    return this.reopen(spool.table);
+  }
+
+  /** A table that was kept before. */
+  reopen(table: string): Copy {
+    return { table, rows: () => this.rows(table) } as unknown as Copy;
   }
 
   /** The rows of a kept table. Throws before it ends unless the whole text has the right hash: nothing of it counts before that. */
@@ -73,34 +127,14 @@ export class Copies {
     }
   }
 
-  /** Stores the envelope of a verified manifest. */
+  /** Stores the envelope of a verified manifest whose table is kept. */
   keepEnvelope(v: VerifiedManifest): EnvelopeRef {
-    makeFolder(this.folder, 0o750);
-    const ref = { version: v.manifest.version, digest: v.digest };
-    writeFileAtomic(this.#envelope(ref), v.envelope, MODE);
-    return ref;
+    return this.envelopes.keepGood(v);
   }
 
   /** The bytes of a stored envelope, or null where it is missing or does not hold the payload it is named after. */
   envelope(ref: EnvelopeRef): Uint8Array | null {
-    try {
-      const bytes = readRegularFile(this.#envelope(ref));
-      const found = createHash('sha256').update(decodeEnvelope(bytes).payload).digest('hex');
-      return found === ref.digest ? bytes : null;
-    } catch {
-      return null; // missing and damaged are the same to the caller: the proof is gone
-    }
-  }
-
-  /** Every stored envelope that is whole, for rebuilding a lost record. */
-  storedEnvelopes(): { ref: EnvelopeRef; bytes: Uint8Array }[] {
-    return this.#names().flatMap((name) => {
-      const [, version, digest] = /^([0-9]+)-([0-9a-f]{64})\.json$/.exec(name) ?? [];
-      if (version === undefined || digest === undefined) return [];
-      const ref = { version: Number(version), digest };
-      const bytes = this.envelope(ref);
-      return bytes === null ? [] : [{ ref, bytes }];
-    });
+    return this.envelopes.read(ref);
   }
 
   /** Two signed payloads of one version are kept as evidence, for a person. */
@@ -115,31 +149,24 @@ export class Copies {
   }
 
   /** Removes tables and envelopes that nothing names. */
-  clean(tables: ReadonlySet<string>, envelopes: readonly EnvelopeRef[]): void {
-    const keep = new Set([...[...tables].map((t) => this.#table(t)), ...envelopes.map((e) => this.#envelope(e))]);
-    for (const name of this.#names()) {
-      const file = path.join(this.folder, name);
-      if (name !== 'evidence' && name !== 'keyring' && !keep.has(file)) rmSync(file, { force: true, recursive: true });
-    }
+  clean(tables: ReadonlySet<string>, good: readonly EnvelopeRef[], seen: readonly EnvelopeRef[]): void {
+    this.envelopes.clean(good, seen, [...Array.from(tables, tableName), 'evidence', 'keyring']);
   }
 
-  #names(): string[] {
+  #giveToGroup(file: AtomicFile): void {
     try {
-      return readdirSync(this.folder).sort();
-    } catch (error) {
-      if (isAbsent(error)) return [];
-      throw error;
+      if (this.#gid !== null) file.giveToGroup(this.#gid);
+    } catch {
+      // Refused: copies are then readable by their owner alone, which is all that a cycle needs.
     }
   }
 
   #table(sha256: string): string {
-    return path.join(this.folder, `${sha256}.gz`);
-  }
-
-  #envelope(ref: EnvelopeRef): string {
-    return path.join(this.folder, `${ref.version}-${ref.digest}.json`);
+    return path.join(this.folder, tableName(sha256));
   }
 }
+
+const tableName = (sha256: string): string => `${sha256}.gz`;
 
 /** No link is followed, and a pipe that someone laid there ends at once instead of never. */
 function openTable(file: string): AsyncIterable<Buffer> {

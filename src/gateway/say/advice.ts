@@ -9,8 +9,8 @@ export const ADVICE: Record<Code, string> = {
   REDIRECT: 'Redirects are never followed; put the final address into urls',
   TOO_LARGE: 'That is no manifest; check the URL',
   BAD_ENVELOPE: 'That is no signed manifest; an error page or a proxy may stand in its place',
-  WRONG_TYPE: 'A signed document of another kind stands in the place of the manifest',
-  BAD_SIGNATURE: 'Signed with a key that is not in the key directory, or changed on the way',
+  WRONG_TYPE: 'Expected a signed manifest, got another signed document; is the URL right?',
+  BAD_SIGNATURE: 'Signed with a key that is not trusted here, or changed on the way; see: relaymap keys',
   BAD_KEYRING: 'The steps of a key rotation do not lead from the keys here to those that signed',
   BAD_MANIFEST: 'The central side signed what no gateway can use; look there',
   UNSUPPORTED_FORMAT: 'The central side is newer than this relaymap; upgrade it',
@@ -18,6 +18,8 @@ export const ADVICE: Record<Code, string> = {
   ROLLBACK: 'A mirror lags behind, or someone serves an old list',
   EQUIVOCATION:
     'Two lists under one version: the key is misused, or the central side lost its state; publish a higher version there',
+  NOT_YET:
+    "The clock of the central side is ahead, or the one of this host is behind; set it right, and publish again if it was the central side's",
   EXPIRED: 'The central side no longer renews its manifest, or this clock is wrong',
   OVER_LIMIT: 'Raise [limits] if the list is really that large',
   EMPTY: 'The source on the central side gave nothing; look there',

@@ -9,15 +9,17 @@ import { addressOf, EntryError, firstField, rowsOf, simpleRow } from '../entry.t
 import { PublishError } from '../errors.ts';
 import { SimpleLines } from './simple-lines.ts';
 import { RowCollection, type SortedRows } from './sorted-rows.ts';
+import { shownAddress } from '../shown-address.ts';
 import type { SourceConfig } from '../source-config.ts';
 import { openSource } from '../sources/open.ts';
+import { isNamedBy } from '../policy-domains.ts';
 import type { SourceReader, Seen } from '../sources/source-reader.ts';
 
 /** As many faults are named before it is given up: whoever corrects a list wants more than the first. */
 const NAMED_FAULTS = 20;
 const HYPHEN = 0x2d;
 const LF = 0x0a;
-/** A field of a fault is shown up to here. */
+/** A row in a warning is shown up to here. */
 const SHOWN = 80;
 
 /** Where a row comes from. */
@@ -33,6 +35,8 @@ export interface Origin {
 export interface GatherOptions {
   /** Keep each source's own rows too. */
   readonly apart?: boolean;
+  /** Told of every entry that is no address, and of what the message says of it. */
+  readonly fault?: (entry: string, message: string) => void;
   /** Told of every row, each time it comes. */
   readonly each?: (row: string, origin: Origin) => void;
 }
@@ -43,9 +47,18 @@ export interface Gathered {
   readonly sources: ReadonlyMap<string, SortedRows>;
   /** Entries left out under `skip_invalid`: source, line and reason. */
   readonly skipped: readonly string[];
+  /** Rows left out by a source's `skip_domains`. */
+  readonly leftOut: readonly LeftOut[];
 }
 
-/** @throws PublishError SOURCE, INVALID_ENTRY or WILDCARD */
+/** How many rows of a domain a source's `skip_domains` has left out. */
+export interface LeftOut {
+  readonly source: string;
+  readonly domain: string;
+  readonly rows: number;
+}
+
+/** @throws PublishError SOURCE, INVALID_ENTRY, WILDCARD or FOREIGN_DOMAIN */
 export async function gather(config: PublisherConfig, now: Date, options: GatherOptions = {}): Promise<Gathered> {
   const gathering = new Gathering(config, options);
   for (const source of config.source) await gathering.read(source, await openSource(source), now);
@@ -55,6 +68,7 @@ export async function gather(config: PublisherConfig, now: Date, options: Gather
 /** Where an entry stands, and what came before it. */
 interface Place extends Pick<SourceReader, 'form' | 'unit'> {
   readonly name: string;
+  readonly isSkipped: (domain: string) => boolean;
   /** Of the last entry, from 1. */
   number: number;
   /** Something else than a header has come. */
@@ -63,10 +77,12 @@ interface Place extends Pick<SourceReader, 'form' | 'unit'> {
 
 class Gathering {
   readonly #rows = new RowCollection();
-  readonly #simple = new SimpleLines(this.#rows);
   readonly #domains = new Set<string>();
   readonly #policy: PublisherConfig['policy'];
   readonly #wildcards: ReadonlySet<string>;
+  readonly #isForeign: (domain: string) => boolean;
+  /** By source and domain. */
+  readonly #leftOut = new Map<string, { source: string; domain: string; rows: number }>();
   readonly #faults: string[] = [];
   readonly #options: GatherOptions;
   readonly #sources = new Map<string, SortedRows>();
@@ -78,12 +94,17 @@ class Gathering {
     this.#policy = policy;
     this.#options = options;
     this.#wildcards = new Set(policy.wildcards.map((domain) => `@${domain}`));
+    const isOurs = isNamedBy(policy.domains);
+    this.#isForeign = policy.domains === undefined ? () => false : (domain) => !isOurs(domain);
   }
 
-  async read({ name }: SourceConfig, { form, unit, read, readLines }: SourceReader, now: Date): Promise<void> {
+  async read(source: SourceConfig, { form, unit, read, readLines }: SourceReader, now: Date): Promise<void> {
+    const { name } = source;
     const before = this.#entries;
     this.#own = this.#options.apart === true ? new RowCollection() : null;
-    const place = { form, name, unit, number: 0, begun: form === 'addresses' };
+    const isSkipped = isNamedBy(source.skip_domains);
+    const simple = new SimpleLines(this.#rows, (domain) => isSkipped(domain) || this.#isForeign(domain));
+    const place = { form, name, unit, isSkipped, number: 0, begun: form === 'addresses' };
     // Whoever is told of every row is told its line as text.
     if (readLines === undefined || this.#options.each !== undefined) {
       for await (const batch of read(now)) for (const entry of batch) this.#entry(entry, place);
@@ -91,21 +112,26 @@ class Gathering {
       const seen: Seen = { lines: 0 };
       for await (const lines of readLines(seen)) {
         if (seen.lines === 0) this.#rows.expect(seen.bytes ?? 0);
-        this.#lines(lines, place);
+        this.#lines(lines, place, simple);
         seen.lines = place.number;
       }
     }
+    for (const domain of simple.domains()) this.#domains.add(domain);
     this.#refuseFaults();
-    if (this.#entries === before)
-      throw new PublishError('SOURCE', `${name} gave no address; an empty list would reject all mail`);
+    if (this.#entries === before) {
+      const all = [...this.#leftOut.values()].some((left) => left.source === name)
+        ? ' but those of its skip_domains'
+        : '';
+      throw new PublishError('SOURCE', `${name} gave no address${all}; an empty list would reject all mail`);
+    }
     if (this.#own !== null) this.#sources.set(name, this.#own.sorted());
   }
 
   /** @param lines whole ones as bytes. Those that plainly are addresses never become strings. */
-  #lines(lines: Buffer, place: Place): void {
+  #lines(lines: Buffer, place: Place, simple: SimpleLines): void {
     for (let at = 0; at < lines.length;) {
       const before = this.#rows.count;
-      at = this.#simple.take(lines, at);
+      at = simple.take(lines, at);
       const taken = this.#rows.count - before;
       place.number += taken;
       this.#entries += taken;
@@ -123,8 +149,7 @@ class Gathering {
     const number = ++place.number;
     const simple = simpleRow(entry);
     if (simple !== null) {
-      this.#take(simple, name, unit, number, entry);
-      this.#entries++;
+      if (this.#take(simple, place, entry)) this.#entries++;
       place.begun = true;
       return;
     }
@@ -132,11 +157,13 @@ class Gathering {
     try {
       if (form === 'lines') field = firstField(entry);
       if (field === null || field === '') return;
-      if (place.begun || entry.includes('@')) this.#add(field, name, unit, number);
+      if (place.begun || entry.includes('@')) this.#add(field, place);
       else logOnce('notice', `${name}, ${unit} ${number}: taken for a header and skipped, since it has no @`);
     } catch (error) {
       if (!(error instanceof EntryError)) throw error;
-      this.#fault(`${name}, ${unit} ${number}: ${shown(field ?? entry)} ${error.message}`, error);
+      const fault = `${name}, ${unit} ${number}: ${shownAddress(field ?? entry)} ${error.message}`;
+      this.#options.fault?.(entry, fault);
+      this.#fault(fault, error);
     }
     place.begun = true;
   }
@@ -144,32 +171,52 @@ class Gathering {
   result(): Gathered {
     const more = this.#refused - NAMED_FAULTS;
     if (more > 0) log('warning', `${more} more addresses are refused to strangers by Postfix`);
-    for (const domain of this.#simple.domains()) this.#domains.add(domain);
     if (this.#policy.postmaster) for (const domain of this.#domains) this.#rows.add(`postmaster@${domain}`);
-    return { table: this.#rows.sorted(), sources: this.#sources, skipped: this.#faults };
+    const leftOut = [...this.#leftOut.values()];
+    return { table: this.#rows.sorted(), sources: this.#sources, skipped: this.#faults, leftOut };
   }
 
-  #add(field: string, source: string, unit: string, number: number): void {
+  #add(field: string, place: Place): void {
     const rows = rowsOf(addressOf(field));
+    let taken = false;
     for (const row of rows) {
       // A wildcard is refused whatever skip_invalid says: it is no slip of the pen, it accepts all there is.
-      if (row.startsWith('@') && row.lastIndexOf('@') === 0 && !this.#wildcards.has(row)) {
+      const isWildcard = row.startsWith('@') && row.lastIndexOf('@') === 0;
+      if (isWildcard && !this.#wildcards.has(row) && !place.isSkipped(domainOf(row))) {
         throw new PublishError(
           'WILDCARD',
-          `${source}, ${unit} ${number}: ${row} accepts every address of its domain, and policy.wildcards does not name ${row.slice(1)}`,
+          `${placeOf(place)}: ${row} accepts every address of its domain, and policy.wildcards does not name ${row.slice(1)}`,
         );
       }
-      this.#take(row, source, unit, number, field);
+      if (this.#take(row, place, field)) taken = true;
     }
-    this.#entries++;
+    if (taken) this.#entries++;
   }
 
-  #take(row: string, source: string, unit: string, number: number, entry: string): void {
-    if (row.charCodeAt(0) === HYPHEN || /[!%]|@.*@/.test(row)) this.#noteRefused(row, `${source}, ${unit} ${number}`);
+  /** @returns false for a row that the source's `skip_domains` leaves out. @throws PublishError FOREIGN_DOMAIN */
+  #take(row: string, place: Place, entry: string): boolean {
+    const domain = domainOf(row);
+    const { name: source, unit, number } = place;
+    if (place.isSkipped(domain)) {
+      const key = `${source}\n${domain}`;
+      const left = this.#leftOut.get(key);
+      if (left === undefined) this.#leftOut.set(key, { source, domain, rows: 1 });
+      else left.rows++;
+      return false;
+    }
+    if (this.#isForeign(domain)) {
+      throw new PublishError(
+        'FOREIGN_DOMAIN',
+        `${placeOf(place)}: its domain ${domain} is not one of policy.domains. If this list may speak for it, name it there; ` +
+          'else leave it out with skip_domains of the source',
+      );
+    }
+    if (row.charCodeAt(0) === HYPHEN || /[!%]|@.*@/.test(row)) this.#noteRefused(row, placeOf(place));
     this.#rows.add(row);
     this.#own?.add(row);
     this.#options.each?.(row, { source, unit, number, entry });
-    this.#domains.add(domainOf(row));
+    this.#domains.add(domain);
+    return true;
   }
 
   /** In the list all the same: a gateway may be told to take such mail, and the list says what the central side says. */
@@ -180,7 +227,10 @@ class Gathering {
       row.charCodeAt(0) === HYPHEN
         ? 'begins with a hyphen (allow_min_user)'
         : 'holds @, ! or %, a route (allow_untrusted_routing)';
-    log('warning', `${where}: ${shown(row)} is refused to strangers by Postfix: its local part ${why}`);
+    log(
+      'warning',
+      `${where}: ${JSON.stringify(row.slice(0, SHOWN))} is refused to strangers by Postfix: its local part ${why}`,
+    );
   }
 
   #fault(what: string, cause: EntryError): void {
@@ -194,8 +244,5 @@ class Gathering {
   }
 }
 
-/** A field as it can be told apart on a terminal: white space that is not a plain space has its number. */
-function shown(field: string): string {
-  const text = JSON.stringify(field.length > SHOWN ? `${field.slice(0, SHOWN)}...` : field);
-  return text.replace(/[^\S ]/g, (space) => `\\u{${space.charCodeAt(0).toString(16)}}`);
-}
+/** Where an entry stands, in words. */
+const placeOf = ({ name, unit, number }: Place): string => `${name}, ${unit} ${number}`;

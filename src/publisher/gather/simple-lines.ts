@@ -27,11 +27,14 @@ function folded(characters: string): Uint8Array {
 
 export class SimpleLines {
   readonly #rows: RowCollection;
+  readonly #isOdd: (domain: string) => boolean;
   /** Those that were looked at as text, and are simple. */
   readonly #known = new KnownDomains();
 
-  constructor(rows: RowCollection) {
+  /** @param isOdd whether the policy has something to say of a domain: its lines are not simple then. */
+  constructor(rows: RowCollection, isOdd: (domain: string) => boolean) {
     this.#rows = rows;
+    this.#isOdd = isOdd;
   }
 
   /**
@@ -63,7 +66,8 @@ export class SimpleLines {
       next = afterField(lines, next);
       if (next < 0) return at;
       if (!this.#known.has(view, domain, used - domain, hash)) {
-        if (!isSimpleDomain(into.toString('latin1', domain, used))) return at;
+        const name = into.toString('latin1', domain, used);
+        if (!isSimpleDomain(name) || this.#isOdd(name)) return at;
         this.#known.add(into.subarray(domain, used), hash);
       }
       rows.added(used - start);
