@@ -166,11 +166,11 @@ test('bundle and map import nothing that touches the world', () => {
 });
 
 test('every command under which a list is read seeds its hash tables', () => {
-  // The file of a command, and what below src/bin it imports: the module with the tables, and the one that seeds them.
+  const NO_LIST = 'bin/gateway/record-failure.ts'; // takes from the cycle the report of a failure alone
   const leads = (file: string, to: RegExp) => imports.some((each) => each.file === file && to.test(inside(each) ?? ''));
   const LISTS =
     /^gateway\/(cycle\/(cycle|poll|rollback)|daemon\/daemon|fetch\/inspect)\.ts$|^publisher\/(publish|explain|watch\/watch)\.ts$/;
-  const reading = files.filter((file) => file.startsWith('bin/') && leads(file, LISTS));
+  const reading = files.filter((file) => file.startsWith('bin/') && file !== NO_LIST && leads(file, LISTS));
   expect(reading.length).toBeGreaterThan(6);
   expect(reading.filter((file) => !leads(file, /^bin\/seed-hashes\.ts$/))).toEqual([]);
 });
