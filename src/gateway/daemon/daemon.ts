@@ -177,7 +177,10 @@ export class Daemon {
     const { config } = this.#equipment;
     const status = await lookAtHealth(config, new Date(), false).then(
       (look) => look.status,
-      (error: unknown) => void this.fault(error),
+      (error: unknown) => {
+        this.fault(error);
+        return null;
+      },
     );
     this.#notifier.tell(['READY=1']);
     const every = this.#notifier.watchdog(this.#setup.pid);
