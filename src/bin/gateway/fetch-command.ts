@@ -93,6 +93,7 @@ async function run(options: CycleCommandOptions, sources: (config: GatewayConfig
         config,
         bundles,
         options,
+        ...(options.bundle === undefined ? {} : { only: options.bundle }),
         sourceOf: (b) => {
           const source = options.bundle === undefined || options.bundle === b.name ? sourceOf(b) : null;
           if (source !== null) asked.push(source);

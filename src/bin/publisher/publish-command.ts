@@ -1,11 +1,13 @@
 /** `relaymap-publish publish`: config and keys, one publish, its answer. */
 import { statSync } from 'node:fs';
+import { isoTime } from '../../bundle/offer/manifest.ts';
 import { HostError } from '../../errors.ts';
 import { log } from '../../io/log.ts';
 import { jsonLine, printable } from '../../io/printable.ts';
 import { readPublisherConfig } from '../../publisher/config.ts';
 import { publish, type PublishResult } from '../../publisher/publish.ts';
 import { leftOutLines } from '../../publisher/gather/left-out-lines.ts';
+import type { WaitingRow } from '../../publisher/removals/removals.ts';
 import { readKey } from '../../publisher/repository/signing-key.ts';
 import { becomeOwner } from '../become-owner.ts';
 
@@ -35,6 +37,11 @@ export async function publishCommand(options: PublishCommandOptions, now: Date):
   const { length } = result.skipped;
   if (length > 0) log('warning', `${length} ${length === 1 ? 'entry' : 'entries'} left out, as skip_invalid says`);
   for (const line of leftOutLines(result.leftOut)) log('notice', line);
+  const { waiting, nextRemoval } = result;
+  if (nextRemoval !== null && waiting > 0 && !options.dryRun) {
+    const rows = waiting === 1 ? '1 row that no source has' : `${waiting} rows that no source has`;
+    log('notice', `${rows} any more: in the list until remove_after has passed, first at ${isoTime(nextRemoval)}`);
+  }
   process.stdout.write(
     options.json ? `${jsonLine(result)}\n` : `${words(config.name, result).map(printable).join('\n')}\n`,
   );
@@ -57,6 +64,18 @@ function versionOf(text: string | undefined): number | null {
   return version;
 }
 
+/** As many rows that wait are named. */
+const NAMED = 20;
+
+function waitingLines(rows: readonly WaitingRow[], count: number): string[] {
+  const named = rows.slice(0, NAMED).map(({ row, source, until }) => {
+    const who = source === null ? '' : `, gone from ${source}`;
+    return `=${row}  (stays until ${isoTime(until)}${who})`;
+  });
+  const more = count - named.length;
+  return more > 0 ? [...named, `... and ${more} more that stay for remove_after`] : named;
+}
+
 const from = (sources: readonly string[]): string => (sources.length === 0 ? '' : `  (${sources.join(', ')})`);
 
 function words(name: string, r: PublishResult): string[] {
@@ -71,6 +90,7 @@ function words(name: string, r: PublishResult): string[] {
   return [
     ...d.rows.map((row, i) => `${row}${from(d.from[i] ?? [])}`),
     ...(rest > 0 ? [`... and ${rest} more`] : []),
+    ...waitingLines(d.waiting, r.waiting),
     ...d.domainsRemoved.map((domain) => `the whole domain ${domain} would go`),
     ...d.domainsAdded.map((domain) => `the domain ${domain} would come`),
     `${name}: ${d.added} would come, ${d.removed} would go, ${size} then; nothing written`,

@@ -35,6 +35,8 @@ export interface Origin {
 export interface GatherOptions {
   /** Keep each source's own rows too. */
   readonly apart?: boolean;
+  /** Told of every entry that is no address, and of what the message says of it. */
+  readonly fault?: (entry: string, message: string) => void;
   /** Told of every row, each time it comes. */
   readonly each?: (row: string, origin: Origin) => void;
 }
@@ -159,7 +161,9 @@ class Gathering {
       else logOnce('notice', `${name}, ${unit} ${number}: taken for a header and skipped, since it has no @`);
     } catch (error) {
       if (!(error instanceof EntryError)) throw error;
-      this.#fault(`${name}, ${unit} ${number}: ${shownAddress(field ?? entry)} ${error.message}`, error);
+      const fault = `${name}, ${unit} ${number}: ${shownAddress(field ?? entry)} ${error.message}`;
+      this.#options.fault?.(entry, fault);
+      this.#fault(fault, error);
     }
     place.begun = true;
   }

@@ -170,11 +170,41 @@ export class Repository {
     return existsSync(file) ? readText(file, null) : null;
   }
 
-  /** Drops what is kept of sources that are no more. */
-  keepSources(sources: readonly string[]): void {
-    const folder = path.join(this.#stateDir, 'sources');
-    const keep = new Set(sources.map((source) => path.basename(this.#sourcePath(source))));
-    for (const name of names(folder)) if (!keep.has(name)) rmSync(path.join(folder, name), { force: true });
+  /** Drops what is kept of sources that are no more. @param waiting those of which rows may wait. */
+  keepSources(sources: readonly string[], waiting: readonly string[]): void {
+    for (const [folder, kept] of [
+      ['sources', sources],
+      ['waiting', waiting],
+    ] as const) {
+      const keep = new Set(kept.map((source) => path.basename(this.#sourcePath(source))));
+      const place = path.join(this.#stateDir, folder);
+      for (const name of names(place)) if (!keep.has(name)) rmSync(path.join(place, name), { force: true });
+    }
+  }
+
+  /** The rows of a source that wait to be removed, being written. */
+  waitingFile(source: string): AtomicFile {
+    const file = this.#waitingPath(source);
+    return written(file, () => {
+      makeFolder(path.dirname(file), 0o700);
+      return new AtomicFile(file, 0o600);
+    });
+  }
+
+  /** Their text in pieces of whole lines; null where none wait. The stream throws PublishError STATE if it is damaged. */
+  waitingText(source: string): AsyncGenerator<Uint8Array> | null {
+    const file = this.#waitingPath(source);
+    return existsSync(file) ? readText(file, null) : null;
+  }
+
+  dropWaiting(source: string): void {
+    written(this.#waitingPath(source), () => rmSync(this.#waitingPath(source), { force: true }));
+  }
+
+  /** @throws PublishError STATE */
+  damagedWaiting(source: string): never {
+    const file = this.#waitingPath(source);
+    throw new PublishError('STATE', `${file} is damaged; remove it, and what waits to be removed waits from then on`);
   }
 
   /** Drops kept tables that no delta starts from, and blobs that have not been named for a day. */
@@ -207,6 +237,10 @@ export class Repository {
 
   #sourcePath(source: string): string {
     return path.join(this.#stateDir, 'sources', `${createHash('sha256').update(source).digest('hex')}.gz`);
+  }
+
+  #waitingPath(source: string): string {
+    return path.join(this.#stateDir, 'waiting', path.basename(this.#sourcePath(source)));
   }
 
   #keptPath(sha256: string): string {
