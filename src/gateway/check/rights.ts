@@ -82,8 +82,8 @@ function unreadableByService({ paths, owner }: HostFacts): Finding[] {
     const isSecret = role === 'secret' && !above;
     return [
       {
-        level: isSecret ? 'note' : 'warning',
-        text: `${owner.name}, as whom the service runs, cannot ${above ? 'enter' : 'read'} ${path}${isSecret ? '; a relaymap that root starts can' : ''}.`,
+        level: isSecret ? 'error' : 'warning',
+        text: `${owner.name}, as whom the service runs, cannot ${above ? 'enter' : 'read'} ${path} (owner ${fact.uid}, group ${fact.gid}, mode ${(mode & 0o777).toString(8).padStart(4, '0')}).`,
         type: isSecret
           ? [
               `chgrp ${owner.gids[0]} ${shell(path)}`,
