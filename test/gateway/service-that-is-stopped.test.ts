@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import os from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { serviceState } from '../../src/gateway/check/service-state.ts';
+import { serviceState } from '../../src/gateway/check/look/service-state.ts';
 
 const UNIT = 'relaymap.service';
 

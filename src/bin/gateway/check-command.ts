@@ -1,5 +1,5 @@
 /** `relaymap check`: looks at this host and its Postfix, and prints each finding with the line to type. Exit 1 where one is no mere note. */
-import { gather } from '../../gateway/check/gather.ts';
+import { gather } from '../../gateway/check/look/gather.ts';
 import { findingLines, type Finding, type Level } from '../../gateway/check/finding.ts';
 import { findings } from '../../gateway/check/judge.ts';
 import { readGatewayConfig, type GatewayConfig } from '../../gateway/config.ts';

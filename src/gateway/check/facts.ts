@@ -4,7 +4,7 @@ import type { PostfixConfig } from '../mta/postfix/main-cf.ts';
 import type { HealthLook } from '../health/look.ts';
 import type { Use } from '../mta/mta.ts';
 import type { MapName } from '../mta/postfix/map-references.ts';
-import type { HostFacts } from './host-facts.ts';
+import type { HostFacts } from './look/host-facts.ts';
 
 /** Which of our domains a list of Postfix's covers. */
 export type Lists = Record<

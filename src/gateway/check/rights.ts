@@ -1,8 +1,8 @@
 /** Who may write or read what relaymap and Postfix rely on. Pure. */
-import { may } from './accounts.ts';
+import { may } from './look/accounts.ts';
 import type { CheckFacts } from './facts.ts';
 import { type Finding } from './finding.ts';
-import type { HostFacts, PathFact } from './host-facts.ts';
+import type { HostFacts, PathFact } from './look/host-facts.ts';
 import { shell } from '../mta/postfix/shell-lines.ts';
 
 export function rightsFindings({ host }: CheckFacts): Finding[] {

@@ -3,16 +3,16 @@ import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { account, type Account, type Owned } from './accounts.ts';
-import { DEFAULT_CONFIG, type BundleConfig, type GatewayConfig } from '../config.ts';
+import { DEFAULT_CONFIG, type BundleConfig, type GatewayConfig } from '../../config.ts';
 import { serviceState, type ServiceState } from './service-state.ts';
-import { postfixGroup } from '../mta/postfix/commands.ts';
-import { RELOAD_FOLDER, reloadRequested } from '../mta/postfix/reload-request.ts';
-import { publicKeyFiles } from '../keys/ring-fingerprint.ts';
-import { readStatus, type Status } from '../health/status.ts';
-import { startingRing } from '../keys/trusted-keys.ts';
-import { StepError } from '../../errors.ts';
-import { deferringSince } from './deferring-since.ts';
-import { liveDamage } from '../maps/live-damage.ts';
+import { postfixGroup } from '../../mta/postfix/commands.ts';
+import { RELOAD_FOLDER, reloadRequested } from '../../mta/postfix/reload-request.ts';
+import { publicKeyFiles } from '../../keys/ring-fingerprint.ts';
+import { readStatus, type Status } from '../../health/status.ts';
+import { startingRing } from '../../keys/trusted-keys.ts';
+import { StepError } from '../../../errors.ts';
+import { deferringSince } from '../deferring-since.ts';
+import { liveDamage } from '../../maps/live-damage.ts';
 
 /** What a path is to relaymap. */
 export type Role = 'config' | 'keys' | 'secret' | 'certificate' | 'maps' | 'state';

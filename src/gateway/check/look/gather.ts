@@ -1,24 +1,24 @@
 /** Finds out what `check` judges: asks Postfix and its tables, looks at files. Changes nothing; judges nothing. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { GatewayConfig } from '../config.ts';
-import { covered, listed, ofRelayClass } from '../mta/postfix/domain-lists.ts';
-import { lstatOrNull } from '../maps/live-maps.ts';
-import { postfixRuns, readPostfix, type PostfixConfig, type PostfixHere } from '../mta/postfix/main-cf.ts';
-import { askSmtpd } from '../mta/postfix/ask-smtpd.ts';
-import { instancesOf } from '../mta/postfix/instances.ts';
-import { listTable, nameOf, queryTable, tableFault, typeOf, words } from '../mta/postfix/tables.ts';
-import { usesOf } from '../mta/postfix/uses.ts';
-import { lookAtHealth } from '../health/look.ts';
-import { sampleRows } from '../maps/sample-rows.ts';
-import { NOBODY } from './asked.ts';
-import { isOurs, withParents, coversSubdomains, type MapName } from '../mta/postfix/map-references.ts';
-import type { CatchAll, CheckFacts, Lists, PostfixFacts, PostfixFound, TableFault } from './facts.ts';
+import type { GatewayConfig } from '../../config.ts';
+import { covered, listed, ofRelayClass } from '../../mta/postfix/domain-lists.ts';
+import { lstatOrNull } from '../../maps/live-maps.ts';
+import { postfixRuns, readPostfix, type PostfixConfig, type PostfixHere } from '../../mta/postfix/main-cf.ts';
+import { askSmtpd } from '../../mta/postfix/ask-smtpd.ts';
+import { instancesOf } from '../../mta/postfix/instances.ts';
+import { listTable, nameOf, queryTable, tableFault, typeOf, words } from '../../mta/postfix/tables.ts';
+import { usesOf } from '../../mta/postfix/uses.ts';
+import { lookAtHealth } from '../../health/look.ts';
+import { sampleRows } from '../../maps/sample-rows.ts';
+import { NOBODY } from '../asked.ts';
+import { isOurs, withParents, coversSubdomains, type MapName } from '../../mta/postfix/map-references.ts';
+import type { CatchAll, CheckFacts, Lists, PostfixFacts, PostfixFound, TableFault } from '../facts.ts';
 import { earlyFacts, hostFacts } from './host-facts.ts';
-import { tablesOf } from './refusing.ts';
-import { ENDINGS } from '../map-files.ts';
-import { becomeOwner, ownerBeside } from '../become-owner.ts';
-import { openMap } from '../maps/open-map.ts';
+import { tablesOf } from '../refusing.ts';
+import { ENDINGS } from '../../map-files.ts';
+import { becomeOwner, ownerBeside } from '../../become-owner.ts';
+import { openMap } from '../../maps/open-map.ts';
 
 /**
  * What only root may see or ask is done first; then the process becomes the owner of state_dir.
