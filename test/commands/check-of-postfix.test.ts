@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { command } from '../support/gateway.ts';
 import { type Checked, type Finding, findingsOf, type Host, startHost } from '../support/host.ts';
 import { answersSo, askOnce } from '../support/smtp.ts';
 
@@ -440,7 +441,7 @@ describe('without a Postfix', () => {
     const shown = await host.type(
       `ln -s "$(command -v node)" ${bin}/node`,
       // The folders of Postfix's commands are always looked through: here they are empty.
-      `unshare -m sh -c 'mount -t tmpfs none /usr/sbin && PATH=${bin} ${process.execPath} "${path.resolve('dist/bin/relaymap.cjs')}" check --config ${host.site.gatewayConfig}' || test $? = 1`,
+      `unshare -m sh -c 'mount -t tmpfs none /usr/sbin && PATH=${bin} ${process.execPath} "${command}" check --config ${host.site.gatewayConfig}' || test $? = 1`,
     );
     expect(findingsOf(shown.stdout).map((f) => [f.level, f.type])).toEqual([
       ['error', ['apt-get install postfix postfix-cdb']],

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { command } from '../support/gateway.ts';
 import { type Finding, type Host, startHost } from '../support/host.ts';
 
 const SERVICE = 1; // daemon: any user who is neither root nor postfix
@@ -119,7 +120,7 @@ describe('relaymap runs as a user of its own', () => {
     // A /run of its own, so that the host's stays as it is.
     const inOwnRun = (before: string) =>
       host.type(
-        `unshare -m sh -c 'mount -t tmpfs none /run && ${before} && ${process.execPath} "${path.resolve('dist/bin/relaymap.cjs')}" check --config ${host.site.gatewayConfig}; true'`,
+        `unshare -m sh -c 'mount -t tmpfs none /run && ${before} && ${process.execPath} "${command}" check --config ${host.site.gatewayConfig}; true'`,
       );
     expect((await inOwnRun('true')).stdout).toMatch(/there is no\s+\/run\/relaymap/);
     const { stdout } = await inOwnRun('install -d -o daemon /run/relaymap');

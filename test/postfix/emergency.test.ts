@@ -3,9 +3,9 @@
 import { execFile } from 'node:child_process';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
+import { BIN_FOLDER } from '../support/bin-folder.ts';
 import { clockAt } from '../support/clock.ts';
 import { blocksOf, commandsOf } from '../support/pages.ts';
 import { startGateway, type Postfix } from '../support/postfix.ts';
@@ -13,7 +13,6 @@ import { createSite, type Site } from '../support/site.ts';
 import type { Finished } from '../support/finished.ts';
 import { answersSo, askOnce } from '../support/smtp.ts';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
 const PEOPLE = Array.from({ length: 40 }, (_, i) => `user${i}@example.org`);
 
 /** The two lines below a heading. */
@@ -46,7 +45,7 @@ class Host {
       ['relaymap', 'relaymap.cjs', site.gatewayConfig],
       ['relaymap-publish', 'relaymap-publish.js', site.publisherConfig],
     ] as const) {
-      const words = [process.execPath, path.join(root, 'dist', 'bin', file)].map((word) => `'${word}'`).join(' ');
+      const words = [process.execPath, path.join(BIN_FOLDER, file)].map((word) => `'${word}'`).join(' ');
       const options = `case $command in keygen) ;; *) set -- --config '${config}' "$@" ;; esac`;
       await writeFile(
         path.join(bin, name),
