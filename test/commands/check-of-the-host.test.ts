@@ -241,3 +241,19 @@ test('nothing that check does changes anything', async () => {
   await host.check();
   expect(listing()).toBe(before);
 });
+
+test('a schedule that the daemon refuses', async () => {
+  configure((text) => `${text}\n[schedule]\ncron = "61 * * * *"\n`);
+  const finding = await found('error', /schedule\.cron "61 \* \* \* \*".*The daemon does not start with it/);
+  expect(finding.type.at(-1)).toBe('cron = "* * * * *"');
+});
+
+test('health that is not OK is no green check', async () => {
+  const file = at('state', 'status.json');
+  const before = readFileSync(file, 'utf8');
+  writeFileSync(file, before.replace(/"expires": "[^"]*"/, '"expires": "2020-01-01T00:00:00.000Z"'));
+  expect((await found('error', /^Health is CRITICAL: example-org: expired 2020/)).type).toEqual(['relaymap fetch']);
+  writeFileSync(file, '{');
+  await found('error', /^Health is UNKNOWN: status\.json is damaged/);
+  writeFileSync(file, before);
+});
