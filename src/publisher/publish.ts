@@ -7,6 +7,7 @@ import type { TableEntry } from '../bundle/offer/manifest.ts';
 import { presentRows } from '../bundle/table/present-rows.ts';
 import type { VerifiedManifest } from '../bundle/trust/verify.ts';
 import { HostError } from '../errors.ts';
+import { whyUnwritten } from '../io/denied.ts';
 import { takeLock, type Lock } from '../io/lock.ts';
 import { log } from '../io/log.ts';
 import { requireUnwritable } from '../io/rights.ts';
@@ -100,7 +101,7 @@ async function locked(file: string): Promise<Lock> {
     );
   } catch (error) {
     if (error instanceof HostError) throw error;
-    throw new PublishError('OUTPUT', `cannot write ${file}: ${(error as Error).message}`, error);
+    throw new PublishError('OUTPUT', `cannot write ${file}: ${whyUnwritten(error, file)}`, error);
   }
 }
 

@@ -4,16 +4,16 @@
  */
 import { HostError } from '../../errors.ts';
 import type { BundleConfig } from '../config.ts';
-import type { Access } from '../../io/http.ts';
-import { noting } from '../fetch/poll-answers.ts';
 import { conclude, cycle, failed, poll, recordFailure, type CycleContext, type Polled } from '../cycle/cycle.ts';
+import { noting } from '../fetch/poll-answers.ts';
+import type { BundleAccess } from '../keys/credentials.ts';
 import { cycleProcess } from './cycle-child.ts';
 import { overall, type Outcome } from '../outcome.ts';
 import { readStatus } from '../health/status.ts';
 
 export interface DaemonCycleContext extends CycleContext {
   /** By bundle. */
-  readonly access: ReadonlyMap<string, Access>;
+  readonly access: ReadonlyMap<string, BundleAccess>;
   /** The module that a process of its own runs, and which version of relaymap it must be of. */
   readonly program: string;
   readonly version: string;
