@@ -52,7 +52,7 @@ export class Watch {
     });
     this.#polled = files.length < config.source.length;
     this.#files = new FileWatch(files);
-    this.#beat = Math.min(HOUR, Math.max(250, config.valid_for / 20));
+    this.#beat = Math.min(HOUR, Math.max(250, Math.min(config.valid_for / 20, config.health.warn_after / 3)));
   }
 
   /** Ends once `stop` was called. @returns whether nothing is under way any more. */
