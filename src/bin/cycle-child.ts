@@ -28,7 +28,7 @@ process.once('message', (task: Task) => {
 
 async function work({ config, bundles, access, asked, hashed, now }: Task): Promise<void> {
   say({ is: 'begun' });
-  const sources = urlSources(config, clock, process.env, abort.signal, access);
+  const sources = urlSources(config, clock, process.env, abort.signal, (name) => access.get(name) ?? new Map());
   const outcome = await cycle({
     config,
     bundles,

@@ -56,10 +56,13 @@ command('serve', 'the embedded HTTPS endpoint over the published files')
   .action(async (options: { config: string }) => {
     const { readPublisherConfig } = await import('../publisher/config.ts');
     const { serve } = await import('../publisher/serve/serve.ts');
-    const serving = await serve(readPublisherConfig(options.config));
+    const { servePages } = await import('./publisher/serve-pages.ts');
+    const config = readPublisherConfig(options.config);
+    const serving = await serve(config);
+    const pages = await servePages(config);
     process.stdout.write(`serving ${serving.url}\n`);
     await new Promise((resolve) => process.once('SIGTERM', resolve).once('SIGINT', resolve));
-    await serving.close();
+    await Promise.all([serving.close(), pages.close()]);
   });
 
 command('health', 'is the list published, and in time? For monitoring; exit 0, 1, 2 or 3')

@@ -127,5 +127,7 @@ function unwrap(schema: unknown): unknown {
   ) {
     return unwrap(schema.def.innerType);
   }
-  return schema instanceof z.ZodMiniPipe ? unwrap(schema.def.in) : schema;
+  if (!(schema instanceof z.ZodMiniPipe)) return schema;
+  const { in: before, out } = schema.def;
+  return unwrap(before instanceof z.ZodMiniTransform ? out : before); // what only brings a value into form has no keys
 }

@@ -149,9 +149,11 @@ async function run(
     difference: null,
   });
 
-  const few = small ?? tooFew(work);
+  const few = small?.reason ?? tooFew(work);
   if (few !== null && !options.dryRun) {
-    throw new PublishError('TOO_FEW', `${few}. No option lifts this: mend the source, or set another min_rows`);
+    const goOn = 'No option lifts this: mend the source, or set another min_rows';
+    const refusal = new PublishError('TOO_FEW', `${few}. ${goOn}`);
+    throw small === null ? refusal : ofSource(refusal, small.source);
   }
   if (!options.dryRun && same && !isDue(work)) {
     repository.dropUnnamed(state, namedBy(published.manifest.tables.recipients), now);

@@ -15,7 +15,8 @@ export async function healthCommand(options: { config: string; json: boolean }, 
     process.stdout.write(`${options.json ? jsonLine(publisherHealthJson(config, health)) : text}\n`);
     return await Promise.resolve(HEALTH_EXIT[health.status]);
   } catch (error) {
-    const why = error instanceof StepError ? `${error.code}: ${error.message}` : `INTERNAL: ${(error as Error).message}`;
+    const why =
+      error instanceof StepError ? `${error.code}: ${error.message}` : `INTERNAL: ${(error as Error).message}`;
     const nothing = { status: 'unknown', reasons: [why] };
     process.stdout.write(`${options.json ? jsonLine(nothing) : `RELAYMAP-PUBLISH UNKNOWN - ${printable(why)}`}\n`);
     return HEALTH_EXIT.unknown;

@@ -52,7 +52,13 @@ export async function inspectCommand(place: string, options: InspectOptions, now
 
 function overHttps(url: string, access: Access): Source {
   const client = urlClient(access, LIMITS, process.env);
-  return urlSource([url], client, LIMITS, clock, () => client.close());
+  return urlSource(
+    [url],
+    () => client,
+    LIMITS,
+    clock,
+    () => client.close(),
+  );
 }
 
 /** An HTTPS base URL in the form that has its slash; null for a directory. @throws HostError CONFIG for other URLs. */

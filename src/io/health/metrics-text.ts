@@ -10,7 +10,8 @@ export function seconds(time: string | null): number | null {
 }
 
 export const gauge = (name: string, help: string, samples: readonly Sample[]) => family(name, 'gauge', help, samples);
-export const counter = (name: string, help: string, samples: readonly Sample[]) => family(name, 'counter', help, samples);
+export const counter = (name: string, help: string, samples: readonly Sample[]) =>
+  family(name, 'counter', help, samples);
 
 /** One metric with its samples; what is not known is left out, and so is a metric of which nothing is known. */
 function family(name: string, type: string, help: string, samples: readonly Sample[]): string {

@@ -29,7 +29,10 @@ type Reason = readonly [Exclude<Grade, 'ok' | 'unknown'>, string];
 
 export function gradePublisher(config: PublisherConfig, facts: Facts, now: Date): PublisherHealth {
   const found = [...ofRuns(config, facts, now), ...ofManifest(facts, now), ...ofCertificate(facts, now)];
-  const reasons = [...found.filter(([grade]) => grade === 'critical'), ...found.filter(([grade]) => grade === 'warning')];
+  const reasons = [
+    ...found.filter(([grade]) => grade === 'critical'),
+    ...found.filter(([grade]) => grade === 'warning'),
+  ];
   return { status: reasons[0]?.[0] ?? 'ok', facts, reasons: reasons.map(([, text]) => text) };
 }
 
@@ -42,8 +45,9 @@ function* ofRuns({ health }: PublisherConfig, { status }: Facts, now: Date): Gen
   const failed = status.outcome === 'failed';
   const why = `${status.code}${status.source === null ? '' : ` of the source ${status.source}`}`;
   const last = failed ? `; the last one failed ${age(now, status.endedAt)} ago: ${why}` : '';
-  if (since === null) yield ['critical', `no run was ever good${last}`];
-  else if (since >= health.critical_after) yield ['critical', `no good run for ${words(since)}${last}`];
+  if (since === null && failed) yield ['critical', `no run was ever good${last}`];
+  if (since === null) return;
+  if (since >= health.critical_after) yield ['critical', `no good run for ${words(since)}${last}`];
   else if (since >= health.warn_after) yield ['warning', `no good run for ${words(since)}${last}`];
   else if (failed) yield ['warning', `the last run failed ${age(now, status.endedAt)} ago: ${why}`];
 }
@@ -55,7 +59,8 @@ function* ofManifest({ status, foreign }: Facts, now: Date): Generator<Reason> {
   if (created > now.getTime() + SLACK) {
     yield ['warning', `version ${status.version} was made at ${status.created}, in the future: look at the clock`];
   }
-  if (now.getTime() >= expires) yield ['critical', `version ${status.version} has expired ${age(now, status.expires)} ago`];
+  if (now.getTime() >= expires)
+    yield ['critical', `version ${status.version} has expired ${age(now, status.expires)} ago`];
   else if (now.getTime() - created > 0.75 * (expires - created)) {
     yield ['warning', `version ${status.version} expires in ${words(expires - now.getTime())} and was not renewed`];
   }
@@ -86,7 +91,11 @@ function words(ms: number): string {
 }
 
 /** The monitoring plugin's output: one line with performance data, then a line a reason. */
-export function publisherHealthText(config: PublisherConfig, { status, facts, reasons }: PublisherHealth, now: Date): string {
+export function publisherHealthText(
+  config: PublisherConfig,
+  { status, facts, reasons }: PublisherHealth,
+  now: Date,
+): string {
   const [first, ...more] = reasons;
   const s = facts.status;
   const what = s?.version == null ? 'no version' : `version ${s.version}, ${s.rows} rows`;

@@ -13,14 +13,22 @@ export function publisherMetrics(version: string, config: PublisherConfig, { sta
     gauge(`relaymap_publish_${name}`, help, [[bundle, value]]);
   return [
     gauge('relaymap_publish_build_info', 'The version that runs here; always 1.', [[{ version }, 1]]),
-    of('health_status', 'As the exit status of relaymap-publish health: 0 ok, 1 warning, 2 critical.', HEALTH_EXIT[status]),
+    of(
+      'health_status',
+      'As the exit status of relaymap-publish health: 0 ok, 1 warning, 2 critical.',
+      HEALTH_EXIT[status],
+    ),
     of('health_warn_after_seconds', 'Without a good run for so long it is a warning.', warn / 1000),
     of('health_critical_after_seconds', 'Without a good run for so long it is critical.', critical / 1000),
     of('last_run_timestamp_seconds', 'When a run last ended, however it did.', seconds(s?.endedAt ?? null)),
     of('last_success_timestamp_seconds', 'When a run last was good.', seconds(s?.succeededAt ?? null)),
     of('version', 'Version that is published.', s?.version ?? null),
     of('rows', 'Rows of the published list.', s === null ? null : s.rows),
-    of('waiting_rows', 'Rows that no source has any more, until remove_after has passed.', s === null ? null : s.waiting),
+    of(
+      'waiting_rows',
+      'Rows that no source has any more, until remove_after has passed.',
+      s === null ? null : s.waiting,
+    ),
     of('created_timestamp_seconds', 'When the published version was signed.', seconds(s?.created ?? null)),
     of('expires_timestamp_seconds', 'When the published version expires.', seconds(s?.expires ?? null)),
     of('certificate_expires_timestamp_seconds', 'When the certificate of serve expires.', expires),

@@ -5,7 +5,7 @@ import { logOnce } from '../../io/log.ts';
 import type { Pages } from '../../io/health/server.ts';
 import { jsonLine } from '../../io/printable.ts';
 import type { PublisherConfig } from '../config.ts';
-import type { PublishResult } from '../publish.ts';
+import type { Ended } from '../watch/watch.ts';
 import { publisherHealthJson } from './grade.ts';
 import { lookAtPublisher } from './look.ts';
 import { publisherMetrics } from './metrics.ts';
@@ -14,12 +14,7 @@ import { readPublishStatus, statusAfter, writePublishStatus } from './status.ts'
 /** A run that ended as the one before is reported again after this time. Milliseconds. */
 const AGAIN = 60_000;
 
-export function reportRun(
-  config: PublisherConfig,
-  ended: { readonly result: PublishResult } | { readonly error: unknown },
-  version: string,
-  now: Date,
-): void {
+export function reportRun(config: PublisherConfig, ended: Ended, version: string, now: Date): void {
   // Where another publish holds the lock, that one reports.
   if ('error' in ended && ended.error instanceof StepError && ended.error.code === 'BUSY') return;
   const before = readPublishStatus(config);
@@ -52,7 +47,11 @@ export const publisherPages = (version: string, config: PublisherConfig, now: ()
   '/healthz': () => {
     const health = lookAtPublisher(config, now());
     const status = health.status === 'ok' || health.status === 'warning' ? 200 : 503;
-    return Promise.resolve({ status, type: 'application/json', body: `${jsonLine(publisherHealthJson(config, health))}\n` });
+    return Promise.resolve({
+      status,
+      type: 'application/json',
+      body: `${jsonLine(publisherHealthJson(config, health))}\n`,
+    });
   },
   '/metrics': () =>
     Promise.resolve({
