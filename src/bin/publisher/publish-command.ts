@@ -1,4 +1,5 @@
 /** `relaymap-publish publish`: config and keys, one publish, its answer. */
+import '../seed-hashes.ts';
 import { isoTime } from '../../bundle/offer/manifest.ts';
 import { HostError } from '../../errors.ts';
 import { log } from '../../io/log.ts';

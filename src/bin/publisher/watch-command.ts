@@ -1,4 +1,5 @@
 /** `relaymap-publish watch`: configuration and keys once, then publishes until a signal ends it. */
+import '../seed-hashes.ts';
 import { readPublisherConfig } from '../../publisher/config.ts';
 import { readKey } from '../../publisher/repository/signing-key.ts';
 import { logOnce } from '../../io/log.ts';
