@@ -9,7 +9,7 @@ import type { Ended } from '../watch/watch.ts';
 import { publisherHealthJson } from './grade.ts';
 import { lookAtPublisher } from './look.ts';
 import { publisherMetrics } from './metrics.ts';
-import { readPublishStatus, statusAfter, writePublishStatus } from './status.ts';
+import { readPublishStatus, statusAfter, writePublishStatus, type PublishStatus } from './status.ts';
 
 /** A run that ended as the one before is reported again after this time. Milliseconds. */
 const AGAIN = 60_000;
@@ -19,7 +19,7 @@ export function reportRun(config: PublisherConfig, ended: Ended, version: string
   if ('error' in ended && ended.error instanceof StepError && ended.error.code === 'BUSY') return;
   const before = readPublishStatus(config);
   const status = statusAfter(config, before, ended, now);
-  const facts = ({ endedAt: _, succeededAt: __, ...rest }: typeof status) => JSON.stringify(rest);
+  const facts = (of: PublishStatus) => JSON.stringify({ ...of, endedAt: null, succeededAt: null });
   const isOld = before === null || Math.abs(now.getTime() - Date.parse(before.endedAt)) >= AGAIN;
   if (!isOld && facts(before) === facts({ ...status, outcome: settled(status.outcome, before.outcome) })) return;
   for (const wrong of [writePublishStatus(config, status), writeTextfile(config, version, now)]) {
