@@ -28,7 +28,7 @@ const folder = (name) =>
 const TARGETS = [
   ...folder('src/bundle').filter((file) => !file.endsWith('-data.ts')),
   ...folder('src/map'),
-  ...['maps/install', 'maps/early-maps', 'maps/read-back', 'health/status'].map((name) => `src/gateway/${name}.ts`),
+  ...['maps/install', 'maps/early-maps', 'maps/read-back'].map((name) => `src/gateway/${name}.ts`),
   ...['state', 'copies', 'envelopes', 'version-history'].map((name) => `src/gateway/record/${name}.ts`),
 ];
 
