@@ -31,7 +31,7 @@ export function sqlSource(source: SqlSource): SourceReader {
     }
     queryOf(source, dialect, new Date(0));
   }
-  return { form: 'addresses', unit: 'row', read: (now) => addresses(source, now) };
+  return { unit: 'row', read: (now) => addresses(source, now) };
 }
 
 async function* addresses(source: SqlSource, now: Date): AsyncGenerator<string[]> {
