@@ -2,33 +2,43 @@
  * One publish, in order: read all sources -> normalise -> guard -> compare with what is published -> tables, deltas -> sign -> verify as
  * a gateway would -> manifest last. Whatever fails before the last step leaves the published manifest as it is.
  */
-import { approves, shrunk } from '../bundle/offer/guard.ts';
+import { approves, rememberRows, type RowCount } from '../bundle/offer/guard.ts';
 import type { TableEntry } from '../bundle/offer/manifest.ts';
+import { presentRows } from '../bundle/table/present-rows.ts';
 import type { VerifiedManifest } from '../bundle/trust/verify.ts';
 import { HostError } from '../errors.ts';
+import { whyUnwritten } from '../io/denied.ts';
 import { takeLock, type Lock } from '../io/lock.ts';
 import { log } from '../io/log.ts';
+import { requireUnwritable } from '../io/rights.ts';
 import type { PublisherConfig } from './config.ts';
 import { attributed } from './tables/attribution.ts';
-import { changeOf } from './tables/compare-tables.ts';
 import { makeDeltas, soundDeltas, writeDeltas, type Step } from './tables/deltas.ts';
 import { difference, type Difference } from './tables/difference.ts';
 import { PublishError } from './errors.ts';
 import { gather, type Gathered, type LeftOut } from './gather/gather.ts';
 import { packed } from './tables/compress.ts';
 import { Repository } from './repository/repository.ts';
-import { apart, keepSources, sourceRefusal } from './tables/source-guard.ts';
-import { isSignedBy, signManifest } from './repository/sign-manifest.ts';
+import { clockBehind, createdAt } from './repository/clock.ts';
+import { keepRemovals, removals, waitingRows, type Removals, type WaitingRow } from './removals/removals.ts';
+import { judgeList, refusalOf, type Judged } from './tables/list-guard.ts';
+import { goneWords } from './tables/loss-words.ts';
+import { apart, keepSources, sourceTooSmall } from './tables/source-guard.ts';
+import { approvalFor, isSignedBy, signManifest, type Approval } from './repository/sign-manifest.ts';
 import type { SigningKey } from './repository/signing-key.ts';
-import { continued, dayAgoRows, remembered, type PublisherState, type Published } from './repository/state.ts';
-import { hashOf, measure, sizeOfSound, verifyTable, writeFiles, type Measure } from './tables/tables.ts';
+import { continued, type PublisherState, type Published } from './repository/state.ts';
+import { hashOf, measure, sizeOfSound, streamed, verifyTable, writeFiles, type Measure } from './tables/tables.ts';
 
 const LOCK_WAIT = 30;
+/** As many rows that wait are looked at to be shown. */
+const SHOWN = 1000;
 
 export interface PublishOptions {
   readonly dryRun: boolean;
   readonly allowShrink: boolean;
   readonly nextVersion: number | null;
+  /** Publish although the clock is far behind what is published: one run by hand. */
+  readonly acceptClock?: boolean;
 }
 
 export interface PublishResult {
@@ -40,6 +50,9 @@ export interface PublishResult {
   readonly skipped: readonly string[];
   /** What each source's `skip_domains` has left out. */
   readonly leftOut: readonly LeftOut[];
+  /** How many rows are in the list only because `remove_after` has not passed yet, and when it has for the first of them. */
+  readonly waiting: number;
+  readonly nextRemoval: Date | null;
   /** Only of a dry run. */
   readonly difference: Difference | null;
 }
@@ -51,18 +64,13 @@ interface Work {
   readonly repository: Repository;
   readonly state: PublisherState;
   readonly published: Published | null;
+  /** With what waits to be removed. */
   readonly gathered: Gathered;
+  readonly waits: Removals;
   readonly table: Measure;
   /** The table's gzip member, if it is being made. */
   readonly member: Promise<Uint8Array> | null;
   readonly now: Date;
-}
-
-interface Judged {
-  /** Why the guard refuses the table; null if it does not. */
-  readonly refusal: string | null;
-  /** The delta to it, if the guard has seen it on its way. */
-  readonly found: Step['found'];
 }
 
 /** @throws PublishError, HostError */
@@ -72,6 +80,8 @@ export async function publish(
   options: PublishOptions,
   now: Date,
 ): Promise<PublishResult> {
+  requireUnwritable('output', config.output);
+  requireUnwritable('state_dir', config.state_dir);
   const repository = new Repository(config.output, config.state_dir);
   if (options.dryRun) return run(config, keys, options, repository, now);
   repository.makeStateFolder();
@@ -91,7 +101,7 @@ async function locked(file: string): Promise<Lock> {
     );
   } catch (error) {
     if (error instanceof HostError) throw error;
-    throw new PublishError('OUTPUT', `cannot write ${file}: ${(error as Error).message}`, error);
+    throw new PublishError('OUTPUT', `cannot write ${file}: ${whyUnwritten(error, file)}`, error);
   }
 }
 
@@ -102,16 +112,26 @@ async function run(
   repository: Repository,
   now: Date,
 ): Promise<PublishResult> {
-  const published = repository.published();
+  const published = repository.published(keys);
   const state = continued(config, repository.state(), published, options.nextVersion);
-  const gathered = await gather(config, now, { apart: apart(config) });
+  const behind = options.acceptClock === true ? null : clockBehind(published, now);
+  if (behind !== null && !options.dryRun) {
+    const goOn = 'Set the clock right; if it is right: relaymap-publish publish --accept-clock, once and by hand';
+    throw new PublishError('CLOCK', `${behind}. ${goOn}`);
+  }
+  const given = await gather(config, now, { apart: apart(config) });
+  const small = sourceTooSmall(config, given);
+  const shown = published?.manifest.tables.recipients.sha256 ?? state.tables.at(-1)?.sha256 ?? null;
+  const base = shown !== null && repository.hasTable(shown) ? shown : null;
+  const waits = await removals(config, given, { repository, base, sources: Object.keys(state.sources) }, now);
+  const { gathered } = waits;
   const sha256 = hashOf(gathered.table);
   const same = published?.manifest.tables.recipients.sha256 === sha256;
   // Goes on in another thread while the table is judged here. What is judged unfit was compressed in vain.
   const member = options.dryRun || same || repository.hasKept(sha256) ? null : packed(gathered.table);
   member?.catch(() => undefined); // whoever waits for it hears of it
   const table = measure(gathered.table, sha256);
-  const work: Work = { config, options, keys, repository, state, published, gathered, table, member, now };
+  const work: Work = { config, options, keys, repository, state, published, gathered, waits, table, member, now };
   const result = (outcome: PublishResult['outcome'], version = published?.manifest.version ?? null) => ({
     outcome,
     version,
@@ -120,38 +140,45 @@ async function run(
     deltas: 0,
     skipped: gathered.skipped,
     leftOut: gathered.leftOut,
+    waiting: waits.rows,
+    nextRemoval: waits.next,
     difference: null,
   });
 
-  const few = tooFew(work);
+  const few = small ?? tooFew(work);
   if (few !== null && !options.dryRun) {
     throw new PublishError('TOO_FEW', `${few}. No option lifts this: mend the source, or set another min_rows`);
   }
   if (!options.dryRun && same && !isDue(work)) {
     repository.dropUnnamed(state, namedBy(published.manifest.tables.recipients), now);
+    await keepRemovals(repository, waits, true);
     return result('unchanged');
   }
-  const { refusal: shrunken, found: delta } = await guard(work);
-  const refusal = few ?? shrunken;
+  const meant =
+    options.allowShrink || approves(approvalOf(state), { rows: table.rows, domains: table.domains.size }, now);
+  const judged = await judgeList(work, baseOf(work), meant);
+  const shrunken = meant ? null : refusalOf(judged);
   if (options.dryRun) {
-    const base = baseOf(work);
-    const found = await difference(base === null ? null : repository.table(base), gathered.table);
-    return { ...result('dry-run'), difference: { ...(await attributed(found, gathered, repository)), refusal } };
+    const found = await difference(shown === null ? null : repository.table(shown), gathered.table);
+    const attributedTo = await attributed(found, gathered, repository);
+    const waiting = await waitingShown(waits, given);
+    return { ...result('dry-run'), difference: { ...attributedTo, waiting, refusal: behind ?? few ?? shrunken } };
   }
-  if (refusal !== null) {
+  if (shrunken !== null) {
     const goOn = 'Look at it with --dry-run; if it is meant: relaymap-publish publish --allow-shrink';
-    throw new PublishError('SHRUNK', `${refusal}. ${goOn}`);
+    throw new PublishError('SHRUNK', `${shrunken}. ${goOn}`);
   }
-  const { version, tables } = await goOut(work, same, delta);
+  const gone = goneWords(judged.lost);
+  if (gone !== null) log('warning', gone);
+  const { version, tables } = await goOut(work, same, judged);
   return { ...result(same ? 'renewed' : 'published', version), deltas: tables.recipients.deltas.length };
 }
 
+const approvalOf = ({ approval }: PublisherState): Approval | undefined =>
+  approval === null ? undefined : { ...approval, until: new Date(approval.until) };
+
 /** Why there are too few rows to be published at all (`min_rows`), in words; null if there are enough. */
-function tooFew({ config, gathered, table }: Work): string | null {
-  for (const { name, min_rows: least = 0 } of config.source) {
-    const rows = gathered.sources.get(name)?.rows ?? 0;
-    if (rows < least) return `${name} gave ${rows} rows, its min_rows is ${least}`;
-  }
+function tooFew({ config, table }: Work): string | null {
   const { min_rows: least } = config.policy;
   return table.rows < least ? `the list has ${table.rows} rows, policy.min_rows is ${least}` : null;
 }
@@ -165,6 +192,7 @@ function isDue(work: Work): boolean {
   if (version !== work.state.highest) return true;
   const validFor = Math.min(expires.getTime() - created.getTime(), config.valid_for);
   if (now.getTime() >= created.getTime() + validFor / 2) return true;
+  if (clockBehind(published, now) !== null) return true; // accepted by hand, or this would not be asked
   return !isWhole(work, published.manifest.tables.recipients) || !isSignedBy(published.envelope, keys);
 }
 
@@ -185,46 +213,20 @@ function baseOf({ published, state }: Work): string | null {
   return published?.manifest.tables.recipients.sha256 ?? state.tables.at(-1)?.sha256 ?? null;
 }
 
-/**
- * Why the new table has shrunk too far against the published one, by the gateways' own rule, or a source against what it gave then;
- * null where it has not, or where that is meant. A whole domain that goes is named, meant or not.
- */
-async function guard(work: Work): Promise<Judged> {
-  const { config, options, repository, state, published, gathered, table, now } = work;
-  const base = baseOf(work);
-  if (base === null || base === table.sha256) return { refusal: null, found: null };
-  const next = { rows: table.rows, domains: table.domains.size };
-  const meant = options.allowShrink || approves(published?.manifest.shrinkApproved, next, now);
-  if (!repository.hasTable(base)) {
-    if (meant) return { refusal: null, found: null };
-    const goOn = 'publish with --allow-shrink to go on without comparing';
-    throw new PublishError(
-      'STATE',
-      `the table published now (${base.slice(0, 16)}) is gone from output and state; ${goOn}`,
-    );
-  }
-  const change = await changeOf(repository.tableText(base), gathered.table, table.domains);
-  const { installed, removed, domainsGone, delta } = change;
-  if (!options.dryRun)
-    for (const domain of domainsGone) log('warning', `the whole domain ${domain} goes with this list`);
-  const found = delta === null ? null : { from: base, delta };
-  if (meant) return { refusal: null, found };
-  const percent = config.policy.max_shrink_percent;
-  const reason = shrunk({ percent, installed, removed, next, dayAgoRows: dayAgoRows(state.history, now) });
-  return { refusal: reason ?? (await sourceRefusal(config, repository, gathered.sources)), found };
-}
-
-async function goOut(work: Work, same: boolean, found: Step['found']): Promise<VerifiedManifest['manifest']> {
+async function goOut(work: Work, same: boolean, judged: Judged): Promise<VerifiedManifest['manifest']> {
   const { config, options, keys, repository, state, published, table, now } = work;
   const { rows, sha256 } = table;
-  const entry = await entryOf(work, same, found);
+  const entry = await entryOf(work, same, judged.found);
   const version = options.nextVersion ?? state.highest + 1;
-  const approve = options.allowShrink ? { rows, domains: table.domains.size } : null;
-  const carried = published?.manifest.shrinkApproved;
-  const facts = { name: config.name, version, now, validFor: config.valid_for, entry, approve, carried };
+  const created = createdAt(published, now);
+  const carried = approvalOf(state);
+  const stands = carried !== undefined && now < carried.until ? carried : null;
+  const approval = options.allowShrink ? approvalFor(rows, table.domains.size, created) : stands;
+  const facts = { name: config.name, version, created, validFor: config.valid_for, entry, approval };
   const signed = signManifest(facts, keys);
   await verifyTable(repository, signed.manifest.tables.recipients);
   if (!same) await keepSources(repository, apart(config) ? work.gathered.sources : new Map());
+  await keepRemovals(repository, work.waits, same);
 
   const current = same ? state.tables.find((t) => t.sha256 === sha256) : undefined;
   const earlier = state.tables.filter((t) => t.sha256 !== sha256);
@@ -235,8 +237,11 @@ async function goOut(work: Work, same: boolean, found: Step['found']): Promise<V
     unnamed: Object.fromEntries(Object.entries(state.unnamed).filter(([name]) => !named.has(name))),
     highest: version,
     digest: signed.digest,
+    approval: approval === null ? null : { ...approval, until: approval.until.toISOString() },
     tables: [...earlier, current ?? { sha256, at: now.toISOString() }].slice(-config.keep_deltas - 1),
-    history: same && state.history.length > 0 ? state.history : remembered(state.history, rows, now),
+    // What has shrunk too far and was accepted all the same is the new measure.
+    history: rememberRows(state.history, rows, now, judged.list !== null),
+    sources: same ? state.sources : sourceHistories(work, judged),
   };
   repository.writeState(next); // before it goes out: a version is never signed twice
   repository.writeManifest(signed.envelope);
@@ -247,6 +252,26 @@ async function goOut(work: Work, same: boolean, found: Step['found']): Promise<V
     log('warning', `old files were not cleaned up: ${(error as Error).message}`);
   }
   return signed.manifest;
+}
+
+/** How many rows each source has had: of those in the configuration, and of no other. */
+function sourceHistories({ gathered, state, now }: Work, { list, sources }: Judged): PublisherState['sources'] {
+  const histories = [...gathered.sources].map(([name, { rows }]): [string, RowCount[]] => [
+    name,
+    rememberRows(state.sources[name] ?? [], rows, now, list !== null || sources.has(name)),
+  ]);
+  return Object.fromEntries(histories);
+}
+
+/** What waits to be removed, to be shown: rows that no source gives. */
+async function waitingShown(waits: Removals, given: Gathered): Promise<WaitingRow[]> {
+  const all: WaitingRow[] = [];
+  for (const each of waitingRows(waits)) if (all.push(each) === SHOWN) break;
+  const there = await presentRows(
+    streamed(given.table.blocks()),
+    all.map(({ row }) => row),
+  );
+  return all.filter(({ row }) => !there.has(row));
 }
 
 /** The manifest's entry for the table; its files are there afterwards. */

@@ -14,16 +14,13 @@ import {
 } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { inflateRawSync } from 'node:zlib';
 import { expect, onTestFinished } from 'vitest';
+import { BIN_FOLDER } from '../support/bin-folder.ts';
 import { MANIFEST_TYPE, sha256, signedBytes, SigningKey } from '../support/forger.ts';
 import { whenFinished, type Finished } from '../support/finished.ts';
 
-export const COMMAND = path.join(
-  process.env['RELAYMAP_BIN_DIR'] ?? fileURLToPath(new URL('../../dist/bin', import.meta.url)),
-  'relaymap-publish.js',
-);
+export const COMMAND = path.join(BIN_FOLDER, 'relaymap-publish.js');
 const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
 

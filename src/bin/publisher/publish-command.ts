@@ -1,37 +1,50 @@
 /** `relaymap-publish publish`: config and keys, one publish, its answer. */
+import '../seed-hashes.ts';
+import { isoTime } from '../../bundle/offer/manifest.ts';
 import { HostError } from '../../errors.ts';
 import { log } from '../../io/log.ts';
 import { jsonLine, printable } from '../../io/printable.ts';
 import { readPublisherConfig } from '../../publisher/config.ts';
 import { publish, type PublishResult } from '../../publisher/publish.ts';
 import { leftOutLines } from '../../publisher/gather/left-out-lines.ts';
+import type { WaitingRow } from '../../publisher/removals/removals.ts';
 import { readKey } from '../../publisher/repository/signing-key.ts';
-import { becomeOwner } from '../become-owner.ts';
+import { becomePublisher, requireState, stateOwner } from './become-publisher.ts';
+import { nothingPublishesNext } from './next-publish.ts';
 
 export interface PublishCommandOptions {
   readonly config: string;
   readonly dryRun: boolean;
   readonly allowShrink: boolean;
   readonly nextVersion?: string;
+  readonly acceptClock: boolean;
   readonly json: boolean;
 }
 
 export async function publishCommand(options: PublishCommandOptions, now: Date): Promise<void> {
   const config = readPublisherConfig(options.config);
-  const keys = config.keys.map((file) => readKey(file));
+  const owner = stateOwner(config.state_dir);
+  const keys = config.keys.map((file) => readKey(file, owner));
   const nextVersion = versionOf(options.nextVersion);
-  // By root beside the service: what is written stays the service's.
-  await becomeOwner(config.state_dir);
+  await becomePublisher(config.state_dir);
+  requireState(config.state_dir, !options.dryRun);
   const result = await publish(
     config,
     keys,
-    { dryRun: options.dryRun, allowShrink: options.allowShrink, nextVersion },
+    { dryRun: options.dryRun, allowShrink: options.allowShrink, nextVersion, acceptClock: options.acceptClock },
     now,
   );
   for (const line of result.skipped) log('warning', `left out: ${line}`);
   const { length } = result.skipped;
   if (length > 0) log('warning', `${length} ${length === 1 ? 'entry' : 'entries'} left out, as skip_invalid says`);
   for (const line of leftOutLines(result.leftOut)) log('notice', line);
+  const { waiting, nextRemoval } = result;
+  if (nextRemoval !== null && waiting > 0 && !options.dryRun) {
+    const rows = waiting === 1 ? '1 row that no source has' : `${waiting} rows that no source has`;
+    log('notice', `${rows} any more: in the list until remove_after has passed, first at ${isoTime(nextRemoval)}`);
+  }
+  const warning = options.dryRun ? null : nothingPublishesNext(process.env);
+  if (warning !== null) log('notice', warning);
   process.stdout.write(
     options.json ? `${jsonLine(result)}\n` : `${words(config.name, result).map(printable).join('\n')}\n`,
   );
@@ -43,6 +56,18 @@ function versionOf(text: string | undefined): number | null {
   if (!/^[1-9][0-9]*$/.test(text) || !Number.isSafeInteger(version))
     throw new HostError('CONFIG', `--next-version ${text} is no version`);
   return version;
+}
+
+/** As many rows that wait are named. */
+const NAMED = 20;
+
+function waitingLines(rows: readonly WaitingRow[], count: number): string[] {
+  const named = rows.slice(0, NAMED).map(({ row, source, until }) => {
+    const who = source === null ? '' : `, gone from ${source}`;
+    return `=${row}  (stays until ${isoTime(until)}${who})`;
+  });
+  const more = count - named.length;
+  return more > 0 ? [...named, `... and ${more} more that stay for remove_after`] : named;
 }
 
 const from = (sources: readonly string[]): string => (sources.length === 0 ? '' : `  (${sources.join(', ')})`);
@@ -59,6 +84,7 @@ function words(name: string, r: PublishResult): string[] {
   return [
     ...d.rows.map((row, i) => `${row}${from(d.from[i] ?? [])}`),
     ...(rest > 0 ? [`... and ${rest} more`] : []),
+    ...waitingLines(d.waiting, r.waiting),
     ...d.domainsRemoved.map((domain) => `the whole domain ${domain} would go`),
     ...d.domainsAdded.map((domain) => `the domain ${domain} would come`),
     `${name}: ${d.added} would come, ${d.removed} would go, ${size} then; nothing written`,

@@ -3,14 +3,15 @@
  * never two at once. It owns clock and chance and nothing of what a cycle does (docs/commands.md section 2.3).
  */
 import { StepError } from '../../errors.ts';
-import type { Access } from '../../io/http.ts';
 import type { Level } from '../../io/log.ts';
-import type { CycleOptions } from '../cycle/cycle.ts';
+import { failed, type CycleOptions } from '../cycle/cycle.ts';
 import type { GatewayConfig } from '../config.ts';
 import { CycleLog, tell, type Say } from './cycle-log.ts';
 import { countersOf, NO_COUNTERS, summed, type Counters } from '../health/counters.ts';
 import { daemonCycle } from './daemon-cycle.ts';
 import type { Sources } from '../fetch/url-sources.ts';
+import { lookAgain } from '../health/asking.ts';
+import { mtaOf } from '../mta/of-config.ts';
 import { lookAtHealth, type HealthLook } from '../health/look.ts';
 import { HealthServer } from '../health/server.ts';
 import { healthPages, statusLine } from '../health/pages.ts';
@@ -21,15 +22,14 @@ import { afterTick, Pace } from './backoff.ts';
 import { Schedule } from './schedule.ts';
 import { unrecorded, writeTextfile } from '../health/textfile.ts';
 import { doneLine } from '../say/outcome-lines.ts';
-import type { TrustedBundle } from '../keys/trusted-keys.ts';
+import { asStepError } from '../step-error.ts';
+import type { Secrets } from '../keys/secrets.ts';
 
 /** What SIGHUP reads again. */
 export interface Equipment {
   readonly config: GatewayConfig;
-  readonly bundles: readonly TrustedBundle[];
+  readonly secrets: Secrets;
   readonly sources: Sources;
-  /** By bundle: what the sources were made with. */
-  readonly access: ReadonlyMap<string, Access>;
 }
 
 export interface DaemonSetup {
@@ -60,6 +60,9 @@ type Kind = 'look' | 'due' | 'all';
 /** What a cycle may take beyond `total_timeout` before systemd is no longer told that all is well. Milliseconds. */
 const STUCK = 900_000;
 
+/** How often the mail server's configuration is looked at for a change. Milliseconds. */
+const LOOK_AT_MTA = 60_000;
+
 const steady = (): number => performance.now();
 
 export class Daemon {
@@ -79,6 +82,7 @@ export class Daemon {
   #cycleSince: number | null = null;
   #jitter: NodeJS.Timeout | null = null;
   #watchdog: NodeJS.Timeout | undefined;
+  #looking: NodeJS.Timeout | undefined;
   #missing: Counters = NO_COUNTERS;
   /** The live maps were hashed by a cycle of ours: at the next it is enough to see that nobody touched them. */
   #hashed = false;
@@ -155,6 +159,7 @@ export class Daemon {
     this.#schedule.stop();
     clearTimeout(this.#jitter ?? undefined);
     clearInterval(this.#watchdog);
+    clearInterval(this.#looking);
     this.#abort.abort();
   }
 
@@ -162,11 +167,24 @@ export class Daemon {
     return this.#abort.signal.aborted;
   }
 
+  /** Something that no step has translated: one line of it, and the schedule goes on. */
+  fault(error: unknown): void {
+    const { code, message } = asStepError(error);
+    this.#setup.log('error', `${code}: ${message.split('\n')[0] ?? ''}; what is installed stays in use`);
+  }
+
   async #begin(): Promise<void> {
     const { config } = this.#equipment;
-    const { status } = await lookAtHealth(config, new Date(), false);
+    const status = await lookAtHealth(config, new Date(), false).then(
+      (look) => look.status,
+      (error: unknown) => {
+        this.fault(error);
+        return null;
+      },
+    );
     this.#notifier.tell(['READY=1']);
     const every = this.#notifier.watchdog(this.#setup.pid);
+    this.#looking = setInterval(() => this.#lookAtMta(), LOOK_AT_MTA);
     if (every !== null) this.#watchdog = setInterval(() => this.#alive(), every);
     this.#schedule.follow(config.schedule.cron);
     // Where a list is missing mail waits: no jitter then.
@@ -195,7 +213,7 @@ export class Daemon {
       while (this.#wanted !== null && !this.#stopping) {
         const kind = this.#wanted;
         this.#wanted = null;
-        await this.#cycle(kind);
+        await this.#tried(kind);
       }
     } finally {
       this.#working = null;
@@ -204,7 +222,7 @@ export class Daemon {
 
   /** The first look, with everything else waiting for it. */
   async #work(kind: Kind): Promise<void> {
-    this.#working = this.#cycle(kind);
+    this.#working = this.#tried(kind);
     try {
       await this.#working;
     } finally {
@@ -212,12 +230,34 @@ export class Daemon {
     }
   }
 
+  /** A cycle whose fault does not end the daemon, and is on record where that is possible. */
+  async #tried(kind: Kind): Promise<void> {
+    const now = new Date();
+    try {
+      await this.#cycle(kind);
+    } catch (error) {
+      this.fault(error);
+      try {
+        failed({ config: this.#equipment.config, now }, error, false);
+      } catch (again) {
+        this.fault(again);
+      }
+    } finally {
+      this.#cycleSince = null;
+    }
+  }
+
   async #cycle(kind: Kind): Promise<void> {
-    const { config, bundles, sources, access } = this.#equipment;
+    const { config, secrets, sources } = this.#equipment;
     const now = new Date();
     const pace = this.#pace;
     this.#cycleSince = steady();
     const say = this.#log.begin();
+    for (const name of secrets.refresh((message) => say('warning', message))) {
+      say('notice', `${name}: keys and credentials have changed and are read again`);
+      pace.forget(name);
+    }
+    const { bundles, access } = secrets;
     const outcome = await daemonCycle({
       config,
       bundles,
@@ -279,6 +319,16 @@ export class Daemon {
         configReadAt: this.#configReadAt,
       },
     };
+  }
+
+  /** Cycles look as well, but the schedule may have them come once a day. */
+  #lookAtMta(): void {
+    const { config } = this.#equipment;
+    try {
+      lookAgain(config.state_dir, mtaOf(config), new Date());
+    } catch (error) {
+      this.#setup.log('warning', `whether the maps are asked cannot be recorded: ${(error as Error).message}`);
+    }
   }
 
   /** A sign of life, unless a cycle has been at work for longer than any can be. */

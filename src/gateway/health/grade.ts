@@ -7,7 +7,9 @@ import { exitStatus } from '../../errors.ts';
 import { ADVICE } from '../say/advice.ts';
 import type { BundleConfig, GatewayConfig } from '../config.ts';
 import { reloadRequested } from '../mta/postfix/reload-request.ts';
-import type { BundleStatus, Status } from './status.ts';
+import { lostMaps, type ReadAsking } from './asking.ts';
+import { overdue } from './rhythm.ts';
+import { knownAt, type BundleStatus, type Status } from './status.ts';
 
 export type Grade = 'ok' | 'warning' | 'critical' | 'unknown';
 
@@ -45,6 +47,8 @@ export const CONDITIONS = [
   'untrusted',
   'map_damaged',
   'reload_pending',
+  'not_asked',
+  'overdue',
 ] as const;
 export type Condition = (typeof CONDITIONS)[number];
 
@@ -64,10 +68,13 @@ export interface HealthFacts {
   readonly now: Date;
   /** Whether the live copy verifies under the keys as they are now: a change since the last cycle; null for no change. */
   readonly verifies: (bundle: BundleConfig, status: BundleStatus) => boolean | null;
+  /** What was seen of the mail server; absent where nobody has looked. */
+  readonly asking?: ReadAsking;
 }
 
 /** Bundles in the config's order. */
-export function health(facts: HealthFacts): Health {
+export function health(given: HealthFacts): Health {
+  const facts = given.status === null ? given : { ...given, status: knownAt(given.status, given.now) };
   const host = hostReasons(facts);
   const bundles = facts.config.bundle.map((bundle) => {
     const status = facts.status?.bundles.find((b) => b.name === bundle.name) ?? null;
@@ -93,7 +100,8 @@ export function health(facts: HealthFacts): Health {
 }
 
 /** What concerns every bundle: the maps they share, a reload that is due, a failure before any bundle. */
-function hostReasons({ status, mapDamage: damage }: HealthFacts): Reason[] {
+function hostReasons(facts: HealthFacts): Reason[] {
+  const { status, mapDamage: damage } = facts;
   if (status === null) return [];
   const reasons: Reason[] = [];
   if (damage !== null)
@@ -109,6 +117,7 @@ function hostReasons({ status, mapDamage: damage }: HealthFacts): Reason[] {
       text: 'reload pending: Postfix does not see the maps before: postfix reload',
     });
   }
+  reasons.push(...askingReasons(facts));
   const { failure } = status;
   if (failure !== null && exitStatus(failure.code) === 1) {
     reasons.push({
@@ -118,6 +127,21 @@ function hostReasons({ status, mapDamage: damage }: HealthFacts): Reason[] {
     });
   }
   return reasons;
+}
+
+/** A mail server that no longer asks a map takes mail for everybody, or for nobody (docs/commands.md section 2.5). */
+function askingReasons({ asking }: HealthFacts): Reason[] {
+  if (asking === undefined || asking.is === 'absent') return [];
+  if (asking.is === 'corrupt') {
+    const text = `mta.json is damaged (${asking.why}), so whether the maps are asked is not known; the next cycle writes it`;
+    return [{ grade: 'warning', condition: 'not_asked', text }];
+  }
+  const { server } = asking.value;
+  return lostMaps(asking.value).map(({ instance, map, last }) => ({
+    grade: 'critical',
+    condition: 'not_asked',
+    text: `${server} (${instance}) no longer asks the map ${map}, as it did until ${last}; the lines to type: relaymap check`,
+  }));
 }
 
 function bundleReasons(
@@ -132,7 +156,8 @@ function bundleReasons(
   const reasons: Reason[] = [];
   const add = (grade: Grade, condition: Condition, text: string) => reasons.push({ grade, condition, text });
   const [created, expires] = [Date.parse(b.created ?? ''), Date.parse(b.expires ?? '')];
-  const late = now.getTime() - Date.parse(b.succeededAt ?? b.installedAt ?? '');
+  const since = b.succeededAt ?? b.installedAt;
+  const late = since === null ? Infinity : now.getTime() - Date.parse(since);
   const { warn_after: warnAfter, critical_after: criticalAfter } = config.health;
   if (now.getTime() >= expires) add('critical', 'expired', `expired ${b.expires}; ${ADVICE.EXPIRED}`);
   else if (now.getTime() >= created + (expires - created) * 0.75) {
@@ -142,6 +167,11 @@ function bundleReasons(
       `three quarters of its validity have passed, it expires ${b.expires}; is the central side still publishing?`,
     );
   }
+  const missing = b.held === null ? overdue(b.rhythm ?? null, now) : null;
+  if (missing !== null) {
+    const usual = `so far a new one came within ${age(missing.longest)}`;
+    add('warning', 'overdue', `the list is ${age(missing.age)} old; ${usual}; is the central side still publishing?`);
+  }
   const trusted = verifies(bundle, b) ?? b.trusted;
   if (!trusted)
     add(
@@ -149,8 +179,8 @@ function bundleReasons(
       'untrusted',
       'the live copy does not verify under the current keys; it stays live until a good one comes: relaymap fetch',
     );
-  if (late >= criticalAfter) add('critical', 'stale', `stale: no good cycle for ${age(late)}${last(b, status)}`);
-  else if (late >= warnAfter) add('warning', 'stale', `stale: no good cycle for ${age(late)}${last(b, status)}`);
+  if (late >= criticalAfter) add('critical', 'stale', `${idle(late)}${last(b, status)}`);
+  else if (late >= warnAfter) add('warning', 'stale', `${idle(late)}${last(b, status)}`);
   if (b.held !== null)
     add('warning', 'held', `held at version ${b.held.version} since ${b.held.since}; to go on: relaymap resume`);
   else if (b.code !== null && exitStatus(b.code) === 1 && (b.code !== 'ROLLBACK' || late >= warnAfter)) {
@@ -158,6 +188,10 @@ function bundleReasons(
   }
   return reasons;
 }
+
+/** How long there was no good cycle, in words. */
+const idle = (late: number): string =>
+  late === Infinity ? 'stale: no good cycle is known of' : `stale: no good cycle for ${age(late)}`;
 
 /** What the last run ended with; a failure before any bundle comes after all that is known of the bundle. */
 function last(b: BundleStatus, status: Status | null): string {
@@ -198,13 +232,15 @@ function summary(b: BundleHealth, now: Date): string {
 
 function perfdata(b: BundleHealth, config: GatewayConfig, now: Date): string[] {
   if (b.version === null) return [];
-  const since = b.checkedAt === null ? 0 : Math.max(0, Math.floor((now.getTime() - Date.parse(b.checkedAt)) / 1000));
+  // `U`: the plugins' word for a value that is not known.
+  const since =
+    b.checkedAt === null ? 'U' : `${Math.max(0, Math.floor((now.getTime() - Date.parse(b.checkedAt)) / 1000))}s`;
   const left = Math.floor((Date.parse(b.expires ?? '') - now.getTime()) / 1000);
   const { warn_after: warn, critical_after: critical } = config.health;
   return [
     `'${b.name}_version'=${b.version}`,
     `'${b.name}_rows'=${b.rows}`,
-    `'${b.name}_checked_age'=${since}s;${warn / 1000};${critical / 1000};0`,
+    `'${b.name}_checked_age'=${since};${warn / 1000};${critical / 1000};0`,
     `'${b.name}_expires_in'=${left}s`,
   ];
 }

@@ -4,9 +4,10 @@
  */
 import { isAtWork } from '../../io/lock-held.ts';
 import type { GatewayConfig } from '../config.ts';
+import { readAsking } from './asking.ts';
 import { health, type Health } from './grade.ts';
 import { directoryMark } from '../keys/ring-fingerprint.ts';
-import { readStatus, type Status } from './status.ts';
+import { knownAt, readStatus, type Status } from './status.ts';
 import { liveDamage } from '../maps/live-damage.ts';
 
 export interface HealthLook {
@@ -48,11 +49,11 @@ async function lookOnce(
     const unknown = `status.json is damaged (${status.why}); the next cycle writes it: relaymap fetch`;
     return { health: { status: 'unknown', bundles: [] }, status: null, unknown, isDamaged: false };
   }
-  const facts = status.is === 'absent' ? null : status.value;
+  const facts = status.is === 'absent' ? null : knownAt(status.value, now);
   const verified = facts === null ? new Map<string, boolean | null>() : await underNewKeys(config, facts);
   const verifies = ({ name }: { readonly name: string }) => verified.get(name) ?? null;
   const mapDamage = facts?.maps == null ? null : await liveDamage(config.map_dir, facts.maps, deep);
-  const found = health({ config, status: facts, mapDamage, now, verifies });
+  const found = health({ config, status: facts, mapDamage, now, verifies, asking: readAsking(config.state_dir) });
   return { health: found, status: facts, unknown: null, isDamaged: mapDamage !== null };
 }
 

@@ -6,6 +6,7 @@ import { isCode, type Code } from '../../errors.ts';
 import { isAbsent } from '../../io/atomic-file.ts';
 import { readRegularFile } from '../../io/regular-file.ts';
 import { MAP_FILE } from '../map-files.ts';
+import { Rhythm } from './rhythm.ts';
 
 const nullableText = () => z.nullable(z.string());
 const count = () => z.int().check(z.gte(0));
@@ -35,6 +36,8 @@ const Bundle = z
     code: z.nullable(code()),
     message: nullableText(),
     warnings: z.array(z.string()),
+    /** How often a new version comes. */
+    rhythm: z.optional(z.nullable(Rhythm)),
   })
   // Without these times nothing of it would ever be late.
   .check(z.refine((b) => b.version === null || [b.created, b.expires, b.installedAt].every((at) => at !== null)));
@@ -58,6 +61,24 @@ const Status = z.object({
 
 export type BundleStatus = z.infer<typeof Bundle>;
 export type Status = z.infer<typeof Status>;
+
+/** A cycle may begin and end after a look at health has taken its time. */
+const AT_ONCE = 60_000;
+
+/**
+ * The status with a time in the future taken for never: what a clock that was ahead has written must not look fresh for days
+ * (docs/commands.md section 2.5).
+ */
+export function knownAt<S extends Pick<Status, 'bundles'>>(status: S, now: Date): S {
+  const past = (at: string | null) => (at !== null && Date.parse(at) <= now.getTime() + AT_ONCE ? at : null);
+  const bundles = status.bundles.map((b) => ({
+    ...b,
+    installedAt: past(b.installedAt),
+    checkedAt: past(b.checkedAt),
+    succeededAt: past(b.succeededAt),
+  }));
+  return { ...status, bundles };
+}
 
 export function readStatus(
   stateDir: string,

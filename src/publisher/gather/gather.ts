@@ -38,6 +38,8 @@ export interface Origin {
 export interface GatherOptions {
   /** Keep each source's own rows too. */
   readonly apart?: boolean;
+  /** Told of every entry that is no address, and of what the message says of it. */
+  readonly fault?: (entry: string, message: string) => void;
   /** Told of every row, each time it comes. */
   readonly each?: (row: string, origin: Origin) => void;
 }
@@ -221,10 +223,24 @@ class Gathering {
         );
       }
     }
-    for (const { row, origin } of rows) {
-      if (row.startsWith('@')) this.#add(row, origin);
-      else this.#take(row, origin, row);
+    for (const name of new Set(rows.map(({ origin }) => origin.name))) {
+      this.#own = this.#reopened(name);
+      for (const { row, origin } of rows) {
+        if (origin.name !== name) continue;
+        if (row.startsWith('@')) this.#add(row, origin);
+        else this.#take(row, origin, row);
+      }
+      if (this.#own !== null) this.#sources.set(name, this.#own.sorted());
     }
+  }
+
+  /** A source's own rows, to which more are added. */
+  #reopened(name: string): RowCollection | null {
+    if (this.#options.apart !== true) return null;
+    const own = new RowCollection();
+    const before = this.#sources.get(name);
+    if (before !== undefined) own.addSorted(before);
+    return own;
   }
 
   /** @throws PublishError WILDCARD or FOREIGN_DOMAIN, by a domain alias. */
@@ -296,7 +312,9 @@ class Gathering {
 
   #fault(entry: string, place: Place, cause: unknown): void {
     if (!(cause instanceof EntryError)) throw cause;
-    this.#faults.push(`${placeOf(place)}: ${shownAddress(entry.trimStart())} ${cause.message}`);
+    const what = `${placeOf(place)}: ${shownAddress(entry.trimStart())} ${cause.message}`;
+    this.#options.fault?.(entry, what);
+    this.#faults.push(what);
     if (!this.#policy.skip_invalid && this.#faults.length === NAMED_FAULTS) this.#refuseFaults(cause);
   }
 

@@ -3,6 +3,7 @@
  * chunks, and notices if it changes meanwhile.
  */
 import { constants, open, type FileHandle } from 'node:fs/promises';
+import { whyUnread } from '../../io/denied.ts';
 import { PublishError } from '../errors.ts';
 import type { FileSource } from '../source-config.ts';
 import { domainFiles, isFolder } from './folder.ts';
@@ -57,7 +58,7 @@ async function* contentOf(source: Named, seen: Seen): AsyncGenerator<Uint8Array>
     yield* chunksOf(source, file);
   } catch (error) {
     if (error instanceof PublishError) throw error;
-    throw new PublishError('SOURCE', `${source.name} cannot be read: ${(error as Error).message}`, error);
+    throw new PublishError('SOURCE', `${source.name} cannot be read: ${whyUnread(error, source.path)}`, error);
   } finally {
     await file?.close();
   }

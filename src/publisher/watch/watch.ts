@@ -6,6 +6,7 @@ import { StepError } from '../../errors.ts';
 import { log, logOnce } from '../../io/log.ts';
 import type { PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
+import { leftOutLines } from '../gather/left-out-lines.ts';
 import { FileWatch } from './file-watch.ts';
 import { publish, type PublishResult } from '../publish.ts';
 import type { SigningKey } from '../repository/signing-key.ts';
@@ -32,6 +33,8 @@ export class Watch {
   readonly #beat: number;
   /** The files when they were read last. */
   #read = '';
+  /** When an address that its sources no longer have is to leave the list. */
+  #removal: Date | null = null;
   #failure: string | null = null;
   #failures = 0;
   #current: string | null = null;
@@ -89,6 +92,8 @@ export class Watch {
   #succeeded(result: PublishResult): void {
     const { name } = this.#config;
     const { outcome, version, rows, domains, deltas, skipped } = result;
+    this.#removal = result.nextRemoval;
+    for (const line of leftOutLines(result.leftOut)) logOnce('notice', line);
     const size = `${rows} rows in ${domains} ${domains === 1 ? 'domain' : 'domains'}`;
     for (const line of skipped) logOnce('warning', `left out: ${line}`);
     if (outcome === 'published') {
@@ -152,7 +157,8 @@ export class Watch {
     const { interval } = this.#config.watch;
     if (this.#failures > 0)
       return Math.min(Math.max(MAX_BACKOFF, interval), interval * 2 ** Math.min(this.#failures - 1, 10));
-    return this.#polled ? Math.min(interval, this.#beat) : this.#beat;
+    const removal = this.#removal === null ? Infinity : Math.max(0, this.#removal.getTime() - this.#now().getTime());
+    return Math.min(this.#polled ? Math.min(interval, this.#beat) : this.#beat, removal);
   }
 
   /** False, so long after `stop`; a publish that ends before is waited for. */
