@@ -13,7 +13,7 @@ import type { Sources } from '../fetch/url-sources.ts';
 import { lookAgain } from '../health/asking.ts';
 import { mtaOf } from '../mta/of-config.ts';
 import { lookAtHealth, type HealthLook } from '../health/look.ts';
-import { HealthServer } from '../health/server.ts';
+import { HealthServer } from '../../io/health/server.ts';
 import { healthPages, statusLine } from '../health/pages.ts';
 import { StandingLock } from '../../io/lock.ts';
 import { Notifier } from './systemd-notify.ts';

@@ -7,6 +7,7 @@ import { log, logOnce } from '../../io/log.ts';
 import type { PublisherConfig } from '../config.ts';
 import { addressOf, EntryError, rowsOf, simpleRow } from '../entry.ts';
 import { PublishError } from '../errors.ts';
+import { ofSource } from '../failing-source.ts';
 import { SimpleLines } from './simple-lines.ts';
 import { RowCollection, type SortedRows } from './sorted-rows.ts';
 import { shownAddress } from '../shown-address.ts';
@@ -64,7 +65,13 @@ export interface LeftOut {
 /** @throws PublishError SOURCE, INVALID_ENTRY, WILDCARD or FOREIGN_DOMAIN */
 export async function gather(config: PublisherConfig, now: Date, options: GatherOptions = {}): Promise<Gathered> {
   const gathering = new Gathering(config, options);
-  for (const source of config.source) await gathering.read(source, await openSource(source), now);
+  for (const source of config.source) {
+    try {
+      await gathering.read(source, await openSource(source), now);
+    } catch (error) {
+      throw ofSource(error, source.name);
+    }
+  }
   return gathering.result();
 }
 
