@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { blocksOf, commandsOf, TYPISTS } from '../support/pages.ts';
 
-test.each(['README.md', 'docs/operations.md'])('every block of shell lines in %s says who types it', (page) => {
+test.each(['README.md', 'docs/operations.md', 'docs/CONTRIBUTING.md'])('every block of shell lines in %s says who types it', (page) => {
   const shell = blocksOf(page).filter(({ language }) => language === 'sh');
   const unsaid = shell.filter(({ marks }) => !TYPISTS.some((typist) => typist === marks[0]) || marks.length !== 1);
   expect(unsaid.map(({ line, text }) => `${page}:${line}: ${text.split('\n')[0]}`)).toEqual([]);
