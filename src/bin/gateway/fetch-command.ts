@@ -1,4 +1,5 @@
 /** `relaymap fetch` and `relaymap import`: config and secrets, then fewer rights, then one cycle, then its answer. */
+import '../seed-hashes.ts';
 import { readOwnConfig, type GatewayConfig } from '../../gateway/config.ts';
 import { cycle, type CycleOptions } from '../../gateway/cycle/cycle.ts';
 import { directorySource, findBundles } from '../../gateway/fetch/directory-source.ts';

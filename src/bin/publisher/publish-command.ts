@@ -1,5 +1,5 @@
 /** `relaymap-publish publish`: config and keys, one publish, its answer. */
-import { statSync } from 'node:fs';
+import '../seed-hashes.ts';
 import { isoTime } from '../../bundle/offer/manifest.ts';
 import { HostError } from '../../errors.ts';
 import { log } from '../../io/log.ts';
@@ -7,9 +7,12 @@ import { jsonLine, printable } from '../../io/printable.ts';
 import { readPublisherConfig } from '../../publisher/config.ts';
 import { publish, type PublishResult } from '../../publisher/publish.ts';
 import { leftOutLines } from '../../publisher/gather/left-out-lines.ts';
+import { reportRun } from '../../publisher/health/report.ts';
 import type { WaitingRow } from '../../publisher/removals/removals.ts';
 import { readKey } from '../../publisher/repository/signing-key.ts';
-import { becomeOwner } from '../become-owner.ts';
+import { VERSION } from '../program.ts';
+import { becomePublisher, requireState, stateOwner } from './become-publisher.ts';
+import { nothingPublishesNext } from './next-publish.ts';
 
 export interface PublishCommandOptions {
   readonly config: string;
@@ -22,17 +25,24 @@ export interface PublishCommandOptions {
 
 export async function publishCommand(options: PublishCommandOptions, now: Date): Promise<void> {
   const config = readPublisherConfig(options.config);
-  const owner = ownerOf(config.state_dir);
+  const owner = stateOwner(config.state_dir);
   const keys = config.keys.map((file) => readKey(file, owner));
   const nextVersion = versionOf(options.nextVersion);
-  // By root beside the service: what is written stays the service's.
-  await becomeOwner(config.state_dir);
-  const result = await publish(
-    config,
-    keys,
-    { dryRun: options.dryRun, allowShrink: options.allowShrink, nextVersion, acceptClock: options.acceptClock },
-    now,
-  );
+  await becomePublisher(config.state_dir);
+  requireState(config.state_dir, !options.dryRun);
+  let result: PublishResult;
+  try {
+    result = await publish(
+      config,
+      keys,
+      { dryRun: options.dryRun, allowShrink: options.allowShrink, nextVersion, acceptClock: options.acceptClock },
+      now,
+    );
+    if (!options.dryRun) reportRun(config, { result }, VERSION, now);
+  } catch (error) {
+    if (!options.dryRun) reportRun(config, { error }, VERSION, now);
+    throw error;
+  }
   for (const line of result.skipped) log('warning', `left out: ${line}`);
   const { length } = result.skipped;
   if (length > 0) log('warning', `${length} ${length === 1 ? 'entry' : 'entries'} left out, as skip_invalid says`);
@@ -42,18 +52,11 @@ export async function publishCommand(options: PublishCommandOptions, now: Date):
     const rows = waiting === 1 ? '1 row that no source has' : `${waiting} rows that no source has`;
     log('notice', `${rows} any more: in the list until remove_after has passed, first at ${isoTime(nextRemoval)}`);
   }
+  const warning = options.dryRun ? null : nothingPublishesNext(process.env);
+  if (warning !== null) log('notice', warning);
   process.stdout.write(
     options.json ? `${jsonLine(result)}\n` : `${words(config.name, result).map(printable).join('\n')}\n`,
   );
-}
-
-/** As whom root goes on; null where there is no state yet. */
-function ownerOf(stateDir: string): number | null {
-  try {
-    return statSync(stateDir).uid;
-  } catch {
-    return null; // whoever makes the state says what is wrong with its place
-  }
 }
 
 function versionOf(text: string | undefined): number | null {

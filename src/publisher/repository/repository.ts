@@ -11,6 +11,7 @@ import { parseManifest } from '../../bundle/offer/manifest.ts';
 import type { RowBlock } from '../../bundle/table/rows.ts';
 import { HostError } from '../../errors.ts';
 import { AtomicFile, isAbsent, makeFolder, writeFileAtomic, writeFileWithLaterTime } from '../../io/atomic-file.ts';
+import { whyUnread, whyUnwritten } from '../../io/denied.ts';
 import { PublishError } from '../errors.ts';
 import { isSignedByOne } from './sign-manifest.ts';
 import type { SigningKey } from './signing-key.ts';
@@ -265,7 +266,7 @@ function textOf(file: string): Buffer | null {
     return readFileSync(file);
   } catch (error) {
     if (isAbsent(error)) return null;
-    throw new PublishError('STATE', `cannot read ${file}: ${(error as Error).message}`, error);
+    throw new PublishError('STATE', `cannot read ${file}: ${whyUnread(error, file)}`, error);
   }
 }
 
@@ -275,6 +276,6 @@ function written<T>(file: string, write: () => T): T {
     return write();
   } catch (error) {
     if (error instanceof HostError) throw error;
-    throw new PublishError('OUTPUT', `cannot write ${file}: ${(error as Error).message}`, error);
+    throw new PublishError('OUTPUT', `cannot write ${file}: ${whyUnwritten(error, file)}`, error);
   }
 }

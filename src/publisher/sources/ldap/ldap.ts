@@ -21,7 +21,6 @@ export function ldapSource(source: LdapSource, patience = PATIENCE): SourceReade
   const servers = serversOf(source);
   const question = questionOf(source);
   return {
-    form: 'addresses',
     unit: 'value',
     read: async function* () {
       const { name, starttls, ca_file: ca } = source;
