@@ -150,14 +150,14 @@ export class Central {
     return run;
   }
 
-  /** Everything in the output and the state, but for the lock: taking it makes the file. */
+  /** Everything in the output and the state, but for the lock, which taking makes, and status.json, which tells of each run. */
   snapshot(): Snapshot {
     const found: Record<string, string> = {};
     for (const root of [this.output, this.stateDir]) {
       if (!existsSync(root)) continue;
       for (const name of ['.', ...readdirSync(root, { recursive: true, encoding: 'utf8' })]) {
         const file = path.join(root, name);
-        if (file === path.join(this.stateDir, 'lock') || file === this.stateDir) continue;
+        if (['lock', 'status.json', ''].some((each) => file === path.join(this.stateDir, each))) continue;
         const { mtimeNs, ino, mode } = lstatSync(file, { bigint: true });
         const content = (mode & 0o170000n) === 0o100000n ? sha256(readFileSync(file)) : 'folder';
         found[path.relative(this.dir, file)] = [mtimeNs, ino, mode, content].join(' ');

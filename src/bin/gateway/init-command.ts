@@ -2,6 +2,7 @@
  * `relaymap init`: configuration and key, then one cycle, then the comparison with the map that Postfix uses today, then the lines that
  * have Postfix use the new one. With --apply it is root again at the end and runs them, only after a good list is installed.
  */
+import '../seed-hashes.ts';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import {
