@@ -32,7 +32,7 @@ const PIECES =
 const piece = constantFrom(...PIECES);
 const word = (least: number, most: number) =>
   array(piece, { minLength: least, maxLength: most }).map((all) => all.join(''));
-const plain = string({ unit: constantFrom(...'abcXYZ019._+=-'), minLength: 1, maxLength: 130 });
+const plain = string({ unit: constantFrom(...'abcXYZ019._+=-'.split('')), minLength: 1, maxLength: 130 });
 const domain = oneof(
   constantFrom(
     'example.org',
@@ -46,7 +46,7 @@ const domain = oneof(
     'a_b.c',
   ),
   tuple(word(1, 3), word(1, 3)).map(([a, b]) => `${a}.${b}`),
-  string({ unit: constantFrom(...'ab1-_.'), minLength: 1, maxLength: 260 }),
+  string({ unit: constantFrom(...'ab1-_.'.split('')), minLength: 1, maxLength: 260 }),
 );
 const address = tuple(oneof(plain, word(0, 4)), domain).map(([local, name]) => `${local}@${name}`);
 const line = oneof(
