@@ -63,11 +63,17 @@ const PACKAGES = [
     units: [
       'relaymap-publish.service',
       'relaymap-publish.timer',
+      'relaymap-publish@.service',
+      'relaymap-publish@.timer',
+      'relaymap-publish-hide-keys.service',
       'relaymap-publish-serve.service',
       'relaymap-publish-watch.service',
+      'relaymap-publish-watch@.service',
     ],
     manual: ['relaymap-publish.1', 'relaymap-publish.toml.5'],
-    more() {},
+    more(tree) {
+      tree.add('/usr/lib/relaymap-publish/hide-keys', own('relaymap-publisher', 'hide-keys'), 0o755);
+    },
   },
 ];
 

@@ -20,6 +20,7 @@ const EXIT = {
   WRONG_NAME: 1,
   ROLLBACK: 1,
   EQUIVOCATION: 1,
+  NOT_YET: 1,
   EXPIRED: 1,
   OVER_LIMIT: 1,
   EMPTY: 1,
@@ -66,7 +67,7 @@ export class SourceError extends StepError<'NETWORK' | 'TLS' | 'TIMEOUT' | 'HTTP
 export class VerifyError extends StepError<'BAD_ENVELOPE' | 'WRONG_TYPE' | 'BAD_SIGNATURE' | 'BAD_KEYRING'> {}
 export class ManifestError extends StepError<'BAD_MANIFEST' | 'UNSUPPORTED_FORMAT'> {}
 export class OfferError extends StepError<
-  'WRONG_NAME' | 'ROLLBACK' | 'EQUIVOCATION' | 'EXPIRED' | 'OVER_LIMIT' | 'EMPTY' | 'HELD'
+  'WRONG_NAME' | 'ROLLBACK' | 'EQUIVOCATION' | 'NOT_YET' | 'EXPIRED' | 'OVER_LIMIT' | 'EMPTY' | 'HELD'
 > {}
 export class TableError extends StepError<'LENGTH_MISMATCH' | 'BAD_GZIP' | 'HASH_MISMATCH' | 'NOT_CANONICAL'> {}
 export class GuardError extends StepError<'MISSING_REQUIRED' | 'FOREIGN_DOMAIN' | 'SHRUNK'> {}

@@ -1,6 +1,7 @@
-// Every rule of format section 3, from both sides, and the order in which an offer is refused.
+// Every rule of docs/bundle-format.md section 3, from both sides, and the order in which an offer is refused.
 import { describe, expect, test } from 'vitest';
 import { isoTime, parseManifest, type Manifest } from '../../src/bundle/offer/manifest.ts';
+import { clockWarning, judgingTime } from '../../src/bundle/offer/clock.ts';
 import { judgeOffer, type OfferRules } from '../../src/bundle/offer/offer.ts';
 import type { VerifiedManifest } from '../../src/bundle/trust/verify.ts';
 import { cdbBytes, MAX_CDB } from '../../src/bundle/table/cdb-size.ts';
@@ -58,6 +59,12 @@ describe('is taken', () => {
     ['64 deltas', table({ deltas: Array.from({ length: 64 }, () => delta) })],
     ['no delta', table({ deltas: [] })],
     ['a delta larger than the table', table({ deltas: [{ ...delta, wireBytes: 101 }] })],
+    ['a body at its bound', table({ wireBytes: 1334 })],
+    ['a body at the bound of no bytes', table({ rows: 0, bytes: 0, wireBytes: 1024 })],
+    [
+      'a delta over its bound',
+      table({ wireBytes: 9999, bytes: 9999, deltas: [{ ...delta, bytes: 1, wireBytes: 1026 }] }),
+    ],
     ['29 February of a leap year', { ...good, created: '2028-02-29T00:00:00Z', expires: '2028-03-01T00:00:00Z' }],
   ])('%s', (_, value) => {
     expect(code(value)).toBe('good');
@@ -68,6 +75,23 @@ describe('is taken', () => {
     expect([m.keyring, m.tables.recipients.deltas, m.shrinkApproved]).toEqual([0, [], undefined]);
     expect(m.created).toEqual(new Date('2026-11-24T07:00:00Z'));
     expect(isoTime(m.expires)).toBe(good.expires);
+  });
+
+  test('and a delta that saves nothing, or whose body is over its bound, is left out', () => {
+    const { wireBytes, deltas } = parse(
+      table({
+        bytes: 9999,
+        wireBytes: 2000,
+        deltas: [
+          { ...delta, bytes: 3200, wireBytes: 1999 },
+          { ...delta, bytes: 3200, wireBytes: 2000 },
+          { ...delta, bytes: 1, wireBytes: 1025 },
+          { ...delta, bytes: 1, wireBytes: 1026 },
+          { ...delta, bytes: 0, wireBytes: 1024 },
+        ],
+      }),
+    ).tables.recipients;
+    expect([wireBytes, deltas.map((d) => d.wireBytes)]).toEqual([2000, [1999, 1025, 1024]]);
   });
 });
 
@@ -133,6 +157,9 @@ describe('is refused', () => {
     ['rows -1', table({ rows: -1 }), BAD],
     ['rows 0.5', table({ rows: 0.5 }), BAD],
     ['bytes 2^53', JSON.stringify(good).replace('310', '9007199254740992'), BAD],
+    ['a body a byte over its bound', table({ wireBytes: 1335 }), BAD],
+    ['a body a byte over, and the part of a byte', table({ bytes: 1999, wireBytes: 3025 }), BAD],
+    ['a body over the bound of no bytes', table({ rows: 0, bytes: 0, wireBytes: 1025 }), BAD],
     ['a hash in upper case', table({ sha256: hash('A') }), BAD],
     ['a hash of 63 digits', table({ sha256: hash('a').slice(1) }), BAD],
     ['a hash of 65 digits', table({ sha256: `${hash('a')}a` }), BAD],
@@ -227,6 +254,7 @@ describe('an offer', () => {
     floor: { version: 42, digest: hash('1') },
     seen: [{ version: 42, digest: hash('1') }],
     now: new Date('2026-11-25T00:00:00Z'),
+    installedCreated: null,
     maxRows: 10,
     maxBytes: 310,
     valueBytes: 2,
@@ -241,12 +269,22 @@ describe('an offer', () => {
     }
   };
 
-  test('that breaks them all is refused for the first, then for the next', () => {
+  /** A second before it expires, with an installed manifest that is so many seconds ahead of that. */
+  const soon = (seconds: number): Partial<OfferRules> => {
+    const now = Date.parse(good.expires) - 1000;
+    return { now: new Date(now), installedCreated: new Date(now + seconds * 1000) };
+  };
+
+  // No offer is both: what is not yet created cannot have expired.
+  test.each<[string, Partial<OfferRules>]>([
+    ['NOT_YET', { now: new Date('2026-11-24T05:00:00Z') }],
+    ['EXPIRED', { now: new Date(good.expires) }],
+  ])('that breaks them all, %s too, is refused for the first, then for the next', (code, now) => {
     const wrongs: [string, Partial<typeof good>, Partial<OfferRules>][] = [
       ['WRONG_NAME', {}, { name: 'other' }],
       ['ROLLBACK', {}, { floor: { version: 43, digest: hash('3') } }],
       ['EQUIVOCATION', {}, { seen: [{ version: 42, digest: hash('2') }] }],
-      ['EXPIRED', {}, { now: new Date(good.expires) }],
+      [code, {}, now],
       ['OVER_LIMIT', {}, { maxBytes: -1, maxRows: -1 }],
       ['EMPTY', { tables: { recipients: { ...recipients, rows: 0, bytes: 0 } } }, {}],
     ];
@@ -300,7 +338,11 @@ describe('an offer', () => {
     ['a second before it expires', good, { now: new Date('2026-12-01T06:59:59Z') }, 'good'],
     ['a millisecond before it expires', good, { now: new Date('2026-12-01T06:59:59.999Z') }, 'good'],
     ['when it expires', good, { now: new Date('2026-12-01T07:00:00Z') }, 'EXPIRED'],
-    ['before it was created', good, { now: new Date('2020-01-01T00:00:00Z') }, 'good'],
+    ['exactly an hour before it was created', good, { now: new Date('2026-11-24T06:00:00Z') }, 'good'],
+    ['a millisecond more', good, { now: new Date('2026-11-24T05:59:59.999Z') }, 'NOT_YET'],
+    ['an hour before, and expired by what is installed', good, soon(1), 'EXPIRED'],
+    ['the same, and what is installed is an hour and a second ahead', good, soon(3601), 'good'],
+    ['the same, and what is installed is a year ahead', good, soon(31_536_000), 'good'],
     ['a row too many', good, { maxRows: 9 }, 'OVER_LIMIT'],
     ['a byte too many', good, { maxBytes: 309 }, 'OVER_LIMIT'],
     ['no rows, but bytes', table({ rows: 0 }), {}, 'EMPTY'],
@@ -313,6 +355,7 @@ describe('an offer', () => {
     [good, { floor: { version: 43, digest: hash('3') } }, /version 42 is offered, version 43 was/],
     [good, { seen: [{ version: 42, digest: hash('2') }] }, /version 42: 1{16} and 2{16}$/],
     [good, { now: new Date('2026-12-02T00:00:00Z') }, /42 expired 2026-12-01T07:00:00Z, it is 2026-12-02T00:00:00Z/],
+    [good, { now: new Date('2026-11-20T00:00:00Z') }, /created 2026-11-24T07:00:00Z, it is 2026-11-20T00:00:00Z: one/],
     [good, { maxRows: 9 }, /10 rows, max_rows is 9/],
     [good, { maxBytes: 309 }, /310 bytes, max_bytes is 309/],
     [good, { valueBytes: 2 ** 30 }, /10737420828 bytes, its format ends at 4294967295/],
@@ -331,5 +374,36 @@ describe('an offer', () => {
     expect(cdbBytes(rows, keys, 2)).toBe(MAX_CDB);
     expect(judged(table({ rows, bytes: keys + rows }), large)).toBe('good');
     expect(judged(table({ rows, bytes: keys + rows + 1 }), large)).toBe('OVER_LIMIT');
+  });
+});
+
+describe('the time', () => {
+  const clock = new Date('2026-11-24T07:00:00Z');
+  const ahead = (ms: number) => new Date(clock.getTime() + ms);
+
+  test.each([
+    ['nothing', null, 0],
+    ['what is older', ahead(-1), 0],
+    ['what is as old', ahead(0), 0],
+    ['what is a millisecond ahead', ahead(1), 1],
+    ['what is an hour ahead', ahead(3_600_000), 3_600_000],
+    ['what is an hour and a millisecond ahead', ahead(3_600_001), 0],
+    ['what is a month ahead', ahead(30 * 86_400_000), 0],
+  ])('with %s installed', (_, installed, ms) => {
+    expect(judgingTime(clock, installed)).toEqual(ahead(ms));
+  });
+
+  test.each<[number, number | null, number | null]>([
+    [0, null, null],
+    [599_999, null, null],
+    [600_000, null, 10],
+    [-1000, 599_999, null],
+    [-1000, 600_000, 10],
+    [1_200_000, 600_000, 20],
+    [600_000, 30 * 86_400_000, 43_200],
+  ])('created %i ms ahead, and what is installed %j: a warning of %j min', (created, installed, minutes) => {
+    const warning = clockWarning(clock, ahead(created), installed === null ? null : ahead(installed));
+    if (minutes === null) expect(warning).toBeNull();
+    else expect(warning).toMatch(new RegExp(`clock \\(2026-11-24T07:00:00Z\\) is ${minutes} min behind`));
   });
 });

@@ -26,12 +26,14 @@ test('the same package serves on Debian 12 with Node 18', async () => {
   expect(Number(/: ([0-9.]+) /.exec(stdout)?.[1])).toBeLessThan(2);
 });
 
-test('a group that comes after the package is joined by its trigger', async () => {
-  await mx.ok(
-    'deluser relaymap postfix; dpkg-trigger --no-await /usr/lib/postfix/sbin/master && dpkg --triggers-only -a 2>&1',
-  );
-  expect(await mx.ok('id -nG relaymap')).toBe('relaymap postfix\n');
-  expect(await mx.ok('systemctl is-active relaymap; stat -c %G /var/lib/relaymap/maps/relay_recipients.cdb')).toBe(
-    'active\npostfix\n',
+test('the maps go to the group postfix that comes after the package, or after a version that was a member of it', async () => {
+  await mx.ok(`adduser --quiet relaymap postfix; cd /var/lib/relaymap && chmod 0755 maps && chgrp -R relaymap maps
+    dpkg-trigger --no-await /usr/lib/postfix/sbin/master && dpkg --triggers-only -a 2>&1`);
+  const rights =
+    'id -nG relaymap; stat -c "%a %U %G" /var/lib/relaymap/maps /var/lib/relaymap/maps/relay_recipients.cdb';
+  expect(await mx.ok(rights)).toBe('relaymap\n2755 relaymap postfix\n640 relaymap postfix\n');
+  expect(await mx.ok('systemctl restart relaymap; relaymap fetch --force')).toMatch(/installed version/);
+  expect(await mx.ok(`${rights}; systemctl is-active relaymap`)).toBe(
+    'relaymap\n2755 relaymap postfix\n640 relaymap postfix\nactive\n',
   );
 });

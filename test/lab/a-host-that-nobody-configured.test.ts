@@ -37,7 +37,7 @@ test('installed and not configured, nothing fails; after init, mail is accepted 
   await mx.write('/etc/relaymap/token', from.token, '0640', 'root:relaymap');
   await mx.ok("sed -i 's/^# *\\(token_file\\|ca_file\\) /\\1 /' /etc/relaymap/relaymap.toml");
   expect(await mx.ok(INIT)).toContain('Postfix has been told');
-  expect(await mx.ok('ls -l /etc/relaymap/relaymap.toml')).toMatch(/^-rw-r--r-- 1 root root/);
+  expect(await mx.ok('ls -l /etc/relaymap/relaymap.toml')).toMatch(/^-rw-r--r-- 1 root relaymap/);
   // Deferred in the first days, refused afterwards.
   await answers(
     lab,
@@ -51,7 +51,7 @@ test('installed and not configured, nothing fails; after init, mail is accepted 
   await mx.ok('systemctl start relaymap');
   await graded(mx, 0);
   expect(await mx.ok('ls /run/relaymap; systemctl is-active relaymap relaymap-reload.path; id -nG relaymap')).toBe(
-    'active\nactive\nrelaymap postfix\n',
+    'active\nactive\nrelaymap\n',
   );
   expect(await mx.ok('stat -c "%a %U %G" /var/lib/relaymap/maps/relay_recipients.cdb')).toBe('640 relaymap postfix\n');
   const check = await mx.run('relaymap check');
@@ -79,6 +79,37 @@ test('a service without rights has Postfix reloaded when its first map appears',
   expect(
     await other.ok('systemctl list-units --failed --plain --no-legend; find /var/lib/relaymap ! -user relaymap'),
   ).toBe('');
+});
+
+test('a request that is no file is taken away, and Postfix is left alone', async () => {
+  const said = () => mx.ok('journalctl --no-pager -u relaymap-reload.service -o cat');
+  const reloads = (text: string) => text.split('refreshing the Postfix mail system').length;
+  const before = reloads(await said());
+  await mx.ok('setpriv --reuid relaymap --regid relaymap --clear-groups mkdir -p /run/relaymap/reload/x');
+  await until('it is taken away', 60, said, (text) => text.includes('is a directory, which is no request'));
+  expect(await mx.ok('ls -A /run/relaymap')).toBe('');
+  expect(reloads(await said())).toBe(before);
+});
+
+test('each instance of Postfix that the configuration names is reloaded', async () => {
+  await mx.ok(`postmulti -e init && postmulti -I postfix-in -e create
+    postconf -c /etc/postfix-in -e 'inet_interfaces = 127.0.0.7' 'master_service_disable =' \
+      'mydestination =' 'alias_maps =' && postmulti -i postfix-in -e enable
+    postmulti -e deinit 2>/dev/null || true; postfix -c /etc/postfix-in start 2>&1
+    printf '\n[mta]\ninstances = [\n  "/etc/postfix",\n  "/etc/postfix-in",\n]\n' >>/etc/relaymap/relaymap.toml
+    systemctl reload relaymap
+    setpriv --reuid relaymap --regid relaymap --clear-groups touch /run/relaymap/reload`);
+  await until(
+    'the request is served',
+    60,
+    () => mx.ok('ls -A /run/relaymap'),
+    (left) => left === '',
+  );
+  const said = await mx.ok('journalctl --no-pager -u relaymap-reload.service -o cat | tail -n 20');
+  expect(said.match(/postfix[a-z-]*\/postfix-script\[\d+\]: refreshing/g)).toEqual([
+    expect.stringMatching(/^postfix\//),
+    expect.stringMatching(/^postfix-in\//),
+  ]);
 });
 
 test('the service is confined as shipped', async () => {

@@ -1,5 +1,5 @@
-// Whoever runs code in the gateway's service, or the publisher's, can do no more than the unit allows: another program is put in the
-// command's place, under the unit as shipped, and tries each thing that is forbidden.
+// Whoever runs code in the gateway's service, or the publisher's, can do no more than the unit allows: another program
+// is put in the command's place, in the unit as shipped, and tries each thing that is forbidden.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Lab, type LabHost } from '../support/lab.ts';
 import { central, gateway, type Central } from './scene.ts';
@@ -12,6 +12,29 @@ beforeAll(async () => {
   lab = await Lab.start();
   from = await central(lab, ['someone@example.org']);
   mx = await gateway(lab, from, ['mx1', '10.77.0.31']);
+  // What every host has from here on: a secret of Postfix, and, where it is missing, something to read as a signing key.
+  for (const host of [from.host, mx]) {
+    await host.ok(`echo secret >/etc/postfix/sql-password.cf
+      chgrp postfix /etc/postfix/sql-password.cf && chmod 0640 /etc/postfix/sql-password.cf
+      mkdir -p /etc/relaymap-publish
+      for f in example-org.key 'a customer.key' db.pw; do
+        [ -e "/etc/relaymap-publish/$f" ] || echo secret >"/etc/relaymap-publish/$f"
+        chmod 0640 "/etc/relaymap-publish/$f"
+      done`);
+  }
+  await from.host.write(
+    '/etc/relaymap-publish/customer.toml',
+    `name = "customer"
+output = "/srv/relaymap/customer"
+keys = [
+  "/etc/relaymap-publish/a customer.key", # "]"
+]
+[[source]]
+type = "sql"
+url = "postgres:///mail"
+password_file = "/etc/relaymap-publish/db.pw"
+`,
+  );
 });
 afterAll(() => lab?.stop());
 
@@ -25,6 +48,10 @@ const TRIES = {
   'write the root of /var/lib': 'touch /var/lib/probe',
   'write a home': 'touch /home/probe /root/probe',
   'read a home': 'ls /root/secret',
+  'read what is the group postfix’s': 'cat /etc/postfix/sql-password.cf',
+  'read the signing key': 'cat /etc/relaymap-publish/example-org.key',
+  'read the signing key of another list': 'cat "/etc/relaymap-publish/a customer.key"',
+  'read a password of a source': 'cat /etc/relaymap-publish/db.pw',
   'see other processes': '[ -e /proc/1/cmdline ]',
   'trace a process': `perl -e 'exit(syscall(101, 0, 0, 0, 0) == 0 ? 0 : 1)'`, // PTRACE_TRACEME
   'open a raw socket': `perl -e 'socket(my $s, 2, 3, 1) or exit 1'`,
@@ -41,33 +68,42 @@ const TRIES = {
 } as const;
 
 type Try = keyof typeof TRIES;
-const ALLOWED: readonly Try[] = ['write its own state', 'open a socket of IPv4'];
+const NETWORK: readonly Try[] = ['open a socket of IPv4'];
+const STATE: readonly Try[] = ['write its own state'];
+const KEYS: readonly Try[] = [
+  'read the signing key',
+  'read the signing key of another list',
+  'read a password of a source',
+];
 
-/** Runs all of them in one start of a unit's copy. @returns which succeeded. */
+/** Runs all of them in one start of the unit. @returns which succeeded. */
 async function tried(host: LabHost, unit: string): Promise<string[]> {
   const lines = Object.entries(TRIES).map(([, line], i) => `(${line}) >/dev/null 2>&1 && echo "probe ${i}"`);
   const script = ['export STATE_DIRECTORY_1="${STATE_DIRECTORY%%:*}"', ...lines, 'echo probe end', 'exit 0'].join('\n');
   await host.write('/usr/local/bin/probe', `#!/bin/sh\n${script}\n`);
+  const folder = `/run/systemd/system/${unit}.d`;
   await host.ok(`chmod 0755 /usr/local/bin/probe; echo secret >/root/secret
-    f=/usr/lib/systemd/system/${unit}; [ -e $f ] || f=/lib/systemd/system/${unit}
-    sed -e 's#^ExecStart=.*#ExecStart=/usr/local/bin/probe#' -e 's/^Type=.*/Type=oneshot/' -e '/^WatchdogSec/d' \\
-      -e '/^Restart/d' -e '/^ConditionPath/d' $f >/run/systemd/system/probe.service
-    grep -q ^Type= /run/systemd/system/probe.service || sed -i 's/^\\[Service\\]/[Service]\\nType=oneshot/' /run/systemd/system/probe.service
-    systemctl daemon-reload; systemctl start probe.service`);
-  const said = await host.ok('journalctl --no-pager -o cat -u probe.service');
+    systemctl stop ${unit}; systemctl stop ${unit.replace('.service', '.timer')} 2>/dev/null || true
+    mkdir -p ${folder}
+    printf '[Service]\nType=oneshot\nExecStart=\nExecStart=/usr/local/bin/probe\nExecReload=\nRestart=no\nWatchdogSec=0\n' \
+      >${folder}/probe.conf
+    systemctl daemon-reload; systemctl start ${unit}`);
+  const said = await host.ok(`journalctl --no-pager -o cat -u ${unit}`);
   expect(said).toContain('probe end');
-  await host.ok(
-    'rm /run/systemd/system/probe.service; systemctl daemon-reload; journalctl --rotate --vacuum-time=1s 2>&1',
-  );
+  await host.ok(`rm ${folder}/probe.conf; systemctl daemon-reload; journalctl --rotate --vacuum-time=1s 2>&1`);
   return Object.keys(TRIES).filter((_, i) => new RegExp(`^probe ${i}$`, 'm').test(said));
 }
 
 test('the gateway’s service can do what it needs, and nothing else', async () => {
-  expect(await tried(mx, 'relaymap.service')).toEqual(ALLOWED);
+  expect(await tried(mx, 'relaymap.service')).toEqual([...STATE, ...NETWORK]);
 });
 
 test.each(['relaymap-publish.service', 'relaymap-publish-watch.service'])('%s too', async (unit) => {
-  expect(await tried(from.host, unit)).toEqual(ALLOWED);
+  expect(await tried(from.host, unit)).toEqual([...STATE, ...KEYS, ...NETWORK]);
+});
+
+test('relaymap-publish-serve.service, which the network speaks to, cannot read what signs', async () => {
+  expect(await tried(from.host, 'relaymap-publish-serve.service')).toEqual(NETWORK);
 });
 
 test.each(Object.entries(TRIES))('it is the unit that forbids it; root outside of it can %s', async (_name, line) => {

@@ -26,7 +26,6 @@ export async function central(lab: Lab, recipients: readonly string[]): Promise<
   const host = await lab.host('central', CENTRAL);
   await host.install(deb('relaymap-publisher'));
   await host.ok(`umask 027
-    install -d -o relaymap-publish -g relaymap-publish -m 0750 /srv/relaymap
     relaymap-publish keygen --out /etc/relaymap-publish --name example-org
     chmod 0640 /etc/relaymap-publish/example-org.key
     cd /etc/relaymap-publish
@@ -54,7 +53,7 @@ token_file = "/etc/relaymap-publish/token"
 `,
   );
   await host.ok(
-    'systemctl start relaymap-publish relaymap-publish.timer && systemctl enable --now relaymap-publish-serve 2>&1',
+    'systemctl start relaymap-publish && systemctl restart relaymap-publish.timer && systemctl enable --now relaymap-publish-serve 2>&1',
   );
   const read = (file: string) => host.ok(`cat /etc/relaymap-publish/${file}`);
   return {

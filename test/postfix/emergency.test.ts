@@ -1,13 +1,13 @@
-// «In an emergency» of the README, each line typed as it stands there, with a running Postfix to ask whether it helped. Only the paths are
-// those of a temporary site.
+// «In an emergency» of docs/operations.md: each line typed as it stands there, with a running Postfix to ask whether
+// it helped. Only the paths are those of a temporary site.
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { clockAt } from '../support/clock.ts';
+import { blocksOf, commandsOf } from '../support/pages.ts';
 import { startGateway, type Postfix } from '../support/postfix.ts';
 import { createSite, type Site } from '../support/site.ts';
 import type { Finished } from '../support/finished.ts';
@@ -16,15 +16,11 @@ import { answersSo, askOnce } from '../support/smtp.ts';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const PEOPLE = Array.from({ length: 40 }, (_, i) => `user${i}@example.org`);
 
-/** The lines of a row of the table. */
+/** The two lines below a heading. */
 function linesFor(what: string): [string, string] {
-  const section = readFileSync(path.join(root, 'README.md'), 'utf8').split('## In an emergency')[1] ?? '';
-  const row = section.split('\n').find((line) => line.startsWith(`| **${what}`)) ?? '';
-  const [first, second, ...more] = [...(row.split(' | ')[1] ?? '').matchAll(/`([^`]+)`/g)].map(
-    (match) => match[1] ?? '',
-  );
-  if (first === undefined || second === undefined || more.length > 0)
-    throw new Error(`not two lines for ${what}: ${row}`);
+  const blocks = blocksOf('docs/operations.md').filter(({ marks }) => marks[0] === 'emergency');
+  const [first, second, ...more] = commandsOf(blocks.find(({ heading }) => heading.startsWith(what))?.text ?? '');
+  if (first === undefined || second === undefined || more.length > 0) throw new Error(`not two lines for ${what}`);
   return [first, second];
 }
 
@@ -61,7 +57,7 @@ class Host {
     return new Host(site, postfix);
   }
 
-  /** Types a line of the README at this host's shell. */
+  /** Types a line of the page at this host's shell. */
   async types(line: string): Promise<Finished> {
     const { dir, mapDir, output, publisherConfig, env } = this.site;
     const places: [string, string][] = [
@@ -106,7 +102,7 @@ class Host {
 test('one address must be accepted now: a local map after ours, which the next cycle leaves alone', async () => {
   const host = await Host.start();
   expect(await host.codes('new@example.org', 'user1@example.org')).toEqual([550, 250]);
-  for (const line of linesFor('one address must be accepted now')) await host.typesWell(line);
+  for (const line of linesFor('One address must be accepted now')) await host.typesWell(line);
   await host.answers([250, 250, 550], 'new@example.org', 'user1@example.org', 'nobody@example.org');
   await host.site.publishAndFetch([...PEOPLE, 'later@example.org']);
   expect(await host.codes('new@example.org', 'later@example.org', 'nobody@example.org')).toEqual([250, 250, 550]);
@@ -116,7 +112,7 @@ test('the newest list is wrong: back at once, held, and on again with the mended
   const host = await Host.start();
   await host.site.publishAndFetch([...PEOPLE.slice(5), 'wrong@example.org']);
   expect(await host.codes('user1@example.org', 'wrong@example.org')).toEqual([550, 250]);
-  const [back, on] = linesFor('the newest list is wrong');
+  const [back, on] = linesFor('The newest list is wrong');
   expect(await host.typesWell(back)).toContain('back at version 1');
   expect(await host.codes('user1@example.org', 'wrong@example.org')).toEqual([250, 550]);
   expect((await host.site.relaymap('fetch')).status).toBe(1);
@@ -129,7 +125,7 @@ test('the newest list is wrong: back at once, held, and on again with the mended
 
 test('the list lacks someone: explained, mended, published, accepted', async () => {
   const host = await Host.start();
-  const [explain, publish] = linesFor('the list lacks someone');
+  const [explain, publish] = linesFor('The list lacks someone');
   const why = await host.types(explain);
   expect([why.status, why.stdout]).toEqual([
     1,
@@ -155,7 +151,7 @@ test('the central side is gone: mail goes on after the list has expired, and a n
   await site.publish([...PEOPLE, 'stick@example.org']);
   await mkdir(`${site.dir}/usb`);
   const asked = site.requests.length;
-  for (const line of linesFor('the central side is gone')) await host.typesWell(line);
+  for (const line of linesFor('The central side is gone')) await host.typesWell(line);
   expect(await host.codes('stick@example.org', 'last@example.org')).toEqual([250, 550]);
   expect(site.requests.length).toBe(asked);
   expect((await site.relaymap('health')).status).toBe(0);
@@ -163,7 +159,7 @@ test('the central side is gone: mail goes on after the list has expired, and a n
 
 test('the key is lost: a new one is taken, the old one no longer counts, the maps never move', async () => {
   const host = await Host.start();
-  const [central, gateway] = linesFor('the signing key is lost');
+  const [central, gateway] = linesFor('The signing key is lost');
   await host.typesWell(central);
   // Not trusted yet: refused, and the list stays.
   expect((await host.site.relaymap('fetch')).stderr).toContain('BAD_SIGNATURE');

@@ -1,4 +1,4 @@
-/** The manifest (format section 3): the signed payload's bytes become values, or BAD_MANIFEST, or UNSUPPORTED_FORMAT. Pure. */
+/** The manifest (docs/bundle-format.md section 3): the signed payload's bytes become values, or BAD_MANIFEST, or UNSUPPORTED_FORMAT. Pure. */
 import * as z from 'zod/mini';
 import { ManifestError } from '../../errors.ts';
 import { NAME } from './name.ts';
@@ -20,6 +20,9 @@ function isTime(text: string): boolean {
   // A year of more than four digits has other lengths, in every form that Date takes.
   return text.length === 20 && !Number.isNaN(date.getTime()) && date.toISOString() === text.replace('Z', '.000Z');
 }
+
+/** What a body may have at most: a gzip member of this text, and not a few bytes of it among megabytes of empty blocks. */
+export const mostWireBytes = (bytes: number): number => bytes + Math.floor(bytes / 1000) + 1024;
 
 const Delta = z.object({ from: sha256(), bytes: count(), sha256: sha256(), wireBytes: count() });
 
@@ -80,8 +83,22 @@ export function parseManifest(payload: Uint8Array): Manifest {
   if (m.shrinkApproved !== undefined && m.shrinkApproved.until.getTime() > m.created.getTime() + 7 * DAY) {
     throw bad(`shrinkApproved.until ${isoTime(m.shrinkApproved.until)} is more than 7 days after created`);
   }
-  return m;
+  const { recipients } = m.tables;
+  if (recipients.wireBytes > mostWireBytes(recipients.bytes)) {
+    throw bad(
+      `tables.recipients.wireBytes ${recipients.wireBytes} is more than ${mostWireBytes(recipients.bytes)}, ` +
+        `the most for ${recipients.bytes} bytes`,
+    );
+  }
+  return {
+    ...m,
+    tables: { recipients: { ...recipients, deltas: recipients.deltas.filter((d) => saves(d, recipients)) } },
+  };
 }
+
+/** A delta with a body over its bound, or no smaller than the table's, is ignored: the manifest is good without it. */
+const saves = (delta: z.infer<typeof Delta>, table: { readonly wireBytes: number }): boolean =>
+  delta.wireBytes <= mostWireBytes(delta.bytes) && delta.wireBytes < table.wireBytes;
 
 /** A later format or an unknown encoding is told apart from a broken manifest before any other rule is applied. */
 function refuseUnknown(json: unknown): void {

@@ -3,6 +3,7 @@
  * It is told the time and what is known; it fetches and remembers nothing. Pure.
  */
 import { OfferError } from '../../errors.ts';
+import { judgingTime, MOST_AHEAD } from './clock.ts';
 import { isoTime } from './manifest.ts';
 import type { VerifiedManifest } from '../trust/verify.ts';
 import { MAX_CDB, cdbBytes } from '../table/cdb-size.ts';
@@ -19,7 +20,10 @@ export interface OfferRules {
   readonly floor: Seen | null;
   /** Verified payloads met at or above the floor, installed or not. */
   readonly seen: readonly Seen[];
+  /** This host's clock. */
   readonly now: Date;
+  /** `created` of the installed manifest. */
+  readonly installedCreated: Date | null;
   readonly maxRows: number;
   readonly maxBytes: number;
   /** Bytes of the maps' value, for the size of the cdb. */
@@ -31,7 +35,7 @@ export interface AcceptedOffer extends VerifiedManifest {
   readonly [accepted]: true;
 }
 
-/** @throws OfferError, the first of WRONG_NAME, ROLLBACK, EQUIVOCATION, EXPIRED, OVER_LIMIT, EMPTY. */
+/** @throws OfferError, the first of WRONG_NAME, ROLLBACK, EQUIVOCATION, NOT_YET, EXPIRED, OVER_LIMIT, EMPTY. */
 export function judgeOffer(offer: VerifiedManifest, rules: OfferRules): AcceptedOffer {
   const { manifest: m, digest } = offer;
   if (m.name !== rules.name) throw new OfferError('WRONG_NAME', `the bundle is "${m.name}", expected "${rules.name}"`);
@@ -45,8 +49,15 @@ export function judgeOffer(offer: VerifiedManifest, rules: OfferRules): Accepted
       `two signed payloads of version ${m.version}: ${digest.slice(0, 16)} and ${other.digest.slice(0, 16)}`,
     );
   }
-  if (rules.now >= m.expires) {
-    throw new OfferError('EXPIRED', `version ${m.version} expired ${isoTime(m.expires)}, it is ${isoTime(rules.now)}`);
+  if (m.created.getTime() > rules.now.getTime() + MOST_AHEAD) {
+    throw new OfferError(
+      'NOT_YET',
+      `version ${m.version} was created ${isoTime(m.created)}, it is ${isoTime(rules.now)}: one of the clocks is wrong`,
+    );
+  }
+  const now = judgingTime(rules.now, rules.installedCreated);
+  if (now >= m.expires) {
+    throw new OfferError('EXPIRED', `version ${m.version} expired ${isoTime(m.expires)}, it is ${isoTime(now)}`);
   }
   const t = m.tables.recipients;
   if (t.rows > rules.maxRows) throw new OfferError('OVER_LIMIT', `${t.rows} rows, max_rows is ${rules.maxRows}`);

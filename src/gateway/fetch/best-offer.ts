@@ -2,7 +2,7 @@
  * What a bundle's origins offer: all are asked at once, each answer is verified and judged, the highest acceptable version wins
  * (docs/commands.md section 2.3, Mirrors). Remembers payloads that were refused; fetches no table.
  */
-import { isoTime } from '../../bundle/offer/manifest.ts';
+import { clockWarning, judgingTime } from '../../bundle/offer/clock.ts';
 import { judgeOffer, type AcceptedOffer } from '../../bundle/offer/offer.ts';
 import { verifyManifest, type Ring, type VerifiedManifest } from '../../bundle/trust/verify.ts';
 import { exitStatus, OfferError, StepError } from '../../errors.ts';
@@ -12,8 +12,6 @@ import type { Copies } from '../record/copies.ts';
 import { isTrusted, rememberSeen, trusted } from '../record/version-history.ts';
 import type { Origin, Source } from './source.ts';
 import type { BundleState } from '../record/state.ts';
-
-const CLOCK_SLACK = 600_000;
 
 export interface BundleContext {
   readonly bundle: BundleConfig;
@@ -132,7 +130,8 @@ function judge(cx: BundleContext, v: VerifiedManifest): AcceptedOffer {
       name: bundle.name,
       floor: state.floor,
       seen,
-      now: effectiveNow(cx),
+      now: cx.now,
+      installedCreated: installedCreated(cx),
       maxRows: config.limits.max_rows,
       maxBytes: config.limits.max_bytes,
       valueBytes: Buffer.byteLength(config.maps.value),
@@ -157,17 +156,13 @@ function equivocation(
   return new OfferError('EQUIVOCATION', `${reason}; both are kept as evidence in ${folder}`, error);
 }
 
-/** A clock that was set back must not make an expired manifest good again. */
-export function effectiveNow({ now, state }: BundleContext): Date {
-  const created = state.installed === null ? 0 : Date.parse(state.installed.created);
-  return new Date(Math.max(now.getTime(), created));
-}
+const installedCreated = ({ state }: BundleContext): Date | null =>
+  state.installed === null ? null : new Date(state.installed.created);
 
-function warnOfClock({ now, state, warn }: BundleContext, { manifest }: VerifiedManifest): void {
-  const ahead = manifest.created.getTime() - now.getTime();
-  const behind = state.installed === null ? 0 : Date.parse(state.installed.created) - now.getTime();
-  const minutes = Math.round(Math.max(ahead, behind) / 60_000);
-  if (Math.max(ahead, behind) > CLOCK_SLACK) {
-    warn(`this host's clock (${isoTime(now)}) is ${minutes} min behind the central side's manifest; set the clock`);
-  }
+/** A clock that was set back a little must not make an expired manifest good again. */
+export const effectiveNow = (cx: BundleContext): Date => judgingTime(cx.now, installedCreated(cx));
+
+function warnOfClock(cx: BundleContext, { manifest }: VerifiedManifest): void {
+  const warning = clockWarning(cx.now, manifest.created, installedCreated(cx));
+  if (warning !== null) cx.warn(warning);
 }

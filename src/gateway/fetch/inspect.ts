@@ -46,7 +46,8 @@ function verified(envelope: Uint8Array, ring: Ring, now: Date): Manifest {
   const v = verifyManifest(envelope, ring);
   const { max_rows: maxRows, max_bytes: maxBytes } = DEFAULT_LIMITS;
   const { name } = v.manifest; // there is no configuration that would expect another one
-  return judgeOffer(v, { name, floor: null, seen: [], now, maxRows, maxBytes, valueBytes: VALUE_BYTES }).manifest;
+  const nothing = { floor: null, seen: [], installedCreated: null };
+  return judgeOffer(v, { name, ...nothing, now, maxRows, maxBytes, valueBytes: VALUE_BYTES }).manifest;
 }
 
 function unverified(payload: Uint8Array, payloadType: string): Manifest {

@@ -18,6 +18,8 @@ export const ADVICE: Record<Code, string> = {
   ROLLBACK: 'A mirror lags behind, or someone serves an old list',
   EQUIVOCATION:
     'Two lists under one version: the key is misused, or the central side lost its state; publish a higher version there',
+  NOT_YET:
+    "The clock of the central side is ahead, or the one of this host is behind; set it right, and publish again if it was the central side's",
   EXPIRED: 'The central side no longer renews its manifest, or this clock is wrong',
   OVER_LIMIT: 'Raise [limits] if the list is really that large',
   EMPTY: 'The source on the central side gave nothing; look there',

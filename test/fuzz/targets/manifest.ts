@@ -1,4 +1,4 @@
-// The payload of a manifest (format section 3), below the signature: what a publisher with a right key may send.
+// The payload of a manifest (docs/bundle-format.md section 3), below the signature: what a publisher with a right key may send.
 import { parseManifest } from '../../../src/bundle/offer/manifest.ts';
 import { attempt, must, same, type Target } from '../target.ts';
 
@@ -60,6 +60,8 @@ function follows(json: unknown): boolean {
   const recipients = object(tables) ? has(tables, 'recipients') : undefined;
   if (!object(recipients) || has(recipients, 'encoding') !== 'gzip' || !sha256(has(recipients, 'sha256'))) return false;
   if (!['rows', 'bytes', 'wireBytes'].every((key) => count(has(recipients, key)))) return false;
+  const [bytes, wireBytes] = [Number(has(recipients, 'bytes')), Number(has(recipients, 'wireBytes'))];
+  if (wireBytes - bytes > bytes / 1000 + 1024) return false;
   const deltas = has(recipients, 'deltas');
   if (deltas === undefined) return true;
   return (
