@@ -37,6 +37,7 @@ command('publish', 'read all sources, guard, sign, and write the files')
   .option('--dry-run', 'show the difference, write nothing', false)
   .option('--allow-shrink', 'let a shrunk list pass here and, for 24 h, at the gateways', false)
   .option('--next-version <N>', 'continue with this version')
+  .option('--accept-clock', 'publish although the clock is behind what is published', false)
   .option('--json', 'print the result as JSON', false)
   .action(async (options: PublishCommandOptions) => {
     const { publishCommand } = await import('./publisher/publish-command.ts');

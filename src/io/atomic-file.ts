@@ -16,6 +16,7 @@ import {
   renameSync,
   rmSync,
   rmdirSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { constants as system } from 'node:os';
@@ -97,6 +98,17 @@ export class AtomicFile {
   /** Gives the file to a group. Throws what fchown threw (a refusal is the caller's warning, not a failure). */
   giveToGroup(gid: number): void {
     fchownSync(this.fd, -1, gid);
+  }
+
+  /**
+   * Gives the file a time of modification that is at least a second after the one it replaces: web servers and rsync take two
+   * files of one size and one whole second for the same (docs/bundle-format.md section 1).
+   */
+  setLaterThanTarget(): void {
+    const before = statSync(this.target, { throwIfNoEntry: false });
+    if (before === undefined) return;
+    const least = Math.floor(before.mtimeMs / 1000) + 1;
+    if (fstatSync(this.fd).mtimeMs / 1000 < least) futimesSync(this.fd, least, least);
   }
 
   /** Everything written is on disk, still under the temp name; the descriptor is closed. */

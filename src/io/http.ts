@@ -1,10 +1,11 @@
 /**
- * HTTPS GET and nothing else; the only user of undici. No redirect is followed, no encoding undone, HTTP/1.1 only. An idle
- * timer and a total deadline stand over every request, and every failure becomes a SourceError.
+ * HTTPS GET and nothing else; the only user of undici. It follows no redirect, undoes no encoding and speaks HTTP/1.1 only. Each request
+ * has an idle timer and a total deadline, and every failure becomes a SourceError. How a server is reached is net/dialer.ts's matter.
  */
 import { createSecureContext } from 'node:tls';
-import { Agent, ProxyAgent, type Dispatcher } from 'undici';
+import { Agent, type buildConnector, type Dispatcher } from 'undici';
 import { SourceError } from '../errors.ts';
+import { Dialer, DialTimeout } from './net/dialer.ts';
 import { Proxies } from './proxies.ts';
 
 /** Credentials and trust for one bundle's base URLs. PEM texts. */
@@ -34,15 +35,16 @@ export interface Limits {
 
 export class HttpClient {
   readonly #token: string | undefined;
-  readonly #proxies: Proxies;
-  readonly #options: Agent.Options;
-  readonly #connectTimeout: number;
   readonly #signal: AbortSignal | undefined;
-  readonly #agents = new Map<string, Dispatcher>();
+  readonly #dialer: Dialer;
+  readonly #connectTimeout: number;
+  /** Connections begun so far, by origin: a request for which none was begun went over one of before. */
+  readonly #dialed = new Map<string, number>();
+  #agent: Agent;
   #failed = false;
 
   /**
-   * @param connectTimeout milliseconds for TCP and TLS: a signal does not reach a request that waits for its connection.
+   * @param connectTimeout milliseconds for name, TCP and TLS: a signal does not reach a request that waits for its connection.
    * @param env the environment, for the proxy variables.
    * @param signal ends every request, in a SourceError that nobody needs to see.
    */
@@ -54,44 +56,26 @@ export class HttpClient {
   ) {
     const { ca, cert, key } = access;
     this.#token = access.token;
-    this.#proxies = new Proxies(env);
-    this.#connectTimeout = connectTimeout;
     this.#signal = signal;
-    this.#options = {
-      allowH2: false,
-      pipelining: 1,
-      maxHeaderSize: 16 * 1024,
-      headersTimeout: 0, // both watched here, to the millisecond
-      bodyTimeout: 0,
-      connect: {
-        timeout: connectTimeout,
-        // Made once: each costs a millisecond, and memory that is given back late.
-        secureContext: createSecureContext({
-          ...(ca === undefined ? {} : { ca }),
-          ...(cert === undefined ? {} : { cert }),
-          ...(key === undefined ? {} : { key }),
-        }),
-      },
-    };
+    this.#connectTimeout = connectTimeout;
+    this.#dialer = new Dialer({
+      timeout: connectTimeout,
+      proxies: new Proxies(env),
+      // Made once: each costs a millisecond, and memory that is given back late.
+      secureContext: createSecureContext({
+        ...(ca === undefined ? {} : { ca }),
+        ...(cert === undefined ? {} : { cert }),
+        ...(key === undefined ? {} : { key }),
+      }),
+    });
+    this.#agent = this.#newAgent();
   }
 
   /** @throws SourceError NETWORK, TLS or TIMEOUT. */
   async get(url: URL, headers: Record<string, string>, limits: Limits): Promise<Answer> {
-    const watch = new Watch(limits, this.#signal);
+    const watch = new Watch(limits, this.#connectTimeout, this.#signal);
     try {
-      const request = this.#agent(url).request({
-        origin: url.origin,
-        path: url.pathname + url.search,
-        method: 'GET',
-        headers: {
-          'accept-encoding': 'identity',
-          'user-agent': 'relaymap',
-          ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
-          ...headers,
-        },
-        signal: watch.signal,
-      });
-      const answer = await Promise.race([request, watch.late]);
+      const answer = await this.#answered(url, headers, watch);
       answer.body.on('error', () => undefined); // read below, where it is translated; without a listener it would end the process
       return {
         status: answer.statusCode,
@@ -105,8 +89,41 @@ export class HttpClient {
     } catch (error) {
       this.#failed = true;
       watch.end();
-      throw watch.translate(error, url);
+      throw watch.translate(error, url, this.#dialer.stageOf(url.origin));
     }
+  }
+
+  /**
+   * A server may close a connection that we kept, in the very moment in which we use it again. That says nothing about the server: the
+   * request goes out once more at once, over a new connection.
+   */
+  async #answered(url: URL, headers: Record<string, string>, watch: Watch): Promise<Dispatcher.ResponseData> {
+    const before = this.#dialed.get(url.origin) ?? 0;
+    try {
+      return await this.#request(url, headers, watch);
+    } catch (error) {
+      const reused = before > 0 && this.#dialed.get(url.origin) === before;
+      if (!reused || watch.isLate || !isReset(error)) throw error;
+      void this.#agent.close(); // what else is under way there goes on
+      this.#agent = this.#newAgent();
+      return await this.#request(url, headers, watch);
+    }
+  }
+
+  #request(url: URL, headers: Record<string, string>, watch: Watch): Promise<Dispatcher.ResponseData> {
+    const request = this.#agent.request({
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method: 'GET',
+      headers: {
+        'accept-encoding': 'identity',
+        'user-agent': 'relaymap',
+        ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
+        ...headers,
+      },
+      signal: watch.signal,
+    });
+    return Promise.race([request, watch.late]);
   }
 
   /** A server that sends the token back, in a Location say, must not bring it into our log. */
@@ -114,21 +131,20 @@ export class HttpClient {
     return this.#token === undefined ? value : value?.replaceAll(this.#token, '[token]');
   }
 
-  /**
-   * Between two cycles: what a failure may have left behind is ended; what went well is kept, for its TLS session is taken up again the next
-   * time, at a fraction of the cost.
-   */
+  /** Between two cycles: ends what a failure may have left behind. After a success the connection stays, for the next cycle to use. */
   async rest(): Promise<void> {
     if (!this.#failed) return;
     this.#failed = false;
-    const agents = [...this.#agents.values()];
-    this.#agents.clear();
-    await Promise.all(agents.map((agent) => agent.destroy()));
+    const agent = this.#agent;
+    this.#agent = this.#newAgent();
+    this.#dialer.close();
+    await agent.destroy();
   }
 
   /** Ends all connections now. */
   async close(): Promise<void> {
-    await Promise.all([...this.#agents.values()].map((agent) => agent.destroy()));
+    this.#dialer.close();
+    await this.#agent.destroy();
   }
 
   async *#watched(
@@ -151,24 +167,29 @@ export class HttpClient {
     }
   }
 
-  /** One agent for direct connections, one for each proxy. The client's certificate is shown to the server, never to the proxy. */
-  #agent(url: URL): Dispatcher {
-    const proxy = this.#proxies.for(url);
-    const known = this.#agents.get(proxy ?? '');
-    if (known !== undefined) return known;
-    const { connect, ...options } = this.#options;
-    const agent =
-      proxy === null
-        ? new Agent(this.#options)
-        : new ProxyAgent({
-            ...options,
-            uri: proxy,
-            proxyTls: { timeout: this.#connectTimeout },
-            requestTls: connect as NonNullable<ProxyAgent.Options['requestTls']>,
-          });
-    this.#agents.set(proxy ?? '', agent);
-    return agent;
+  #newAgent(): Agent {
+    return new Agent({
+      allowH2: false,
+      pipelining: 1,
+      maxHeaderSize: 16 * 1024,
+      headersTimeout: 0, // both watched here, to the millisecond
+      bodyTimeout: 0,
+      connect: (to: buildConnector.Options, done: buildConnector.Callback) => {
+        const url = new URL(`${to.protocol}//${to.host ?? to.hostname}`);
+        this.#dialed.set(url.origin, (this.#dialed.get(url.origin) ?? 0) + 1);
+        this.#dialer.dial(url).then(
+          (socket) => done(null, socket),
+          (error: unknown) => done(error instanceof Error ? error : new Error(String(error)), null),
+        );
+      },
+    });
   }
+}
+
+/** The other side closed a connection that had been used before. */
+function isReset(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET';
 }
 
 /** The idle timer and the total deadline of one request, and the end of all. */
@@ -177,14 +198,16 @@ class Watch {
   /** Rejects when one of the two has fired; without a listener that is no fault. */
   readonly late: Promise<never>;
   readonly #idle: number;
+  readonly #connect: number;
   readonly #deadline: NodeJS.Timeout;
   readonly #stop: AbortSignal | undefined;
   readonly #stopped = (): void => this.#fire('this process ends');
   #timer: NodeJS.Timeout | undefined;
   #late: string | undefined;
 
-  constructor({ idle, total }: Limits, stop?: AbortSignal) {
+  constructor({ idle, total }: Limits, connect: number, stop?: AbortSignal) {
     this.#idle = idle;
+    this.#connect = connect;
     this.#stop = stop;
     this.late = new Promise((_, reject) => {
       this.signal.addEventListener('abort', () => reject(new SourceError('TIMEOUT', this.#late ?? 'aborted')));
@@ -198,6 +221,10 @@ class Watch {
 
   get signal(): AbortSignal {
     return this.#abort.signal;
+  }
+
+  get isLate(): boolean {
+    return this.#late !== undefined;
   }
 
   wait(): void {
@@ -214,11 +241,14 @@ class Watch {
     this.#stop?.removeEventListener('abort', this.#stopped);
   }
 
-  translate(error: unknown, url: URL): Error {
-    const connecting = error instanceof Error && 'code' in error && error.code === 'UND_ERR_CONNECT_TIMEOUT';
-    if (connecting)
-      return new SourceError('TIMEOUT', `${url.host}: no connection within ${this.#idle / 1000} s`, error);
-    if (this.#late !== undefined) return new SourceError('TIMEOUT', `${url.host}: ${this.#late}`, error);
+  /** @param stage what a connection that was still being made was waiting for. */
+  translate(error: unknown, url: URL, stage: string | null = null): Error {
+    if (error instanceof DialTimeout)
+      return new SourceError('TIMEOUT', `${url.host}: ${error.stage} within ${this.#connect / 1000} s`, error);
+    if (this.#late !== undefined) {
+      const late = stage === null ? this.#late : `${stage}: ${this.#late}`;
+      return new SourceError('TIMEOUT', `${url.host}: ${late}`, error);
+    }
     return translate(error, url);
   }
 

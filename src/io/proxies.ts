@@ -1,34 +1,29 @@
 /**
- * Which proxy stands before a URL, by the environment as curl reads it: `https_proxy`, `all_proxy`, `no_proxy`, in either case.
- * Touches nothing.
+ * Which proxy stands before a URL, by the environment as curl reads it: `https_proxy`, `all_proxy`, `no_proxy`, in either case; an empty one
+ * is as good as none. Touches nothing.
  */
 import { HostError } from '../errors.ts';
+import { directHosts, type IsDirect } from './net/no-proxy.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export class Proxies {
   readonly #proxy: string | null;
-  readonly #direct: readonly string[];
+  readonly #isDirect: IsDirect;
 
   /** @throws HostError CONFIG for a proxy that is no http or https URL. */
   constructor(env: Environment) {
-    const set = (name: string) => env[name] ?? env[name.toUpperCase()];
-    const value = set('https_proxy') ?? set('all_proxy') ?? '';
+    const set = (name: string): string => env[name] || env[name.toUpperCase()] || '';
+    const value = set('https_proxy') || set('all_proxy');
     this.#proxy = value === '' ? null : normal(value);
-    this.#direct = (set('no_proxy') ?? '')
-      .toLowerCase()
-      .split(/[\s,]+/)
-      .filter((entry) => entry !== '');
+    this.#isDirect = directHosts(set('no_proxy'));
   }
 
   /** The proxy's URL, or null for a direct connection. */
   for(url: URL): string | null {
-    const host = url.hostname.replace(/^\[|\]$/g, '').toLowerCase();
-    const direct = this.#direct.some((entry) => {
-      const name = entry.replace(/^\*?\./, '');
-      return entry === '*' || host === name || host.endsWith(`.${name}`) || url.host === entry;
-    });
-    return direct ? null : this.#proxy;
+    if (this.#proxy === null) return null;
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    return this.#isDirect(host, Number(url.port === '' ? 443 : url.port)) ? null : this.#proxy;
   }
 }
 

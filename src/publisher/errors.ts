@@ -21,6 +21,8 @@ const EXIT = {
   VERIFY: 2,
   /** A signing key that cannot be used, or a file that would be overwritten. */
   KEY: 2,
+  /** The clock is far behind what is published. */
+  CLOCK: 2,
   /** The embedded server cannot start. */
   SERVE: 2,
 } as const;

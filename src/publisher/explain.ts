@@ -85,8 +85,8 @@ function absent(
 /** Whether what gateways have now agrees. */
 async function publishedLine(config: PublisherConfig, rows: readonly string[], accepted: boolean): Promise<string> {
   const repository = new Repository(config.output, config.state_dir);
-  const published = repository.published();
-  if (published === null) return 'nothing is published yet: relaymap-publish publish';
+  const published = repository.publishedHere();
+  if (published === null) return 'nothing is published from here yet: relaymap-publish publish';
   const { version, tables } = published.manifest;
   const there = (await presentRows(repository.table(tables.recipients.sha256), rows)).size > 0;
   if (there === accepted) return `the published version ${version} ${there ? 'has it' : 'does not have it either'}`;

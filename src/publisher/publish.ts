@@ -3,11 +3,12 @@
  * a gateway would -> manifest last. Whatever fails before the last step leaves the published manifest as it is.
  */
 import { approves, shrunk } from '../bundle/offer/guard.ts';
-import type { TableEntry } from '../bundle/offer/manifest.ts';
+import { isoTime, type TableEntry } from '../bundle/offer/manifest.ts';
 import type { VerifiedManifest } from '../bundle/trust/verify.ts';
 import { HostError } from '../errors.ts';
 import { takeLock, type Lock } from '../io/lock.ts';
 import { log } from '../io/log.ts';
+import { requireUnwritable } from '../io/rights.ts';
 import type { PublisherConfig } from './config.ts';
 import { attributed } from './tables/attribution.ts';
 import { changeOf } from './tables/compare-tables.ts';
@@ -18,17 +19,21 @@ import { gather, type Gathered, type LeftOut } from './gather/gather.ts';
 import { packed } from './tables/compress.ts';
 import { Repository } from './repository/repository.ts';
 import { apart, keepSources, sourceRefusal } from './tables/source-guard.ts';
-import { isSignedBy, signManifest } from './repository/sign-manifest.ts';
+import { approvalFor, isSignedBy, signManifest, type Approval } from './repository/sign-manifest.ts';
 import type { SigningKey } from './repository/signing-key.ts';
 import { continued, dayAgoRows, remembered, type PublisherState, type Published } from './repository/state.ts';
 import { hashOf, measure, sizeOfSound, verifyTable, writeFiles, type Measure } from './tables/tables.ts';
 
 const LOCK_WAIT = 30;
+/** How far the clock may be behind the published manifest. */
+const CLOCK_SLACK = 600_000;
 
 export interface PublishOptions {
   readonly dryRun: boolean;
   readonly allowShrink: boolean;
   readonly nextVersion: number | null;
+  /** Publish although the clock is far behind what is published: one run by hand. */
+  readonly acceptClock?: boolean;
 }
 
 export interface PublishResult {
@@ -72,6 +77,8 @@ export async function publish(
   options: PublishOptions,
   now: Date,
 ): Promise<PublishResult> {
+  requireUnwritable('output', config.output);
+  requireUnwritable('state_dir', config.state_dir);
   const repository = new Repository(config.output, config.state_dir);
   if (options.dryRun) return run(config, keys, options, repository, now);
   repository.makeStateFolder();
@@ -102,8 +109,13 @@ async function run(
   repository: Repository,
   now: Date,
 ): Promise<PublishResult> {
-  const published = repository.published();
+  const published = repository.published(keys);
   const state = continued(config, repository.state(), published, options.nextVersion);
+  const behind = options.acceptClock === true ? null : clockBehind(published, now);
+  if (behind !== null && !options.dryRun) {
+    const goOn = 'Set the clock right; if it is right: relaymap-publish publish --accept-clock, once and by hand';
+    throw new PublishError('CLOCK', `${behind}. ${goOn}`);
+  }
   const gathered = await gather(config, now, { apart: apart(config) });
   const sha256 = hashOf(gathered.table);
   const same = published?.manifest.tables.recipients.sha256 === sha256;
@@ -132,7 +144,7 @@ async function run(
     return result('unchanged');
   }
   const { refusal: shrunken, found: delta } = await guard(work);
-  const refusal = few ?? shrunken;
+  const refusal = behind ?? few ?? shrunken;
   if (options.dryRun) {
     const base = baseOf(work);
     const found = await difference(base === null ? null : repository.table(base), gathered.table);
@@ -145,6 +157,23 @@ async function run(
   const { version, tables } = await goOut(work, same, delta);
   return { ...result(same ? 'renewed' : 'published', version), deltas: tables.recipients.deltas.length };
 }
+
+/** Why the clock of this host cannot be right, in words; null if it can (docs/bundle-format.md section 3). */
+function clockBehind(published: Published | null, now: Date): string | null {
+  if (published === null) return null;
+  const { created, version } = published.manifest;
+  if (created.getTime() - now.getTime() <= CLOCK_SLACK) return null;
+  return `the clock of this host says ${isoTime(now)}, but the published version ${version} was made at ${isoTime(created)}`;
+}
+
+/** `created` of a new manifest: now, or that of the published one where the clock is a little behind it. Gateways never see it go back. */
+function createdAt(published: Published | null, now: Date): Date {
+  const before = published?.manifest.created ?? now;
+  return before > now && clockBehind(published, now) === null ? before : now;
+}
+
+const approvalOf = ({ approval }: PublisherState): Approval | undefined =>
+  approval === null ? undefined : { ...approval, until: new Date(approval.until) };
 
 /** Why there are too few rows to be published at all (`min_rows`), in words; null if there are enough. */
 function tooFew({ config, gathered, table }: Work): string | null {
@@ -165,6 +194,7 @@ function isDue(work: Work): boolean {
   if (version !== work.state.highest) return true;
   const validFor = Math.min(expires.getTime() - created.getTime(), config.valid_for);
   if (now.getTime() >= created.getTime() + validFor / 2) return true;
+  if (clockBehind(published, now) !== null) return true; // accepted by hand, or this would not be asked
   return !isWhole(work, published.manifest.tables.recipients) || !isSignedBy(published.envelope, keys);
 }
 
@@ -190,11 +220,11 @@ function baseOf({ published, state }: Work): string | null {
  * null where it has not, or where that is meant. A whole domain that goes is named, meant or not.
  */
 async function guard(work: Work): Promise<Judged> {
-  const { config, options, repository, state, published, gathered, table, now } = work;
+  const { config, options, repository, state, gathered, table, now } = work;
   const base = baseOf(work);
   if (base === null || base === table.sha256) return { refusal: null, found: null };
   const next = { rows: table.rows, domains: table.domains.size };
-  const meant = options.allowShrink || approves(published?.manifest.shrinkApproved, next, now);
+  const meant = options.allowShrink || approves(approvalOf(state), next, now);
   if (!repository.hasTable(base)) {
     if (meant) return { refusal: null, found: null };
     const goOn = 'publish with --allow-shrink to go on without comparing';
@@ -219,9 +249,11 @@ async function goOut(work: Work, same: boolean, found: Step['found']): Promise<V
   const { rows, sha256 } = table;
   const entry = await entryOf(work, same, found);
   const version = options.nextVersion ?? state.highest + 1;
-  const approve = options.allowShrink ? { rows, domains: table.domains.size } : null;
-  const carried = published?.manifest.shrinkApproved;
-  const facts = { name: config.name, version, now, validFor: config.valid_for, entry, approve, carried };
+  const created = createdAt(published, now);
+  const carried = approvalOf(state);
+  const stands = carried !== undefined && now < carried.until ? carried : null;
+  const approval = options.allowShrink ? approvalFor(rows, table.domains.size, created) : stands;
+  const facts = { name: config.name, version, created, validFor: config.valid_for, entry, approval };
   const signed = signManifest(facts, keys);
   await verifyTable(repository, signed.manifest.tables.recipients);
   if (!same) await keepSources(repository, apart(config) ? work.gathered.sources : new Map());
@@ -235,6 +267,7 @@ async function goOut(work: Work, same: boolean, found: Step['found']): Promise<V
     unnamed: Object.fromEntries(Object.entries(state.unnamed).filter(([name]) => !named.has(name))),
     highest: version,
     digest: signed.digest,
+    approval: approval === null ? null : { ...approval, until: approval.until.toISOString() },
     tables: [...earlier, current ?? { sha256, at: now.toISOString() }].slice(-config.keep_deltas - 1),
     history: same && state.history.length > 0 ? state.history : remembered(state.history, rows, now),
   };

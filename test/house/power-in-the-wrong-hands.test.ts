@@ -44,7 +44,7 @@ const unless =
 
 const FS = /^(node:)?fs(\/promises)?$/;
 const READS = new Set(
-  'closeSync constants createReadStream existsSync fstatSync lstatSync open openSync readdirSync readFileSync readSync realpathSync statSync watch'.split(
+  'closeSync constants createReadStream existsSync fstatSync lstatSync open openSync readdirSync readFileSync readlinkSync readSync realpathSync statSync watch'.split(
     ' ',
   ),
 );

@@ -92,10 +92,13 @@ test('a request that is no file is taken away, and Postfix is left alone', async
 });
 
 test('each instance of Postfix that the configuration names is reloaded', async () => {
-  await mx.ok(`postmulti -e init && postmulti -I postfix-in -e create
-    postconf -c /etc/postfix-in -e 'inet_interfaces = 127.0.0.7' 'master_service_disable =' \
-      'mydestination =' 'alias_maps =' && postmulti -i postfix-in -e enable
-    postmulti -e deinit 2>/dev/null || true; postfix -c /etc/postfix-in start 2>&1
+  await mx.ok(`cp -a /etc/postfix /etc/postfix-in && mkdir -p /var/spool/postfix-in /var/lib/postfix-in
+    chown postfix /var/lib/postfix-in
+    postconf -c /etc/postfix-in -e queue_directory=/var/spool/postfix-in \
+      data_directory=/var/lib/postfix-in syslog_name=postfix-in
+    postconf -c /etc/postfix-in -M -X smtp/inet # port 25 is taken
+    postconf -e alternate_config_directories=/etc/postfix-in
+    postfix -c /etc/postfix-in start 2>&1
     printf '\n[mta]\ninstances = [\n  "/etc/postfix",\n  "/etc/postfix-in",\n]\n' >>/etc/relaymap/relaymap.toml
     systemctl reload relaymap
     setpriv --reuid relaymap --regid relaymap --clear-groups touch /run/relaymap/reload`);
@@ -106,10 +109,8 @@ test('each instance of Postfix that the configuration names is reloaded', async 
     (left) => left === '',
   );
   const said = await mx.ok('journalctl --no-pager -u relaymap-reload.service -o cat | tail -n 20');
-  expect(said.match(/postfix[a-z-]*\/postfix-script\[\d+\]: refreshing/g)).toEqual([
-    expect.stringMatching(/^postfix\//),
-    expect.stringMatching(/^postfix-in\//),
-  ]);
+  expect(said).toContain('postfix/postlog: refreshing the Postfix mail system');
+  expect(said).toContain('postfix-in/postlog: refreshing the Postfix mail system');
 });
 
 test('the service is confined as shipped', async () => {

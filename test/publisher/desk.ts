@@ -64,7 +64,12 @@ ${this.toml.rest}
   async publish(now: Date, options: Partial<PublishOptions> = {}): Promise<PublishResult> {
     const config = this.config();
     const all = { dryRun: false, allowShrink: false, nextVersion: null, ...options };
-    return await publish(config, config.keys.map(readKey), all, now);
+    return await publish(
+      config,
+      config.keys.map((file) => readKey(file)),
+      all,
+      now,
+    );
   }
 
   /** Publishes a list; fails unless a new table went out. */

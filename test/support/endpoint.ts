@@ -92,7 +92,11 @@ export class Endpoint {
   readonly #server: Server;
   readonly #connections = new Map<number, Socket>();
 
-  private constructor(files: ReadonlyMap<string, Buffer>, identityOfServer: Identity) {
+  /** What it gives, below its base URL. */
+  readonly files: Map<string, Buffer>;
+
+  private constructor(files: Map<string, Buffer>, identityOfServer: Identity) {
+    this.files = files;
     this.#server = createServer({ ...identityOfServer }, (request, response) => this.#answer(files, request, response));
     this.#server.on('tlsClientError', () => undefined); // a client that does not like the certificate
     this.#server.on('connection', (socket: Socket) => {
@@ -102,7 +106,7 @@ export class Endpoint {
     });
   }
 
-  static async start(files: ReadonlyMap<string, Buffer>, kind: Certificate = 'good'): Promise<Endpoint> {
+  static async start(files: Map<string, Buffer>, kind: Certificate = 'good'): Promise<Endpoint> {
     const endpoint = new Endpoint(files, certificate(kind));
     endpoint.#server.listen(0, '127.0.0.1');
     await once(endpoint.#server, 'listening');

@@ -170,9 +170,9 @@ export class LabHost {
     return ['nsenter', '-t', String(this.#leader), '-a', '--', ...environment, ...argv];
   }
 
-  /** A shell script on the host, as root; a status other than 0 is a value. */
-  run(script: string, input?: string | Uint8Array): Promise<Finished> {
-    return finished(this.#within(['sh', '-ec', script]), input);
+  /** A shell script on the host, as root, with its arguments from $0 on; a status other than 0 is a value. */
+  run(script: string, input?: string | Uint8Array, ...args: string[]): Promise<Finished> {
+    return finished(this.#within(['sh', '-ec', script, ...args]), input);
   }
 
   /** The same where anything but success is an error. @returns stdout */

@@ -18,7 +18,7 @@ import { prepareConfig, type Prepared } from '../../gateway/init/config-file.ts'
 import { comparisonLines } from '../../gateway/init/comparison-lines.ts';
 import { deferringSince, rememberDeferring } from '../../gateway/check/deferring-since.ts';
 import { postfixRuns, readPostfix, type PostfixConfig } from '../../gateway/mta/postfix/main-cf.ts';
-import { reloadPostfix } from '../../gateway/mta/postfix/commands.ts';
+import { mtaOf } from '../../gateway/mta/of-config.ts';
 import { sampleRows } from '../../gateway/init/sample-rows.ts';
 import { today, type Today } from '../../gateway/init/current-recipients.ts';
 import { ourTable } from '../../gateway/mta/postfix/map-references.ts';
@@ -159,7 +159,7 @@ function apply(config: GatewayConfig, { postfix }: Today, all: readonly Setting[
     deferringLine(wanted);
   }
   if (!postfixRuns(postfix)) say('Postfix does not run: postfix start');
-  else if (reloadPostfix() === 'pending') log('error', 'Postfix could not be reloaded: postfix reload');
+  else if (mtaOf(config).reload() === 'pending') log('error', 'Postfix could not be reloaded: postfix reload');
   else say('Postfix has been reloaded.');
   if (ownerBeside(config.state_dir) === null) becomeOwner(config.state_dir);
   if (wanted.some(({ name }) => name === REJECT_CODE) || deferringSince(config.state_dir) === null) {

@@ -1,4 +1,5 @@
 /** `relaymap-publish publish`: config and keys, one publish, its answer. */
+import { statSync } from 'node:fs';
 import { HostError } from '../../errors.ts';
 import { log } from '../../io/log.ts';
 import { jsonLine, printable } from '../../io/printable.ts';
@@ -13,19 +14,21 @@ export interface PublishCommandOptions {
   readonly dryRun: boolean;
   readonly allowShrink: boolean;
   readonly nextVersion?: string;
+  readonly acceptClock: boolean;
   readonly json: boolean;
 }
 
 export async function publishCommand(options: PublishCommandOptions, now: Date): Promise<void> {
   const config = readPublisherConfig(options.config);
-  const keys = config.keys.map((file) => readKey(file));
+  const owner = ownerOf(config.state_dir);
+  const keys = config.keys.map((file) => readKey(file, owner));
   const nextVersion = versionOf(options.nextVersion);
   // By root beside the service: what is written stays the service's.
   await becomeOwner(config.state_dir);
   const result = await publish(
     config,
     keys,
-    { dryRun: options.dryRun, allowShrink: options.allowShrink, nextVersion },
+    { dryRun: options.dryRun, allowShrink: options.allowShrink, nextVersion, acceptClock: options.acceptClock },
     now,
   );
   for (const line of result.skipped) log('warning', `left out: ${line}`);
@@ -35,6 +38,15 @@ export async function publishCommand(options: PublishCommandOptions, now: Date):
   process.stdout.write(
     options.json ? `${jsonLine(result)}\n` : `${words(config.name, result).map(printable).join('\n')}\n`,
   );
+}
+
+/** As whom root goes on; null where there is no state yet. */
+function ownerOf(stateDir: string): number | null {
+  try {
+    return statSync(stateDir).uid;
+  } catch {
+    return null; // whoever makes the state says what is wrong with its place
+  }
 }
 
 function versionOf(text: string | undefined): number | null {

@@ -11,6 +11,8 @@ import { CycleLog, tell, type Say } from './cycle-log.ts';
 import { countersOf, NO_COUNTERS, summed, type Counters } from '../health/counters.ts';
 import { daemonCycle } from './daemon-cycle.ts';
 import type { Sources } from '../fetch/url-sources.ts';
+import { lookAgain } from '../health/asking.ts';
+import { mtaOf } from '../mta/of-config.ts';
 import { lookAtHealth, type HealthLook } from '../health/look.ts';
 import { HealthServer } from '../health/server.ts';
 import { healthPages, statusLine } from '../health/pages.ts';
@@ -60,6 +62,9 @@ type Kind = 'look' | 'due' | 'all';
 /** What a cycle may take beyond `total_timeout` before systemd is no longer told that all is well. Milliseconds. */
 const STUCK = 900_000;
 
+/** How often the mail server's configuration is looked at for a change. Milliseconds. */
+const LOOK_AT_MTA = 60_000;
+
 const steady = (): number => performance.now();
 
 export class Daemon {
@@ -79,6 +84,7 @@ export class Daemon {
   #cycleSince: number | null = null;
   #jitter: NodeJS.Timeout | null = null;
   #watchdog: NodeJS.Timeout | undefined;
+  #looking: NodeJS.Timeout | undefined;
   #missing: Counters = NO_COUNTERS;
   /** The live maps were hashed by a cycle of ours: at the next it is enough to see that nobody touched them. */
   #hashed = false;
@@ -155,6 +161,7 @@ export class Daemon {
     this.#schedule.stop();
     clearTimeout(this.#jitter ?? undefined);
     clearInterval(this.#watchdog);
+    clearInterval(this.#looking);
     this.#abort.abort();
   }
 
@@ -167,6 +174,7 @@ export class Daemon {
     const { status } = await lookAtHealth(config, new Date(), false);
     this.#notifier.tell(['READY=1']);
     const every = this.#notifier.watchdog(this.#setup.pid);
+    this.#looking = setInterval(() => this.#lookAtMta(), LOOK_AT_MTA);
     if (every !== null) this.#watchdog = setInterval(() => this.#alive(), every);
     this.#schedule.follow(config.schedule.cron);
     // Where a list is missing mail waits: no jitter then.
@@ -279,6 +287,16 @@ export class Daemon {
         configReadAt: this.#configReadAt,
       },
     };
+  }
+
+  /** Cycles look as well, but the schedule may have them come once a day. */
+  #lookAtMta(): void {
+    const { config } = this.#equipment;
+    try {
+      lookAgain(config.state_dir, mtaOf(config), new Date());
+    } catch (error) {
+      this.#setup.log('warning', `whether the maps are asked cannot be recorded: ${(error as Error).message}`);
+    }
   }
 
   /** A sign of life, unless a cycle has been at work for longer than any can be. */

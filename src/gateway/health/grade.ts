@@ -7,6 +7,8 @@ import { exitStatus } from '../../errors.ts';
 import { ADVICE } from '../say/advice.ts';
 import type { BundleConfig, GatewayConfig } from '../config.ts';
 import { reloadRequested } from '../mta/postfix/reload-request.ts';
+import { lostMaps, type ReadAsking } from './asking.ts';
+import { overdue } from './rhythm.ts';
 import type { BundleStatus, Status } from './status.ts';
 
 export type Grade = 'ok' | 'warning' | 'critical' | 'unknown';
@@ -45,6 +47,8 @@ export const CONDITIONS = [
   'untrusted',
   'map_damaged',
   'reload_pending',
+  'not_asked',
+  'overdue',
 ] as const;
 export type Condition = (typeof CONDITIONS)[number];
 
@@ -64,6 +68,8 @@ export interface HealthFacts {
   readonly now: Date;
   /** Whether the live copy verifies under the keys as they are now: a change since the last cycle; null for no change. */
   readonly verifies: (bundle: BundleConfig, status: BundleStatus) => boolean | null;
+  /** What was seen of the mail server; absent where nobody has looked. */
+  readonly asking?: ReadAsking;
 }
 
 /** Bundles in the config's order. */
@@ -93,7 +99,8 @@ export function health(facts: HealthFacts): Health {
 }
 
 /** What concerns every bundle: the maps they share, a reload that is due, a failure before any bundle. */
-function hostReasons({ status, mapDamage: damage }: HealthFacts): Reason[] {
+function hostReasons(facts: HealthFacts): Reason[] {
+  const { status, mapDamage: damage } = facts;
   if (status === null) return [];
   const reasons: Reason[] = [];
   if (damage !== null)
@@ -109,6 +116,7 @@ function hostReasons({ status, mapDamage: damage }: HealthFacts): Reason[] {
       text: 'reload pending: Postfix does not see the maps before: postfix reload',
     });
   }
+  reasons.push(...askingReasons(facts));
   const { failure } = status;
   if (failure !== null && exitStatus(failure.code) === 1) {
     reasons.push({
@@ -118,6 +126,21 @@ function hostReasons({ status, mapDamage: damage }: HealthFacts): Reason[] {
     });
   }
   return reasons;
+}
+
+/** A mail server that no longer asks a map takes mail for everybody, or for nobody (docs/commands.md section 2.5). */
+function askingReasons({ asking }: HealthFacts): Reason[] {
+  if (asking === undefined || asking.is === 'absent') return [];
+  if (asking.is === 'corrupt') {
+    const text = `mta.json is damaged (${asking.why}), so whether the maps are asked is not known; the next cycle writes it`;
+    return [{ grade: 'warning', condition: 'not_asked', text }];
+  }
+  const { server } = asking.value;
+  return lostMaps(asking.value).map(({ instance, map, last }) => ({
+    grade: 'critical',
+    condition: 'not_asked',
+    text: `${server} (${instance}) no longer asks the map ${map}, as it did until ${last}; the lines to type: relaymap check`,
+  }));
 }
 
 function bundleReasons(
@@ -141,6 +164,11 @@ function bundleReasons(
       'expiring',
       `three quarters of its validity have passed, it expires ${b.expires}; is the central side still publishing?`,
     );
+  }
+  const missing = b.held === null ? overdue(b.rhythm ?? null, now) : null;
+  if (missing !== null) {
+    const usual = `so far a new one came within ${age(missing.longest)}`;
+    add('warning', 'overdue', `the list is ${age(missing.age)} old; ${usual}; is the central side still publishing?`);
   }
   const trusted = verifies(bundle, b) ?? b.trusted;
   if (!trusted)

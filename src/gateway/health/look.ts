@@ -4,6 +4,7 @@
  */
 import { isAtWork } from '../../io/lock-held.ts';
 import type { GatewayConfig } from '../config.ts';
+import { readAsking } from './asking.ts';
 import { health, type Health } from './grade.ts';
 import { directoryMark } from '../keys/ring-fingerprint.ts';
 import { readStatus, type Status } from './status.ts';
@@ -52,7 +53,7 @@ async function lookOnce(
   const verified = facts === null ? new Map<string, boolean | null>() : await underNewKeys(config, facts);
   const verifies = ({ name }: { readonly name: string }) => verified.get(name) ?? null;
   const mapDamage = facts?.maps == null ? null : await liveDamage(config.map_dir, facts.maps, deep);
-  const found = health({ config, status: facts, mapDamage, now, verifies });
+  const found = health({ config, status: facts, mapDamage, now, verifies, asking: readAsking(config.state_dir) });
   return { health: found, status: facts, unknown: null, isDamaged: mapDamage !== null };
 }
 

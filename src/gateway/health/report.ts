@@ -6,7 +6,10 @@ import path from 'node:path';
 import { writeFileAtomic } from '../../io/atomic-file.ts';
 import type { GatewayConfig } from '../config.ts';
 import { counted, countersOf } from './counters.ts';
-import { isTrusted } from '../record/version-history.ts';
+import { mtaOf } from '../mta/of-config.ts';
+import { allCopies, isTrusted } from '../record/version-history.ts';
+import { lookAgain } from './asking.ts';
+import { withCreated, type Rhythm } from './rhythm.ts';
 import type { BundleOutcome, Outcome } from '../outcome.ts';
 import { freshBundle, type GatewayState } from '../record/state.ts';
 import { readStatus, type BundleStatus, type Status } from './status.ts';
@@ -39,6 +42,11 @@ export function report(
     counters: counted(countersOf(before), outcome, names),
   };
   writeFileAtomic(path.join(config.state_dir, 'status.json'), `${JSON.stringify(status, null, 1)}\n`, 0o644);
+  try {
+    lookAgain(config.state_dir, mtaOf(config), now);
+  } catch {
+    // What was seen is looked at again in the next cycle; the maps are more than this record.
+  }
 }
 
 function bundleStatus(
@@ -69,7 +77,17 @@ function bundleStatus(
     code: run === null ? (earlier?.code ?? null) : run.code,
     message: run === null ? (earlier?.message ?? null) : run.message,
     warnings: run === null ? (earlier?.warnings ?? []) : warnings,
+    rhythm: rhythmOf(name, state, earlier),
   };
+}
+
+/** Where none is on record yet, the kept copies tell what has been so far. */
+function rhythmOf(name: string, state: GatewayState | null, earlier: BundleStatus | null): Rhythm | null {
+  const before = earlier?.rhythm ?? null;
+  const st = state?.bundles[name];
+  if (st === undefined) return before;
+  const times = allCopies(st).map(({ created }) => created);
+  return times.sort((a, b) => Date.parse(a) - Date.parse(b)).reduce<Rhythm | null>(withCreated, before);
 }
 
 function liveFacts(name: string, state: GatewayState) {

@@ -6,6 +6,7 @@ import { isCode, type Code } from '../../errors.ts';
 import { isAbsent } from '../../io/atomic-file.ts';
 import { readRegularFile } from '../../io/regular-file.ts';
 import { MAP_FILE } from '../map-files.ts';
+import { Rhythm } from './rhythm.ts';
 
 const nullableText = () => z.nullable(z.string());
 const count = () => z.int().check(z.gte(0));
@@ -35,6 +36,8 @@ const Bundle = z
     code: z.nullable(code()),
     message: nullableText(),
     warnings: z.array(z.string()),
+    /** How often a new version comes. */
+    rhythm: z.optional(z.nullable(Rhythm)),
   })
   // Without these times nothing of it would ever be late.
   .check(z.refine((b) => b.version === null || [b.created, b.expires, b.installedAt].every((at) => at !== null)));

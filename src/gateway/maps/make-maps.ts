@@ -12,7 +12,7 @@ import type { Copies, Copy } from '../record/copies.ts';
 import { install, mapsRecord, requirePlaces } from './install.ts';
 import { mapsComplete } from './live-maps.ts';
 import { hashedNow } from './map-damage.ts';
-import { reloadPostfix, reloadServed } from '../mta/postfix/commands.ts';
+import { mtaOf } from '../mta/of-config.ts';
 import type { GatewayState, StateFiles } from '../record/state.ts';
 import { cdbBytes, MAX_CDB } from '../../bundle/table/cdb-size.ts';
 
@@ -132,9 +132,13 @@ function reloadIsDue(state: GatewayState, now: Date): void {
 }
 
 /** Has a pending reload done, or asks for it; a request counts as served only if it was made. */
-export function settleReload({ files, log }: Pick<MapMaker, 'files' | 'log'>, state: GatewayState): void {
+export function settleReload(
+  { config, files, log }: Pick<MapMaker, 'config' | 'files' | 'log'>,
+  state: GatewayState,
+): void {
   if (state.reloadPending === null) return;
-  const result = state.reloadAsked && reloadServed() ? 'done' : reloadPostfix();
+  const mta = mtaOf(config);
+  const result = state.reloadAsked && mta.reloadServed() ? 'done' : mta.reload();
   if (result === 'pending' || result === 'asked')
     log('a map has appeared and Postfix must be reloaded once: postfix reload');
   const asked = result === 'asked';

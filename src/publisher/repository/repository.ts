@@ -12,6 +12,8 @@ import type { RowBlock } from '../../bundle/table/rows.ts';
 import { HostError } from '../../errors.ts';
 import { AtomicFile, isAbsent, makeFolder, writeFileAtomic, writeFileWithLaterTime } from '../../io/atomic-file.ts';
 import { PublishError } from '../errors.ts';
+import { isSignedByOne } from './sign-manifest.ts';
+import type { SigningKey } from './signing-key.ts';
 import { parseState, type PublisherState, type Published } from './state.ts';
 import { blocksOf, readText } from './table-text.ts';
 
@@ -51,9 +53,33 @@ export class Repository {
     written(file, () => writeFileAtomic(file, `${JSON.stringify(state, null, 1)}\n`, 0o600));
   }
 
-  /** What is published now; null where nothing is. Its signatures are not looked at. @throws PublishError STATE */
-  published(): Published | null {
-    const file = path.join(this.#output, 'manifest.json');
+  /** What is published now by one of these keys; null where nothing is. @throws PublishError STATE */
+  published(keys: readonly SigningKey[]): Published | null {
+    const found = this.#manifest();
+    if (found === null) return null;
+    if (isSignedByOne(found.envelope, keys)) return found;
+    const next = (this.state()?.highest ?? 0) + 1;
+    throw new PublishError(
+      'STATE',
+      `${this.#manifestFile} is signed by none of the keys of this configuration (${keys.map((k) => k.keyid.slice(0, 16)).join(', ')}), ` +
+        'so it does not count. Was a key replaced? Name the old one in `keys` too, for one publish. Otherwise somebody else ' +
+        `wrote it: move it away, then: relaymap-publish publish --next-version ${next}, or higher if a gateway may have seen a higher one`,
+    );
+  }
+
+  /** What is published now, if it is what was signed here last; null otherwise. Needs no key. @throws PublishError STATE */
+  publishedHere(): Published | null {
+    const [found, state] = [this.#manifest(), this.state()];
+    return found !== null && state?.digest === found.digest ? found : null;
+  }
+
+  get #manifestFile(): string {
+    return path.join(this.#output, 'manifest.json');
+  }
+
+  /** What lies in `output`, whoever wrote it. */
+  #manifest(): Published | null {
+    const file = this.#manifestFile;
     const envelope = textOf(file);
     if (envelope === null) return null;
     try {

@@ -1,4 +1,4 @@
-/** Makes the signed manifest (format sections 2 and 3), and knows whether one is signed by all of today's keys. Pure. */
+/** Makes the signed manifest (docs/bundle-format.md sections 2 and 3), and knows whether one is signed by these keys. Pure. */
 import { encodeEnvelope, MANIFEST_TYPE, pae } from '../../bundle/trust/envelope.ts';
 import { isoTime, type Manifest, type TableEntry } from '../../bundle/offer/manifest.ts';
 import { verifyManifest, type Ring, type VerifiedManifest } from '../../bundle/trust/verify.ts';
@@ -10,20 +10,21 @@ const DAY = 86_400_000;
 export interface ManifestFacts {
   readonly name: string;
   readonly version: number;
-  readonly now: Date;
+  /** What the manifest says as `created`; its fractions of a second are dropped. */
+  readonly created: Date;
   /** Milliseconds. */
   readonly validFor: number;
   readonly entry: TableEntry;
-  /** Rows and domains of the table where its shrinking is approved for a day. */
-  readonly approve: { readonly rows: number; readonly domains: number } | null;
-  /** The approval of the manifest before, which stands until it has passed. */
-  readonly carried: Manifest['shrinkApproved'];
+  /** That a shrinking is approved, and until when. */
+  readonly approval: Approval | null;
 }
+
+export type Approval = NonNullable<Manifest['shrinkApproved']>;
 
 /** Signs, and verifies what it signed as a gateway that trusts all of these keys. */
 export function signManifest(facts: ManifestFacts, keys: readonly SigningKey[]): VerifiedManifest {
-  const created = new Date(Math.floor(facts.now.getTime() / 1000) * 1000);
-  const approval = approvalOf(facts, created);
+  const created = wholeSecond(facts.created);
+  const { approval } = facts;
   const payload = Buffer.from(
     JSON.stringify({
       format: 1,
@@ -32,7 +33,7 @@ export function signManifest(facts: ManifestFacts, keys: readonly SigningKey[]):
       created: isoTime(created),
       expires: isoTime(new Date(created.getTime() + facts.validFor)),
       keyring: 0,
-      ...(approval === null ? {} : { shrinkApproved: approval }),
+      ...(approval === null ? {} : { shrinkApproved: { ...approval, until: isoTime(approval.until) } }),
       tables: { recipients: facts.entry },
     }),
   );
@@ -41,10 +42,12 @@ export function signManifest(facts: ManifestFacts, keys: readonly SigningKey[]):
   return verifyManifest(encodeEnvelope(MANIFEST_TYPE, payload, signatures), ringOf(keys));
 }
 
-function approvalOf({ now, approve, carried }: ManifestFacts, created: Date): object | null {
-  if (approve !== null) return { until: isoTime(new Date(created.getTime() + DAY)), ...approve };
-  return carried !== undefined && now < carried.until ? { ...carried, until: isoTime(carried.until) } : null;
+/** An approval of a table of this size, for a day from `created`. */
+export function approvalFor(rows: number, domains: number, created: Date): Approval {
+  return { until: new Date(wholeSecond(created).getTime() + DAY), rows, domains };
 }
+
+const wholeSecond = (time: Date): Date => new Date(Math.floor(time.getTime() / 1000) * 1000);
 
 /** Whether every one of these keys has signed. */
 export function isSignedBy(envelope: Uint8Array, keys: readonly SigningKey[]): boolean {
@@ -53,6 +56,17 @@ export function isSignedBy(envelope: Uint8Array, keys: readonly SigningKey[]): b
     return true;
   } catch {
     return false; // for whatever reason: it is to be signed again
+  }
+}
+
+/** Whether at least one of these keys has signed. */
+export function isSignedByOne(envelope: Uint8Array, keys: readonly SigningKey[]): boolean {
+  try {
+    verifyManifest(envelope, { ...ringOf(keys), threshold: 1 });
+    return true;
+  } catch (error) {
+    if (error instanceof PublishError) throw error;
+    return false; // unsigned, signed by others, or of another kind: it is not ours
   }
 }
 

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { publicKeyOf, sign } from '../../bundle/trust/ed25519.ts';
 import { keyid, publicKeyPem } from '../../bundle/trust/public-key.ts';
 import { createFile, makeFolder } from '../../io/atomic-file.ts';
+import { writableByOthers } from '../../io/rights.ts';
 import { PublishError } from '../errors.ts';
 
 export interface SigningKey {
@@ -45,8 +46,11 @@ export function makeKey(
   return { ...key, files };
 }
 
-/** @throws PublishError KEY: not readable, readable by others, or no Ed25519 private key. */
-export function readKey(file: string): SigningKey {
+/**
+ * @param also a user whose keys are taken as well: the owner of the state, as whom root is about to go on.
+ * @throws PublishError KEY: not readable, readable or writable by others, or no Ed25519 private key.
+ */
+export function readKey(file: string, also: number | null = null): SigningKey {
   let pem: string;
   try {
     // Without NONBLOCK a FIFO would be waited for.
@@ -69,6 +73,8 @@ export function readKey(file: string): SigningKey {
     if (error instanceof PublishError) throw error;
     throw new PublishError('KEY', `cannot read the signing key ${file}: ${(error as Error).message}`, error);
   }
+  const unsafe = writableByOthers('the signing key', file, also);
+  if (unsafe !== null) throw new PublishError('KEY', unsafe);
   const seed = seedOf(pem);
   if (seed === null)
     throw new PublishError('KEY', `${file} holds no Ed25519 private key in PEM form (PKCS#8, not encrypted)`);

@@ -25,6 +25,8 @@ const Record = z.object({
   tables: z.array(z.object({ sha256: sha256(), at: time() })),
   /** Rows of each table and since when it was published, a day back: for the guard, which looks that far. */
   history: z._default(z.array(z.object({ rows: count(), at: time() })), []),
+  /** That the shrinking of a table was allowed here, and until when: never taken from what lies in `output`. */
+  approval: z._default(z.nullable(z.object({ until: time(), rows: count(), domains: count() })), null),
   /** Blobs that the newest manifest no longer names, and since when. */
   unnamed: z.record(z.string(), time()),
 });
@@ -73,7 +75,7 @@ export function continued(
   } else if (version === state.highest && state.digest !== null && state.digest !== published.digest) {
     throw refuse(`version ${version} in ${output} is not the one that was signed here. ${goOn}`);
   }
-  return state ?? { ...adopted(published), format: 1, name, highest, digest: null, unnamed: {} };
+  return state ?? { ...adopted(published), format: 1, name, highest, digest: null, approval: null, unnamed: {} };
 }
 
 /** What a lost record would have said of the table that is published. */

@@ -1,12 +1,11 @@
 /**
- * What the gateway asks of the Postfix beside it: its group, what of its configuration decides a lookup, one reload when a map first appears; and
- * the runner of Postfix's own commands, which read MAIL_CONFIG from the environment and so mean the instance that the user means.
+ * Runs Postfix's own commands for one instance, and asks what every lookup needs: the group `postfix`, and the parameters that decide
+ * how an address is looked up. Without an instance MAIL_CONFIG decides, as it does for the commands themselves.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { writeFileAtomic } from '../../../io/atomic-file.ts';
+import { readFileSync } from 'node:fs';
 import type { Habits } from '../../../map/lookup.ts';
-import { RELOAD_FOLDER, RELOAD_REQUEST } from './reload-request.ts';
+import { instanceEnvironment } from './instances.ts';
 
 /** The group `postfix`, which smtpd reads maps as; null where there is none. */
 export function postfixGroup(): number | null {
@@ -21,8 +20,9 @@ export function postfixGroup(): number | null {
 }
 
 /** cron and systemd units may lack the folders of Postfix's commands; without them a reload would silently not happen. */
-export const postfixEnvironment = (): NodeJS.ProcessEnv => ({
+export const postfixEnvironment = (instance?: string): NodeJS.ProcessEnv => ({
   ...process.env,
+  ...instanceEnvironment(instance),
   PATH: `${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/local/sbin:/usr/sbin:/sbin`,
 });
 
@@ -34,9 +34,9 @@ export interface ToolAnswer {
 }
 
 /** Runs one of Postfix's commands to its end: for answers that are short. */
-export function postfixCommand(command: string, args: readonly string[]): ToolAnswer {
+export function postfixCommand(command: string, args: readonly string[], instance?: string): ToolAnswer {
   const result = spawnSync(command, args, {
-    env: postfixEnvironment(),
+    env: postfixEnvironment(instance),
     encoding: 'utf8',
     timeout: 30_000,
     maxBuffer: 16 * 1024 * 1024,
@@ -76,8 +76,8 @@ const HABITS = [
 ] as const;
 
 /** What of the host's main.cf a lookup hangs on; nothing, which means Postfix's defaults, where there is no postconf. */
-export function postfixHabits(): Habits {
-  const { status, stdout } = postfixCommand('postconf', ['-xh', ...HABITS]);
+export function postfixHabits(instance?: string): Habits {
+  const { status, stdout } = postfixCommand('postconf', ['-xh', ...HABITS], instance);
   if (status !== 0) return {};
   const [delimiter = '', utf8, parents = '', routing, hyphen, special, doubleBounce = ''] = stdout
     .split('\n')
@@ -92,25 +92,3 @@ export function postfixHabits(): Habits {
     doubleBounce,
   };
 }
-
-/**
- * Has Postfix reloaded, or asks for it. `done`: reloaded, or no Postfix runs here, so nothing is pending. `asked`: the request is made
- * and not yet served. `pending`: refused. Health says so until it is done.
- */
-export function reloadPostfix(): 'done' | 'asked' | 'pending' {
-  if (process.geteuid?.() === 0) {
-    if (postfixCommand('postfix', ['status']).status !== 0) return 'done';
-    return postfixCommand('postfix', ['reload']).status === 0 ? 'done' : 'pending';
-  }
-  if (!existsSync(RELOAD_FOLDER)) return 'done';
-  try {
-    writeFileAtomic(RELOAD_REQUEST, '', 0o644);
-    return 'asked';
-  } catch {
-    return 'pending'; // asked again in the next cycle
-  }
-}
-
-/** Whether a request that an unprivileged process made has been served. */
-export const reloadServed = (): boolean =>
-  process.geteuid?.() !== 0 && existsSync(RELOAD_FOLDER) && !existsSync(RELOAD_REQUEST);

@@ -41,12 +41,12 @@ export type PostfixHere =
   | { readonly is: 'broken'; readonly why: string }
   | { readonly is: 'here'; readonly config: PostfixConfig };
 
-/** @returns the configuration of the instance that MAIL_CONFIG names, else of the default one */
-export function readPostfix(): PostfixHere {
-  const main = postfixCommand('postconf', ['-x']);
+/** @param instance its configuration folder; else that of MAIL_CONFIG, or the default one */
+export function readPostfix(instance?: string): PostfixHere {
+  const main = postfixCommand('postconf', ['-x'], instance);
   if (main.status === null) return { is: 'absent' };
   if (main.status !== 0) return { is: 'broken', why: main.stderr.replace(/^postconf: (fatal|error): /, '') };
-  const ask = (...args: string[]) => lines(postfixCommand('postconf', args).stdout);
+  const ask = (...args: string[]) => lines(postfixCommand('postconf', args, instance).stdout);
   const values = parameters(lines(main.stdout));
   const directory = values.get('config_directory') ?? '/etc/postfix';
   return {
@@ -66,7 +66,7 @@ export function readPostfix(): PostfixHere {
 
 /** Whether its master runs. Unprivileged, a pid file is all that can be seen. */
 export function postfixRuns(config: PostfixConfig): boolean {
-  if (process.geteuid?.() === 0) return postfixCommand('postfix', ['status']).status === 0;
+  if (process.geteuid?.() === 0) return postfixCommand('postfix', ['status'], config.directory).status === 0;
   return changedAt(path.join(config.main.get('queue_directory') ?? '', 'pid/master.pid')) !== null;
 }
 

@@ -3,9 +3,10 @@ import path from 'node:path';
 import type { GatewayConfig } from '../../config.ts';
 import type { PostfixConfig } from './main-cf.ts';
 import { isTable, nameOf, typeOf, words } from './tables.ts';
-import { ENDINGS, type MAPS } from '../../map-files.ts';
+import { ENDINGS } from '../../map-files.ts';
+import type { MapName } from '../mta.ts';
 
-export type MapName = (typeof MAPS)[number];
+export type { MapName } from '../mta.ts';
 
 /** The table as main.cf should name it: of a type that is written and that this Postfix knows. */
 export function ourTable(config: GatewayConfig, types: ReadonlySet<string> | null, map: MapName): string {

@@ -1,0 +1,93 @@
+/**
+ * Whether the mail server still asks relaymap's maps: the record of what was seen (`mta.json` in state_dir, readable by everyone), and
+ * the look that renews it. A server that was seen to ask a map and no longer does takes mail for everybody, or for nobody. Before it has
+ * first been seen to ask there is nothing to miss (docs/commands.md section 2.5).
+ */
+import path from 'node:path';
+import * as z from 'zod/mini';
+import { isInstant } from '../../bundle/offer/instant.ts';
+import { isAbsent, writeFileAtomic } from '../../io/atomic-file.ts';
+import { readRegularFile } from '../../io/regular-file.ts';
+import { MAPS } from '../map-files.ts';
+import type { Mta } from '../mta/mta.ts';
+
+const time = () => z.string().check(z.refine(isInstant));
+const map = () => z.enum(MAPS);
+
+const Instance = z.object({
+  /** Stands for the configuration that was looked at. */
+  mark: z.string(),
+  /** By map: when it was last seen to be named. */
+  seen: z.partialRecord(map(), time()),
+  /** The maps that are named now, and where. */
+  uses: z.array(z.object({ map: map(), where: z.string() })),
+  /** Why the last look saw nothing; what is above is then older. */
+  why: z.nullable(z.string()),
+});
+
+const Record = z.object({
+  format: z.literal(1),
+  lookedAt: time(),
+  /** Its name in a sentence. */
+  server: z.string(),
+  /** Those of the configuration at that time. */
+  instances: z.record(z.string(), Instance),
+});
+
+type Seen = z.infer<typeof Instance>['seen'];
+export type AskingRecord = z.infer<typeof Record>;
+
+export type ReadAsking =
+  | { readonly is: 'absent' }
+  | { readonly is: 'corrupt'; readonly why: string }
+  | { readonly is: 'whole'; readonly value: AskingRecord };
+
+const fileOf = (stateDir: string): string => path.join(stateDir, 'mta.json');
+
+export function readAsking(stateDir: string): ReadAsking {
+  try {
+    const result = z.safeParse(Record, JSON.parse(readRegularFile(fileOf(stateDir)).toString()));
+    return result.success ? { is: 'whole', value: result.data } : { is: 'corrupt', why: 'it has another form' };
+  } catch (error) {
+    if (isAbsent(error)) return { is: 'absent' };
+    return { is: 'corrupt', why: error instanceof SyntaxError ? 'it is not JSON' : (error as Error).message };
+  }
+}
+
+/** Milliseconds. */
+const EVERY = 5 * 60_000;
+
+/** Looks again where the configuration has changed since the last look, or where that was five minutes ago. */
+export function lookAgain(stateDir: string, mta: Mta, now: Date): void {
+  const read = readAsking(stateDir);
+  const before = read.is === 'whole' ? read.value : null;
+  const marks = mta.marks();
+  const age = before === null ? Infinity : now.getTime() - Date.parse(before.lookedAt);
+  const isSame = mta.instances.every((name) => before?.instances[name]?.mark === marks.get(name));
+  if (isSame && age >= 0 && age < EVERY) return;
+  const at = now.toISOString();
+  const instances: AskingRecord['instances'] = {};
+  for (const { instance, uses, why } of mta.look()) {
+    const earlier = before?.instances[instance];
+    // A damaged record does not say what was seen: then both maps count as seen, since a false alarm is the smaller harm.
+    const seen: Seen = {
+      ...(read.is === 'corrupt' ? Object.fromEntries(MAPS.map((name) => [name, at])) : earlier?.seen),
+    };
+    for (const use of uses ?? []) seen[use.map] = at;
+    instances[instance] = { mark: marks.get(instance) ?? '', seen, uses: [...(uses ?? earlier?.uses ?? [])], why };
+  }
+  const next: AskingRecord = { format: 1, lookedAt: at, server: mta.name, instances };
+  writeFileAtomic(fileOf(stateDir), `${JSON.stringify(next, null, 1)}\n`, 0o644);
+}
+
+/** By instance: the maps that it was seen to name and no longer names, with the time when it last did. */
+export function lostMaps(
+  record: AskingRecord,
+): { readonly instance: string; readonly map: (typeof MAPS)[number]; readonly last: string }[] {
+  return Object.entries(record.instances).flatMap(([instance, { seen, uses }]) => {
+    return MAPS.flatMap((name) => {
+      const last = seen[name];
+      return last === undefined || uses.some((use) => use.map === name) ? [] : [{ instance, map: name, last }];
+    });
+  });
+}

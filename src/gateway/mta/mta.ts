@@ -1,0 +1,47 @@
+/**
+ * What relaymap asks of the mail server beside it, whatever its kind. Every kind answers these questions and no others, so that health,
+ * the cycle and `status` know nothing of main.cf. Types only; of-config.ts chooses the kind.
+ */
+import type { MAPS } from '../map-files.ts';
+
+export type MapName = (typeof MAPS)[number];
+
+/** A place in the server's configuration that names one of our maps. */
+export interface Use {
+  readonly map: MapName;
+  /** The parameter, for a person: `relay_recipient_maps`. */
+  readonly where: string;
+}
+
+/** What one instance of the server says of itself now. */
+export interface InstanceLook {
+  /** Its configuration folder: it names the instance. */
+  readonly instance: string;
+  /** Null where it could not be asked. */
+  readonly uses: readonly Use[] | null;
+  /** Why it could not be asked. */
+  readonly why: string | null;
+}
+
+/**
+ * `done`: reloaded, or no server runs here and nothing is pending. `asked`: the request is made and not yet served. `pending`: refused.
+ */
+export type Reload = 'done' | 'asked' | 'pending';
+
+export interface Mta {
+  readonly kind: 'postfix';
+  /** Its name in a sentence: `Postfix`. */
+  readonly name: string;
+  /** All instances that are to use the maps. */
+  readonly instances: readonly string[];
+  /** By instance: a text that is another one when its configuration has been changed. Costs next to nothing. */
+  marks(): ReadonlyMap<string, string>;
+  /** Which instance names which of our maps. Takes some ten milliseconds for each. */
+  look(): readonly InstanceLook[];
+  /** Has all of them reloaded, or asks for it. */
+  reload(): Reload;
+  /** Whether a request that an unprivileged process made has been served. */
+  reloadServed(): boolean;
+  /** Null where that cannot be seen. */
+  isRunning(instance: string): boolean | null;
+}

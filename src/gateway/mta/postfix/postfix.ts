@@ -1,0 +1,68 @@
+/** Postfix as relaymap's mail server: all of its instances. */
+import { existsSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { writeFileAtomic } from '../../../io/atomic-file.ts';
+import type { GatewayConfig } from '../../config.ts';
+import type { InstanceLook, Mta, Reload } from '../mta.ts';
+import { postfixCommand } from './commands.ts';
+import { instancesOf } from './instances.ts';
+import { postfixRuns, readPostfix } from './main-cf.ts';
+import { RELOAD_FOLDER, RELOAD_REQUEST } from './reload-request.ts';
+import { usesOf } from './uses.ts';
+
+export function postfix(config: GatewayConfig): Mta {
+  const instances = instancesOf(config);
+  return {
+    kind: 'postfix',
+    name: 'Postfix',
+    instances,
+    marks: () => new Map(instances.map((instance) => [instance, markOf(instance)])),
+    look: () => instances.map((instance) => lookAt(config, instance)),
+    reload: () => reloadPostfix(instances),
+    reloadServed,
+    isRunning: (instance) => {
+      const here = readPostfix(instance);
+      return here.is === 'here' ? postfixRuns(here.config) : null;
+    },
+  };
+}
+
+function lookAt(config: GatewayConfig, instance: string): InstanceLook {
+  const here = readPostfix(instance);
+  if (here.is === 'here') return { instance, uses: usesOf(config, here.config), why: null };
+  return { instance, uses: null, why: here.is === 'absent' ? 'there is no postconf' : here.why };
+}
+
+/** By size, time and inode, as a change of the maps is noticed. */
+function markOf(instance: string): string {
+  return ['main.cf', 'master.cf']
+    .map((name) => {
+      try {
+        const { size, mtimeMs, ino } = statSync(path.join(instance, name));
+        return `${size} ${mtimeMs} ${ino}`;
+      } catch {
+        return 'none'; // not there, or not for this user's eyes: postconf says which
+      }
+    })
+    .join(', ');
+}
+
+/** One that does not run has nothing to reload. Unprivileged, the root-owned path unit reloads all of them. */
+function reloadPostfix(instances: readonly string[]): Reload {
+  if (process.geteuid?.() === 0) {
+    const runs = (instance: string) => postfixCommand('postfix', ['status'], instance).status === 0;
+    const reloads = (instance: string) => postfixCommand('postfix', ['reload'], instance).status === 0;
+    // Each is tried: one that refuses must not keep the others from their maps.
+    return instances.filter(runs).map(reloads).includes(false) ? 'pending' : 'done';
+  }
+  if (!existsSync(RELOAD_FOLDER)) return 'done';
+  try {
+    writeFileAtomic(RELOAD_REQUEST, '', 0o644);
+    return 'asked';
+  } catch {
+    return 'pending'; // asked again in the next cycle
+  }
+}
+
+const reloadServed = (): boolean =>
+  process.geteuid?.() !== 0 && existsSync(RELOAD_FOLDER) && !existsSync(RELOAD_REQUEST);

@@ -1,0 +1,66 @@
+/**
+ * Where a Postfix names relaymap's maps, in whatever way it asks them: as relay recipients, as virtual mailboxes, in an access check, in
+ * main.cf or for one service of master.cf. Pure.
+ */
+import type { GatewayConfig } from '../../config.ts';
+import { MAPS } from '../../map-files.ts';
+import type { Use } from '../mta.ts';
+import type { PostfixConfig } from './main-cf.ts';
+import { isOurs } from './map-references.ts';
+
+/** Parameters whose tables say whether an address is known. */
+export const RECIPIENT_MAPS = ['relay_recipient_maps', 'virtual_mailbox_maps', 'local_recipient_maps'] as const;
+const DOMAIN_LISTS = ['relay_domains', 'virtual_mailbox_domains', 'virtual_alias_domains', 'mydestination'];
+/** In the order in which smtpd asks them. */
+export const RESTRICTIONS = [
+  'smtpd_client_restrictions',
+  'smtpd_helo_restrictions',
+  'smtpd_sender_restrictions',
+  'smtpd_relay_restrictions',
+  'smtpd_recipient_restrictions',
+  'smtpd_data_restrictions',
+  'smtpd_end_of_data_restrictions',
+];
+
+/** All places that name one of our maps. A service that has a parameter of its own counts by that one. */
+export function usesOf(config: GatewayConfig, postfix: PostfixConfig): Use[] {
+  const found = new Map<string, Use>();
+  for (const main of effective(postfix)) {
+    for (const use of namesOf(config, main)) found.set(`${use.map} ${use.where}`, use);
+  }
+  return [...found.values()];
+}
+
+/** What each service that takes mail from the network goes by: main.cf with its own options over it. */
+function effective({ main, services, overrides }: PostfixConfig): ReadonlyMap<string, string>[] {
+  const smtpd = services.filter(({ program }) => program === 'smtpd');
+  return smtpd.map(({ name }) => {
+    const own = overrides.filter(({ service }) => service === name);
+    return new Map([...main, ...own.map(({ parameter, value }) => [parameter, value] as const)]);
+  });
+}
+
+function namesOf(config: GatewayConfig, main: ReadonlyMap<string, string>): Use[] {
+  const reached = restrictionNames(main);
+  const places = [...RECIPIENT_MAPS, ...DOMAIN_LISTS, ...reached];
+  return places.flatMap((where) => {
+    const tables = tokens(main.get(where) ?? '');
+    return MAPS.filter((map) => tables.some((word) => isOurs(config, map, word))).map((map) => ({ map, where }));
+  });
+}
+
+/** The lists of restrictions, and the classes that one of them reaches: a class that nobody names is never asked. */
+export function restrictionNames(main: ReadonlyMap<string, string>): string[] {
+  const classes = new Set(tokens(main.get('smtpd_restriction_classes') ?? ''));
+  const reached: string[] = [];
+  const queue = [...RESTRICTIONS];
+  for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
+    if (reached.includes(name)) continue;
+    reached.push(name);
+    queue.push(...tokens(main.get(name) ?? '').filter((word) => classes.has(word)));
+  }
+  return reached;
+}
+
+/** The words of a list, those in braces too. */
+export const tokens = (value: string): string[] => value.split(/[\s,{}]+/).filter((word) => word !== '');
