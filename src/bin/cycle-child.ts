@@ -3,6 +3,7 @@
  * it. Ends between two steps at SIGTERM, and when the daemon is gone.
  */
 import { setMaxListeners } from 'node:events';
+import './seed-hashes.ts';
 import '../io/v8-baseline-wasm.ts'; // before undici
 import { knowing } from '../gateway/fetch/poll-answers.ts';
 import { cycle } from '../gateway/cycle/cycle.ts';
@@ -28,7 +29,7 @@ process.once('message', (task: Task) => {
 
 async function work({ config, bundles, access, asked, hashed, now }: Task): Promise<void> {
   say({ is: 'begun' });
-  const sources = urlSources(config, clock, process.env, abort.signal, access);
+  const sources = urlSources(config, clock, process.env, abort.signal, (name) => access.get(name) ?? new Map());
   const outcome = await cycle({
     config,
     bundles,

@@ -56,10 +56,21 @@ command('serve', 'the embedded HTTPS endpoint over the published files')
   .action(async (options: { config: string }) => {
     const { readPublisherConfig } = await import('../publisher/config.ts');
     const { serve } = await import('../publisher/serve/serve.ts');
-    const serving = await serve(readPublisherConfig(options.config));
+    const { servePages } = await import('./publisher/serve-pages.ts');
+    const config = readPublisherConfig(options.config);
+    const serving = await serve(config);
+    const pages = await servePages(config);
     process.stdout.write(`serving ${serving.url}\n`);
     await new Promise((resolve) => process.once('SIGTERM', resolve).once('SIGINT', resolve));
-    await serving.close();
+    await Promise.all([serving.close(), pages.close()]);
+  });
+
+command('health', 'is the list published, and in time? For monitoring; exit 0, 1, 2 or 3')
+  .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
+  .option('--json', 'print the answer as JSON', false)
+  .action(async (options: { config: string; json: boolean }) => {
+    const { healthCommand } = await import('./publisher/health-command.ts');
+    status = await healthCommand(options, new Date());
   });
 
 command('inspect', 'verify published files as a gateway would, and print the manifest')

@@ -6,6 +6,8 @@
 import { healthArguments } from './gateway/health-arguments.ts';
 
 const line = process.argv.slice(2);
+// Until the daemon has its own handlers, these would end the process: a service manager may send them at any time. A cycle comes then anyway.
+if (line[0] === 'run') for (const name of ['SIGHUP', 'SIGUSR2'] as const) process.on(name, () => undefined);
 const health = healthArguments(line);
 if (health !== null)
   void import('./gateway/health-command.ts').then(async ({ healthCommand }) => {

@@ -1,26 +1,15 @@
 /** The gateway's configuration (docs/commands.md section 2.1): TOML in, checked values out. Reads the one file. */
-import path from 'node:path';
 import * as z from 'zod/mini';
 import { foldCase } from '../bundle/address/case-folding.ts';
 import { NAME } from '../bundle/offer/name.ts';
 import { HostError } from '../errors.ts';
+import { absolute, credentialFiles, Place, hasPairs } from './bundle-urls.ts';
 import { domainForms } from './domain-forms.ts';
+import { listenAddress } from '../io/health/listen-address.ts';
 import { requireUnwritable } from '../io/rights.ts';
 import { duration, list, percent, readConfigFile, size, text, whole } from '../io/config-file.ts';
 
 export const DEFAULT_CONFIG = '/etc/relaymap/relaymap.toml';
-
-const absolute = () => text().check(z.refine((p) => path.isAbsolute(p), { error: 'must be an absolute path' }));
-const url = () =>
-  z
-    .string({ error: 'must be text' })
-    .check(z.refine(isBaseUrl, { error: 'must be an https URL that ends in "/", without user, query or fragment' }));
-
-function isBaseUrl(value: string): boolean {
-  if (!URL.canParse(value)) return false;
-  const u = new URL(value);
-  return u.protocol === 'https:' && u.username === '' && u.password === '' && /^[^?#]*\/$/.test(value);
-}
 
 /** Node's timers end at 24.8 days, and a longer one fires at once; none at all would refuse everything. */
 const timeout = () =>
@@ -34,17 +23,14 @@ const address = () => text().check(z.refine((a) => /.@[^@]+\.[^@]+$/.test(a), { 
 
 const Bundle = z.strictObject({
   name: z.string({ error: 'must be text' }).check(z.regex(NAME, { error: 'must match [a-z0-9][a-z0-9.-]{0,63}' })),
-  urls: list(url()).check(z.minLength(1, { error: 'must name at least one URL' })),
+  urls: list(Place).check(z.minLength(1, { error: 'must name at least one URL' })),
   keys: absolute(),
   threshold: z._default(whole(1, 16), 1),
   ring: z._default(whole(0, 2 ** 31), 0),
   domains: z.optional(list(domain()).check(z.minLength(1, { error: 'must not be an empty list' }))),
   required: z._default(list(address()), []),
   max_shrink_percent: z._default(percent(), 20),
-  ca_file: z.optional(absolute()),
-  client_cert: z.optional(absolute()),
-  client_key: z.optional(absolute()),
-  token_file: z.optional(absolute()),
+  ...credentialFiles(),
 });
 
 /** `[limits]` where the configuration says nothing: rows, bytes, milliseconds. */
@@ -115,15 +101,17 @@ export const Config = z.strictObject({
 /** Keys that docs/commands.md knows and this version does not. */
 const LATER = ['stale', 'report', 'identity_file', 'bundle.sealed', 'bundle.next_hops', 'bundle.root_threshold'];
 
-/** Host and port of `health.listen`; null for what is neither `127.0.0.1:9618` nor `[::1]:9618`. */
-export function listenAddress(listen: string): { readonly host: string; readonly port: number } | null {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):([0-9]{1,5})$/.exec(listen);
-  const port = Number(match?.[3]);
-  return match === null || port > 65_535 ? null : { host: match[1] ?? match[2] ?? '', port };
+type Bundle = z.infer<typeof Bundle>;
+
+export interface BundleConfig extends Omit<Bundle, 'urls'> {
+  readonly urls: readonly string[];
+  /** The same URLs, each with the files that it alone is to be asked with. */
+  readonly places: Bundle['urls'];
 }
 
-export type GatewayConfig = z.infer<typeof Config>;
-export type BundleConfig = GatewayConfig['bundle'][number];
+export interface GatewayConfig extends Omit<z.infer<typeof Config>, 'bundle'> {
+  readonly bundle: readonly BundleConfig[];
+}
 
 /** For whatever acts on it: others must not be able to write it. @throws HostError CONFIG */
 export function readOwnConfig(file: string): GatewayConfig {
@@ -142,10 +130,12 @@ export function readGatewayConfig(file: string): GatewayConfig {
     if (config.bundle.length > 1 && b.domains === undefined) {
       throw wrong(`bundle.${i}.domains is missing; with several bundles each must say what it may speak for`);
     }
-    if ((b.client_cert === undefined) !== (b.client_key === undefined)) {
-      throw wrong(`bundle.${i}: client_cert and client_key go together`);
+    const unpaired = [b, ...b.urls].findIndex((files) => !hasPairs(files));
+    if (unpaired >= 0) {
+      const where = unpaired === 0 ? '' : `.urls.${unpaired - 1}`;
+      throw wrong(`bundle.${i}${where}: client_cert and client_key go together`);
     }
-    if (new Set(b.urls).size !== b.urls.length) throw wrong(`bundle.${i}.urls names a URL twice`);
+    if (new Set(b.urls.map(({ url }) => url)).size !== b.urls.length) throw wrong(`bundle.${i}.urls names a URL twice`);
     b.required = b.required.map(foldCase);
     // Everything that asks for the domains of a bundle is to find both spellings of an internationalised one.
     if (b.domains !== undefined) b.domains = [...new Set(b.domains.flatMap(domainForms))];
@@ -154,5 +144,6 @@ export function readGatewayConfig(file: string): GatewayConfig {
   if (config.maps.types.includes('hash') && config.maps.types.includes('btree')) {
     throw wrong('maps.types: hash and btree have the same file name; choose one');
   }
-  return config;
+  const bundle = config.bundle.map(({ urls, ...b }) => ({ ...b, urls: urls.map(({ url }) => url), places: urls }));
+  return { ...config, bundle };
 }

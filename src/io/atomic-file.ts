@@ -215,6 +215,18 @@ export function removeEmptyFolder(folder: string): void {
   fsyncFolder(path.dirname(folder));
 }
 
+/** Makes a folder that belongs to another user. */
+export function makeFolderOf(folder: string, mode: number, { uid, gid }: { uid: number; gid: number }): void {
+  makeFolder(folder, mode);
+  const fd = openSync(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  try {
+    fchownSync(fd, uid, gid);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** Makes a folder and those above it; each of their names is durable. */
 export function makeFolder(folder: string, mode: number): void {
   try {

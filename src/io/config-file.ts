@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
 import * as z from 'zod/mini';
 import { HostError } from '../errors.ts';
+import { whyUnread } from './denied.ts';
 import { nearest } from './nearest.ts';
 
 const UNIT_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -59,7 +60,7 @@ function readText(file: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
   } catch (error) {
-    const why = error instanceof TypeError ? 'it is not UTF-8' : error instanceof Error ? error.message : String(error);
+    const why = error instanceof TypeError ? 'it is not UTF-8' : whyUnread(error, file);
     throw new HostError('CONFIG', `cannot read the configuration ${file}: ${why}`, error);
   }
 }
@@ -126,5 +127,7 @@ function unwrap(schema: unknown): unknown {
   ) {
     return unwrap(schema.def.innerType);
   }
-  return schema instanceof z.ZodMiniPipe ? unwrap(schema.def.in) : schema;
+  if (!(schema instanceof z.ZodMiniPipe)) return schema;
+  const { in: before, out } = schema.def;
+  return unwrap(before instanceof z.ZodMiniTransform ? out : before); // what only brings a value into form has no keys
 }

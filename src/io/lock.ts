@@ -1,7 +1,8 @@
 /**
  * One run at a time: flock(2) on a descriptor that this process keeps. The kernel gives the lock back when the process ends,
  * however it ends. Node cannot call flock itself, so flock(1) takes the lock on the descriptor it inherits. A process that takes it every
- * minute keeps a shell that starts flock(1): forking Node, with all its memory, costs four times as much.
+ * minute keeps a shell that starts flock(1): forking Node, with all its memory, costs four times as much. The file holds the number of the
+ * process that has the lock, and nothing while nobody has it: lock-held.ts reads that.
  */
 import { spawn, spawnSync, type ChildProcessByStdio, type SpawnOptionsWithStdioTuple } from 'node:child_process';
 import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, openSync, readSync, writeSync } from 'node:fs';
@@ -28,9 +29,10 @@ export interface Lock {
 export async function takeLock(file: string, wait: number, onWait?: OnWait, signal?: AbortSignal): Promise<Lock> {
   const fd = openSync(file, constants.O_CREAT | constants.O_RDWR | constants.O_NOFOLLOW, 0o600);
   try {
-    const first = spawnSync('flock', ['-x', '-n', '-E', String(TAKEN), '3'], {
-      stdio: ['ignore', 'ignore', 'ignore', fd],
-    });
+    const once = () =>
+      spawnSync('flock', ['-x', '-n', '-E', String(TAKEN), '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
+    let first = once();
+    if (isForUs(first.signal)) first = once();
     let status = first.error ? fail(first.error) : first.status;
     if (status === TAKEN && wait > 0) {
       onWait?.(holder(fd).words);
@@ -43,7 +45,27 @@ export async function takeLock(file: string, wait: number, onWait?: OnWait, sign
     throw error;
   }
   signHolder(fd);
-  return { release: () => closeSync(fd) };
+  return {
+    release: () => {
+      unsign(fd);
+      closeSync(fd);
+    },
+  };
+}
+
+/** Signals that mean something to the daemon alone: service managers send them to every process of a unit. */
+const FOR_US = ['USR1', 'USR2', 'HUP'];
+const isForUs = (signal: string | null): boolean => FOR_US.some((name) => signal === `SIG${name}`);
+/** Runs the command that follows without these signals: what a shell ignores, its children ignore too. */
+const DEAF = `trap '' ${FOR_US.join(' ')}; exec "$@"`;
+
+/** Nobody has it any more. */
+function unsign(fd: number): void {
+  try {
+    ftruncateSync(fd, 0);
+  } catch {
+    // The lock is given back all the same.
+  }
 }
 
 /** Writes down who has it, for the words of those who wait; its time is the file's own. */
@@ -73,10 +95,11 @@ function busy(file: string, fd: number, waited: number): HostError {
 
 function waiting(fd: number, seconds: number, signal: AbortSignal | undefined): Promise<number | null> {
   return new Promise((resolve, reject) => {
-    const child = spawn('flock', ['-x', '-w', String(seconds), '-E', String(TAKEN), '3'], {
+    const flock = ['flock', '-x', '-w', String(seconds), '-E', String(TAKEN), '3'];
+    const child = spawn('sh', ['-c', DEAF, 'sh', ...flock], {
       stdio: ['ignore', 'ignore', 'ignore', fd],
     });
-    const end = () => child.kill();
+    const end = () => void child.kill();
     signal?.addEventListener('abort', end);
     child.on('error', reject);
     child.on('close', (status) => {
@@ -97,7 +120,7 @@ const AGAIN = 200;
  * Runs flock(1) with the words of each line it reads, on the descriptor it inherits, and answers its status; ends with its input. Signals
  * are for us: systemd and terminals send them to all processes at once.
  */
-const KEEPER = "trap '' TERM INT HUP; while read -r words; do flock $words 3; echo $?; done";
+const KEEPER = "trap '' TERM INT HUP USR1 USR2; while read -r words; do flock $words 3; echo $?; done";
 
 /**
  * The same lock for a process that takes it again and again. The shell shares the open file with us: if it is killed the lock stays with
@@ -147,29 +170,39 @@ export class StandingLock {
   }
 
   async #release(keeper: Keeper): Promise<void> {
+    if (this.#fd >= 0) unsign(this.#fd);
     if ((await keeper.flock('-u')) !== 0 && this.#keeper === keeper) this.close();
   }
 }
 
 /** The shell, with the open file as its descriptor 3. */
 class Keeper {
-  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
+  /** Without pipes where the shell could not be started for want of descriptors. */
+  readonly #child: Omit<ChildProcessByStdio<Writable, Readable, null>, 'stdin' | 'stdout'> & {
+    readonly stdin: Writable | undefined;
+    readonly stdout: Readable | undefined;
+  };
   readonly #answers: ((status: number | null) => void)[] = [];
   alive = true;
 
   constructor(fd: number) {
     const pipes = { stdio: ['pipe', 'pipe', 'ignore', fd] } as const;
     this.#child = spawn('sh', ['-c', KEEPER], pipes as unknown as SpawnOptionsWithStdioTuple<'pipe', 'pipe', 'ignore'>);
-    this.#child.stdin.on('error', () => undefined); // its end is told by `close`
-    this.#child.stdout.setEncoding('latin1').on('data', (lines: string) => {
-      for (const line of lines.trim().split('\n')) this.#answers.shift()?.(Number(line));
-    });
     const gone = () => {
       this.alive = false;
       for (const answer of this.#answers.splice(0)) answer(null);
     };
     this.#child.on('error', gone);
     this.#child.on('close', gone);
+    const { stdin, stdout } = this.#child;
+    if (stdin === undefined || stdout === undefined) {
+      this.alive = false;
+      return;
+    }
+    stdin.on('error', () => undefined); // its end is told by `close`
+    stdout.setEncoding('latin1').on('data', (lines: string) => {
+      for (const line of lines.trim().split('\n')) this.#answers.shift()?.(Number(line));
+    });
   }
 
   /** The status of flock(1); null where the shell is gone. */
@@ -177,11 +210,11 @@ class Keeper {
     if (!this.alive) return Promise.resolve(null);
     return new Promise((resolve) => {
       this.#answers.push(resolve);
-      this.#child.stdin.write(`${words}\n`);
+      this.#child.stdin?.write(`${words}\n`);
     });
   }
 
   end(): void {
-    this.#child.stdin.end();
+    this.#child.stdin?.end();
   }
 }

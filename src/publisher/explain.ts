@@ -1,11 +1,16 @@
 /** Why an address is or is not in the list: source, entry, rule (docs/commands.md section 3, `explain`). Reads all sources, writes nothing. */
 import { domainOf } from '../bundle/address/address.ts';
+import { isoTime } from '../bundle/offer/manifest.ts';
 import { presentRows } from '../bundle/table/present-rows.ts';
 import { HostError } from '../errors.ts';
 import type { PublisherConfig } from './config.ts';
 import { addressOf, EntryError, rowsOf } from './entry.ts';
-import { gather, type Origin } from './gather/gather.ts';
+import { gather, type Gathered, type Origin } from './gather/gather.ts';
+import { isNamedBy } from './policy-domains.ts';
+import { removals, waitingRows, type WaitingRow } from './removals/removals.ts';
 import { Repository } from './repository/repository.ts';
+import type { Published } from './repository/state.ts';
+import { apart } from './tables/source-guard.ts';
 
 /** As many entries are named for a row; a whole domain's may be thousands. */
 const NAMED = 20;
@@ -29,11 +34,27 @@ export async function explain(config: PublisherConfig, address: string, now: Dat
     if (domain !== undefined) neighbours.set(origin.source, (neighbours.get(origin.source) ?? 0) + 1);
   };
   // What would stop a publish must not stop the answer: entries that are none are told, those that mean this address by name.
-  const { skipped } = await gather({ ...config, policy: { ...config.policy, skip_invalid: true } }, now, { each });
+  const lenient = { ...config, policy: { ...config.policy, skip_invalid: true, domains: undefined } };
+  const typed = address.toLowerCase();
+  const meant: string[] = [];
+  const fault = (entry: string, message: string) => {
+    if (entry.toLowerCase().includes(typed)) meant.push(`not an address: ${message}`);
+  };
+  const given = await gather(lenient, now, { each, fault, apart: apart(config) });
+  const repository = new Repository(config.output, config.state_dir);
+  const published = repository.publishedHere();
   const lines: string[] = [];
   for (const row of [...rows, ...wildcards]) {
     const origins = found.get(row);
     if (origins !== undefined) lines.push(...origin(row, origins));
+  }
+  for (const waiting of await waitingOf(config, given, repository, published, now)) {
+    const { row, source, since, until } = waiting;
+    if (!rows.includes(row) && !wildcards.has(row)) continue;
+    const who = source === null ? 'no source has had' : `${source} has not had`;
+    if (!found.has(row)) {
+      lines.push(`${row} stays in the list until ${isoTime(until)}: ${who} it since ${isoTime(since)} (remove_after)`);
+    }
   }
   const byPolicy = rows.filter((row) => isPostmaster(row) && neighbours.size > 0 && config.policy.postmaster);
   for (const row of byPolicy.filter((r) => !found.has(r))) {
@@ -41,11 +62,27 @@ export async function explain(config: PublisherConfig, address: string, now: Dat
   }
   const accepted = lines.length > 0;
   if (!accepted) lines.push(...absent(address, domains, config, neighbours));
-  const typed = address.toLowerCase();
-  for (const line of skipped.filter((fault) => fault.toLowerCase().includes(typed)))
-    lines.push(`not an address: ${line}`);
-  const published = await publishedLine(config, [...rows, ...wildcards], accepted);
-  return { accepted, lines: [...lines, published] };
+  lines.push(...meant);
+  const isOurs = config.policy.domains === undefined ? () => true : isNamedBy(config.policy.domains);
+  if (!domains.every(isOurs)) {
+    lines.push('its domain is not one of policy.domains: a publish with it is refused (FOREIGN_DOMAIN)');
+  }
+  lines.push(await publishedLine(repository, published, [...rows, ...wildcards], accepted));
+  return { accepted, lines };
+}
+
+/** What `remove_after` keeps in the list. */
+async function waitingOf(
+  config: PublisherConfig,
+  given: Gathered,
+  repository: Repository,
+  published: Published | null,
+  now: Date,
+): Promise<Iterable<WaitingRow>> {
+  const sha256 = published?.manifest.tables.recipients.sha256 ?? null;
+  const base = sha256 !== null && repository.hasTable(sha256) ? sha256 : null;
+  const sources = Object.keys(repository.state()?.sources ?? {});
+  return waitingRows(await removals(config, given, { repository, base, sources }, now));
 }
 
 /** The rows that stand for it, one in each form of its domain. */
@@ -83,10 +120,13 @@ function absent(
 }
 
 /** Whether what gateways have now agrees. */
-async function publishedLine(config: PublisherConfig, rows: readonly string[], accepted: boolean): Promise<string> {
-  const repository = new Repository(config.output, config.state_dir);
-  const published = repository.publishedHere();
-  if (published === null) return 'nothing is published from here yet: relaymap-publish publish';
+async function publishedLine(
+  repository: Repository,
+  published: Published | null,
+  rows: readonly string[],
+  accepted: boolean,
+): Promise<string> {
+  if (published === null) return 'nothing is published yet: relaymap-publish publish';
   const { version, tables } = published.manifest;
   const there = (await presentRows(repository.table(tables.recipients.sha256), rows)).size > 0;
   if (there === accepted) return `the published version ${version} ${there ? 'has it' : 'does not have it either'}`;

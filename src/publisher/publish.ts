@@ -2,31 +2,37 @@
  * One publish, in order: read all sources -> normalise -> guard -> compare with what is published -> tables, deltas -> sign -> verify as
  * a gateway would -> manifest last. Whatever fails before the last step leaves the published manifest as it is.
  */
-import { approves, shrunk } from '../bundle/offer/guard.ts';
-import { isoTime, type TableEntry } from '../bundle/offer/manifest.ts';
+import { approves, rememberRows, type RowCount } from '../bundle/offer/guard.ts';
+import type { Manifest, TableEntry } from '../bundle/offer/manifest.ts';
+import { presentRows } from '../bundle/table/present-rows.ts';
 import type { VerifiedManifest } from '../bundle/trust/verify.ts';
 import { HostError } from '../errors.ts';
+import { whyUnwritten } from '../io/denied.ts';
 import { takeLock, type Lock } from '../io/lock.ts';
 import { log } from '../io/log.ts';
 import { requireUnwritable } from '../io/rights.ts';
 import type { PublisherConfig } from './config.ts';
 import { attributed } from './tables/attribution.ts';
-import { changeOf } from './tables/compare-tables.ts';
 import { makeDeltas, soundDeltas, writeDeltas, type Step } from './tables/deltas.ts';
 import { difference, type Difference } from './tables/difference.ts';
 import { PublishError } from './errors.ts';
+import { ofSource } from './failing-source.ts';
 import { gather, type Gathered, type LeftOut } from './gather/gather.ts';
 import { packed } from './tables/compress.ts';
 import { Repository } from './repository/repository.ts';
-import { apart, keepSources, sourceRefusal } from './tables/source-guard.ts';
+import { clockBehind, createdAt } from './repository/clock.ts';
+import { keepRemovals, removals, waitingRows, type Removals, type WaitingRow } from './removals/removals.ts';
+import { judgeList, refusalOf, type Judged } from './tables/list-guard.ts';
+import { goneWords } from './tables/loss-words.ts';
+import { apart, keepSources, sourceTooSmall } from './tables/source-guard.ts';
 import { approvalFor, isSignedBy, signManifest, type Approval } from './repository/sign-manifest.ts';
 import type { SigningKey } from './repository/signing-key.ts';
-import { continued, dayAgoRows, remembered, type PublisherState, type Published } from './repository/state.ts';
-import { hashOf, measure, sizeOfSound, verifyTable, writeFiles, type Measure } from './tables/tables.ts';
+import { continued, type PublisherState, type Published } from './repository/state.ts';
+import { hashOf, measure, sizeOfSound, streamed, verifyTable, writeFiles, type Measure } from './tables/tables.ts';
 
 const LOCK_WAIT = 30;
-/** How far the clock may be behind the published manifest. */
-const CLOCK_SLACK = 600_000;
+/** As many rows that wait are looked at to be shown. */
+const SHOWN = 1000;
 
 export interface PublishOptions {
   readonly dryRun: boolean;
@@ -45,6 +51,11 @@ export interface PublishResult {
   readonly skipped: readonly string[];
   /** What each source's `skip_domains` has left out. */
   readonly leftOut: readonly LeftOut[];
+  /** How many rows are in the list only because `remove_after` has not passed yet, and when it has for the first of them. */
+  readonly waiting: number;
+  readonly nextRemoval: Date | null;
+  /** Of what is published then; null where nothing is. */
+  readonly validity: { readonly created: Date; readonly expires: Date } | null;
   /** Only of a dry run. */
   readonly difference: Difference | null;
 }
@@ -56,18 +67,13 @@ interface Work {
   readonly repository: Repository;
   readonly state: PublisherState;
   readonly published: Published | null;
+  /** With what waits to be removed. */
   readonly gathered: Gathered;
+  readonly waits: Removals;
   readonly table: Measure;
   /** The table's gzip member, if it is being made. */
   readonly member: Promise<Uint8Array> | null;
   readonly now: Date;
-}
-
-interface Judged {
-  /** Why the guard refuses the table; null if it does not. */
-  readonly refusal: string | null;
-  /** The delta to it, if the guard has seen it on its way. */
-  readonly found: Step['found'];
 }
 
 /** @throws PublishError, HostError */
@@ -98,7 +104,7 @@ async function locked(file: string): Promise<Lock> {
     );
   } catch (error) {
     if (error instanceof HostError) throw error;
-    throw new PublishError('OUTPUT', `cannot write ${file}: ${(error as Error).message}`, error);
+    throw new PublishError('OUTPUT', `cannot write ${file}: ${whyUnwritten(error, file)}`, error);
   }
 }
 
@@ -116,14 +122,19 @@ async function run(
     const goOn = 'Set the clock right; if it is right: relaymap-publish publish --accept-clock, once and by hand';
     throw new PublishError('CLOCK', `${behind}. ${goOn}`);
   }
-  const gathered = await gather(config, now, { apart: apart(config) });
+  const given = await gather(config, now, { apart: apart(config) });
+  const small = sourceTooSmall(config, given);
+  const shown = published?.manifest.tables.recipients.sha256 ?? state.tables.at(-1)?.sha256 ?? null;
+  const base = shown !== null && repository.hasTable(shown) ? shown : null;
+  const waits = await removals(config, given, { repository, base, sources: Object.keys(state.sources) }, now);
+  const { gathered } = waits;
   const sha256 = hashOf(gathered.table);
   const same = published?.manifest.tables.recipients.sha256 === sha256;
   // Goes on in another thread while the table is judged here. What is judged unfit was compressed in vain.
   const member = options.dryRun || same || repository.hasKept(sha256) ? null : packed(gathered.table);
   member?.catch(() => undefined); // whoever waits for it hears of it
   const table = measure(gathered.table, sha256);
-  const work: Work = { config, options, keys, repository, state, published, gathered, table, member, now };
+  const work: Work = { config, options, keys, repository, state, published, gathered, waits, table, member, now };
   const result = (outcome: PublishResult['outcome'], version = published?.manifest.version ?? null) => ({
     outcome,
     version,
@@ -132,55 +143,54 @@ async function run(
     deltas: 0,
     skipped: gathered.skipped,
     leftOut: gathered.leftOut,
+    waiting: waits.rows,
+    nextRemoval: waits.next,
+    validity: published === null ? null : validityOf(published.manifest),
     difference: null,
   });
 
-  const few = tooFew(work);
+  const few = small?.reason ?? tooFew(work);
   if (few !== null && !options.dryRun) {
-    throw new PublishError('TOO_FEW', `${few}. No option lifts this: mend the source, or set another min_rows`);
+    const goOn = 'No option lifts this: mend the source, or set another min_rows';
+    const refusal = new PublishError('TOO_FEW', `${few}. ${goOn}`);
+    throw small === null ? refusal : ofSource(refusal, small.source);
   }
   if (!options.dryRun && same && !isDue(work)) {
     repository.dropUnnamed(state, namedBy(published.manifest.tables.recipients), now);
+    await keepRemovals(repository, waits, true);
     return result('unchanged');
   }
-  const { refusal: shrunken, found: delta } = await guard(work);
-  const refusal = behind ?? few ?? shrunken;
+  const meant =
+    options.allowShrink || approves(approvalOf(state), { rows: table.rows, domains: table.domains.size }, now);
+  const judged = await judgeList(work, baseOf(work), meant);
+  const shrunken = meant ? null : refusalOf(judged);
   if (options.dryRun) {
-    const base = baseOf(work);
-    const found = await difference(base === null ? null : repository.table(base), gathered.table);
-    return { ...result('dry-run'), difference: { ...(await attributed(found, gathered, repository)), refusal } };
+    const found = await difference(shown === null ? null : repository.table(shown), gathered.table);
+    const attributedTo = await attributed(found, gathered, repository);
+    const waiting = await waitingShown(waits, given);
+    return { ...result('dry-run'), difference: { ...attributedTo, waiting, refusal: behind ?? few ?? shrunken } };
   }
-  if (refusal !== null) {
+  if (shrunken !== null) {
     const goOn = 'Look at it with --dry-run; if it is meant: relaymap-publish publish --allow-shrink';
-    throw new PublishError('SHRUNK', `${refusal}. ${goOn}`);
+    const refusal = new PublishError('SHRUNK', `${shrunken}. ${goOn}`);
+    const [source] = judged.list === null ? judged.sources.keys() : [];
+    throw source === undefined ? refusal : ofSource(refusal, source);
   }
-  const { version, tables } = await goOut(work, same, delta);
-  return { ...result(same ? 'renewed' : 'published', version), deltas: tables.recipients.deltas.length };
+  const gone = goneWords(judged.lost);
+  if (gone !== null) log('warning', gone);
+  const manifest = await goOut(work, same, judged);
+  const validity = validityOf(manifest);
+  const deltas = manifest.tables.recipients.deltas.length;
+  return { ...result(same ? 'renewed' : 'published', manifest.version), validity, deltas };
 }
 
-/** Why the clock of this host cannot be right, in words; null if it can (docs/bundle-format.md section 3). */
-function clockBehind(published: Published | null, now: Date): string | null {
-  if (published === null) return null;
-  const { created, version } = published.manifest;
-  if (created.getTime() - now.getTime() <= CLOCK_SLACK) return null;
-  return `the clock of this host says ${isoTime(now)}, but the published version ${version} was made at ${isoTime(created)}`;
-}
-
-/** `created` of a new manifest: now, or that of the published one where the clock is a little behind it. Gateways never see it go back. */
-function createdAt(published: Published | null, now: Date): Date {
-  const before = published?.manifest.created ?? now;
-  return before > now && clockBehind(published, now) === null ? before : now;
-}
+const validityOf = ({ created, expires }: Manifest) => ({ created, expires });
 
 const approvalOf = ({ approval }: PublisherState): Approval | undefined =>
   approval === null ? undefined : { ...approval, until: new Date(approval.until) };
 
 /** Why there are too few rows to be published at all (`min_rows`), in words; null if there are enough. */
-function tooFew({ config, gathered, table }: Work): string | null {
-  for (const { name, min_rows: least = 0 } of config.source) {
-    const rows = gathered.sources.get(name)?.rows ?? 0;
-    if (rows < least) return `${name} gave ${rows} rows, its min_rows is ${least}`;
-  }
+function tooFew({ config, table }: Work): string | null {
   const { min_rows: least } = config.policy;
   return table.rows < least ? `the list has ${table.rows} rows, policy.min_rows is ${least}` : null;
 }
@@ -215,39 +225,10 @@ function baseOf({ published, state }: Work): string | null {
   return published?.manifest.tables.recipients.sha256 ?? state.tables.at(-1)?.sha256 ?? null;
 }
 
-/**
- * Why the new table has shrunk too far against the published one, by the gateways' own rule, or a source against what it gave then;
- * null where it has not, or where that is meant. A whole domain that goes is named, meant or not.
- */
-async function guard(work: Work): Promise<Judged> {
-  const { config, options, repository, state, gathered, table, now } = work;
-  const base = baseOf(work);
-  if (base === null || base === table.sha256) return { refusal: null, found: null };
-  const next = { rows: table.rows, domains: table.domains.size };
-  const meant = options.allowShrink || approves(approvalOf(state), next, now);
-  if (!repository.hasTable(base)) {
-    if (meant) return { refusal: null, found: null };
-    const goOn = 'publish with --allow-shrink to go on without comparing';
-    throw new PublishError(
-      'STATE',
-      `the table published now (${base.slice(0, 16)}) is gone from output and state; ${goOn}`,
-    );
-  }
-  const change = await changeOf(repository.tableText(base), gathered.table, table.domains);
-  const { installed, removed, domainsGone, delta } = change;
-  if (!options.dryRun)
-    for (const domain of domainsGone) log('warning', `the whole domain ${domain} goes with this list`);
-  const found = delta === null ? null : { from: base, delta };
-  if (meant) return { refusal: null, found };
-  const percent = config.policy.max_shrink_percent;
-  const reason = shrunk({ percent, installed, removed, next, dayAgoRows: dayAgoRows(state.history, now) });
-  return { refusal: reason ?? (await sourceRefusal(config, repository, gathered.sources)), found };
-}
-
-async function goOut(work: Work, same: boolean, found: Step['found']): Promise<VerifiedManifest['manifest']> {
+async function goOut(work: Work, same: boolean, judged: Judged): Promise<VerifiedManifest['manifest']> {
   const { config, options, keys, repository, state, published, table, now } = work;
   const { rows, sha256 } = table;
-  const entry = await entryOf(work, same, found);
+  const entry = await entryOf(work, same, judged.found);
   const version = options.nextVersion ?? state.highest + 1;
   const created = createdAt(published, now);
   const carried = approvalOf(state);
@@ -257,6 +238,7 @@ async function goOut(work: Work, same: boolean, found: Step['found']): Promise<V
   const signed = signManifest(facts, keys);
   await verifyTable(repository, signed.manifest.tables.recipients);
   if (!same) await keepSources(repository, apart(config) ? work.gathered.sources : new Map());
+  await keepRemovals(repository, work.waits, same);
 
   const current = same ? state.tables.find((t) => t.sha256 === sha256) : undefined;
   const earlier = state.tables.filter((t) => t.sha256 !== sha256);
@@ -269,7 +251,9 @@ async function goOut(work: Work, same: boolean, found: Step['found']): Promise<V
     digest: signed.digest,
     approval: approval === null ? null : { ...approval, until: approval.until.toISOString() },
     tables: [...earlier, current ?? { sha256, at: now.toISOString() }].slice(-config.keep_deltas - 1),
-    history: same && state.history.length > 0 ? state.history : remembered(state.history, rows, now),
+    // What has shrunk too far and was accepted all the same is the new measure.
+    history: rememberRows(state.history, rows, now, judged.list !== null),
+    sources: same ? state.sources : sourceHistories(work, judged),
   };
   repository.writeState(next); // before it goes out: a version is never signed twice
   repository.writeManifest(signed.envelope);
@@ -280,6 +264,26 @@ async function goOut(work: Work, same: boolean, found: Step['found']): Promise<V
     log('warning', `old files were not cleaned up: ${(error as Error).message}`);
   }
   return signed.manifest;
+}
+
+/** How many rows each source has had: of those in the configuration, and of no other. */
+function sourceHistories({ gathered, state, now }: Work, { list, sources }: Judged): PublisherState['sources'] {
+  const histories = [...gathered.sources].map(([name, { rows }]): [string, RowCount[]] => [
+    name,
+    rememberRows(state.sources[name] ?? [], rows, now, list !== null || sources.has(name)),
+  ]);
+  return Object.fromEntries(histories);
+}
+
+/** What waits to be removed, to be shown: rows that no source gives. */
+async function waitingShown(waits: Removals, given: Gathered): Promise<WaitingRow[]> {
+  const all: WaitingRow[] = [];
+  for (const each of waitingRows(waits)) if (all.push(each) === SHOWN) break;
+  const there = await presentRows(
+    streamed(given.table.blocks()),
+    all.map(({ row }) => row),
+  );
+  return all.filter(({ row }) => !there.has(row));
 }
 
 /** The manifest's entry for the table; its files are there afterwards. */

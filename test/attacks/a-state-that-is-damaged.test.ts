@@ -169,16 +169,6 @@ describe('STATE_CORRUPT: what cannot be rebuilt', () => {
     const { version } = scene.publish(LIST);
     await scene.installs(version, LIST);
   });
-
-  test('--rebuild-state gives up the floor, and a whole state may be given up too', async () => {
-    const scene = await open({ first: { version: 9 } });
-    scene.publish(LONGER, { version: 3 });
-    await scene.refused('ROLLBACK', ['manifest.json']);
-    const { stderr } = await scene.installs(3, LONGER, ['--rebuild-state']);
-    expect(stderr).toMatch(/version 9.*given up/);
-    scene.publish(LIST, { version: 2 });
-    await scene.refused('ROLLBACK', ['manifest.json']);
-  });
 });
 
 describe('a live map is damaged or gone: made again from the copies, even offline', () => {

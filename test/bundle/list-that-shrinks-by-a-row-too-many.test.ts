@@ -175,13 +175,21 @@ describe('a table that breaks several rules is refused for the first', () => {
     ['FOREIGN_DOMAIN', { missing: [], foreign, shrinkage: bad }, /row 7.*evil\.example/],
     ['SHRUNK', { missing: [], foreign: null, shrinkage: bad }, /999 of the 1000/],
   ] as const)('%s', (code, findings, message) => {
-    expect(() => judgeTable({ table: 'a'.repeat(64), ...findings })).toThrow(
+    expect(() => judgeTable({ table: 'a'.repeat(64), lifted: code !== 'SHRUNK', ...findings })).toThrow(
       expect.objectContaining({ name: 'GuardError', code, message: expect.stringMatching(message) }),
     );
   });
 
   test('and one that breaks none is not', () => {
-    judgeTable({ table: 'a'.repeat(64), missing: [], foreign: null, shrinkage: null });
-    judgeTable({ table: 'a'.repeat(64), missing: [], foreign: null, shrinkage: shrinkage({}) });
+    judgeTable({ table: 'a'.repeat(64), missing: [], foreign: null, shrinkage: null, lifted: false });
+    judgeTable({ table: 'a'.repeat(64), missing: [], foreign: null, shrinkage: shrinkage({}), lifted: true });
+  });
+
+  test('and one that has shrunk too far is taken where the guard is lifted, and the judge says so', () => {
+    const findings = { table: 'a'.repeat(64), missing: [], foreign: null };
+    const word = (s: Shrinkage | null, lifted: boolean) =>
+      judgeTable({ ...findings, shrinkage: s, lifted }).shrinkAccepted;
+    expect(word(bad, true)).toBe(true);
+    expect([word(shrinkage({}), true), word(shrinkage({}), false), word(null, true)]).toEqual([false, false, false]);
   });
 });

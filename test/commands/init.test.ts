@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { command as relaymap } from '../support/gateway.ts';
 import { type Postfix, type PostfixOptions, startPostfix } from '../support/postfix.ts';
 import { createSite, type Site } from '../support/site.ts';
 import type { Finished } from '../support/finished.ts';
@@ -50,7 +51,7 @@ const init = (...more: string[]): Promise<Finished> => site.relaymap(...initArgu
 
 /** The same where state_dir and map_dir are the defaults: /var/lib is an empty one of this command's own. */
 async function initInOwnVarLib(...more: string[]): Promise<Finished> {
-  const all = [path.resolve('dist/bin/relaymap.cjs'), ...initArguments(), ...more].map((arg) => `'${arg}'`);
+  const all = [relaymap, ...initArguments(), ...more].map((arg) => `'${arg}'`);
   const command = [process.execPath, ...all].join(' ');
   const child = spawn('unshare', ['-m', 'sh', '-c', `mount -t tmpfs none /var/lib && ${command}`], {
     env: { ...process.env, NO_COLOR: '1', ...site.env },
@@ -398,7 +399,7 @@ describe('--apply', () => {
     Object.assign(site.env, { MAIL_CONFIG: path.join(site.dir, 'nowhere') });
     const none = await init('--apply');
     expect([none.status, existsSync(at())]).toEqual([2, false]);
-    const command = `${process.execPath} "${path.resolve('dist/bin/relaymap.cjs')}" init --config ${at('relaymap.toml')} --name example-org --url ${site.url} --key x --apply 2>&1 || test $? = 2`;
+    const command = `${process.execPath} "${relaymap}" init --config ${at('relaymap.toml')} --name example-org --url ${site.url} --key x --apply 2>&1 || test $? = 2`;
     expect(shell(`setpriv --reuid daemon --clear-groups sh -c '${command}'`)).toContain('run it as root');
   });
 });

@@ -113,17 +113,20 @@ describe('an envelope', () => {
     ['of another payload', () => writeFileSync(stored(), signed(9, key).envelope)],
     ['not JSON', () => writeFileSync(stored(), 'x')],
     ['a folder', () => (rmSync(stored()), mkdirSync(stored()))],
-  ])('%s is none, and is not among the stored ones', (_, spoil) => {
-    expect(copies.storedEnvelopes().map(({ ref }) => ref)).toEqual([refOf(copy)]);
+  ])('%s is none, and among the stored ones it has no bytes', (_, spoil) => {
+    expect(copies.envelopes.good().map(({ ref }) => ref)).toEqual([refOf(copy)]);
     spoil();
-    expect([copies.envelope(copy), copies.storedEnvelopes()]).toEqual([null, []]);
+    expect([copies.envelope(copy), copies.envelopes.good()]).toEqual([
+      null,
+      existsSync(stored()) ? [{ ref: refOf(copy), bytes: null }] : [],
+    ]);
   });
 
   test('without its table is none the less one, in the order of the names', () => {
     const second = keep(copies, 2, key, ['b@example.org']);
     const tenth = keep(copies, 10, key, ['c@example.org']);
     rmSync(file);
-    const all = copies.storedEnvelopes();
+    const all = copies.envelopes.good();
     expect(all.map(({ ref }) => ref)).toEqual([copy, tenth, second].map(refOf));
     for (const { ref, bytes } of all) expect(copies.envelope(ref)).toEqual(bytes);
   });
@@ -141,12 +144,12 @@ describe('an envelope', () => {
     ]) {
       writeFileSync(path.join(copies.folder, name), envelope);
     }
-    expect(copies.storedEnvelopes().map(({ ref }) => ref)).toEqual([refOf(copy)]);
+    expect(copies.envelopes.good().map(({ ref }) => ref)).toEqual([refOf(copy)]);
   });
 
   test('before there is a folder there is none', () => {
-    expect(new Copies(dir, 'other', null).storedEnvelopes()).toEqual([]);
-    new Copies(dir, 'other', null).clean(new Set(), []);
+    expect(new Copies(dir, 'other', null).envelopes.good()).toEqual([]);
+    new Copies(dir, 'other', null).clean(new Set(), [], []);
   });
 });
 
@@ -155,7 +158,7 @@ describe('clean', () => {
     const second = keep(copies, 2, key, ['b@example.org']);
     for (const name of ['evidence', 'keyring', 'stray']) mkdirSync(path.join(copies.folder, name));
     writeFileSync(path.join(copies.folder, `.${digit(1)}.gz.new`), 'half-written');
-    copies.clean(new Set([copy.table]), [copy]);
+    copies.clean(new Set([copy.table]), [copy], []);
     expect(readdirSync(copies.folder).sort()).toEqual(
       ['evidence', 'keyring', `${copy.table}.gz`, `1-${copy.digest}.json`].sort(),
     );
@@ -165,7 +168,7 @@ describe('clean', () => {
   test('does not reach out of its folder', () => {
     const other = new Copies(dir, 'other', null);
     const theirs = keep(other, 1, key);
-    copies.clean(new Set(), []);
+    copies.clean(new Set(), [], []);
     expect([readdirSync(copies.folder), existsSync(path.join(other.folder, `${theirs.table}.gz`))]).toEqual([[], true]);
   });
 });
@@ -207,11 +210,11 @@ test('envelopes of a bundle that has no folder yet make one', () => {
 test('a folder that cannot be listed is an error: nothing in it is taken for gone', () => {
   rmSync(copies.folder, { recursive: true });
   writeFileSync(copies.folder, '');
-  expect(() => copies.storedEnvelopes()).toThrow(expect.objectContaining({ code: 'ENOTDIR' }));
-  expect(() => copies.clean(new Set(), [])).toThrow(expect.objectContaining({ code: 'ENOTDIR' }));
+  expect(() => copies.envelopes.good()).toThrow(expect.objectContaining({ code: 'ENOTDIR' }));
+  expect(() => copies.clean(new Set(), [], [])).toThrow(expect.objectContaining({ code: 'ENOTDIR' }));
 });
 
-const judged = (table: string) => judgeTable({ table, missing: [], foreign: null, shrinkage: null });
+const judged = (table: string) => judgeTable({ table, missing: [], foreign: null, shrinkage: null, lifted: false });
 
 describe('a spool', () => {
   test('makes its folder, has no name in it, and a table is kept in the place of a folder', () => {

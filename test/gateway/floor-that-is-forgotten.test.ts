@@ -1,5 +1,5 @@
 // What a bundle's record says about the past, under keys that change: floor, payloads seen, baseline, copies that are kept.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -66,29 +66,36 @@ describe('settle', () => {
     expect(versions(namedEnvelopes(st))).toEqual([7, 5, 7]);
   });
 
-  test('under a ring that trusts none of it: floor 0, no baseline, all of it distrusted, the copies still there', () => {
+  test('under a ring that trusts none of it: all of it distrusted, the copies still there, floor and baseline too', () => {
     const st = known();
     settle('example-org', st, copies, ringOf(1, next));
-    expect([st.floor, st.distrusted.length, st.unconditional]).toEqual([null, 2, true]);
-    expect(baseline(st, NOW)).toEqual({ base: null, dayAgoRows: null });
+    expect([st.floor?.version, st.distrusted.length, st.unconditional]).toEqual([7, 2, true]);
+    expect(baseline(st, NOW).base?.version).toBe(5);
     expect(versions(allCopies(st))).toEqual([7, 5]);
     expect(st.installed !== null && isTrusted(st, st.installed)).toBe(false);
   });
 
-  test("a stolen key's huge version is no floor once the key is gone", () => {
+  test("a stolen key's huge version stays the floor when the key is gone: whoever strips a signature wins nothing", () => {
     const st = state({ installed: keep(copies, 9_000_000, old), copies: [keep(copies, 5, next, ['b@example.org'])] });
     st.floor = refOf(st.installed ?? copy(0));
-    settle('example-org', st, copies, ringOf(1, old, next));
-    expect(st.floor?.version).toBe(9_000_000);
-    settle('example-org', st, copies, ringOf(1, next));
-    expect(st.floor?.version).toBe(5);
-    expect(baseline(st, NOW).base?.version).toBe(5);
+    for (const ring of [ringOf(1, old, next), ringOf(1, next), ringOf(2, old, next), ringOf(1, old)]) {
+      settle('example-org', st, copies, ring);
+      expect(st.floor.version).toBe(9_000_000);
+    }
   });
 
-  test('a higher threshold distrusts what too few have signed', () => {
+  test('a higher threshold distrusts what too few have signed, and leaves the floor', () => {
     const st = known();
     settle('example-org', st, copies, ringOf(2, old, next));
-    expect([st.floor, st.distrusted.length]).toEqual([null, 2]);
+    expect([st.floor?.version, st.distrusted.length]).toEqual([7, 2]);
+  });
+
+  test('a record without a floor has the live copy for one, as soon as that verifies', () => {
+    const st = state({ installed: keep(copies, 5, old), copies: [keep(copies, 7, old, ['b@example.org'])] });
+    settle('example-org', st, copies, ringOf(1, next));
+    expect(st.floor).toBeNull();
+    settle('example-org', st, copies, ringOf(1, old));
+    expect(st.floor?.version).toBe(5);
   });
 
   test('what was distrusted is trusted again with the key', () => {
@@ -121,14 +128,27 @@ describe('settle', () => {
     }
   });
 
-  test('a payload that was seen counts no more once its key is gone', () => {
+  test('a payload that was seen counts after its key is gone', () => {
     const st = known();
-    rememberSeen(st, refOf(keep(copies, 8, next, ['c@example.org'])));
+    rememberSeen(st, copies.envelopes.keepSeen(signed(8, next, ['c@example.org'])));
     settle('example-org', st, copies, ringOf(1, old, next));
-    expect(versions(st.seen)).toEqual([8]);
-    const again = structuredClone(st);
-    settle('example-org', again, copies, ringOf(1, old));
-    expect([versions(again.seen), again.floor?.version]).toEqual([[], 7]);
+    settle('example-org', st, copies, ringOf(1, old));
+    expect([versions(st.seen), st.floor?.version]).toEqual([[8], 7]);
+  });
+
+  test('of two thousand payloads that were seen one that is gone is found out, and few are read', () => {
+    const st = known();
+    const envelope = signed(8, old).envelope;
+    mkdirSync(path.join(copies.folder, 'seen'));
+    for (let version = 100; version < 2100; version++) {
+      writeFileSync(path.join(copies.folder, 'seen', `${version}-${digit(version)}.json`), envelope);
+      rememberSeen(st, { version, digest: digit(version) });
+    }
+    expect(st.seen).toHaveLength(2000);
+    // None of these files holds what it is named after: only the newest are read, and each cycle.
+    expect(() => settle('example-org', st, copies, ringOf(1, old))).toThrow('version 2036 is missing or damaged');
+    rmSync(path.join(copies.folder, 'seen', `100-${digit(100)}.json`));
+    expect(() => settle('example-org', st, copies, ringOf(1, old))).toThrow('version 100 is missing or damaged');
   });
 });
 
@@ -142,21 +162,16 @@ describe('a ring that changes again and again', () => {
   });
   afterEach(() => rmSync(dir, { recursive: true }));
 
-  test('never makes a floor of what was only seen, and finds the floor again among what waits and what is kept', () => {
-    for (const [kept, waiting, floor] of [
-      [3, 4, 4],
-      [4, 3, 4],
-    ] as const) {
-      const st = state({
-        installed: keep(copies, 2, key),
-        copies: [keep(copies, kept, key, ['b@example.org'])],
-        waiting: keep(copies, waiting, key, ['c@example.org']),
-      });
-      rememberSeen(st, refOf(keep(copies, 9, key, ['d@example.org'])));
-      settle('example-org', st, copies, ringOf(1, key));
-      expect(st.floor).toEqual({ version: floor, digest: expect.stringMatching(/^[0-9a-f]{64}$/) as string });
-      expect(versions(st.seen)).toEqual([9]);
-    }
+  test('never makes a floor of what was only seen, of what waits, or of a copy', () => {
+    const st = state({
+      installed: keep(copies, 2, key),
+      copies: [keep(copies, 4, key, ['b@example.org'])],
+      waiting: keep(copies, 5, key, ['c@example.org']),
+      floor: refOf(keep(copies, 3, key, ['e@example.org'])),
+    });
+    rememberSeen(st, refOf(keep(copies, 9, key, ['d@example.org'])));
+    settle('example-org', st, copies, ringOf(1, key));
+    expect([st.floor?.version, versions(st.seen)]).toEqual([3, [9]]);
   });
 
   test('a waiting copy whose envelope is gone is STATE_CORRUPT too, and so is one that was only seen', () => {
@@ -242,12 +257,13 @@ describe('a configuration that was changed', () => {
 });
 
 describe('a payload that was met', () => {
-  test('is remembered once, and the eight newest of them', () => {
+  test('is remembered once, and the two thousand newest of them', () => {
     const st = state({ installed: copy(1) });
     rememberSeen(st, refOf(copy(1)));
     expect(st.seen).toEqual([]);
-    for (const version of [2, 3, 3, 4, 5, 6, 7, 8, 9, 10]) rememberSeen(st, refOf(copy(version)));
-    expect(versions(st.seen)).toEqual([3, 4, 5, 6, 7, 8, 9, 10]);
+    for (let version = 2; version < 2060; version++)
+      for (const each of [version, version]) rememberSeen(st, refOf(copy(each)));
+    expect([st.seen.length, st.seen[0]?.version, st.seen.at(-1)?.version]).toEqual([2048, 12, 2059]);
   });
 
   test('is one of two, if the same version says two things', () => {
@@ -270,7 +286,7 @@ describe('advance', () => {
     });
     st.waiting = copy(2);
     st.distrusted = [copy(9).digest, copy(1).digest];
-    advance(st, copy(2), 5, NOW);
+    advance(st, copy(2), 5, NOW, false);
     expect(versions(allCopies(st))).toEqual([1, 2]);
     expect(st).toMatchObject({ installed: { version: 2 }, floor: { version: 2 }, waiting: null, unconditional: false });
     expect(versions(st.seen)).toEqual([3]);
@@ -279,27 +295,27 @@ describe('advance', () => {
 
   test('with no floor yet makes one, and forgets what was seen below it', () => {
     const st = state({ seen: [refOf(copy(1)), refOf(copy(2)), refOf(copy(3))] });
-    advance(st, copy(2), 5, NOW);
+    advance(st, copy(2), 5, NOW, false);
     expect(st.floor).toEqual(refOf(copy(2)));
     expect([versions(allCopies(st)), versions(st.seen)]).toEqual([[2], [3]]);
   });
 
   test('to an older copy leaves the floor where it is', () => {
     const st = state({ installed: copy(7), copies: [copy(5)], floor: refOf(copy(7)) });
-    advance(st, copy(5), 5, NOW);
+    advance(st, copy(5), 5, NOW, false);
     expect(versions(allCopies(st))).toEqual([7, 5]);
     expect(st.floor?.version).toBe(7);
   });
 
   test('to another payload of the same version takes its digest for the floor', () => {
     const st = state({ installed: copy(7), floor: refOf(copy(7)) });
-    advance(st, copy(7, { digest: digit(0xff), table: digit(0xfe) }), 5, NOW);
+    advance(st, copy(7, { digest: digit(0xff), table: digit(0xfe) }), 5, NOW, false);
     expect(st.floor).toEqual({ version: 7, digest: digit(0xff) });
   });
 
   test('a renewal does not fill the kept copies with one table', () => {
     const st = state({ installed: copy(1, { table: digit(1) }), copies: [copy(0)] });
-    for (const version of [2, 3, 4]) advance(st, copy(version, { table: digit(1) }), 2, NOW);
+    for (const version of [2, 3, 4]) advance(st, copy(version, { table: digit(1) }), 2, NOW, false);
     expect(versions(allCopies(st))).toEqual([0, 4]);
   });
 });
@@ -334,10 +350,41 @@ describe('the copies that are kept', () => {
   });
 });
 
-test('the baseline is the newest copy that is trusted, and the rows of a day ago too', () => {
-  const st = state({ copies: [copy(1, { since: ago(30) }), copy(2, { since: ago(26) })], installed: copy(3) });
-  expect(baseline(st, NOW)).toMatchObject({ base: { version: 3 }, dayAgoRows: 102 });
-  st.distrusted = [copy(3).digest, copy(2).digest];
-  expect(baseline(st, NOW)).toMatchObject({ base: { version: 1 }, dayAgoRows: 101 });
-  expect(baseline(state({ installed: copy(3) }), NOW)).toMatchObject({ base: { version: 3 }, dayAgoRows: null });
+describe('the baseline', () => {
+  test('is the live copy, whoever signed it', () => {
+    const st = state({ copies: [copy(1, { since: ago(30) }), copy(2, { since: ago(26) })], installed: copy(3) });
+    st.distrusted = [copy(3).digest, copy(2).digest];
+    expect(baseline(st, NOW)).toMatchObject({ base: { version: 3 }, dayAgoRows: 102 });
+    expect(baseline(state({ installed: copy(3) }), NOW)).toMatchObject({ base: { version: 3 }, dayAgoRows: 103 });
+    expect(baseline(state({}), NOW)).toEqual({ base: null, dayAgoRows: null });
+  });
+
+  test('is none once it was given up by hand, until the next copy', () => {
+    const st = state({ installed: copy(3), baselineGivenUp: true, history: [{ at: ago(30), rows: 1000 }] });
+    expect(baseline(st, NOW)).toEqual({ base: null, dayAgoRows: null });
+    advance(st, copy(4), 5, NOW, false);
+    expect(st).toMatchObject({ baselineGivenUp: false, history: [{ at: NOW.toISOString(), rows: 104 }] });
+    expect(baseline(st, NOW)).toMatchObject({ base: { version: 4 }, dayAgoRows: 104 });
+  });
+
+  test('of a day ago outlives copies, tables that go to and fro, and the same table again', () => {
+    const st = state({});
+    const table = (version: number, rows: number) => copy(version, { rows, table: digit(rows) });
+    advance(st, table(1, 1000), 1, new Date(ago(30)), false);
+    for (let version = 2; version < 40; version++) {
+      const now = new Date(Date.parse(ago(23)) + version * 60_000);
+      advance(st, table(version, version % 2 === 0 ? 810 : 1000), 1, now, false);
+    }
+    advance(st, table(40, 810), 1, NOW, false);
+    expect(baseline(st, NOW)).toMatchObject({ base: { rows: 810 }, dayAgoRows: 1000 });
+    advance(st, table(41, 100), 1, NOW, true);
+    expect(st.history).toEqual([{ at: NOW.toISOString(), rows: 100 }]);
+  });
+
+  test('of a record that has no history is that of its copies', () => {
+    const st = state({ copies: [copy(1, { since: ago(30) }), copy(2, { since: ago(3) })], installed: copy(3) });
+    expect(baseline(st, NOW).dayAgoRows).toBe(101);
+    advance(st, copy(4), 5, NOW, false);
+    expect(st.history.map(({ rows }) => rows)).toEqual([101, 102, 103, 104]);
+  });
 });

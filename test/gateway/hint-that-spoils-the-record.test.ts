@@ -30,7 +30,7 @@ async function rebuilt(hint: unknown) {
   const config = { state_dir: dir, map_dir: path.join(dir, 'maps'), bundle: [] } as unknown as GatewayConfig;
   const files = new StateFiles(dir);
   const holders = [{ name: 'example-org', ring: ringOf(1, key), copies }];
-  const { state } = await recover({ config, files, holders, giveUpFloor: false, log: () => undefined });
+  const { state } = await recover({ config, files, holders, rebuild: new Set(), log: () => undefined });
   files.write(state);
   expect(files.read()).toEqual({ is: 'whole', value: state });
   return state.bundles['example-org'];

@@ -17,7 +17,7 @@ beforeEach(() => (folder = mkdtempSync(path.join(os.tmpdir(), 'relaymap-ahead-')
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const [GOOD, OTHER] = ['a'.repeat(64), 'b'.repeat(64)];
-const judged = (table: string) => judgeTable({ table, missing: [], foreign: null, shrinkage: null });
+const judged = (table: string) => judgeTable({ table, missing: [], foreign: null, shrinkage: null, lifted: false });
 const kept = (table: string) => new Copies(folder, 'example-org', null).reopen(table);
 const left = (): string[] => readdirSync(folder).sort();
 

@@ -46,6 +46,7 @@ const full: GatewayState = {
       copies: [copy(1), copy(2)],
       floor: { version: 4, digest: digit(4) },
       seen: [{ version: 5, digest: digit(5) }],
+      history: [],
       held: { version: 3, since: ago(1) },
       etags: { 'https://a.example/': { etag: 'W/"x"', digest: digit(3) } },
       distrusted: [digit(1)],
@@ -120,7 +121,7 @@ describe('corrupt', () => {
           ...members((value as Record<string, unknown>)[key], [...at, key]),
         ]);
   /** What no record need have: files of an earlier version lack it. */
-  const OPTIONAL = ['reloadAsked', 'settings', 'hashed'];
+  const OPTIONAL = ['reloadAsked', 'settings', 'hashed', 'history', 'baselineGivenUp'];
   /** Names that stand for themselves: without one of them the record says less, and is whole. */
   const OPEN = [
     'bundles.example-org',
@@ -166,8 +167,8 @@ describe('corrupt', () => {
 
   test('what an earlier version did not write is filled in', () => {
     const { reloadAsked, ...rest } = full;
-    const { settings, ...bundle } = full.bundles['example-org'] ?? freshBundle();
-    expect([reloadAsked, settings]).toEqual([true, '']);
+    const { settings, history, baselineGivenUp, ...bundle } = full.bundles['example-org'] ?? freshBundle();
+    expect([reloadAsked, settings, history, baselineGivenUp]).toEqual([true, '', [], false]);
     writeFileSync(
       file,
       JSON.stringify({ ...rest, maps: { ...full.maps, hashed: undefined }, bundles: { 'example-org': bundle } }),
@@ -249,6 +250,8 @@ test('before anything has happened nothing is installed, promised, asked for or 
     etags: {},
     unconditional: false,
     settings: '',
+    history: [],
+    baselineGivenUp: false,
     deltaFailures: 0,
     noDelta: false,
     ring: '',

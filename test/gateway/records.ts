@@ -54,7 +54,7 @@ export function keep(
   const table = sha256(text);
   const spool = copies.spool(table);
   spool.write(gzipSync(text));
-  copies.keep(spool, judgeTable({ table, missing: [], foreign: null, shrinkage: null }));
+  copies.keep(spool, judgeTable({ table, missing: [], foreign: null, shrinkage: null, lifted: false }));
   spool.discard();
   const ref = copies.keepEnvelope(verified);
   return copy(version, { ...ref, table, rows: rows.length, bytes: text.length });

@@ -44,13 +44,13 @@ const unless =
 
 const FS = /^(node:)?fs(\/promises)?$/;
 const READS = new Set(
-  'closeSync constants createReadStream existsSync fstatSync lstatSync open openSync readdirSync readFileSync readlinkSync readSync realpathSync statSync watch'.split(
+  'accessSync closeSync constants createReadStream existsSync fstatSync lstatSync open openSync readdirSync readFileSync readlinkSync readSync realpathSync statSync watch'.split(
     ' ',
   ),
 );
 /** Beside atomic-file, who may do what to files, and why. */
 const ALSO: Record<string, readonly string[]> = {
-  'gateway/record/copies.ts': ['rmSync'], // clean(): what nothing names any more; a killed run leaves it for the next
+  'gateway/record/envelopes.ts': ['rmSync'], // clean(): what nothing names any more; a killed run leaves it for the next
   'gateway/maps/live-maps.ts': ['rmSync'], // removeUnfinished(): temp files of a killed run
   'publisher/repository/repository.ts': ['rmSync'], // blobs that no manifest names
   'io/scratch-file.ts': ['rmSync', 'writeSync'], // a file without a name

@@ -61,7 +61,9 @@ test('of the gateway: what it was told it says', () => {
       const limits = keys({ max_rows: rows + 1, idle_timeout: idle.text });
       const file = laid(`${bundles.map((b) => `[[bundle]]\n${keys(b)}`).join('')}[limits]\n${limits}`);
       const config = readGatewayConfig(file);
-      expect(config.bundle).toEqual(bundles.map((b) => ({ ...b, ring: 0, required: [] })));
+      expect(config.bundle).toEqual(
+        bundles.map((b) => ({ ...b, ring: 0, required: [], places: b.urls.map((url) => ({ url })) })),
+      );
       expect(config.limits).toMatchObject({ max_rows: rows + 1, idle_timeout: idle.ms });
     }),
   );

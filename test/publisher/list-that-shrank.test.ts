@@ -115,3 +115,36 @@ test('--dry-run before the first publish makes no folder', async () => {
   expect((await desk.publish(START, { dryRun: true })).difference).toMatchObject({ added: 2, removed: 0 });
   expect(desk.snapshot()).toBe('');
 });
+
+test('going to and fro between two lists does not shorten the history: the first count of the day stays the measure', async () => {
+  const desk = await published(people(1000));
+  let size = 1000;
+  // Each step alone loses less than 10 %, and each list comes twice.
+  for (let minute = 1; minute <= 20; minute++) {
+    const next = minute % 2 === 0 ? 1000 : 950;
+    await desk.publishes(people(next), later(minute * 60_000));
+    size = next;
+  }
+  expect(size).toBe(1000);
+  desk.list(people(950));
+  await desk.publish(later(21 * 60_000));
+  desk.list(people(860));
+  expect((await desk.refusal(later(22 * 60_000))).message).toMatch(/^860 rows against 1000 a day ago/);
+});
+
+test('a shrink that was accepted is the new measure of the day', async () => {
+  const desk = await published(people(200));
+  await desk.publishes(people(100), later(HOUR), { allowShrink: true });
+  await desk.publishes(people(95), later(30 * HOUR));
+  expect(desk.rows()).toHaveLength(95);
+});
+
+test('a refusal says in one line which domains lose most, and how many others', async () => {
+  const domains = Array.from({ length: 50 }, (_, i) => people(2, `d${i}.example`)).join('');
+  const desk = await published(people(100) + people(30, 'big.example') + domains);
+  desk.list(people(100) + people(10, 'big.example'));
+  const { message } = await desk.refusal(later(HOUR));
+  expect(message).toMatch(
+    /^120 of the 230 rows in use would go, more than 10 % \(of big\.example 20; of d\d+\.example 2, the whole domain; (?:of d\d+\.example 2, the whole domain; ){3}of 46 more domains 92\)\. /,
+  );
+});

@@ -35,7 +35,12 @@ async function check(before: readonly string[], after: readonly string[], size: 
   const gone = [...domains(old)].filter((domain) => !domains(now).has(domain)).sort(byBytes);
   expect(found.installed).toEqual({ rows: old.length, domains: domains(old).size });
   expect(found.removed).toEqual({ rows: removed.length, domains: gone.length });
-  expect(found.domainsGone).toEqual(gone);
+  expect(found.lost.filter(({ whole }) => whole).map(({ domain }) => domain)).toEqual(gone);
+  const byDomain = found.lost.map(({ domain, rows }) => [domain, rows]);
+  const counts = [...domains(removed)]
+    .sort(byBytes)
+    .map((d) => [d, removed.filter((row) => domainOf(row) === d).length]);
+  expect(byDomain).toEqual(counts);
   const delta = [...removed.map((row) => `-${row}\n`), ...added.map((row) => `+${row}\n`)].sort((a, b) =>
     byBytes(a.slice(1), b.slice(1)),
   );

@@ -13,18 +13,20 @@ const whole = {
   digest: sha256,
   tables: [{ sha256, at }],
   history: [{ rows: 10, at }],
+  sources: { 'the list': [{ rows: 10, at }] },
   approval: { until: at, rows: 10, domains: 1 },
   unnamed: { [`${sha256}.gz`]: at },
 };
 
 test('a whole one is taken, as is one from before there was a history', () => {
   expect(parseState('state.json', JSON.stringify(whole))).toEqual(whole);
-  const { history: _, digest: __, approval: ___, ...older } = whole;
+  const { history: _, digest: __, approval: ___, sources: ____, ...older } = whole;
   expect(parseState('state.json', JSON.stringify(older))).toEqual({
     ...whole,
     history: [],
     digest: null,
     approval: null,
+    sources: {},
   });
 });
 
@@ -35,6 +37,7 @@ test.each<[string, object]>([
   ['a table that climbs', { tables: [{ sha256: '../../../etc/passwd', at }] }],
   ['a table since never', { tables: [{ sha256, at: '' }] }],
   ['a table since a time cut short', { tables: [{ sha256, at: '2026-1:00Z' }] }],
+  ['half a row of a source', { sources: { list: [{ rows: 1.5, at }] } }],
   ['an approval until never', { approval: { until: 'never', rows: 10, domains: 1 } }],
   ['fewer rows than none a day ago', { history: [{ rows: -1, at }] }],
   ['rows of a time that is none', { history: [{ rows: 10, at: '2026-13-01' }] }],

@@ -93,3 +93,16 @@ test('a dry run says which source each row comes from, and which had it', async 
     '+postmaster@example.net': ['policy.postmaster'],
   });
 });
+
+test('a little at a time: the rows of a day ago count for each source too', async () => {
+  const at = desk();
+  at.list(people(100, 'shop.example'), 'shop');
+  await at.publishes(people(1000), START);
+  for (const [hour, rows] of [91, 83].entries()) {
+    at.list(people(rows, 'shop.example'), 'shop');
+    const refused = rows === 83;
+    if (refused)
+      expect((await at.refusal(later((hour + 1) * HOUR))).message).toMatch(/^shop: 83 rows against 100 a day ago/);
+    else expect((await at.publish(later((hour + 1) * HOUR))).outcome).toBe('published');
+  }
+});

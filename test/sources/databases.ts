@@ -2,7 +2,7 @@
 // guardian process stops each server and removes its folder when stop() is called, and as well when the test process dies.
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -12,7 +12,7 @@ import { freePort, until } from '../support/postfix.ts';
 const run = promisify(execFile);
 
 export interface Database {
-  readonly kind: 'postgres' | 'mysql';
+  readonly kind: 'postgres' | 'mysql' | 'sqlite';
   readonly port: number;
   /** PostgreSQL: the folder of its socket. MariaDB: the socket. */
   readonly socket: string;
@@ -135,6 +135,29 @@ export async function startMariadb(): Promise<Database> {
       await sql('mysql', 'FLUSH SSL');
     },
     stop: () => dismiss(guardian, 'a database server'),
+  };
+}
+
+/** SQLite files in a folder that Postfix may read. */
+export function startSqlite(): Database {
+  const dir = folder('sqlite');
+  const file = (database: string) => path.join(dir, `${database}.db`);
+  const sql = (database: string, statements: string) => fed('sqlite3', ['-batch', '-bail', file(database)], statements);
+  return {
+    kind: 'sqlite',
+    port: 0,
+    socket: dir,
+    dir,
+    pid: () => 0,
+    url: (database) => `sqlite:${file(database)}`,
+    sql,
+    create: async (database, statements = '') => {
+      await sql(database, statements);
+      chmodSync(file(database), 0o644);
+    },
+    postfixLines: (database) => `dbpath = ${file(database)}\n`,
+    rename: () => Promise.resolve(),
+    stop: () => Promise.resolve(rmSync(dir, { recursive: true, force: true })),
   };
 }
 

@@ -25,10 +25,13 @@ export const sourceToml = (keys: Keys): string =>
 
 /** @param policy lines of `[policy]`. */
 export async function rowsOf(keys: Keys, policy = 'postmaster = false', now = new Date()): Promise<string[]> {
-  const config = path.join(ownFolder(), 'publish.toml');
+  const dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-sql-'));
+  const config = path.join(dir, 'publish.toml');
   const top = `name = "example-org"\noutput = "/nowhere"\nkeys = ["/nowhere/a.key"]\n`;
   writeFileSync(config, `${top}\n${sourceToml({ name: 'the table', ...keys })}\n[policy]\n${policy}\n`);
-  const { table } = await gather(readPublisherConfig(config), now);
+  const read = readPublisherConfig(config);
+  rmSync(dir, { recursive: true });
+  const { table } = await gather(read, now);
   return Buffer.from(table.text).toString().split('\n').slice(0, -1);
 }
 

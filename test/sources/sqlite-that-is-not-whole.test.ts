@@ -8,6 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { ownFolder, refusal, rowsOf } from './querying.ts';
 import { modoboa } from './software/modoboa.ts';
 import { postfixadmin } from './software/postfixadmin.ts';
+import { Chance } from './software/software.ts';
 
 const PEOPLE = `CREATE TABLE people (n INTEGER PRIMARY KEY, local TEXT, domain TEXT, note);
   WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < 12000)
@@ -100,7 +101,7 @@ test('a writer is waited for, and its rows are in', async () => {
 test.each([postfixadmin, modoboa])(
   'preset $preset finds what it finds on a server that tells cases apart',
   async (software) => {
-    const file = database(software.statements('mysql'));
+    const file = database(software.statements('sqlite', new Chance(1, 0, 0)));
     const allowed = `postmaster = false\nwildcards = ${JSON.stringify(software.wildcards)}`;
     const rows = new Set(await rowsOf({ url: url(file), preset: software.preset }, allowed));
     const entries = software.entries('postgres');

@@ -1,4 +1,5 @@
 /** `relaymap fetch` and `relaymap import`: config and secrets, then fewer rights, then one cycle, then its answer. */
+import '../seed-hashes.ts';
 import { readOwnConfig, type GatewayConfig } from '../../gateway/config.ts';
 import { cycle, type CycleOptions } from '../../gateway/cycle/cycle.ts';
 import { directorySource, findBundles } from '../../gateway/fetch/directory-source.ts';
@@ -93,6 +94,7 @@ async function run(options: CycleCommandOptions, sources: (config: GatewayConfig
         config,
         bundles,
         options,
+        ...(options.bundle === undefined ? {} : { only: options.bundle }),
         sourceOf: (b) => {
           const source = options.bundle === undefined || options.bundle === b.name ? sourceOf(b) : null;
           if (source !== null) asked.push(source);

@@ -32,7 +32,7 @@ const cycleCommand = (program: Command, name: string, description: string) =>
 export function addFetch(program: Command, done: Done): void {
   cycleCommand(program, 'fetch', 'one cycle now: fetch, verify, compile, install')
     .option('--dry-run', 'say what would change, install nothing', false)
-    .option('--rebuild-state', 'give up the rollback floor and a damaged record', false)
+    .option('--rebuild-state', 'give up the rollback floor and what is damaged of the record', false)
     .action(async (options: CycleCommandOptions) => {
       const { fetchCommand } = await import('./fetch-command.ts');
       done(await fetchCommand(options));

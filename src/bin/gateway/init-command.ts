@@ -2,6 +2,7 @@
  * `relaymap init`: configuration and key, then one cycle, then the comparison with the map that Postfix uses today, then the lines that
  * have Postfix use the new one. With --apply it is root again at the end and runs them, only after a good list is installed.
  */
+import '../seed-hashes.ts';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import {
@@ -19,7 +20,7 @@ import { comparisonLines } from '../../gateway/init/comparison-lines.ts';
 import { deferringSince, rememberDeferring } from '../../gateway/check/deferring-since.ts';
 import { postfixRuns, readPostfix, type PostfixConfig } from '../../gateway/mta/postfix/main-cf.ts';
 import { mtaOf } from '../../gateway/mta/of-config.ts';
-import { sampleRows } from '../../gateway/init/sample-rows.ts';
+import { sampleRows } from '../../gateway/maps/sample-rows.ts';
 import { today, type Today } from '../../gateway/init/current-recipients.ts';
 import { ourTable } from '../../gateway/mta/postfix/map-references.ts';
 import { HostError } from '../../errors.ts';

@@ -1,4 +1,5 @@
 /** `relaymap run`: configuration, keys and secrets, then fewer rights, then the daemon; and the signals that steer it. */
+import '../seed-hashes.ts';
 import { setMaxListeners } from 'node:events';
 import { readOwnConfig, type GatewayConfig } from '../../gateway/config.ts';
 import { Daemon, type Equipment } from '../../gateway/daemon/daemon.ts';
@@ -9,8 +10,7 @@ import { log } from '../../io/log.ts';
 import { forNodeExporter, onRecord } from './record-failure.ts';
 import { VERSION } from '../program.ts';
 import { becomeOwner } from '../../gateway/become-owner.ts';
-import { trustedBundles } from '../../gateway/keys/trusted-keys.ts';
-import { credentials } from '../../gateway/keys/credentials.ts';
+import { Secrets } from '../../gateway/keys/secrets.ts';
 
 /**
  * @param cycleProgram the module of cycle-child.ts as it was built.
@@ -25,10 +25,10 @@ export async function runCommand(file: string, cycleProgram: string): Promise<nu
     return config;
   };
   const equip = (config: GatewayConfig): Equipment => {
-    const bundles = trustedBundles(config);
-    const access = credentials(config);
-    const sources = urlSources(config, () => performance.now(), process.env, abort.signal, access);
-    return { config, bundles, sources, access };
+    const secrets = new Secrets(config);
+    const clock = () => performance.now();
+    const sources = urlSources(config, clock, process.env, abort.signal, (name) => secrets.accessOf(name));
+    return { config, secrets, sources };
   };
   const config = read();
   let first: Equipment;
@@ -52,6 +52,9 @@ export async function runCommand(file: string, cycleProgram: string): Promise<nu
     version: VERSION,
     cycleProgram,
   });
+  // The last net: the schedule goes on. A cycle that hangs by it is found by systemd's watchdog.
+  process.on('uncaughtException', (error) => daemon.fault(error));
+  process.on('unhandledRejection', (reason) => daemon.fault(reason));
   process.on('SIGTERM', () => daemon.stop());
   process.on('SIGINT', () => daemon.stop());
   process.on('SIGHUP', () => daemon.reload());

@@ -1,4 +1,5 @@
 /** `relaymap-publish inspect`: a published bundle, verified with a gateway's own code, and whether strangers may read it. */
+import '../seed-hashes.ts';
 import { DEFAULT_LIMITS } from '../../gateway/config.ts';
 import { readAccess } from '../../gateway/keys/credentials.ts';
 import { directorySource, findBundles } from '../../gateway/fetch/directory-source.ts';
@@ -52,7 +53,13 @@ export async function inspectCommand(place: string, options: InspectOptions, now
 
 function overHttps(url: string, access: Access): Source {
   const client = urlClient(access, LIMITS, process.env);
-  return urlSource([url], client, LIMITS, clock, () => client.close());
+  return urlSource(
+    [url],
+    () => client,
+    LIMITS,
+    clock,
+    () => client.close(),
+  );
 }
 
 /** An HTTPS base URL in the form that has its slash; null for a directory. @throws HostError CONFIG for other URLs. */

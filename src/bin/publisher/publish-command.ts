@@ -1,13 +1,18 @@
 /** `relaymap-publish publish`: config and keys, one publish, its answer. */
-import { statSync } from 'node:fs';
+import '../seed-hashes.ts';
+import { isoTime } from '../../bundle/offer/manifest.ts';
 import { HostError } from '../../errors.ts';
 import { log } from '../../io/log.ts';
 import { jsonLine, printable } from '../../io/printable.ts';
 import { readPublisherConfig } from '../../publisher/config.ts';
 import { publish, type PublishResult } from '../../publisher/publish.ts';
 import { leftOutLines } from '../../publisher/gather/left-out-lines.ts';
+import { reportRun } from '../../publisher/health/report.ts';
+import type { WaitingRow } from '../../publisher/removals/removals.ts';
 import { readKey } from '../../publisher/repository/signing-key.ts';
-import { becomeOwner } from '../become-owner.ts';
+import { VERSION } from '../program.ts';
+import { becomePublisher, requireState, stateOwner } from './become-publisher.ts';
+import { nothingPublishesNext } from './next-publish.ts';
 
 export interface PublishCommandOptions {
   readonly config: string;
@@ -20,33 +25,38 @@ export interface PublishCommandOptions {
 
 export async function publishCommand(options: PublishCommandOptions, now: Date): Promise<void> {
   const config = readPublisherConfig(options.config);
-  const owner = ownerOf(config.state_dir);
+  const owner = stateOwner(config.state_dir);
   const keys = config.keys.map((file) => readKey(file, owner));
   const nextVersion = versionOf(options.nextVersion);
-  // By root beside the service: what is written stays the service's.
-  await becomeOwner(config.state_dir);
-  const result = await publish(
-    config,
-    keys,
-    { dryRun: options.dryRun, allowShrink: options.allowShrink, nextVersion, acceptClock: options.acceptClock },
-    now,
-  );
+  await becomePublisher(config.state_dir);
+  requireState(config.state_dir, !options.dryRun);
+  let result: PublishResult;
+  try {
+    result = await publish(
+      config,
+      keys,
+      { dryRun: options.dryRun, allowShrink: options.allowShrink, nextVersion, acceptClock: options.acceptClock },
+      now,
+    );
+    if (!options.dryRun) reportRun(config, { result }, VERSION, now);
+  } catch (error) {
+    if (!options.dryRun) reportRun(config, { error }, VERSION, now);
+    throw error;
+  }
   for (const line of result.skipped) log('warning', `left out: ${line}`);
   const { length } = result.skipped;
   if (length > 0) log('warning', `${length} ${length === 1 ? 'entry' : 'entries'} left out, as skip_invalid says`);
   for (const line of leftOutLines(result.leftOut)) log('notice', line);
+  const { waiting, nextRemoval } = result;
+  if (nextRemoval !== null && waiting > 0 && !options.dryRun) {
+    const rows = waiting === 1 ? '1 row that no source has' : `${waiting} rows that no source has`;
+    log('notice', `${rows} any more: in the list until remove_after has passed, first at ${isoTime(nextRemoval)}`);
+  }
+  const warning = options.dryRun ? null : nothingPublishesNext(process.env);
+  if (warning !== null) log('notice', warning);
   process.stdout.write(
     options.json ? `${jsonLine(result)}\n` : `${words(config.name, result).map(printable).join('\n')}\n`,
   );
-}
-
-/** As whom root goes on; null where there is no state yet. */
-function ownerOf(stateDir: string): number | null {
-  try {
-    return statSync(stateDir).uid;
-  } catch {
-    return null; // whoever makes the state says what is wrong with its place
-  }
 }
 
 function versionOf(text: string | undefined): number | null {
@@ -55,6 +65,18 @@ function versionOf(text: string | undefined): number | null {
   if (!/^[1-9][0-9]*$/.test(text) || !Number.isSafeInteger(version))
     throw new HostError('CONFIG', `--next-version ${text} is no version`);
   return version;
+}
+
+/** As many rows that wait are named. */
+const NAMED = 20;
+
+function waitingLines(rows: readonly WaitingRow[], count: number): string[] {
+  const named = rows.slice(0, NAMED).map(({ row, source, until }) => {
+    const who = source === null ? '' : `, gone from ${source}`;
+    return `=${row}  (stays until ${isoTime(until)}${who})`;
+  });
+  const more = count - named.length;
+  return more > 0 ? [...named, `... and ${more} more that stay for remove_after`] : named;
 }
 
 const from = (sources: readonly string[]): string => (sources.length === 0 ? '' : `  (${sources.join(', ')})`);
@@ -71,6 +93,7 @@ function words(name: string, r: PublishResult): string[] {
   return [
     ...d.rows.map((row, i) => `${row}${from(d.from[i] ?? [])}`),
     ...(rest > 0 ? [`... and ${rest} more`] : []),
+    ...waitingLines(d.waiting, r.waiting),
     ...d.domainsRemoved.map((domain) => `the whole domain ${domain} would go`),
     ...d.domainsAdded.map((domain) => `the domain ${domain} would come`),
     `${name}: ${d.added} would come, ${d.removed} would go, ${size} then; nothing written`,

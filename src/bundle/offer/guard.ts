@@ -107,8 +107,10 @@ export interface TableFindings {
   readonly missing: readonly string[];
   /** The first domain that the bundle may not speak for, and its row. */
   readonly foreign: { readonly domain: string; readonly row: number } | null;
-  /** Null where the guard does not apply: nothing installed, lifted by hand, or approved by the publisher. */
+  /** Null where there is nothing to compare with. */
   readonly shrinkage: Shrinkage | null;
+  /** The shrink guard is lifted, by hand or by the publisher's approval. */
+  readonly lifted: boolean;
 }
 
 declare const judged: unique symbol;
@@ -117,6 +119,8 @@ export interface JudgedTable {
   readonly [judged]: true;
   /** As in the findings. */
   readonly table: string;
+  /** It has shrunk too far, and the guard was lifted. */
+  readonly shrinkAccepted: boolean;
 }
 
 /** @throws GuardError, the first of MISSING_REQUIRED, FOREIGN_DOMAIN, SHRUNK. */
@@ -129,6 +133,6 @@ export function judgeTable(findings: TableFindings): JudgedTable {
     throw new GuardError('FOREIGN_DOMAIN', `row ${row}: the domain ${domain} is not among this bundle's \`domains\``);
   }
   const reason = findings.shrinkage === null ? null : shrunk(findings.shrinkage);
-  if (reason !== null) throw new GuardError('SHRUNK', reason);
-  return { table: findings.table } as JudgedTable;
+  if (reason !== null && !findings.lifted) throw new GuardError('SHRUNK', reason);
+  return { table: findings.table, shrinkAccepted: reason !== null } as JudgedTable;
 }

@@ -21,6 +21,8 @@ export type BundleResult =
       readonly is: 'new';
       readonly copy: CopyRef;
       readonly good: Copy;
+      /** See `JudgedTable`. */
+      readonly shrinkAccepted: boolean;
       readonly via: 'full' | 'delta' | 'none';
       readonly etags: Etags;
       /** In words, for a dry run. */
@@ -49,6 +51,7 @@ export async function bundleCycle(cx: BundleContext): Promise<BundleResult> {
           is: 'new',
           copy: current,
           good: cx.copies.reopen(current.table),
+          shrinkAccepted: false,
           via: 'none',
           etags,
           change: 'the copy that waits',
@@ -56,7 +59,7 @@ export async function bundleCycle(cx: BundleContext): Promise<BundleResult> {
       : { is: 'unchanged', etags };
   }
   if (state.held !== null) {
-    rememberSeen(state, cx.copies.keepEnvelope(offer));
+    rememberSeen(state, cx.copies.envelopes.keepSeen(offer));
     throw new OfferError('HELD', `version ${offer.manifest.version} is good but held back since ${state.held.since}`);
   }
   const entry = offer.manifest.tables.recipients;
@@ -80,12 +83,13 @@ export async function bundleCycle(cx: BundleContext): Promise<BundleResult> {
       is: 'new',
       copy,
       good: got?.good ?? cx.copies.reopen(copy.table),
+      shrinkAccepted: got?.shrinkAccepted ?? false,
       via: got?.via ?? 'none',
       etags,
       change: change(copy, current, got?.findings.removed?.rows),
     };
   } catch (error) {
-    rememberSeen(state, cx.copies.keepEnvelope(offer));
+    rememberSeen(state, cx.copies.envelopes.keepSeen(offer));
     throw error;
   }
 }

@@ -9,7 +9,7 @@ import { Ahead } from '../maps/early-maps.ts';
 import { bundleCycle, type BundleResult } from './bundle-cycle.ts';
 import type { BundleConfig } from '../config.ts';
 import type { Copies } from '../record/copies.ts';
-import { advance, allCopies, namedEnvelopes, noteSettings, refOf, rememberSeen } from '../record/version-history.ts';
+import { advance, allCopies, goodEnvelopes, noteSettings, refOf, rememberSeen } from '../record/version-history.ts';
 import { draftAhead, installedCopies, makeMaps, mapInputs, settleReload, type MapMaker } from '../maps/make-maps.ts';
 import { failure, overall, type BundleOutcome, type Outcome } from '../outcome.ts';
 import { report, type Warnings } from '../health/report.ts';
@@ -33,6 +33,8 @@ export interface CycleContext extends SessionContext {
   readonly options: CycleOptions;
   /** Null for a bundle that is not asked for in this cycle. */
   readonly sourceOf: (bundle: BundleConfig) => Source | null;
+  /** The one bundle that is asked for; all of them without it. */
+  readonly only?: string;
   /** Monotonic milliseconds. */
   readonly clock: () => number;
   /** To do only what is over in a moment: where a table is to be taken or maps are to be made, it ends with `more`, and nothing is done. */
@@ -54,7 +56,7 @@ export async function cycle(cx: CycleContext): Promise<Outcome | null | 'more'> 
   try {
     return await withLock(cx, async () => {
       try {
-        const session = await openSession(cx, options.rebuildState);
+        const session = await openSession(cx, options.rebuildState ? namesOf(cx) : []);
         if (session.ill) return 'more';
         const done = await steps(cx, session, warnings);
         if (done === null || done === 'more') return done;
@@ -70,6 +72,10 @@ export async function cycle(cx: CycleContext): Promise<Outcome | null | 'more'> 
     return asFailure(error); // no lock, or no room even for the report
   }
 }
+
+/** The bundles that this cycle is asked for. */
+const namesOf = ({ config, only }: CycleContext): string[] =>
+  config.bundle.map(({ name }) => name).filter((name) => only === undefined || name === only);
 
 /** A run that failed before any bundle, on record: health must not take it for a daemon that does not run. */
 export function failed(
@@ -195,7 +201,7 @@ async function bringLive(
   for (const { name, result } of runs) {
     if (result instanceof StepError) continue;
     const st = bundleState(next, name);
-    if (result.is === 'new') advance(st, result.copy, config.maps.keep, cx.now);
+    if (result.is === 'new') advance(st, result.copy, config.maps.keep, cx.now, result.shrinkAccepted);
     else st.unconditional = false;
     // ETags only for a payload that is live once this state is: kept after activation, not after download.
     if (result.etags === null) continue;
@@ -280,6 +286,6 @@ function outcomeOf({ name, result, wireBytes, ms }: Run, state: GatewayState): B
 function clean(state: GatewayState, copiesOf: (name: string) => Copies): void {
   for (const [name, st] of Object.entries(state.bundles)) {
     const tables = [...allCopies(st), ...(st.waiting === null ? [] : [st.waiting])].map((c) => c.table);
-    copiesOf(name).clean(new Set(tables), namedEnvelopes(st));
+    copiesOf(name).clean(new Set(tables), goodEnvelopes(st), st.seen);
   }
 }

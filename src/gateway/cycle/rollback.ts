@@ -4,7 +4,7 @@
  */
 import { shrunk } from '../../bundle/offer/guard.ts';
 import type { GatewayConfig } from '../config.ts';
-import { allCopies, isTrusted } from '../record/version-history.ts';
+import { allCopies, isTrusted, rememberTable } from '../record/version-history.ts';
 import { Copies } from '../record/copies.ts';
 import { installedCopies, makeMaps } from '../maps/make-maps.ts';
 import { overall } from '../outcome.ts';
@@ -108,6 +108,7 @@ async function goBack(
       text: `SHRUNK: going back to version ${chosen.version}: ${lost}. Nothing is changed. If it is meant: relaymap rollback --accept-shrink`,
     };
   }
+  rememberTable(st, chosen.rows, now, lost !== null);
   st.copies = allCopies(st)
     .filter((c) => c !== chosen)
     .sort((a, b) => a.version - b.version);
@@ -161,7 +162,7 @@ type Work = (session: Session, next: GatewayState) => Change[] | Promise<Change[
 
 function change(cx: SessionContext, work: Work): Promise<Change[]> {
   return withLock(cx, async () => {
-    const session = await openSession(cx, false);
+    const session = await openSession(cx, []);
     const next = structuredClone(session.state);
     const changes = await work(session, next);
     const isChanged = changes.some((c) => c.is === 'done');

@@ -11,7 +11,8 @@ import { removeUnfinished } from '../maps/live-maps.ts';
 import { type MapMaker } from '../maps/make-maps.ts';
 import { hashedNow, hashedToday } from '../maps/map-damage.ts';
 import { postfixGroup } from '../mta/postfix/commands.ts';
-import { recover, type Holder } from './recover.ts';
+import { recover } from './recover.ts';
+import type { Holder } from './rebuild-bundle.ts';
 import { StateFiles, type GatewayState } from '../record/state.ts';
 import { illnessOf, heal } from './heal.ts';
 import type { SessionContext } from './session-context.ts';
@@ -44,8 +45,11 @@ export async function withLock<T>(
   }
 }
 
-/** @throws StateError STATE_CORRUPT, InstallError, HostError NO_SPACE; CONFIG where others could write the state or the maps. */
-export async function openSession(cx: SessionContext, rebuildState: boolean): Promise<Session> {
+/**
+ * @param rebuild the bundles whose floor `--rebuild-state` gives up
+ * @throws StateError STATE_CORRUPT, InstallError, HostError NO_SPACE; CONFIG where others could write the state or the maps.
+ */
+export async function openSession(cx: SessionContext, rebuild: readonly string[]): Promise<Session> {
   const { config } = cx;
   requireUnwritable('state_dir', config.state_dir);
   requireUnwritable('map_dir', config.map_dir);
@@ -68,7 +72,7 @@ export async function openSession(cx: SessionContext, rebuildState: boolean): Pr
     copies: copiesOf(bundle.name),
   }));
   removeUnfinished(config.map_dir);
-  const { state, changed } = await recover({ config, files, holders, giveUpFloor: rebuildState, log: maker.warn });
+  const { state, changed } = await recover({ config, files, holders, rebuild: new Set(rebuild), log: maker.warn });
   const session = { files, state, maker, copiesOf };
   const illness = illnessOf(cx, state);
   if (illness !== null && cx.pollOnly === true) return { ...session, broken: false, ill: true };

@@ -39,6 +39,11 @@ export class Pace {
     return now >= (this.#pauses.get(bundle)?.until ?? 0);
   }
 
+  /** What it failed by may be mended: it is asked at the next time. */
+  forget(bundle: string): void {
+    this.#pauses.delete(bundle);
+  }
+
   /**
    * @param chance from 0 to 1: a thousand gateways that failed together come back one by one.
    * @returns the milliseconds for which it is left alone now.

@@ -3,9 +3,9 @@
  * takes the lock itself, so that it is never without, whatever becomes of us. Starts it, and nothing else.
  */
 import { fork, type ChildProcess } from 'node:child_process';
-import type { Access } from '../../io/http.ts';
 import type { Answers } from '../fetch/poll-answers.ts';
 import type { GatewayConfig } from '../config.ts';
+import type { BundleAccess } from '../keys/credentials.ts';
 import type { Outcome } from '../outcome.ts';
 import type { SessionContext } from '../cycle/session-context.ts';
 import type { TrustedBundle } from '../keys/trusted-keys.ts';
@@ -17,7 +17,7 @@ export interface Task {
   readonly config: GatewayConfig;
   readonly bundles: readonly TrustedBundle[];
   /** By bundle. */
-  readonly access: ReadonlyMap<string, Access>;
+  readonly access: ReadonlyMap<string, BundleAccess>;
   /** By bundle that is asked in this cycle: what is known of its origins. */
   readonly asked: ReadonlyMap<string, Answers>;
   readonly hashed: boolean;

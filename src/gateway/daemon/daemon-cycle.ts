@@ -3,9 +3,9 @@
  * same outcome either way.
  */
 import { HostError } from '../../errors.ts';
-import type { Access } from '../../io/http.ts';
 import { noting } from '../fetch/poll-answers.ts';
 import { cycle, type CycleContext } from '../cycle/cycle.ts';
+import type { BundleAccess } from '../keys/credentials.ts';
 import { cycleProcess } from './cycle-child.ts';
 import { overall, type Outcome } from '../outcome.ts';
 import { report } from '../health/report.ts';
@@ -13,7 +13,7 @@ import { readStatus } from '../health/status.ts';
 
 export interface DaemonCycleContext extends Omit<CycleContext, 'pollOnly'> {
   /** By bundle. */
-  readonly access: ReadonlyMap<string, Access>;
+  readonly access: ReadonlyMap<string, BundleAccess>;
   /** The module that a process of its own runs, and which version of relaymap it must be of. */
   readonly program: string;
   readonly version: string;

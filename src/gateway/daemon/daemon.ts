@@ -3,9 +3,8 @@
  * never two at once. It owns clock and chance and nothing of what a cycle does (docs/commands.md section 2.3).
  */
 import { StepError } from '../../errors.ts';
-import type { Access } from '../../io/http.ts';
 import type { Level } from '../../io/log.ts';
-import type { CycleOptions } from '../cycle/cycle.ts';
+import { failed, type CycleOptions } from '../cycle/cycle.ts';
 import type { GatewayConfig } from '../config.ts';
 import { CycleLog, tell, type Say } from './cycle-log.ts';
 import { countersOf, NO_COUNTERS, summed, type Counters } from '../health/counters.ts';
@@ -14,7 +13,7 @@ import type { Sources } from '../fetch/url-sources.ts';
 import { lookAgain } from '../health/asking.ts';
 import { mtaOf } from '../mta/of-config.ts';
 import { lookAtHealth, type HealthLook } from '../health/look.ts';
-import { HealthServer } from '../health/server.ts';
+import { HealthServer } from '../../io/health/server.ts';
 import { healthPages, statusLine } from '../health/pages.ts';
 import { StandingLock } from '../../io/lock.ts';
 import { Notifier } from './systemd-notify.ts';
@@ -23,15 +22,14 @@ import { afterTick, Pace } from './backoff.ts';
 import { Schedule } from './schedule.ts';
 import { unrecorded, writeTextfile } from '../health/textfile.ts';
 import { doneLine } from '../say/outcome-lines.ts';
-import type { TrustedBundle } from '../keys/trusted-keys.ts';
+import { asStepError } from '../step-error.ts';
+import type { Secrets } from '../keys/secrets.ts';
 
 /** What SIGHUP reads again. */
 export interface Equipment {
   readonly config: GatewayConfig;
-  readonly bundles: readonly TrustedBundle[];
+  readonly secrets: Secrets;
   readonly sources: Sources;
-  /** By bundle: what the sources were made with. */
-  readonly access: ReadonlyMap<string, Access>;
 }
 
 export interface DaemonSetup {
@@ -169,9 +167,21 @@ export class Daemon {
     return this.#abort.signal.aborted;
   }
 
+  /** Something that no step has translated: one line of it, and the schedule goes on. */
+  fault(error: unknown): void {
+    const { code, message } = asStepError(error);
+    this.#setup.log('error', `${code}: ${message.split('\n')[0] ?? ''}; what is installed stays in use`);
+  }
+
   async #begin(): Promise<void> {
     const { config } = this.#equipment;
-    const { status } = await lookAtHealth(config, new Date(), false);
+    const status = await lookAtHealth(config, new Date(), false).then(
+      (look) => look.status,
+      (error: unknown) => {
+        this.fault(error);
+        return null;
+      },
+    );
     this.#notifier.tell(['READY=1']);
     const every = this.#notifier.watchdog(this.#setup.pid);
     this.#looking = setInterval(() => this.#lookAtMta(), LOOK_AT_MTA);
@@ -203,7 +213,7 @@ export class Daemon {
       while (this.#wanted !== null && !this.#stopping) {
         const kind = this.#wanted;
         this.#wanted = null;
-        await this.#cycle(kind);
+        await this.#tried(kind);
       }
     } finally {
       this.#working = null;
@@ -212,7 +222,7 @@ export class Daemon {
 
   /** The first look, with everything else waiting for it. */
   async #work(kind: Kind): Promise<void> {
-    this.#working = this.#cycle(kind);
+    this.#working = this.#tried(kind);
     try {
       await this.#working;
     } finally {
@@ -220,12 +230,34 @@ export class Daemon {
     }
   }
 
+  /** A cycle whose fault does not end the daemon, and is on record where that is possible. */
+  async #tried(kind: Kind): Promise<void> {
+    const now = new Date();
+    try {
+      await this.#cycle(kind);
+    } catch (error) {
+      this.fault(error);
+      try {
+        failed({ config: this.#equipment.config, now }, error, false);
+      } catch (again) {
+        this.fault(again);
+      }
+    } finally {
+      this.#cycleSince = null;
+    }
+  }
+
   async #cycle(kind: Kind): Promise<void> {
-    const { config, bundles, sources, access } = this.#equipment;
+    const { config, secrets, sources } = this.#equipment;
     const now = new Date();
     const pace = this.#pace;
     this.#cycleSince = steady();
     const say = this.#log.begin();
+    for (const name of secrets.refresh((message) => say('warning', message))) {
+      say('notice', `${name}: keys and credentials have changed and are read again`);
+      pace.forget(name);
+    }
+    const { bundles, access } = secrets;
     const outcome = await daemonCycle({
       config,
       bundles,

@@ -7,6 +7,9 @@ import { spawn } from 'node:child_process';
 /** Milliseconds that one message may take: of a host that boots, with all services at once, seconds are nothing, and READY=1 is said once. */
 const PATIENCE = 30_000;
 
+/** Runs a command that signals for the daemon do not end: service managers send them to every process of a unit. */
+const DEAF = 'trap "" USR1 USR2 HUP; exec "$@"';
+
 export class Notifier {
   readonly #env: NodeJS.ProcessEnv;
   readonly #warn: (message: string) => void;
@@ -48,7 +51,8 @@ export class Notifier {
         this.#broken = true;
         resolve();
       };
-      const child = spawn('systemd-notify', words, { env: this.#env, stdio: 'ignore', timeout: PATIENCE });
+      const argv = ['-c', DEAF, 'sh', 'systemd-notify', ...words];
+      const child = spawn('sh', argv, { env: this.#env, stdio: 'ignore', timeout: PATIENCE });
       child.on('error', (error) => failed(error.message));
       child.on('close', (status) => {
         if (status !== 0) return failed(`systemd-notify ended with ${status ?? 'a signal'}`);

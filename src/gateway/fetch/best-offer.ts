@@ -69,7 +69,7 @@ function contradicted(
   if (offer.digest === cx.state.installed?.digest) return null; // what is live stays the measure; the other one is the liar
   const others = answers.flatMap((a) => (a instanceof StepError ? [] : [a.offer]));
   const rival = others.find((o) => o.manifest.version === offer.manifest.version && o.digest !== offer.digest);
-  if (rival !== undefined) return equivocation(cx, offer, cx.copies.keepEnvelope(rival));
+  if (rival !== undefined) return equivocation(cx, offer, cx.copies.envelopes.keepSeen(rival));
   const refused = cx.state.seen.find((s) => s.version === offer.manifest.version && s.digest !== offer.digest);
   return refused === undefined ? null : equivocation(cx, offer, refused);
 }
@@ -140,7 +140,7 @@ function judge(cx: BundleContext, v: VerifiedManifest): AcceptedOffer {
     if (!(error instanceof OfferError)) throw error;
     const other = seen.find((s) => s.version === v.manifest.version && s.digest !== v.digest);
     if (error.code === 'EQUIVOCATION' && other !== undefined) throw equivocation(cx, v, other, error);
-    if (error.code !== 'WRONG_NAME' && error.code !== 'ROLLBACK') rememberSeen(state, cx.copies.keepEnvelope(v));
+    if (error.code !== 'WRONG_NAME' && error.code !== 'ROLLBACK') rememberSeen(state, cx.copies.envelopes.keepSeen(v));
     throw error;
   }
 }

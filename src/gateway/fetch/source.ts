@@ -45,11 +45,12 @@ export const urlClient = (
 
 /**
  * The URLs of a bundle for one cycle.
+ * @param clientOf the client of a URL: credentials belong to one origin.
  * @param clock monotonic milliseconds. @param close what becomes of the client afterwards.
  */
 export function urlSource(
   urls: readonly string[],
-  client: HttpClient,
+  clientOf: (url: string) => HttpClient,
   limits: Patience,
   clock: () => number,
   close: () => Promise<void>,
@@ -71,6 +72,7 @@ export function urlSource(
     origins: urls.map((base) => ({
       label: base,
       manifest: async (known) => {
+        const client = clientOf(base);
         const etag = sendable(known);
         const url = new URL('manifest.json', base);
         const answer = await client.get(url, etag === null ? {} : { 'if-none-match': etag }, timing());
@@ -84,7 +86,7 @@ export function urlSource(
       },
       blob: async (path, wireBytes) => {
         const url = new URL(path, base);
-        const answer = await client.get(url, {}, timing());
+        const answer = await clientOf(base).get(url, {}, timing());
         requireOk(answer, url);
         const length = answer.header('content-length');
         if (length !== undefined && Number(length) !== wireBytes) {

@@ -17,6 +17,8 @@ import type { Copy, Spool } from '../record/copies.ts';
 interface Kept {
   readonly findings: Findings;
   readonly good: Copy;
+  /** See `JudgedTable`. */
+  readonly shrinkAccepted: boolean;
 }
 
 export interface Obtained extends Kept {
@@ -101,11 +103,12 @@ async function kept(
       table: entry.sha256,
       missing: findings.missing,
       foreign: foreign(cx.bundle, findings),
-      shrinkage: base === null || lifted ? null : shrinkage(cx.bundle, base, findings, dayAgoRows),
+      shrinkage: base === null ? null : shrinkage(cx.bundle, base, findings, dayAgoRows),
+      lifted,
     });
     const good = cx.copies.keep(spool, judged);
     ahead?.accept(judged, findings.domains);
-    return { findings, good };
+    return { findings, good, shrinkAccepted: judged.shrinkAccepted };
   } finally {
     spool.discard();
   }

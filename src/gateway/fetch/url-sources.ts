@@ -4,8 +4,8 @@
  */
 import type { BundleConfig, GatewayConfig } from '../config.ts';
 import { urlClient, urlSource, type Source } from './source.ts';
-import type { HttpClient } from '../../io/http.ts';
-import { credentials } from '../keys/credentials.ts';
+import type { Access, HttpClient } from '../../io/http.ts';
+import { credentials, type BundleAccess } from '../keys/credentials.ts';
 
 export type SourceOf = (bundle: BundleConfig) => Source | null;
 
@@ -17,30 +17,48 @@ export interface Sources {
 }
 
 /**
- * Clients are made at first use and kept from cycle to cycle.
- * @param clock monotonic milliseconds. @param signal ends what is under way. @param access read already. @throws HostError CONFIG
+ * Clients are made at first use and kept from cycle to cycle, for as long as they have the credentials of now.
+ * @param clock monotonic milliseconds. @param signal ends what is under way. @param accessOf what a bundle's URLs are asked with, now.
+ * @throws HostError CONFIG
  */
 export function urlSources(
   config: GatewayConfig,
   clock: () => number,
   env: Readonly<Record<string, string | undefined>>,
   signal?: AbortSignal,
-  access = credentials(config),
+  accessOf = accessOnce(config),
 ): Sources {
-  const clients = new Map<string, HttpClient>();
+  const clients = new Map<string, Map<Access, HttpClient>>();
   const limits = { idle: config.limits.idle_timeout, total: config.limits.total_timeout };
-  const clientOf = (name: string): HttpClient => {
-    const client = clients.get(name) ?? urlClient(access.get(name) ?? {}, limits, env, signal);
-    clients.set(name, client);
-    return client;
-  };
   return {
     of: ({ name, urls }) => {
-      const client = clientOf(name);
-      return urlSource(urls, client, limits, clock, () => client.rest());
+      const access = accessOf(name);
+      const own = clients.get(name) ?? new Map<Access, HttpClient>();
+      clients.set(name, own);
+      const now = new Set(access.values());
+      for (const [of, client] of own) {
+        if (now.has(of)) continue;
+        own.delete(of);
+        void client.close(); // asks with credentials of before
+      }
+      const clientOf = (url: string): HttpClient => {
+        const of = access.get(url) ?? {};
+        const client = own.get(of) ?? urlClient(of, limits, env, signal);
+        own.set(of, client);
+        return client;
+      };
+      const close = async () => void (await Promise.all([...own.values()].map((client) => client.rest())));
+      return urlSource(urls, clientOf, limits, clock, close);
     },
     close: async () => {
-      await Promise.all([...clients.values()].map((client) => client.close()));
+      const all = [...clients.values()].flatMap((own) => [...own.values()]);
+      await Promise.all(all.map((client) => client.close()));
     },
   };
+}
+
+/** Read once, for a command that ends. @throws HostError CONFIG */
+function accessOnce(config: GatewayConfig): (bundle: string) => BundleAccess {
+  const access = credentials(config);
+  return (bundle) => access.get(bundle) ?? new Map();
 }

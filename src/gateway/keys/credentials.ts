@@ -6,13 +6,19 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { HostError } from '../../errors.ts';
 import type { Access } from '../../io/http.ts';
+import { filesFor, type CredentialFiles } from '../bundle-urls.ts';
 import type { BundleConfig, GatewayConfig } from '../config.ts';
 
+/** What each URL of a bundle is asked with. URLs with the same files have the same object. */
+export type BundleAccess = ReadonlyMap<string, Access>;
+
 /** @throws HostError CONFIG: a file that cannot be read, or a secret that others can. */
-export function readAccess(
-  bundle: Pick<BundleConfig, 'ca_file' | 'client_cert' | 'client_key' | 'token_file'>,
-): Access {
-  const { ca_file: ca, client_cert: cert, client_key: key, token_file: token } = bundle;
+export function readAccess({
+  ca_file: ca,
+  client_cert: cert,
+  client_key: key,
+  token_file: token,
+}: CredentialFiles): Access {
   return {
     ...(ca === undefined ? {} : { ca: pem('ca_file', ca, 'CERTIFICATE') }),
     ...(cert === undefined || key === undefined ? {} : clientPair(cert, key)),
@@ -36,11 +42,19 @@ function clientPair(certFile: string, keyFile: string): Pick<Access, 'cert' | 'k
   return { cert, key };
 }
 
-/** A file that holds no PEM block of its kind would be taken in silence, and every cycle would then end in TLS. */
+/**
+ * A file that holds no PEM block of its kind, or one that is cut short, would be taken in silence, and every cycle would then end in TLS.
+ */
 function pem(option: string, file: string, kind: 'CERTIFICATE' | 'PRIVATE KEY'): string {
   const content = read(option, file, kind === 'PRIVATE KEY');
-  if (new RegExp(`-----BEGIN [A-Z ]*${kind}-----`).test(content)) return content;
-  throw new HostError('CONFIG', `${option} ${file} holds no ${kind.toLowerCase()} in PEM form`);
+  const what = kind.toLowerCase();
+  const begun = content.match(/-----BEGIN [A-Z ]+-----/g)?.length ?? 0;
+  const ended = content.match(/-----END [A-Z ]+-----/g)?.length ?? 0;
+  if (!new RegExp(`-----BEGIN [A-Z ]*${kind}-----`).test(content))
+    throw new HostError('CONFIG', `${option} ${file} holds no ${what} in PEM form`);
+  if (begun !== ended)
+    throw new HostError('CONFIG', `${option} ${file} is cut short: ${begun} PEM blocks begin in it and ${ended} end`);
+  return content;
 }
 
 function read(option: string, file: string, secret: boolean): string {
@@ -71,6 +85,27 @@ function bearer(file: string, content: string): string {
   return token;
 }
 
+/** @throws HostError CONFIG */
+export function bundleAccess(bundle: BundleConfig): BundleAccess {
+  const known = new Map<string, Access>();
+  return new Map(
+    bundle.places.map((place) => {
+      const files = filesFor(bundle, place);
+      const mark = JSON.stringify([files.ca_file, files.client_cert, files.client_key, files.token_file]);
+      const access = known.get(mark) ?? readAccess(files);
+      known.set(mark, access);
+      return [place.url, access];
+    }),
+  );
+}
+
+/** The files that `bundleAccess` reads. */
+export const accessFiles = (bundle: BundleConfig): string[] => [
+  ...new Set(
+    bundle.places.flatMap((place) => Object.values(filesFor(bundle, place)).filter((file) => file !== undefined)),
+  ),
+];
+
 /** By bundle. @throws HostError CONFIG */
-export const credentials = (config: GatewayConfig): ReadonlyMap<string, Access> =>
-  new Map(config.bundle.map((b) => [b.name, readAccess(b)]));
+export const credentials = (config: GatewayConfig): ReadonlyMap<string, BundleAccess> =>
+  new Map(config.bundle.map((b) => [b.name, bundleAccess(b)]));

@@ -59,7 +59,8 @@ export function lstatOrNull(file: string): Stats | null {
   try {
     return lstatSync(file);
   } catch (error) {
-    if (isAbsent(error)) return null;
+    // A file in the place of the folder: then nothing is in it.
+    if (isAbsent(error) || (error as NodeJS.ErrnoException).code === 'ENOTDIR') return null;
     throw error;
   }
 }

@@ -4,18 +4,17 @@
  * Whatever changes a name in that folder is done under the lock; a spool has no name and needs none.
  */
 import { createHash } from 'node:crypto';
-import { constants, createReadStream, lstatSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { constants, createReadStream, lstatSync, openSync } from 'node:fs';
 import path from 'node:path';
 import type { JudgedTable } from '../../bundle/offer/guard.ts';
 import { gunzipOne } from '../../bundle/table/gzip.ts';
 import { rowBlocks, type RowBlock, type RowStream } from '../../bundle/table/rows.ts';
-import { decodeEnvelope } from '../../bundle/trust/envelope.ts';
 import type { VerifiedManifest } from '../../bundle/trust/verify.ts';
 import { StepError, TableError } from '../../errors.ts';
-import { AtomicFile, isAbsent, makeFolder, removeDurable, writeFileAtomic } from '../../io/atomic-file.ts';
+import { AtomicFile, makeFolder, removeDurable, writeFileAtomic } from '../../io/atomic-file.ts';
 import { havePassed } from '../../io/v8-collect.ts';
-import { readRegularFile } from '../../io/regular-file.ts';
 import { ScratchFile } from '../../io/scratch-file.ts';
+import { Envelopes } from './envelopes.ts';
 import type { CopyRef, EnvelopeRef } from './state.ts';
 
 const MODE = 0o640;
@@ -57,11 +56,13 @@ export class Spool {
 
 export class Copies {
   readonly folder: string;
+  readonly envelopes: Envelopes;
   readonly #gid: number | null;
 
   /** @param gid the group that may read copies, where there is one. */
   constructor(stateDir: string, name: string, gid: number | null) {
     this.folder = path.join(stateDir, 'bundles', name);
+    this.envelopes = new Envelopes(this.folder);
     this.#gid = gid;
   }
 
@@ -126,34 +127,14 @@ export class Copies {
     }
   }
 
-  /** Stores the envelope of a verified manifest. */
+  /** Stores the envelope of a verified manifest whose table is kept. */
   keepEnvelope(v: VerifiedManifest): EnvelopeRef {
-    makeFolder(this.folder, 0o750);
-    const ref = { version: v.manifest.version, digest: v.digest };
-    writeFileAtomic(this.#envelope(ref), v.envelope, MODE);
-    return ref;
+    return this.envelopes.keepGood(v);
   }
 
   /** The bytes of a stored envelope, or null where it is missing or does not hold the payload it is named after. */
   envelope(ref: EnvelopeRef): Uint8Array | null {
-    try {
-      const bytes = readRegularFile(this.#envelope(ref));
-      const found = createHash('sha256').update(decodeEnvelope(bytes).payload).digest('hex');
-      return found === ref.digest ? bytes : null;
-    } catch {
-      return null; // missing and damaged are the same to the caller: the proof is gone
-    }
-  }
-
-  /** Every stored envelope that is whole, for rebuilding a lost record. */
-  storedEnvelopes(): { ref: EnvelopeRef; bytes: Uint8Array }[] {
-    return this.#names().flatMap((name) => {
-      const [, version, digest] = /^([0-9]+)-([0-9a-f]{64})\.json$/.exec(name) ?? [];
-      if (version === undefined || digest === undefined) return [];
-      const ref = { version: Number(version), digest };
-      const bytes = this.envelope(ref);
-      return bytes === null ? [] : [{ ref, bytes }];
-    });
+    return this.envelopes.read(ref);
   }
 
   /** Two signed payloads of one version are kept as evidence, for a person. */
@@ -168,12 +149,8 @@ export class Copies {
   }
 
   /** Removes tables and envelopes that nothing names. */
-  clean(tables: ReadonlySet<string>, envelopes: readonly EnvelopeRef[]): void {
-    const keep = new Set([...[...tables].map((t) => this.#table(t)), ...envelopes.map((e) => this.#envelope(e))]);
-    for (const name of this.#names()) {
-      const file = path.join(this.folder, name);
-      if (name !== 'evidence' && name !== 'keyring' && !keep.has(file)) rmSync(file, { force: true, recursive: true });
-    }
+  clean(tables: ReadonlySet<string>, good: readonly EnvelopeRef[], seen: readonly EnvelopeRef[]): void {
+    this.envelopes.clean(good, seen, [...Array.from(tables, tableName), 'evidence', 'keyring']);
   }
 
   #giveToGroup(file: AtomicFile): void {
@@ -184,23 +161,12 @@ export class Copies {
     }
   }
 
-  #names(): string[] {
-    try {
-      return readdirSync(this.folder).sort();
-    } catch (error) {
-      if (isAbsent(error)) return [];
-      throw error;
-    }
-  }
-
   #table(sha256: string): string {
-    return path.join(this.folder, `${sha256}.gz`);
-  }
-
-  #envelope(ref: EnvelopeRef): string {
-    return path.join(this.folder, `${ref.version}-${ref.digest}.json`);
+    return path.join(this.folder, tableName(sha256));
   }
 }
+
+const tableName = (sha256: string): string => `${sha256}.gz`;
 
 /** No link is followed, and a pipe that someone laid there ends at once instead of never. */
 function openTable(file: string): AsyncIterable<Buffer> {

@@ -41,9 +41,17 @@ const Bundle = z.object({
   waiting: z.nullable(Copy),
   /** Older copies, oldest first. */
   copies: z.array(Copy),
+  /**
+   * The highest version of which a copy was ever stored as good, one that waits included. No change of keys lowers it
+   * (docs/bundle-format.md section 6).
+   */
   floor: z.nullable(Envelope),
-  /** Verified payloads at or above the floor that were not installed. */
+  /** Verified payloads from the floor up that were not kept as good: another payload of such a version is an equivocation. */
   seen: z.array(Envelope),
+  /** Row counts of the tables in use, oldest first, for the shrink guard. */
+  history: z._default(z.array(z.object({ at: time(), rows: count() })), []),
+  /** `--rebuild-state` found a live copy that does not verify: the next table is not compared with it. */
+  baselineGivenUp: z._default(z.boolean(), false),
   held: z.nullable(z.object({ version: count(), since: time() })),
   /** By URL: the ETag of the installed payload, and when that URL last answered 200. */
   etags: z.record(z.string(), z.object({ etag: z.string(), digest: digest(), at: z.optional(time()) })),
@@ -103,6 +111,8 @@ export const freshBundle = (): BundleState => ({
   copies: [],
   floor: null,
   seen: [],
+  history: [],
+  baselineGivenUp: false,
   held: null,
   etags: {},
   unconditional: false,
@@ -190,6 +200,6 @@ export class StateFiles {
 export const stateCorrupt = (what: string, cause?: unknown): StateError =>
   new StateError(
     'STATE_CORRUPT',
-    `${what}. The maps stay as they are. To give up the rollback floor and start anew: relaymap fetch --rebuild-state`,
+    `${what}. The maps stay as they are. To give up the rollback floor and what is lost: relaymap fetch --rebuild-state`,
     cause,
   );

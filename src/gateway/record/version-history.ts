@@ -1,10 +1,12 @@
 /**
- * What a bundle's state says about the past: floor, payloads seen, baseline of the shrink guard. Only envelopes that verify under
- * the current ring count (format section 6). Decides; reads envelopes through the copies it is given.
+ * What a bundle's state says about the past: floor, payloads seen, baseline of the shrink guard. Floor and digests survive every change
+ * of keys (docs/bundle-format.md section 6); what a copy's envelope proves is judged anew under each ring. Decides; reads envelopes
+ * through the copies it is given.
  */
 import { createHash } from 'node:crypto';
 import { verifiedBefore, verifyManifest, type Ring, type VerifiedManifest } from '../../bundle/trust/verify.ts';
-import { dayOld, keptCopies, type Copies } from './copies.ts';
+import { rememberRows, rowsDayAgo, type RowCount } from '../../bundle/offer/guard.ts';
+import { keptCopies, type Copies } from './copies.ts';
 import type { GatewayConfig } from '../config.ts';
 import {
   bundleState,
@@ -22,45 +24,48 @@ export const allCopies = (st: BundleState): CopyRef[] => [
   ...(st.installed === null ? [] : [st.installed]),
 ];
 
-/** Every stored envelope that the state names. */
-export const namedEnvelopes = (st: BundleState): EnvelopeRef[] => [
+/** The stored envelopes of what was kept as good, as the state names them. */
+export const goodEnvelopes = (st: BundleState): EnvelopeRef[] => [
   ...allCopies(st),
   ...(st.waiting === null ? [] : [st.waiting]),
   ...(st.floor === null ? [] : [st.floor]),
-  ...st.seen,
 ];
 
-const MAX_SEEN = 8;
+/** Every stored envelope that the state names. */
+export const namedEnvelopes = (st: BundleState): EnvelopeRef[] => [...goodEnvelopes(st), ...st.seen];
+
+/** How many payloads that were not kept are remembered. A refused version each minute fills it in a day and a half. */
+const MAX_SEEN = 2048;
 
 /**
- * Brings a bundle's state in line with the ring: on a changed ring every stored envelope is verified again.
+ * Brings a bundle's state in line with the ring: on a changed ring the stored envelopes of its copies are verified again. The floor stays,
+ * and so does what was seen.
  * @throws StateError STATE_CORRUPT for a named envelope that is missing or damaged.
  */
 export function settle(name: string, st: BundleState, copies: Copies, ring: Ring): void {
-  const named = namedEnvelopes(st);
-  // Read once: one that cannot be read the second time would count as distrusted, and the floor would fall.
+  const gone = (ref: EnvelopeRef) =>
+    stateCorrupt(`${name}: the stored envelope of version ${ref.version} is missing or damaged`);
+  // Read once: one that cannot be read the second time would count as distrusted.
   const proofs = new Map<string, Uint8Array>();
-  for (const ref of named) {
+  for (const ref of goodEnvelopes(st)) {
     const bytes = copies.envelope(ref);
-    if (bytes === null)
-      throw stateCorrupt(`${name}: the stored envelope of version ${ref.version} is missing or damaged`);
+    if (bytes === null) throw gone(ref);
     proofs.set(ref.digest, bytes);
   }
+  const lost = copies.envelopes.missing(st.seen);
+  if (lost !== null) throw gone(lost);
   const mark = ringMark(ring);
-  if (st.ring === mark) return;
-  const distrusted = Array.from(proofs).filter(([, bytes]) => verified(bytes, ring) === null);
-  st.distrusted = distrusted.map(([digest]) => digest);
-  const trusted = named.filter((ref) => !st.distrusted.includes(ref.digest));
-  // Of what was kept, not of what was only seen: a refused version is no floor before a change of keys, nor after it.
-  st.floor = trusted
-    .filter((ref) => !st.seen.includes(ref))
-    .reduce<EnvelopeRef | null>((a, b) => (a === null || b.version > a.version ? refOf(b) : a), null);
-  st.seen = st.seen.filter((ref) => trusted.includes(ref));
-  if (st.ring !== '') {
-    st.etags = {};
-    st.unconditional = true;
+  if (st.ring !== mark) {
+    const distrusted = Array.from(proofs).filter(([, bytes]) => verified(bytes, ring) === null);
+    st.distrusted = distrusted.map(([digest]) => digest);
+    if (st.ring !== '') {
+      st.etags = {};
+      st.unconditional = true;
+    }
+    st.ring = mark;
   }
-  st.ring = mark;
+  // Given up by hand, or by an earlier version on a change of keys: a live copy that verifies is the least that is known.
+  if (st.floor === null && st.installed !== null && isTrusted(st, st.installed)) st.floor = refOf(st.installed);
 }
 
 /** A change of a bundle's configuration, or of what holds for all, makes its next request unconditional. */
@@ -102,10 +107,20 @@ export function trusted(copies: Copies, st: BundleState, ref: EnvelopeRef): Veri
 /** Whether the live copy's envelope verifies under the current ring. */
 export const isTrusted = (st: BundleState, ref: EnvelopeRef): boolean => !st.distrusted.includes(ref.digest);
 
-/** The copy that the shrink guard compares with, and the number of rows a day ago. */
+/** The copy that the shrink guard compares with, and the number of rows a day ago. Whose key has signed it does not matter. */
 export function baseline(st: BundleState, now: Date): { base: CopyRef | null; dayAgoRows: number | null } {
-  const trusted = allCopies(st).filter((c) => isTrusted(st, c));
-  return { base: trusted.at(-1) ?? null, dayAgoRows: dayOld(trusted, now)?.rows ?? null };
+  const base = st.baselineGivenUp ? null : st.installed;
+  return { base, dayAgoRows: base === null ? null : rowsDayAgo(historyOf(st), now) };
+}
+
+/** The row counts on record; of a record without them, those of the copies. */
+const historyOf = (st: BundleState): readonly RowCount[] =>
+  st.history.length > 0 ? st.history : allCopies(st).map(({ since, rows }) => ({ at: since, rows }));
+
+/** Remembers that a table of so many rows has come into use. @param shrinkAccepted as in `advance` */
+export function rememberTable(st: BundleState, rows: number, now: Date, shrinkAccepted: boolean): void {
+  st.history = rememberRows(historyOf(st), rows, now, shrinkAccepted || st.baselineGivenUp);
+  st.baselineGivenUp = false;
 }
 
 /** Remembers a verified payload that was not installed, so that another one of its version is found out. */
@@ -114,8 +129,12 @@ export function rememberSeen(st: BundleState, ref: EnvelopeRef): void {
   st.seen = [...st.seen, ref].slice(-MAX_SEEN);
 }
 
-/** The state after `copy` has become the live one. */
-export function advance(st: BundleState, copy: CopyRef, keep: number, now: Date): void {
+/**
+ * The state after `copy` has become the live one.
+ * @param shrinkAccepted it lacks so much of the one before that it had to be accepted by hand or by `shrinkApproved`.
+ */
+export function advance(st: BundleState, copy: CopyRef, keep: number, now: Date, shrinkAccepted: boolean): void {
+  rememberTable(st, copy.rows, now, shrinkAccepted);
   st.copies = keptCopies([...allCopies(st), copy], keep, now).filter((c) => c !== copy);
   st.installed = copy;
   st.waiting = null;

@@ -7,6 +7,7 @@ import { log, logOnce } from '../../io/log.ts';
 import type { PublisherConfig } from '../config.ts';
 import { addressOf, EntryError, firstField, rowsOf, simpleRow } from '../entry.ts';
 import { PublishError } from '../errors.ts';
+import { ofSource } from '../failing-source.ts';
 import { SimpleLines } from './simple-lines.ts';
 import { RowCollection, type SortedRows } from './sorted-rows.ts';
 import { shownAddress } from '../shown-address.ts';
@@ -35,6 +36,8 @@ export interface Origin {
 export interface GatherOptions {
   /** Keep each source's own rows too. */
   readonly apart?: boolean;
+  /** Told of every entry that is no address, and of what the message says of it. */
+  readonly fault?: (entry: string, message: string) => void;
   /** Told of every row, each time it comes. */
   readonly each?: (row: string, origin: Origin) => void;
 }
@@ -59,7 +62,13 @@ export interface LeftOut {
 /** @throws PublishError SOURCE, INVALID_ENTRY, WILDCARD or FOREIGN_DOMAIN */
 export async function gather(config: PublisherConfig, now: Date, options: GatherOptions = {}): Promise<Gathered> {
   const gathering = new Gathering(config, options);
-  for (const source of config.source) await gathering.read(source, await openSource(source), now);
+  for (const source of config.source) {
+    try {
+      await gathering.read(source, await openSource(source), now);
+    } catch (error) {
+      throw ofSource(error, source.name);
+    }
+  }
   return gathering.result();
 }
 
@@ -159,7 +168,9 @@ class Gathering {
       else logOnce('notice', `${name}, ${unit} ${number}: taken for a header and skipped, since it has no @`);
     } catch (error) {
       if (!(error instanceof EntryError)) throw error;
-      this.#fault(`${name}, ${unit} ${number}: ${shownAddress(field ?? entry)} ${error.message}`, error);
+      const fault = `${name}, ${unit} ${number}: ${shownAddress(field ?? entry)} ${error.message}`;
+      this.#options.fault?.(entry, fault);
+      this.#fault(fault, error);
     }
     place.begun = true;
   }

@@ -3,7 +3,8 @@
  * text, and most lines of most lists. All others are left to the rules of entry.ts. Pure.
  */
 import { isSimpleDomain } from '../entry.ts';
-import { HASH_START, hashed, KnownDomains } from './known-domains.ts';
+import { hashed, hashStart } from '../../bundle/table/seeded-hash.ts';
+import { KnownDomains } from './known-domains.ts';
 import type { RowCollection } from './sorted-rows.ts';
 
 const TAB = 0x09;
@@ -45,6 +46,7 @@ export class SimpleLines {
   take(lines: Buffer, at: number): number {
     const rows = this.#rows;
     const into = rows.room(lines.length - at);
+    const seed = hashStart();
     const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
     while (at < lines.length) {
       const start = rows.next;
@@ -58,7 +60,7 @@ export class SimpleLines {
       if (local === 0 || local > MAX_LOCAL || lines[next++] !== AT || lines[at] === HYPHEN) return at;
       into[used++] = AT;
       const domain = used;
-      let hash = HASH_START;
+      let hash = seed;
       for (let most = start + MAX_ROW; used < most && (byte = DOMAIN[lines[next] ?? 0] ?? 0) !== 0; next++) {
         into[used++] = byte;
         hash = hashed(hash, byte);

@@ -2,7 +2,7 @@
  * Rows as the sources give them, in any order and more than once, become a table's plain text: one growing buffer, one typed
  * array of where rows begin, and one copy in order where they are not. A million rows are never a million JavaScript objects. Pure.
  */
-import type { RowBlock } from '../../bundle/table/rows.ts';
+import { compareBytes, type RowBlock } from '../../bundle/table/rows.ts';
 import { ordered, SPARE } from './sort-rows.ts';
 
 const LF = 0x0a;
@@ -25,6 +25,22 @@ export class SortedRows {
     this.text = text;
     this.rows = starts.length - 1;
     this.#starts = starts;
+  }
+
+  /** Whether row number `row` is `bytes[start..end)`. */
+  is(row: number, bytes: Uint8Array, start: number, end: number): boolean {
+    return this.#compare(row, bytes, start, end) === 0;
+  }
+
+  /** The first row from number `from` on that does not sort before `bytes[start..end)`; `rows` where there is none. */
+  seek(from: number, bytes: Uint8Array, start: number, end: number): number {
+    let row = from;
+    while (row < this.rows && this.#compare(row, bytes, start, end) < 0) row++;
+    return row;
+  }
+
+  #compare(row: number, bytes: Uint8Array, start: number, end: number): number {
+    return compareBytes(this.text, this.#starts[row] ?? 0, (this.#starts[row + 1] ?? 1) - 1, bytes, start, end);
   }
 
   /** The rows in blocks that share the text's memory; may be asked for again. */
@@ -61,6 +77,14 @@ export class RowCollection {
     const begin = startOf(from);
     this.room(other.#used - begin).set(other.#bytes.subarray(begin, other.#used), this.#used);
     for (let i = from; i < other.count; i++) this.added(startOf(i + 1) - startOf(i) - 1);
+  }
+
+  /** Adds rows that are sorted. */
+  addSorted(rows: SortedRows): void {
+    this.room(rows.text.length).set(rows.text, this.#used);
+    for (const { starts, count } of rows.blocks()) {
+      for (let i = 0; i < count; i++) this.added((starts[i + 1] ?? 1) - (starts[i] ?? 0) - 1);
+    }
   }
 
   /** Where the next row begins. */

@@ -11,6 +11,7 @@ import { parseManifest } from '../../bundle/offer/manifest.ts';
 import type { RowBlock } from '../../bundle/table/rows.ts';
 import { HostError } from '../../errors.ts';
 import { AtomicFile, isAbsent, makeFolder, writeFileAtomic, writeFileWithLaterTime } from '../../io/atomic-file.ts';
+import { whyUnread, whyUnwritten } from '../../io/denied.ts';
 import { PublishError } from '../errors.ts';
 import { isSignedByOne } from './sign-manifest.ts';
 import type { SigningKey } from './signing-key.ts';
@@ -170,11 +171,41 @@ export class Repository {
     return existsSync(file) ? readText(file, null) : null;
   }
 
-  /** Drops what is kept of sources that are no more. */
-  keepSources(sources: readonly string[]): void {
-    const folder = path.join(this.#stateDir, 'sources');
-    const keep = new Set(sources.map((source) => path.basename(this.#sourcePath(source))));
-    for (const name of names(folder)) if (!keep.has(name)) rmSync(path.join(folder, name), { force: true });
+  /** Drops what is kept of sources that are no more. @param waiting those of which rows may wait. */
+  keepSources(sources: readonly string[], waiting: readonly string[]): void {
+    for (const [folder, kept] of [
+      ['sources', sources],
+      ['waiting', waiting],
+    ] as const) {
+      const keep = new Set(kept.map((source) => path.basename(this.#sourcePath(source))));
+      const place = path.join(this.#stateDir, folder);
+      for (const name of names(place)) if (!keep.has(name)) rmSync(path.join(place, name), { force: true });
+    }
+  }
+
+  /** The rows of a source that wait to be removed, being written. */
+  waitingFile(source: string): AtomicFile {
+    const file = this.#waitingPath(source);
+    return written(file, () => {
+      makeFolder(path.dirname(file), 0o700);
+      return new AtomicFile(file, 0o600);
+    });
+  }
+
+  /** Their text in pieces of whole lines; null where none wait. The stream throws PublishError STATE if it is damaged. */
+  waitingText(source: string): AsyncGenerator<Uint8Array> | null {
+    const file = this.#waitingPath(source);
+    return existsSync(file) ? readText(file, null) : null;
+  }
+
+  dropWaiting(source: string): void {
+    written(this.#waitingPath(source), () => rmSync(this.#waitingPath(source), { force: true }));
+  }
+
+  /** @throws PublishError STATE */
+  damagedWaiting(source: string): never {
+    const file = this.#waitingPath(source);
+    throw new PublishError('STATE', `${file} is damaged; remove it, and what waits to be removed waits from then on`);
   }
 
   /** Drops kept tables that no delta starts from, and blobs that have not been named for a day. */
@@ -209,6 +240,10 @@ export class Repository {
     return path.join(this.#stateDir, 'sources', `${createHash('sha256').update(source).digest('hex')}.gz`);
   }
 
+  #waitingPath(source: string): string {
+    return path.join(this.#stateDir, 'waiting', path.basename(this.#sourcePath(source)));
+  }
+
   #keptPath(sha256: string): string {
     return path.join(this.#stateDir, 'tables', `${sha256}.gz`);
   }
@@ -231,7 +266,7 @@ function textOf(file: string): Buffer | null {
     return readFileSync(file);
   } catch (error) {
     if (isAbsent(error)) return null;
-    throw new PublishError('STATE', `cannot read ${file}: ${(error as Error).message}`, error);
+    throw new PublishError('STATE', `cannot read ${file}: ${whyUnread(error, file)}`, error);
   }
 }
 
@@ -241,6 +276,6 @@ function written<T>(file: string, write: () => T): T {
     return write();
   } catch (error) {
     if (error instanceof HostError) throw error;
-    throw new PublishError('OUTPUT', `cannot write ${file}: ${(error as Error).message}`, error);
+    throw new PublishError('OUTPUT', `cannot write ${file}: ${whyUnwritten(error, file)}`, error);
   }
 }

@@ -1,10 +1,11 @@
 /** The keys that sign: made, written once, and read with their rights checked. The private part never leaves this file's callers. */
 import { createPrivateKey } from 'node:crypto';
-import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { publicKeyOf, sign } from '../../bundle/trust/ed25519.ts';
 import { keyid, publicKeyPem } from '../../bundle/trust/public-key.ts';
 import { createFile, makeFolder } from '../../io/atomic-file.ts';
+import { whyUnread } from '../../io/denied.ts';
 import { writableByOthers } from '../../io/rights.ts';
 import { PublishError } from '../errors.ts';
 
@@ -24,7 +25,8 @@ function fromSeed(seed: Uint8Array): SigningKey {
 }
 
 /**
- * Writes `name.key` (PKCS#8 PEM, 0600) and `name.pub` (SPKI PEM) into a folder.
+ * Writes `name.key` (PKCS#8 PEM) and `name.pub` (SPKI PEM) into a folder. The key is 0600; in a folder that hands its group down, as the
+ * package's does, it is 0640, so that the service can read it.
  * @param seed 32 random bytes.
  * @throws PublishError KEY: either file is there already.
  */
@@ -41,7 +43,9 @@ export function makeKey(
   const key = fromSeed(seed);
   const base64 = Buffer.concat([PKCS8, seed]).toString('base64');
   makeFolder(folder, 0o755);
-  createFile(files[0], `-----BEGIN PRIVATE KEY-----\n${base64}\n-----END PRIVATE KEY-----\n`, 0o600);
+  const { mode, gid } = statSync(folder);
+  const secret = (mode & 0o2000) !== 0 && gid !== 0 ? 0o640 : 0o600;
+  createFile(files[0], `-----BEGIN PRIVATE KEY-----\n${base64}\n-----END PRIVATE KEY-----\n`, secret);
   createFile(files[1], publicKeyPem(key.publicKey), 0o644);
   return { ...key, files };
 }
@@ -71,7 +75,7 @@ export function readKey(file: string, also: number | null = null): SigningKey {
     }
   } catch (error) {
     if (error instanceof PublishError) throw error;
-    throw new PublishError('KEY', `cannot read the signing key ${file}: ${(error as Error).message}`, error);
+    throw new PublishError('KEY', `cannot read the signing key ${file}: ${whyUnread(error, file)}`, error);
   }
   const unsafe = writableByOthers('the signing key', file, also);
   if (unsafe !== null) throw new PublishError('KEY', unsafe);

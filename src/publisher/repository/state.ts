@@ -8,12 +8,10 @@ import type { PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
 import type { Manifest } from '../../bundle/offer/manifest.ts';
 
-const DAY = 86_400_000;
-const MINUTE = 60_000;
-
 const sha256 = () => z.string().check(z.regex(/^[0-9a-f]{64}$/));
 const time = () => z.string().check(z.refine(isInstant));
 const count = () => z.int().check(z.gte(0));
+const history = () => z.array(z.object({ rows: count(), at: time() }));
 
 const Record = z.object({
   format: z.literal(1),
@@ -23,8 +21,10 @@ const Record = z.object({
   digest: z._default(z.nullable(sha256()), null),
   /** Published tables that deltas start from, oldest first, the current one last. */
   tables: z.array(z.object({ sha256: sha256(), at: time() })),
-  /** Rows of each table and since when it was published, a day back: for the guard, which looks that far. */
-  history: z._default(z.array(z.object({ rows: count(), at: time() })), []),
+  /** How many rows the list had since when, a day back: for the guard, which looks that far. */
+  history: z._default(history(), []),
+  /** The same of each source, by its name: those of the last publish. */
+  sources: z._default(z.record(z.string(), history()), {}),
   /** That the shrinking of a table was allowed here, and until when: never taken from what lies in `output`. */
   approval: z._default(z.nullable(z.object({ until: time(), rows: count(), domains: count() })), null),
   /** Blobs that the newest manifest no longer names, and since when. */
@@ -75,7 +75,9 @@ export function continued(
   } else if (version === state.highest && state.digest !== null && state.digest !== published.digest) {
     throw refuse(`version ${version} in ${output} is not the one that was signed here. ${goOn}`);
   }
-  return state ?? { ...adopted(published), format: 1, name, highest, digest: null, approval: null, unnamed: {} };
+  return (
+    state ?? { ...adopted(published), format: 1, name, highest, digest: null, sources: {}, approval: null, unnamed: {} }
+  );
 }
 
 /** What a lost record would have said of the table that is published. */
@@ -84,20 +86,6 @@ function adopted(published: Published | null): Pick<PublisherState, 'tables' | '
   const { rows, sha256 } = published.manifest.tables.recipients;
   const at = published.manifest.created.toISOString();
   return { tables: [{ sha256, at }], history: [{ rows, at }] };
-}
-
-/** The history with a table published now: one entry a minute at most, a day back and one entry beyond. */
-export function remembered(history: PublisherState['history'], rows: number, now: Date): PublisherState['history'] {
-  const minute = (at: string) => Math.floor(Date.parse(at) / MINUTE);
-  const at = now.toISOString();
-  const earlier = history.filter((entry) => minute(entry.at) !== minute(at));
-  const old = earlier.filter((entry) => Date.parse(entry.at) <= now.getTime() - DAY).slice(-1);
-  return [...old, ...earlier.filter((entry) => Date.parse(entry.at) > now.getTime() - DAY), { rows, at }];
-}
-
-/** Rows of the table that was published a day ago; null where there was none. */
-export function dayAgoRows(history: PublisherState['history'], now: Date): number | null {
-  return history.filter((entry) => Date.parse(entry.at) <= now.getTime() - DAY).at(-1)?.rows ?? null;
 }
 
 export interface Published {

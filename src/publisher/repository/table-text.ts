@@ -8,6 +8,8 @@ import { isAbsent } from '../../io/atomic-file.ts';
 import { PublishError } from '../errors.ts';
 
 const LF = 0x0a;
+/** A row, and a time behind it where it waits to be removed. */
+const MAX_LINE = MAX_ROW + 16;
 
 /**
  * The text in pieces of whole rows; what is inside a row is not looked at.
@@ -40,7 +42,7 @@ async function* wholeRows(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uin
     const end = bytes.lastIndexOf(LF) + 1;
     if (end > 0) yield bytes.subarray(0, end);
     rest = bytes.subarray(end);
-    if (rest.length > MAX_ROW) throw new TableError('NOT_CANONICAL', `a row is longer than ${MAX_ROW} bytes`);
+    if (rest.length > MAX_LINE) throw new TableError('NOT_CANONICAL', `a row is longer than ${MAX_ROW} bytes`);
   }
   if (rest.length > 0) throw new TableError('NOT_CANONICAL', 'the last row has no LF');
 }

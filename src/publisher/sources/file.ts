@@ -1,5 +1,6 @@
 /** The file source: one address a line (docs/commands.md section 3). Reads the one file, in chunks, and notices if it changes meanwhile. */
 import { constants, open, type FileHandle } from 'node:fs/promises';
+import { whyUnread } from '../../io/denied.ts';
 import { PublishError } from '../errors.ts';
 import type { FileSource } from '../source-config.ts';
 import { linesOf, wholeLines } from './lines.ts';
@@ -36,7 +37,7 @@ async function* opened<T>(
     yield* read(contentOf(source, file));
   } catch (error) {
     if (error instanceof PublishError) throw error;
-    throw new PublishError('SOURCE', `${source.name} cannot be read: ${(error as Error).message}`, error);
+    throw new PublishError('SOURCE', `${source.name} cannot be read: ${whyUnread(error, source.path)}`, error);
   } finally {
     await file?.close();
   }

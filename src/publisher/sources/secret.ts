@@ -2,6 +2,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { X509Certificate } from 'node:crypto';
 import { HostError } from '../../errors.ts';
+import { whyUnread } from '../../io/denied.ts';
 
 /**
  * A secret of one line, without its line end.
@@ -47,6 +48,6 @@ function read(option: string, file: string): { readonly text: string; readonly m
       closeSync(fd);
     }
   } catch (error) {
-    throw new HostError('CONFIG', `cannot read ${option} ${file}: ${(error as Error).message}`, error);
+    throw new HostError('CONFIG', `cannot read ${option} ${file}: ${whyUnread(error, file)}`, error);
   }
 }

@@ -5,7 +5,7 @@
 import { DomainSet } from '../../bundle/table/domain-set.ts';
 import type { TableSize } from '../../bundle/offer/guard.ts';
 import { MAX_ROW, RowCollector, type RowBlock } from '../../bundle/table/rows.ts';
-import { only } from './difference.ts';
+import type { DomainLoss } from './loss-words.ts';
 import { compareRows } from '../gather/multikey-quicksort.ts';
 import type { SortedRows } from '../gather/sorted-rows.ts';
 import { domainStart } from '../../bundle/address/row-domain.ts';
@@ -19,8 +19,8 @@ const ALIKE = 3;
 export interface Change {
   readonly installed: TableSize;
   readonly removed: TableSize;
-  /** Domains that the new table has no address of any more. */
-  readonly domainsGone: readonly string[];
+  /** Domains of which rows were removed. */
+  readonly lost: readonly DomainLoss[];
   /** The text of the delta; null where it is over half of the new table's: it would only fill the memory. */
   readonly delta: readonly RowBlock[] | null;
 }
@@ -34,12 +34,17 @@ export async function changeOf(base: AsyncIterable<Uint8Array>, next: SortedRows
   for await (const rows of base) walk.push(rows);
   walk.end();
   const { removed, addedAt, removedRows, delta } = walk;
-  const gone = only(removed, domains);
+  const lost = removed.sorted().map((id) => {
+    const name = removed.name(id);
+    const whole = domains.find(name, 0, name.length) < 0;
+    return { domain: Buffer.from(name).toString(), rows: walk.removedOf[id] ?? 0, whole };
+  });
+  const gone = lost.filter(({ whole }) => whole).length;
   const come = newDomains(next, walk);
   return {
-    installed: { rows: next.rows - addedAt.length + removedRows, domains: domains.size - come + gone.length },
-    removed: { rows: removedRows, domains: gone.length },
-    domainsGone: gone,
+    installed: { rows: next.rows - addedAt.length + removedRows, domains: domains.size - come + gone },
+    removed: { rows: removedRows, domains: gone },
+    lost,
     delta,
   };
 }
@@ -50,6 +55,8 @@ class Walk {
   /** Where the added rows begin in the new table. */
   readonly addedAt: number[] = [];
   removedRows = 0;
+  /** By the number of the domain in `removed`. */
+  readonly removedOf: number[] = [];
   delta: RowBlock[] | null = [];
   readonly #next: Buffer;
   #at = 0;
@@ -108,7 +115,8 @@ class Walk {
 
   #remove(bytes: Uint8Array, start: number, end: number): void {
     this.removedRows++;
-    this.removed.add(bytes, domainStart(bytes, start, end), end, this.removedRows);
+    const id = this.removed.add(bytes, domainStart(bytes, start, end), end, this.removedRows);
+    this.removedOf[id] = (this.removedOf[id] ?? 0) + 1;
     this.#note(bytes, start, end, MINUS);
   }
 

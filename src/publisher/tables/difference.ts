@@ -3,6 +3,7 @@ import { diffRows } from '../../bundle/table/delta.ts';
 import { DomainSet } from '../../bundle/table/domain-set.ts';
 import type { RowBlock, RowStream } from '../../bundle/table/rows.ts';
 import type { SortedRows } from '../gather/sorted-rows.ts';
+import type { WaitingRow } from '../removals/removals.ts';
 import { streamed } from './tables.ts';
 import { addDomains } from '../../bundle/address/row-domain.ts';
 
@@ -18,6 +19,8 @@ export interface Difference {
   readonly from: readonly (readonly string[])[];
   readonly domainsAdded: readonly string[];
   readonly domainsRemoved: readonly string[];
+  /** Rows that no source has any more and that stay for a while. */
+  readonly waiting: readonly WaitingRow[];
   /** Why the guard would refuse it; null if it would not. */
   readonly refusal: string | null;
 }
@@ -45,6 +48,7 @@ export async function difference(base: RowStream | null, next: SortedRows): Prom
     from: rows.map(() => []),
     domainsAdded: only(after, before),
     domainsRemoved: only(before, after),
+    waiting: [],
     refusal: null,
   };
 }

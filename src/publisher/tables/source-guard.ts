@@ -1,39 +1,61 @@
 /**
- * What a source lacks of what it gave for the last publish, judged by the gateways' own rule (docs/commands.md section 2.3, Guard). Reads and
- * keeps each source's last rows through the repository.
+ * What a source lacks of what it gave for the last publish, judged by the gateways' own rule (docs/commands.md section 2.3, Guard). Reads
+ * and keeps each source's last rows through the repository.
  */
-import { DomainSet } from '../../bundle/table/domain-set.ts';
-import { shrunk } from '../../bundle/offer/guard.ts';
-import { changeOf } from './compare-tables.ts';
-import type { PublisherConfig } from '../config.ts';
-import { packedToKeep } from './compress.ts';
-import type { Repository } from '../repository/repository.ts';
-import type { SortedRows } from '../gather/sorted-rows.ts';
-import { writeFiles } from './tables.ts';
 import { addDomains } from '../../bundle/address/row-domain.ts';
+import { rowsDayAgo, shrunk } from '../../bundle/offer/guard.ts';
+import { DomainSet } from '../../bundle/table/domain-set.ts';
+import type { PublisherConfig } from '../config.ts';
+import type { Gathered } from '../gather/gather.ts';
+import type { SortedRows } from '../gather/sorted-rows.ts';
+import { hasRemovals, ORPHANS } from '../removals/removals.ts';
+import type { Repository } from '../repository/repository.ts';
+import type { PublisherState } from '../repository/state.ts';
+import { changeOf } from './compare-tables.ts';
+import { packedToKeep } from './compress.ts';
+import { lossWords } from './loss-words.ts';
+import { writeFiles } from './tables.ts';
 
 /** Whether each source's rows have to be known apart: where one may shrink while the whole hardly does, or has a rule of its own. */
-export const apart = ({ source }: PublisherConfig): boolean =>
-  source.length > 1 || source.some((s) => s.max_shrink_percent !== undefined || s.min_rows !== undefined);
+export const apart = (config: PublisherConfig): boolean =>
+  config.source.length > 1 ||
+  config.source.some((s) => s.max_shrink_percent !== undefined || s.min_rows !== undefined) ||
+  hasRemovals(config);
 
-/** Why one source has shrunk too far since the last publish, in words; null if none has. @throws PublishError STATE */
-export async function sourceRefusal(
+/** Which source gives too few rows to be published at all (`min_rows`), and that in words; null if none does. */
+export function sourceTooSmall(
+  config: PublisherConfig,
+  { sources }: Gathered,
+): { readonly source: string; readonly reason: string } | null {
+  for (const { name, min_rows: least = 0 } of config.source) {
+    const rows = sources.get(name)?.rows ?? 0;
+    if (rows < least) return { source: name, reason: `${name} gave ${rows} rows, its min_rows is ${least}` };
+  }
+  return null;
+}
+
+/** Why each source that has shrunk too far since the last publish has, in words, by its name. @throws PublishError STATE */
+export async function sourceRefusals(
   config: PublisherConfig,
   repository: Repository,
+  state: PublisherState,
   sources: ReadonlyMap<string, SortedRows>,
-): Promise<string | null> {
+  now: Date,
+): Promise<Map<string, string>> {
+  const refusals = new Map<string, string>();
   for (const { name, max_shrink_percent: own } of config.source) {
     const [rows, base] = [sources.get(name), repository.sourceText(name)];
     if (rows === undefined || base === null) continue;
     const domains = new DomainSet();
     for (const block of rows.blocks()) addDomains(domains, block);
     const percent = own ?? config.policy.max_shrink_percent;
-    const { installed, removed } = await changeOf(base, rows, domains);
+    const { installed, removed, lost } = await changeOf(base, rows, domains);
     const next = { rows: rows.rows, domains: domains.size };
-    const reason = shrunk({ percent, installed, removed, next, dayAgoRows: null });
-    if (reason !== null) return `${name}: ${reason}`;
+    const dayAgoRows = rowsDayAgo(state.sources[name] ?? [], now);
+    const reason = shrunk({ percent, installed, removed, next, dayAgoRows });
+    if (reason !== null) refusals.set(name, `${name}: ${reason}${lossWords(lost)}`);
   }
-  return null;
+  return refusals;
 }
 
 /** Keeps each source's rows for the next publish, and those of no other. */
@@ -42,5 +64,6 @@ export async function keepSources(repository: Repository, sources: ReadonlyMap<s
     const member = await packedToKeep(rows);
     writeFiles([repository.sourceTable(name)], member);
   }
-  repository.keepSources([...sources.keys()]);
+  const names = [...sources.keys()];
+  repository.keepSources(names, [...names, ORPHANS]);
 }

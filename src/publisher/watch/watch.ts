@@ -6,6 +6,7 @@ import { StepError } from '../../errors.ts';
 import { log, logOnce } from '../../io/log.ts';
 import type { PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
+import { leftOutLines } from '../gather/left-out-lines.ts';
 import { FileWatch } from './file-watch.ts';
 import { publish, type PublishResult } from '../publish.ts';
 import type { SigningKey } from '../repository/signing-key.ts';
@@ -22,24 +23,39 @@ const HOUR = 3_600_000;
 /** A list that changed while it was read is read again, so often before anybody is told. */
 const QUIET_TRIES = 3;
 
+/** How a run ended. */
+export type Ended = { readonly result: PublishResult } | { readonly error: unknown };
+
 export class Watch {
   readonly #config: PublisherConfig;
   readonly #keys: readonly SigningKey[];
   readonly #now: () => Date;
+  readonly #report: (ended: Ended) => void;
   readonly #files: FileWatch;
   readonly #polled: boolean;
   /** Renewals, and changes that neither events nor polls find. */
   readonly #beat: number;
   /** The files when they were read last. */
   #read = '';
+  /** When an address that its sources no longer have is to leave the list. */
+  #removal: Date | null = null;
   #failure: string | null = null;
   #failures = 0;
   #current: string | null = null;
   #stopped = false;
   #wake: () => void = () => undefined;
 
-  /** @throws HostError CONFIG */
-  constructor(config: PublisherConfig, keys: readonly SigningKey[], now: () => Date) {
+  /**
+   * @param report told how each run ended.
+   * @throws HostError CONFIG
+   */
+  constructor(
+    config: PublisherConfig,
+    keys: readonly SigningKey[],
+    now: () => Date,
+    report: (ended: Ended) => void = () => undefined,
+  ) {
+    this.#report = report;
     this.#config = config;
     this.#keys = keys;
     this.#now = now;
@@ -49,7 +65,7 @@ export class Watch {
     });
     this.#polled = files.length < config.source.length;
     this.#files = new FileWatch(files);
-    this.#beat = Math.min(HOUR, Math.max(250, config.valid_for / 20));
+    this.#beat = Math.min(HOUR, Math.max(250, Math.min(config.valid_for / 20, config.health.warn_after / 3)));
   }
 
   /** Ends once `stop` was called. @returns whether nothing is under way any more. */
@@ -75,20 +91,25 @@ export class Watch {
     const before = this.#files.state();
     this.#read = before;
     try {
-      this.#succeeded(
-        await publish(this.#config, this.#keys, { dryRun: false, allowShrink: false, nextVersion: null }, this.#now()),
-      );
+      const options = { dryRun: false, allowShrink: false, nextVersion: null };
+      const result = await publish(this.#config, this.#keys, options, this.#now());
+      this.#succeeded(result);
+      this.#report({ result });
     } catch (error) {
       this.#failures++;
       // A file that was changed meanwhile is the reason, most likely, and it is read again at once.
       const isOver = before !== this.#files.state() && this.#failures <= QUIET_TRIES;
-      if (!isOver) this.#failed(error);
+      if (isOver) return;
+      this.#failed(error);
+      this.#report({ error });
     }
   }
 
   #succeeded(result: PublishResult): void {
     const { name } = this.#config;
     const { outcome, version, rows, domains, deltas, skipped } = result;
+    this.#removal = result.nextRemoval;
+    for (const line of leftOutLines(result.leftOut)) logOnce('notice', line);
     const size = `${rows} rows in ${domains} ${domains === 1 ? 'domain' : 'domains'}`;
     for (const line of skipped) logOnce('warning', `left out: ${line}`);
     if (outcome === 'published') {
@@ -152,7 +173,8 @@ export class Watch {
     const { interval } = this.#config.watch;
     if (this.#failures > 0)
       return Math.min(Math.max(MAX_BACKOFF, interval), interval * 2 ** Math.min(this.#failures - 1, 10));
-    return this.#polled ? Math.min(interval, this.#beat) : this.#beat;
+    const removal = this.#removal === null ? Infinity : Math.max(0, this.#removal.getTime() - this.#now().getTime());
+    return Math.min(this.#polled ? Math.min(interval, this.#beat) : this.#beat, removal);
   }
 
   /** False, so long after `stop`; a publish that ends before is waited for. */

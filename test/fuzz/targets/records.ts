@@ -13,7 +13,8 @@ import { freshBundle, freshState, StateFiles, type GatewayState } from '../../..
 import { readStatus, type Status } from '../../../src/gateway/health/status.ts';
 import { metricsText } from '../../../src/gateway/health/metrics.ts';
 import type { GatewayConfig } from '../../../src/gateway/config.ts';
-import { dayAgoRows, parseState, remembered } from '../../../src/publisher/repository/state.ts';
+import { rememberRows, rowsDayAgo } from '../../../src/bundle/offer/guard.ts';
+import { parseState } from '../../../src/publisher/repository/state.ts';
 import { copy, digit, NOW } from '../../gateway/records.ts';
 import { laid } from '../room.ts';
 import { attempt, must, same, type Target } from '../target.ts';
@@ -77,13 +78,14 @@ export const state: Target = {
       );
       const floor = st.floor?.version ?? 0;
       const { base } = baseline(st, NOW);
-      must(base === null || !st.distrusted.includes(base.digest), 'a baseline that is distrusted');
+      must(base === null || base === st.installed, 'a baseline that is not live');
       rememberSeen(st, { version: floor + 1, digest: digit(77) });
       must(
-        st.seen.length <= 8 || st.seen.some((s) => s.digest === digit(77)) || namedEnvelopes(st).length > 8,
+        st.seen.length <= 2048 || st.seen.some((s) => s.digest === digit(77)) || namedEnvelopes(st).length > 2048,
         'what was seen has no end',
       );
-      advance(st, copy(floor + 1), 5, NOW);
+      advance(st, copy(floor + 1), 5, NOW, false);
+      must(st.history.length <= 512, 'a history without end');
       must((st.floor?.version ?? 0) >= floor, 'the floor has gone down');
       must(st.copies.length <= 6, 'more copies than are kept');
     }
@@ -231,9 +233,9 @@ export const publisherState: Target = {
       'a time that is none',
     );
     same(parseState('state.json', JSON.stringify(value)), value, 'written and read');
-    const rows = dayAgoRows(value.history, NOW);
+    const rows = rowsDayAgo(value.history, NOW);
     must(rows === null || rows >= 0, 'fewer rows than none a day ago');
-    const next = remembered(value.history, 5, NOW);
+    const next = rememberRows(value.history, 5, NOW, false);
     must(next.at(-1)?.rows === 5, 'what was published now is not remembered');
     return `whole, ${Math.min(3, value.history.length)}`;
   },

@@ -1,5 +1,5 @@
 // iRedMail with an SQL backend after its samples/iredmail, and the lookups of its samples/postfix.
-import { accepted, insert, refused, type Software } from './software.ts';
+import { accepted, insert, refused, type Chance, type Software } from './software.ts';
 
 const tables = `
   CREATE TABLE domain (domain varchar(255) NOT NULL PRIMARY KEY, transport varchar(255) NOT NULL DEFAULT 'dovecot',
@@ -24,10 +24,39 @@ const box = (username: string, active = 1, deliver = 1, expired = '2037-12-31 00
   [username, username, domainOf(username), deliver, expired, active] as const;
 const past = '2020-01-01 00:00:00';
 
+const byChance = (chance: Chance): string =>
+  insert(
+    'domain',
+    'domain, backupmx, active',
+    chance.domains.filter(() => chance.percent(90)).map((domain) => [domain, chance.bit(5), chance.bit(85)]),
+  ) +
+  insert(
+    'alias_domain',
+    'alias_domain, target_domain, active',
+    chance.domains.filter(() => chance.percent(30)).map((domain) => [domain, chance.domain(), chance.bit(85)]),
+  ) +
+  insert(
+    'mailbox',
+    'username, maildir, domain, enabledeliver, active',
+    chance.addresses(40).map((address) => [address, 'x/', domainOf(address), chance.bit(85), chance.bit(85)]),
+  ) +
+  insert(
+    'forwardings',
+    'address, forwarding, domain, is_forwarding, active',
+    [...chance.addresses(40), ...chance.domains.filter(() => chance.percent(10))].map((address) => [
+      address,
+      chance.percent(95) ? chance.address() : '',
+      chance.percent(95) ? domainOf(address) : chance.domain(),
+      chance.bit(50),
+      chance.bit(85),
+    ]),
+  );
+
 export const iredmail: Software = {
   preset: 'iredmail',
+  name: 'iRedMail 1.x',
   kinds: ['postgres', 'mysql'],
-  statements: () =>
+  statements: (_, chance) =>
     tables +
     insert('domain', 'domain, backupmx, expired, active', [
       ['on.example', 0, '2037-12-31 00:00:00', 1],
@@ -36,6 +65,8 @@ export const iredmail: Software = {
       ['backup.example', 1, '2037-12-31 00:00:00', 1],
       ['catch.example', 0, '2037-12-31 00:00:00', 1],
       ['catch-off.example', 0, '2037-12-31 00:00:00', 1],
+      ['own-row.example', 0, '2037-12-31 00:00:00', 1],
+      ['backup-off.example', 1, '2037-12-31 00:00:00', 0],
     ]) +
     insert('alias_domain', 'alias_domain, target_domain, active', [
       ['alias.example', 'on.example', 1],
@@ -43,6 +74,7 @@ export const iredmail: Software = {
       ['alias-of-off.example', 'off.example', 1],
       ['alias-of-backup.example', 'backup.example', 1],
       ['alias-of-catch.example', 'catch.example', 1],
+      ['own-row.example', 'off.example', 1],
     ]) +
     insert('mailbox', 'username, maildir, domain, enabledeliver, expired, active', [
       box('user@on.example'),
@@ -82,7 +114,8 @@ export const iredmail: Software = {
       ['info@on.example', 'on.example', 1],
       ['no-member@on.example', 'on.example', 1],
     ]) +
-    insert('maillists', 'address, domain, active', [['list@on.example', 'on.example', 1]]),
+    insert('maillists', 'address, domain, active', [['list@on.example', 'on.example', 1]]) +
+    byChance(chance),
   lookups: (kind) => {
     const local =
       kind === 'mysql'
@@ -93,6 +126,7 @@ export const iredmail: Software = {
         ? "CONCAT(mailbox.storagenode, '/', mailbox.maildir, '/Maildir/')"
         : "(mailbox.storagenode || '/' || mailbox.maildir || '/Maildir/')";
     return {
+      relayDomains: "SELECT domain FROM domain WHERE domain='%s' AND backupmx=1 AND active=1",
       domains: `(SELECT domain FROM domain WHERE domain='%s' AND backupmx=0 AND active=1 LIMIT 1) UNION
         (SELECT alias_domain.alias_domain FROM alias_domain, domain WHERE alias_domain.alias_domain='%s' AND alias_domain.active=1
         AND alias_domain.target_domain=domain.domain AND domain.active=1 AND domain.backupmx=0 LIMIT 1)`,
@@ -110,14 +144,15 @@ export const iredmail: Software = {
         AND domain.domain = mailbox.domain AND domain.active=1`,
     };
   },
-  // Without the relay_domains of backup MX domains: for those iRedMail has no recipients, and takes them all.
   mainCf: (map) => ({
+    relay_domains: map('relayDomains'),
     virtual_mailbox_domains: map('domains'),
     virtual_alias_maps: map('alias', 'domainAlias', 'catchAll', 'domainAliasCatchAll'),
     virtual_mailbox_maps: map('mailbox'),
     virtual_alias_domains: '',
   }),
-  wildcards: ['catch.example', 'alias-of-catch.example'],
+  delimiter: '+',
+  wildcards: ['catch.example', 'alias-of-catch.example', 'backup.example', 'own-row.example'],
   entries: (kind) => [
     accepted('user@on.example'),
     accepted('info@on.example', 'an alias of which one member is inactive'),
@@ -140,7 +175,10 @@ export const iredmail: Software = {
     refused('user@off.example', 'the domain is inactive'),
     refused('anybody@off.example', 'the catch-all of an inactive domain'),
     accepted('user@past.example', 'the domain has expired, which no lookup asks'),
-    refused('user@backup.example', 'a backup MX domain'),
+    accepted('user@backup.example', 'a backup MX domain'),
+    accepted('nobody@backup.example', 'a backup MX domain takes everybody'),
+    refused('nobody@backup-off.example', 'an inactive backup MX domain'),
+    accepted('user@own-row.example', 'an alias domain with a row of its own and an inactive target'),
     accepted('user@alias.example', 'an alias domain'),
     accepted('info@alias.example', "an alias of an alias domain's target"),
     accepted('nick@alias.example', 'a per-user alias in an alias domain'),

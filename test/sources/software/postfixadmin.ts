@@ -1,5 +1,5 @@
 // PostfixAdmin after its upgrade.php, and the lookups of its DOCUMENTS/POSTFIX_CONF.txt.
-import { accepted, insert, refused, type Software } from './software.ts';
+import { accepted, insert, refused, type Chance, type Software } from './software.ts';
 
 const tables = `
   CREATE TABLE domain (domain varchar(255) PRIMARY KEY, description varchar(255) NOT NULL DEFAULT '', transport varchar(255),
@@ -66,10 +66,45 @@ const aliasDomains: [string, string, boolean][] = [
   ['alias-of-alias.example', 'alias.example', true],
 ];
 
+const byChance = (chance: Chance): string => {
+  const half = chance.domains.slice(chance.domains.length / 2);
+  const catchAlls = half.filter(() => chance.percent(20)).map((domain) => `@${domain}`);
+  return (
+    insert(
+      'domain',
+      'domain, transport, backupmx, active',
+      chance.domains.map((domain) => [domain, 'virtual', chance.percent(5), chance.percent(85)]),
+    ) +
+    insert(
+      'mailbox',
+      'username, maildir, local_part, domain, active',
+      chance
+        .addresses(40)
+        .map((address) => [address, 'x/', address.split('@')[0] ?? '', split(address)[1], chance.percent(85)]),
+    ) +
+    insert(
+      'alias',
+      'address, goto, domain, active',
+      [...chance.addresses(40), ...catchAlls].map((address) => [
+        address,
+        chance.percent(95) ? chance.address() : '',
+        split(address)[1],
+        chance.percent(85),
+      ]),
+    ) +
+    insert(
+      'alias_domain',
+      'alias_domain, target_domain, active',
+      half.filter(() => chance.percent(60)).map((domain) => [domain, chance.domain(), chance.percent(85)]),
+    )
+  );
+};
+
 export const postfixadmin: Software = {
   preset: 'postfixadmin',
-  kinds: ['postgres', 'mysql'],
-  statements: () =>
+  name: 'PostfixAdmin 3.2 to 4.0.5',
+  kinds: ['postgres', 'mysql', 'sqlite'],
+  statements: (_, chance) =>
     tables +
     insert('domain', 'domain, transport, backupmx, active', domains) +
     insert(
@@ -83,16 +118,20 @@ export const postfixadmin: Software = {
       aliases.map(([address, goto, active]) => [address, goto, split(address)[1], active]),
     ) +
     insert('alias_domain', 'alias_domain, target_domain, active', aliasDomains) +
-    insert('domain_admins', 'username, domain, active', [['root@on.example', 'ALL', true]]),
+    insert('domain_admins', 'username, domain, active', [['root@on.example', 'ALL', true]]) +
+    byChance(chance),
   lookups: (kind) => {
-    const on = kind === 'mysql' ? "'1'" : "'t'";
+    const on = { mysql: "'1'", sqlite: '1', postgres: "'t'" }[kind];
     const in_ = (local: string) =>
       kind === 'mysql'
         ? `CONCAT('${local}@', alias_domain.target_domain)`
         : `'${local}@' || alias_domain.target_domain`;
     const joined = `alias_domain.alias_domain = '%d' AND alias_domain.active = ${on}`;
+    const isRelayed = `(backupmx = ${on} OR transport LIKE 'smtp%%' OR transport LIKE 'relay%%')`;
     return {
-      domains: `SELECT domain FROM domain WHERE domain = '%s' AND active = ${on}`,
+      // Both at once: the ones for a backup MX, and those for a transport map.
+      domains: `SELECT domain FROM domain WHERE domain = '%s' AND active = ${on} AND NOT ${isRelayed}`,
+      relayDomains: `SELECT domain FROM domain WHERE domain = '%s' AND active = ${on} AND ${isRelayed}`,
       alias: `SELECT goto FROM alias WHERE address = '%s' AND active = ${on}`,
       aliasDomain: `SELECT goto FROM alias, alias_domain WHERE ${joined} AND alias.address = ${in_('%u')} AND alias.active = ${on}`,
       aliasDomainCatchAll: `SELECT goto FROM alias, alias_domain WHERE ${joined} AND alias.address = ${in_('')} AND alias.active = ${on}`,
@@ -101,11 +140,12 @@ export const postfixadmin: Software = {
     };
   },
   mainCf: (map) => ({
+    relay_domains: map('relayDomains'),
     virtual_mailbox_domains: map('domains'),
     virtual_alias_maps: map('alias', 'aliasDomain', 'aliasDomainCatchAll'),
     virtual_mailbox_maps: map('mailbox', 'aliasDomainMailbox'),
   }),
-  wildcards: ['catch.example', 'alias-of-catch.example'],
+  wildcards: ['catch.example', 'alias-of-catch.example', 'backup.example', 'relayed.example'],
   entries: (kind) => [
     accepted('user@on.example'),
     accepted('info@on.example'),
@@ -123,7 +163,8 @@ export const postfixadmin: Software = {
     refused('info@off.example', 'the domain is inactive'),
     accepted('user@backup.example', 'a backup MX domain'),
     accepted('info@backup.example', 'a backup MX domain'),
-    refused('nobody@backup.example', 'a backup MX domain'),
+    accepted('nobody@backup.example', 'a backup MX domain takes everybody'),
+    accepted('nobody@relayed.example', 'a domain with a transport takes everybody'),
     accepted('user@relayed.example', 'a domain with a transport'),
     refused('user@orphan.example', 'a mailbox without a domain'),
     accepted('user@alias.example', 'an alias domain'),

@@ -1,7 +1,9 @@
 // What a test needs to know of one mail software: its tables with rows of every kind, and its Postfix's lookups. The tables are
 // written anew after that project's documentation, with the columns that matter and some that do not.
 
-export type Kind = 'postgres' | 'mysql';
+import { Random } from '../../support/random.ts';
+
+export type Kind = 'postgres' | 'mysql' | 'sqlite';
 
 export interface Entry {
   readonly address: string;
@@ -16,18 +18,92 @@ export interface Entry {
 
 export interface Software {
   readonly preset: string;
+  /** The software and its version, for the table of results. */
+  readonly name: string;
   readonly kinds: readonly Kind[];
-  readonly statements: (kind: Kind) => string;
-  /** Postfix tables: name to query, as the software writes them. */
+  /** Tables with rows of every kind, and then the chance ones. */
+  readonly statements: (kind: Kind, chance: Chance) => string;
+  /** Look-up tables of Postfix: name to query, as the software writes them. */
   readonly lookups: (kind: Kind) => Record<string, string>;
-  /** Parameters of main.cf; `map('name')` is the lookup of that name. */
-  readonly mainCf: (map: (...names: string[]) => string) => Record<string, string>;
+  /** Parameters of main.cf; `map('name')` is the look-up of that name. */
+  readonly mainCf: (map: (...names: string[]) => string, places: Places) => Record<string, string>;
   readonly entries: (kind: Kind) => readonly Entry[];
-  /** The address whose fate decides, where Postfix asks on behalf of another: the rest of its answer is no answer. */
-  readonly decidedBy?: (address: string) => string;
-  /** Domains whose catch-alls the policy allows. */
+  /** Its catch-alls have exceptions: an alias that leads nowhere, in a domain that takes everybody else. No list can say that. */
+  readonly hasExceptions?: boolean;
+  /** The recipient_delimiter of its Postfix. */
+  readonly delimiter?: string;
+  /** Dovecot's userdb query, where its Postfix asks Dovecot at RCPT. */
+  readonly userdb?: (kind: Kind) => string;
+  /** Domains that accept everybody: the policy has to allow their catch-alls. */
   readonly wildcards: readonly string[];
 }
+
+/** Where other servers of the test are: Dovecot's LMTP as a transport, and a host that takes all mail. */
+export interface Places {
+  readonly dovecot: string;
+  readonly elsewhere: string;
+}
+
+/** Rows by chance, beside those that somebody thought of. `doubtful` are addresses of which the look-ups alone do not decide. */
+export class Chance {
+  readonly random: Random;
+  readonly domains: readonly string[];
+  readonly locals: readonly string[];
+  readonly doubtful = new Set<string>();
+
+  constructor(seed: number, domains: number, locals: number) {
+    this.random = new Random(seed);
+    this.domains = Array.from({ length: domains }, (_, i) => `r${i}.example`);
+    this.locals = Array.from({ length: locals }, (_, i) => ODD[i] ?? `p${i}`);
+  }
+
+  /** True in so many cases of a hundred. */
+  percent(of: number): boolean {
+    return this.random.number(100) < of;
+  }
+
+  bit(percent: number): number {
+    return this.percent(percent) ? 1 : 0;
+  }
+
+  /** So many of a hundred of all addresses, each once. */
+  addresses(percent: number): string[] {
+    return this.domains.flatMap((domain) =>
+      this.locals.filter(() => this.percent(percent)).map((local) => `${local}@${domain}`),
+    );
+  }
+
+  domain(): string {
+    return this.random.pick(this.domains);
+  }
+
+  /** One that needs no quotes. */
+  plainAddress(): string {
+    for (;;) {
+      const address = this.address();
+      if (!/[ ,"\\]/.test(address)) return address;
+    }
+  }
+
+  address(): string {
+    return `${this.random.pick(this.locals)}@${this.domain()}`;
+  }
+}
+
+/** Local parts that somebody gets wrong. */
+const ODD = [
+  "o'brien",
+  'a,b',
+  'back\\slash',
+  'in side',
+  'plus+tag',
+  'under_score',
+  'a..b',
+  'question?',
+  '#hash',
+  'and&',
+  'say"so',
+];
 
 type Value = string | number | boolean | null;
 
@@ -35,6 +111,7 @@ type Value = string | number | boolean | null;
 export function insert(table: string, columns: string, rows: readonly (readonly Value[])[]): string {
   const literal = (value: Value) =>
     typeof value === 'string' ? `'${value.replaceAll("'", "''")}'` : String(value).toUpperCase();
+  if (rows.length === 0) return '';
   return `INSERT INTO ${table} (${columns}) VALUES\n${rows.map((row) => `(${row.map(literal).join(', ')})`).join(',\n')};\n`;
 }
 

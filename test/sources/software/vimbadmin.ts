@@ -1,5 +1,5 @@
 // ViMbAdmin after its Doctrine mappings, and lookups as its installation guide has them.
-import { accepted, insert, later, refused, type Software } from './software.ts';
+import { accepted, insert, later, refused, type Chance, type Software } from './software.ts';
 
 const tables = `
   CREATE TABLE domain (id bigint AUTO_INCREMENT PRIMARY KEY, domain varchar(255) NOT NULL UNIQUE, description varchar(255),
@@ -14,10 +14,39 @@ const tables = `
 const box = (username: string, active: number, pending: number | null, access = 'ALL', domain = 1) =>
   [username, 'x', username.split('@')[0] ?? '', active, access, `maildir:/srv/${username}`, pending, domain] as const;
 
+const byChance = (chance: Chance): string =>
+  insert(
+    'domain',
+    'domain, backupmx, active',
+    chance.domains.map((domain) => [domain, chance.bit(15), chance.bit(85)]),
+  ) +
+  insert(
+    'mailbox',
+    'username, password, local_part, maildir, active, delete_pending',
+    chance
+      .addresses(40)
+      .map((address) => [
+        address,
+        'x',
+        address.split('@')[0] ?? '',
+        'x/',
+        chance.bit(85),
+        chance.percent(50) ? 0 : null,
+      ]),
+  ) +
+  insert(
+    'alias',
+    'address, goto, active',
+    [...chance.addresses(40), ...chance.domains.filter(() => chance.percent(10)).map((domain) => `@${domain}`)].map(
+      (address) => [address, chance.percent(95) ? chance.address() : '', chance.bit(85)],
+    ),
+  );
+
 export const vimbadmin: Software = {
   preset: 'vimbadmin',
+  name: 'ViMbAdmin 3',
   kinds: ['mysql'],
-  statements: () =>
+  statements: (_, chance) =>
     tables +
     insert('domain', 'id, domain, backupmx, active', [
       [1, 'on.example', 0, 1],
@@ -53,7 +82,8 @@ export const vimbadmin: Software = {
       ['info@backup.example', 'user@on.example', 1, 3],
       ['@catch.example', 'user@on.example', 1, 4],
       ['@on.example', 'user@on.example', 0, 1],
-    ]),
+    ]) +
+    byChance(chance),
   lookups: () => ({
     domains: "SELECT domain FROM domain WHERE domain = '%s' AND backupmx = '0' AND active = '1'",
     alias: "SELECT goto FROM alias WHERE address = '%s' AND active = '1'",

@@ -1,15 +1,27 @@
-/** Rows of MySQL or MariaDB, streamed in one read-only snapshot. Loaded only for a source that needs it; connects to the one server. */
+/** One connection to MySQL or MariaDB: one read-only snapshot, rows streamed. Loaded only for a source that needs it. */
 import { isIP } from 'node:net';
 import { createConnection, type Connection, type FieldPacket } from 'mysql2';
 import { HostError } from '../../../errors.ts';
+import { ed25519Login } from './client-ed25519.ts';
+import type { Session } from './session.ts';
 import type { Rows } from './rows.ts';
 import { tlsOptions } from './tls.ts';
 import type { SqlTarget } from './url.ts';
 
 const BATCH = 5000;
+const NO_LIMIT = '18446744073709551615';
+const UNKNOWN_VARIABLE = 1193;
+/**
+ * A limit that the server, an init_connect or a my.cnf sets cuts a result without an error. CHAR(n) is padded only where
+ * PAD_CHAR_TO_FULL_LENGTH is set.
+ */
+const WITHOUT_LIMITS = `SET SESSION sql_select_limit = ${NO_LIMIT}, SESSION group_concat_max_len = 4294967295,
+  SESSION sql_mode = REPLACE(@@SESSION.sql_mode, 'PAD_CHAR_TO_FULL_LENGTH', '')`;
+/** MySQL's and MariaDB's names for one limit; `read_timeout` is what counts here. */
+const TIME_LIMITS = ['max_execution_time', 'max_statement_time'];
 
 /** Errors of the driver and the server are thrown as they are. @param signal cuts the connection. */
-export async function* mysqlRows(target: SqlTarget, query: string, signal: AbortSignal): AsyncGenerator<Rows> {
+export async function openMysql(target: SqlTarget, signal: AbortSignal): Promise<Session> {
   const connection = createConnection({
     ...(target.host === '' ? { socketPath: target.socket } : { host: target.host, port: target.port }),
     user: target.user,
@@ -20,6 +32,7 @@ export async function* mysqlRows(target: SqlTarget, query: string, signal: Abort
     connectTimeout: target.connectTimeout,
     rowsAsArray: true,
     supportBigNumbers: true,
+    authPlugins: { client_ed25519: ed25519Login(target.password ?? '') },
     // A server could ask the client for any file of this host.
     flags: ['-LOCAL_FILES'],
     // No code is made of column names.
@@ -30,17 +43,27 @@ export async function* mysqlRows(target: SqlTarget, query: string, signal: Abort
   connection.on('error', (error) => (lost ??= error));
   const destroy = () => connection.destroy();
   signal.addEventListener('abort', destroy);
-  try {
-    await answered(signal, (done) => connection.connect(done));
-    await run(connection, signal, 'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
-    await run(connection, signal, 'START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
-    yield* streamed(connection, signal, query);
-    if (lost !== undefined) throw lost;
-    await run(connection, signal, 'ROLLBACK');
-  } finally {
+  const close = () => {
     signal.removeEventListener('abort', destroy);
     connection.destroy();
+  };
+  try {
+    await answered(signal, (done) => connection.connect(done));
+    await run(connection, signal, WITHOUT_LIMITS);
+    for (const limit of TIME_LIMITS) await runIfKnown(connection, signal, `SET SESSION ${limit} = 0`);
+    await run(connection, signal, 'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+    await run(connection, signal, 'START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
+  } catch (error) {
+    close();
+    throw error;
   }
+  return {
+    rows: async function* (query) {
+      yield* streamed(connection, signal, query);
+      if (lost !== undefined) throw lost;
+    },
+    close,
+  };
 }
 
 async function* streamed(connection: Connection, signal: AbortSignal, query: string): AsyncGenerator<Rows> {
@@ -66,6 +89,15 @@ async function* streamed(connection: Connection, signal: AbortSignal, query: str
   } finally {
     signal.removeEventListener('abort', cut);
     connection.off('error', lost);
+  }
+}
+
+/** A server that does not know the variable has no such limit. */
+async function runIfKnown(connection: Connection, signal: AbortSignal, statement: string): Promise<void> {
+  try {
+    await run(connection, signal, statement);
+  } catch (error) {
+    if ((error as { errno?: number }).errno !== UNKNOWN_VARIABLE) throw error;
   }
 }
 

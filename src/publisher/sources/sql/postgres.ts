@@ -1,8 +1,9 @@
-/** Rows of PostgreSQL, by a cursor in one read-only snapshot. Loaded only for a source that needs it; connects to the one server. */
-import { Client } from 'pg';
+/** One connection to PostgreSQL: one read-only snapshot, rows by a cursor. Loaded only for a source that needs it. */
+import { Client, types } from 'pg';
 import Cursor from 'pg-cursor';
 import { HostError } from '../../../errors.ts';
 import type { Rows } from './rows.ts';
+import type { Session } from './session.ts';
 import { tlsOptions } from './tls.ts';
 import type { SqlTarget } from './url.ts';
 
@@ -10,8 +11,16 @@ const BATCH = 5000;
 /** From version 14 a server that is at work can look whether anybody still waits for it; before, it works on. */
 const NOTICE_OUR_END = `SELECT set_config(name, '5s', TRUE) FROM pg_settings WHERE name = 'client_connection_check_interval'`;
 
+/** A policy that hides rows from this role would make a part look like the whole: with this the server refuses the query instead. */
+const ALL_ROWS_OR_NONE = 'SET LOCAL row_security = off';
+/** CHAR(n) is padded with spaces that are no part of its value. */
+const PADDED = {
+  getTypeParser: (...[oid, format]: Parameters<typeof types.getTypeParser>) =>
+    oid === types.builtins.BPCHAR ? (text: string) => text.replace(/ +$/, '') : types.getTypeParser(oid, format),
+};
+
 /** Errors of the driver and the server are thrown as they are. @param signal cuts the connection. */
-export async function* postgresRows(target: SqlTarget, query: string, signal: AbortSignal): AsyncGenerator<Rows> {
+export async function openPostgres(target: SqlTarget, signal: AbortSignal): Promise<Session> {
   const tls = tlsOptions(target);
   const client = new Client({
     host: target.host || target.socket,
@@ -34,23 +43,33 @@ export async function* postgresRows(target: SqlTarget, query: string, signal: Ab
     (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
   };
   signal.addEventListener('abort', destroy);
+  const close = () => {
+    signal.removeEventListener('abort', destroy);
+    cut();
+  };
   try {
     await client.connect();
     await client.query('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    await client.query(ALL_ROWS_OR_NONE);
     await client.query(NOTICE_OUR_END);
-    const cursor = client.query(new Cursor<unknown[]>(query, [], { rowMode: 'array' }));
-    for (;;) {
-      const batch = await read(cursor, BATCH);
-      if (lost !== undefined) throw lost;
-      if (batch.rows.length > 0) yield batch;
-      // Fewer rows than asked for are the last: only CommandComplete ends a batch early.
-      if (batch.rows.length < BATCH) break;
-    }
-    await client.query('ROLLBACK');
-  } finally {
-    signal.removeEventListener('abort', destroy);
-    cut();
+  } catch (error) {
+    close();
+    throw error;
   }
+  return {
+    // Always by a cursor: it takes one statement and no second one behind a semicolon.
+    rows: async function* (query) {
+      const cursor = client.query(new Cursor<unknown[]>(query, [], { rowMode: 'array', types: PADDED }));
+      for (;;) {
+        const batch = await read(cursor, BATCH);
+        if (lost !== undefined) throw lost;
+        if (batch.rows.length > 0) yield batch;
+        // Fewer rows than asked for are the last: only CommandComplete ends a batch early.
+        if (batch.rows.length < BATCH) return;
+      }
+    },
+    close,
+  };
 }
 
 function read(cursor: Cursor<unknown[]>, rows: number): Promise<Rows> {

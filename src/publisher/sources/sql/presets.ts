@@ -1,34 +1,45 @@
 /** Finds the query of a preset. Each file in presets/ says for one mail software which addresses it accepts at RCPT. Reads nothing. */
 import { HostError } from '../../../errors.ts';
 import { chimailmadmin } from './presets/chimailmadmin.ts';
+import { wordsFor, type SqlPreset } from './presets/dialects.ts';
 import { iredmail } from './presets/iredmail.ts';
 import { mailcow } from './presets/mailcow.ts';
 import { modoboa } from './presets/modoboa.ts';
 import { postfixadmin } from './presets/postfixadmin.ts';
 import { vimbadmin } from './presets/vimbadmin.ts';
-import type { Queries } from './presets/dialects.ts';
+import type { Schema } from './schema.ts';
 import type { Dialect } from './url.ts';
 
-const PRESETS: Record<string, Queries> = { postfixadmin, vimbadmin, mailcow, iredmail, modoboa, chimailmadmin };
+const PRESETS: Record<string, SqlPreset> = { postfixadmin, vimbadmin, mailcow, iredmail, modoboa, chimailmadmin };
 
-/**
- * One statement that gives one column of addresses, catch-alls as `@domain`.
- * @param now what a date of validity is compared with.
- * @throws HostError CONFIG: no such preset, or not for this database.
- */
-export function presetQuery(preset: string, dialect: Dialect, now: Date): string {
-  const queries = Object.hasOwn(PRESETS, preset) ? PRESETS[preset] : undefined;
-  if (queries === undefined) {
-    throw new HostError('CONFIG', `preset "${preset}" is not known; there are ${Object.keys(PRESETS).join(', ')}`);
+/** @throws HostError CONFIG: no such preset, or not for this database. */
+export function presetFor(name: string, dialect: Dialect): SqlPreset {
+  const preset = Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined;
+  if (preset === undefined) {
+    throw new HostError('CONFIG', `preset "${name}" is not known; there are ${Object.keys(PRESETS).join(', ')}`);
   }
-  const query = queries[dialect];
-  if (query === undefined) {
+  if (!preset.dialects.includes(dialect)) {
     throw new HostError(
       'CONFIG',
-      `preset "${preset}" is for ${Object.keys(queries).join(' and ')}, not for ${dialect}; set query`,
+      `preset "${name}" is for ${preset.dialects.join(' and ')}, not for ${dialect}; set query`,
     );
   }
-  return query
-    .replaceAll('{epoch}', String(Math.floor(now.getTime() / 1000)))
-    .replaceAll('{utc}', now.toISOString().slice(0, 19).replace('T', ' '));
+  return preset;
 }
+
+/** What this database lacks for the preset, in words that follow its name; null where nothing is missing. */
+export function lacking({ needs, software }: SqlPreset, schema: Schema): string | null {
+  for (const [table, columns] of Object.entries(needs)) {
+    if (!schema.has(table))
+      return `has no table "${table}", or this user may not read it; the preset is for ${software}`;
+    const missing = columns.split(' ').find((column) => !schema.has(table, column));
+    if (missing !== undefined) {
+      return `has no column "${missing}" in table "${table}", or this user may not read it; the preset is for ${software}`;
+    }
+  }
+  return null;
+}
+
+/** @param now what a date of validity is compared with. */
+export const queryOf = (preset: SqlPreset, dialect: Dialect, schema: Schema, now: Date): string =>
+  preset.query(wordsFor(dialect, schema, preset.tables, now), schema);

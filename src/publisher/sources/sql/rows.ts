@@ -1,4 +1,5 @@
 /** Rows of a query become addresses: one column, or a local part and a domain (docs/commands.md section 3). Pure. */
+import { foldCase } from '../../../bundle/address/case-folding.ts';
 import { PublishError } from '../../errors.ts';
 
 /** What a driver hands over at once. */
@@ -14,11 +15,28 @@ const QUOTED = /^"(?:[^"\\]|\\.)*"$/u;
 
 export class RowReader {
   readonly #name: string;
+  readonly #preset: 'folds' | 'exact' | null;
   #count = 0;
+  #unreachable = 0;
 
-  /** @param name the source's, for messages. */
-  constructor(name: string) {
+  /**
+   * @param name the source's, for messages.
+   * @param preset whether the rows are those of a preset, and whether the database tells capitals apart in look-ups (`exact`): there
+   * Postfix never finds a row that is not in the form in which it asks.
+   */
+  constructor(name: string, preset: 'folds' | 'exact' | null = null) {
     this.#name = name;
+    this.#preset = preset;
+  }
+
+  /** Rows so far. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Rows of a preset that the software's own Postfix never finds, and that are left out. */
+  get unreachable(): number {
+    return this.#unreachable;
   }
 
   /**
@@ -33,11 +51,16 @@ export class RowReader {
         `${this.#name}: the query gives ${columns.length} columns (${columns.map((name) => JSON.stringify(name)).join(', ')}); it must give an address, or a local part and a domain`,
       );
     }
-    return rows.map((row) => {
+    const found: string[] = [];
+    for (const row of rows) {
       this.#count++;
       const first = this.#text(columns, row, 0);
-      return columns.length === 1 ? first : `${localPart(first)}@${this.#text(columns, row, 1)}`;
-    });
+      if (columns.length === 2) found.push(`${localPart(first)}@${this.#text(columns, row, 1)}`);
+      else if (this.#preset === null) found.push(first);
+      else if (this.#preset === 'exact' && foldCase(first).trimEnd() !== first) this.#unreachable++;
+      else found.push(quotedWhereNeeded(first));
+    }
+    return found;
   }
 
   #text(columns: readonly string[], row: readonly unknown[], column: number): string {
@@ -64,6 +87,14 @@ function kindOf(value: unknown): string {
   return typeof value === 'object' ? 'a structure' : `a ${typeof value}`;
 }
 
+/** A preset's address is what the software's own Postfix asks for: its local part has no quotes, whatever is in it. */
+function quotedWhereNeeded(address: string): string {
+  const at = address.lastIndexOf('@');
+  return at < 1 ? address : `${quoted(address.slice(0, at))}${address.slice(at)}`;
+}
+
+const quoted = (text: string): string => (PLAIN.test(text) ? text : `"${text.replace(/["\\]/g, String.raw`\$&`)}"`);
+
 function localPart(text: string): string {
-  return PLAIN.test(text) || QUOTED.test(text) ? text : `"${text.replace(/["\\]/g, String.raw`\$&`)}"`;
+  return QUOTED.test(text) ? text : quoted(text);
 }

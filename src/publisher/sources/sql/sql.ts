@@ -3,20 +3,23 @@
  * secrets; the drivers, each in a file of its own, are loaded only when they are needed.
  */
 import { HostError } from '../../../errors.ts';
+import { log } from '../../../io/log.ts';
 import { PublishError } from '../../errors.ts';
 import type { SqlSource } from '../../source-config.ts';
 import { readSecret } from '../secret.ts';
-import { presetQuery } from './presets.ts';
-import { RowReader, type Rows } from './rows.ts';
-import { parseSqlUrl, type SqlTarget } from './url.ts';
+import { limitedView, rowsCounted } from './limits.ts';
+import type { SqlPreset } from './presets/dialects.ts';
+import { lacking, presetFor, queryOf } from './presets.ts';
+import { RowReader } from './rows.ts';
+import { Schema } from './schema.ts';
+import type { OpenSession, Session } from './session.ts';
+import { parseSqlUrl, type Dialect, type SqlTarget } from './url.ts';
 import type { SourceReader } from '../source-reader.ts';
 
-type Driver = (target: SqlTarget, query: string, signal: AbortSignal) => AsyncGenerator<Rows>;
-
-const DRIVERS: Record<SqlTarget['dialect'], () => Promise<Driver>> = {
-  postgres: async () => (await import('./postgres.ts')).postgresRows,
-  mysql: async () => (await import('./mysql.ts')).mysqlRows,
-  sqlite: async () => (await import('./sqlite.ts')).sqliteRows,
+const DRIVERS: Record<Dialect, () => Promise<OpenSession>> = {
+  postgres: async () => (await import('./postgres.ts')).openPostgres,
+  mysql: async () => (await import('./mysql.ts')).openMysql,
+  sqlite: async () => (await import('./sqlite.ts')).openSqlite,
 };
 
 /** @throws HostError CONFIG: what the configuration alone shows to be wrong, a password in it above all. */
@@ -29,35 +32,81 @@ export function sqlSource(source: SqlSource): SourceReader {
         'url of an SQL source holds a password; take it out, and set password_file or url_file',
       );
     }
-    queryOf(source, dialect, new Date(0));
+    if (source.preset !== undefined) presetFor(source.preset, dialect);
   }
   return { form: 'addresses', unit: 'row', read: (now) => addresses(source, now) };
 }
 
 async function* addresses(source: SqlSource, now: Date): AsyncGenerator<string[]> {
   const target = targetOf(source);
-  const query = queryOf(source, target.dialect, now);
-  const driver = await DRIVERS[target.dialect]();
-  const reader = new RowReader(source.name);
+  const preset = source.preset === undefined ? null : presetFor(source.preset, target.dialect);
+  const open = await DRIVERS[target.dialect]();
+  const reader = new RowReader(source.name, preset === null ? null : target.dialect === 'mysql' ? 'folds' : 'exact');
   const abort = new AbortController();
-  const rows = driver(target, query, abort.signal);
+  let session: Session | undefined;
   try {
+    const soon = withinTime(abort, target.readTimeout);
+    const connected = (session = await soon(() => open(target, abort.signal)));
+    const query = await soon(() => queryFor(source, preset, target.dialect, connected, now));
+    const rows = connected.rows(query);
     for (;;) {
-      // A server that is gone without a word, or waits for a lock, must not hold up the publish for ever.
-      const timer = setTimeout(() => abort.abort(), target.readTimeout);
-      const { done, value } = await rows.next().finally(() => clearTimeout(timer));
-      if (done === true) return;
+      const { done, value } = await soon(() => rows.next());
+      if (done === true) break;
       yield reader.addresses(value);
     }
+    const counted = await soon(() => rowsCounted(connected, target.dialect, query));
+    if (counted !== null && counted !== reader.count) {
+      throw new PublishError(
+        'SOURCE',
+        `${source.name} gave ${reader.count} rows, and counts ${counted}: something between limits what is given`,
+      );
+    }
+    noteUnreachable(source.name, reader.unreachable);
   } catch (error) {
     if (error instanceof HostError || error instanceof PublishError) throw error;
     const why = abort.signal.aborted
       ? `gave nothing for ${target.readTimeout / 1000} s`
-      : `failed: ${words(error as Error, target.password)}`;
+      : `failed: ${words(error as Error, target)}`;
     throw new PublishError('SOURCE', `${source.name} ${why}`, error);
   } finally {
-    await rows.return(undefined);
+    session?.close();
   }
+}
+
+/** A server that is gone without a word, or waits for a lock, must not hold up the publish for ever. */
+const withinTime =
+  (abort: AbortController, milliseconds: number) =>
+  async <T>(ask: () => Promise<T>): Promise<T> => {
+    const timer = setTimeout(() => abort.abort(), milliseconds);
+    return await ask().finally(() => clearTimeout(timer));
+  };
+
+/** @throws PublishError SOURCE: another version of the software, or a view that gives a part. */
+async function queryFor(
+  { name, query: own }: SqlSource,
+  preset: SqlPreset | null,
+  dialect: Dialect,
+  session: Session,
+  now: Date,
+): Promise<string> {
+  let query = own ?? '';
+  if (preset !== null) {
+    const schema = await Schema.read(session, dialect);
+    const missing = lacking(preset, schema);
+    if (missing !== null) throw new PublishError('SOURCE', `${name} ${missing}`);
+    query = queryOf(preset, dialect, schema, now);
+  }
+  const limited = await limitedView(session, dialect, query);
+  if (limited !== null) {
+    throw new PublishError('SOURCE', `${name}: the view ${JSON.stringify(limited)} ends in a LIMIT, and gives a part`);
+  }
+  return query;
+}
+
+function noteUnreachable(name: string, rows: number): void {
+  if (rows === 0) return;
+  const what = rows === 1 ? 'row is' : 'rows are';
+  log('notice', `${name}: ${rows} ${what} left out: Postfix asks in lower case, and this database tells the two apart`);
 }
 
 function targetOf(source: SqlSource): SqlTarget {
@@ -72,12 +121,28 @@ function targetOf(source: SqlSource): SqlTarget {
   return { ...target, password: readSecret('password_file', secret) };
 }
 
-const queryOf = ({ preset, query }: SqlSource, dialect: SqlTarget['dialect'], now: Date): string =>
-  preset === undefined ? (query ?? '') : presetQuery(preset, dialect, now);
-
 /** Several addresses of one host that all refuse have one error without words of its own. A password never stands in any. */
-function words(error: Error & { errors?: unknown; code?: string }, password: string | undefined): string {
+function words(error: Error & { errors?: unknown; code?: string }, target: SqlTarget): string {
   const inner = Array.isArray(error.errors) ? (error.errors as Error[]).map(({ message }) => message).join('; ') : '';
-  const text = error.message || inner || (error.code ?? error.name);
-  return password === undefined ? text : text.replaceAll(password, '***');
+  const text = `${error.message || inner || (error.code ?? error.name)}${hint(error, target)}`;
+  return target.password === undefined ? text : text.replaceAll(target.password, '***');
+}
+
+/** MySQL's ER_ACCESS_DENIED_ERROR and ER_SECURE_TRANSPORT_REQUIRED, PostgreSQL's invalid_authorization and insufficient_privilege. */
+function hint({ code, message }: { code?: string; message: string }, { tls, host }: SqlTarget): string {
+  if (
+    tls === 'disable' &&
+    (code === 'ER_ACCESS_DENIED_ERROR' || code === 'ER_SECURE_TRANSPORT_REQUIRED' || code === '28000')
+  ) {
+    return host === '' && code === '28000'
+      ? ''
+      : '; a server that demands TLS of this user says the same: then add ?sslmode=verify-full to the URL';
+  }
+  if (code === '42501' && message.includes('row-level security')) {
+    return '; a part of the rows would be hidden from this role: give it BYPASSRLS';
+  }
+  const plugin = /authentication using unknown plugin ([A-Za-z0-9_-]+)/.exec(message)?.[1];
+  return plugin === undefined
+    ? ''
+    : `; let this user log in by mysql_native_password, caching_sha2_password or ed25519`;
 }

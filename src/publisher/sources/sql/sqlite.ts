@@ -2,14 +2,18 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Rows } from './rows.ts';
+import type { Session } from './session.ts';
 import type { SqlTarget } from './url.ts';
 
 const BATCH = 5000;
 /** How long a writer is waited for, in milliseconds. */
 const BUSY = 10_000;
 
-/** Whatever sqlite3 says is thrown as it is. @param signal ends it. */
-export async function* sqliteRows(target: SqlTarget, query: string, signal: AbortSignal): AsyncGenerator<Rows> {
+/** Whatever sqlite3 says is thrown as it is. Each query is a process and a snapshot of its own. @param signal ends it. */
+export const openSqlite = (target: SqlTarget, signal: AbortSignal): Promise<Session> =>
+  Promise.resolve({ rows: (query) => sqliteRows(target, query, signal), close: () => undefined });
+
+async function* sqliteRows(target: SqlTarget, query: string, signal: AbortSignal): AsyncGenerator<Rows> {
   // Inside a SELECT there is but one statement, which does not write, and no line is a command of the shell.
   const inner = query.trim().replace(/;$/, '');
   const child = spawn('sqlite3', ['-readonly', '-batch', '-bail', '-init', '/dev/null', target.database], {

@@ -1,24 +1,49 @@
 /**
- * Chimailmadmin: tables `xpa_domain`, `xpa_mailbox`, `xpa_alias` and `relay_recipients`, after its address export, which is the
- * relay_recipient_maps of its relays. Pure.
+ * Chimailmadmin: tables `xpa_domain`, `xpa_mailbox` and `xpa_alias` as its xpa_model.sql makes them, after its address export, which is
+ * the relay_recipient_maps of its relays. Pure.
  *
- * Domains: active ones. Accepted: active mailboxes and aliases of such a domain, and every `relay_recipients.email` but those of a
- * domain that `xpa_domain` has as inactive (the table is filled from other servers, for domains that need not be listed). A mailbox's
- * `active` is 1 in one version of the schema, and the text `on` in another. An alias may lack its domain.
+ * Domains: active ones. `relay_recipients.email` is read besides where that table is in the same database (the application has it
+ * behind a connection of its own; its schema does not make it): every address but those of a domain that `xpa_domain` has as inactive.
+ * An alias may lack its domain.
+ *
+ * What is active: the application writes `active = 'on'`, which the shipped column, a tinyint, stores as 0, and its export asks for
+ * `active = 'on'`, which such a column answers with the rows that hold 0. A row that another hand added has the column's default, 1. So
+ * in a number neither 0 nor 1 says that somebody is gone, and every mailbox counts; likewise aliases, whose `active` the export does not
+ * ask. Where the column holds text, mailboxes with `on` or `1` count.
  */
-import type { Queries } from './dialects.ts';
+import type { Schema } from '../schema.ts';
+import type { SqlPreset, Words } from './dialects.ts';
 
-const ACTIVE = `CAST(m.active AS CHAR(8)) IN ('1', 'on')`;
-
-export const chimailmadmin: Queries = {
-  mysql: `
-  SELECT m.email_address FROM xpa_mailbox m JOIN xpa_domain d ON d.domain_id = m.domain_id
-  WHERE ${ACTIVE} AND d.active > 0
+const query = ({ key, finds, domain, address }: Words, schema: Schema): string => {
+  const [box, alias, name] = [key('m.email_address'), key('a.alias'), key('d.domain')];
+  const isActive = (row: string, table: string) =>
+    schema.text(table, 'active') === null ? '1 = 1' : `${row}.active IN ('1', 'on')`;
+  const relayed = key('r.email');
+  return `
+  SELECT ${box} FROM xpa_mailbox m JOIN xpa_domain d ON d.domain_id = m.domain_id
+  WHERE ${isActive('m', 'xpa_mailbox')} AND d.active > 0 AND m.email_address LIKE '%@%' AND ${finds('m.email_address', box)}
   UNION ALL
-  SELECT CASE WHEN a.alias LIKE '%@%' THEN a.alias ELSE CONCAT(a.alias, '@', d.domain) END
+  SELECT CASE WHEN a.alias LIKE '%@%' THEN ${alias} ELSE ${address(alias, name)} END
   FROM xpa_alias a JOIN xpa_domain d ON d.domain_id = a.domain_id
-  WHERE a.active > 0 AND d.active > 0 AND a.alias <> ''
-  UNION ALL
-  SELECT r.email FROM relay_recipients r LEFT JOIN xpa_domain d ON d.domain = SUBSTRING_INDEX(r.email, '@', -1) AND d.active = 0
-  WHERE d.domain IS NULL`,
+  WHERE ${isActive('a', 'xpa_alias')} AND d.active > 0 AND a.alias <> ''
+  ${
+    schema.has('relay_recipients')
+      ? `UNION ALL
+  SELECT ${relayed} FROM relay_recipients r
+  WHERE r.email LIKE '%@%'
+    AND NOT EXISTS (SELECT 1 FROM xpa_domain o WHERE ${finds('o.domain', domain(relayed))} AND o.active = 0)`
+      : ''
+  }`;
+};
+
+export const chimailmadmin: SqlPreset = {
+  software: 'Chimailmadmin',
+  dialects: ['mysql'],
+  needs: {
+    xpa_domain: 'domain_id domain active',
+    xpa_mailbox: 'email_address domain_id active',
+    xpa_alias: 'alias domain_id active',
+  },
+  tables: { m: 'xpa_mailbox', a: 'xpa_alias', d: 'xpa_domain', o: 'xpa_domain', r: 'relay_recipients' },
+  query,
 };

@@ -1,40 +1,66 @@
 /**
- * iRedMail 1.x with an SQL backend, after its samples/postfix/{mysql,pgsql}. Pure.
+ * iRedMail 1.x with an SQL backend, after its samples/postfix/{mysql,pgsql} and samples/iredmail. Pure.
  *
- * Domains: active and no backup MX, and active alias domains of such. Accepted: the active rows of `forwardings`, whatever their
- * `is_...` flags say: a mailbox has one to itself, an alias, a per-user alias and a mailing list (mlmmj) likewise. A row whose
- * address is a bare domain is that domain's catch-all. Mailboxes besides only with `enabledeliver`. An alias domain has the rows of its
- * target. `expired` is a column that no lookup reads: who is past it still gets mail. The lookups find nothing in a backup MX domain:
- * its recipients are known to its primary alone.
+ * Domains: active and no backup MX, and active alias domains of such; an alias domain that has a row of its own counts by that row,
+ * whatever its target is. Accepted: the active rows of `forwardings`, whatever their `is_...` flags say: a mailbox has one to itself, an
+ * alias, a per-user alias and a mailing list (mlmmj) likewise. A row whose address is a bare domain is that domain's catch-all.
+ * Mailboxes besides only with `enabledeliver`. An alias domain has the rows of its target, whose `active` no look-up asks there.
+ * `expired` is a column that no look-up reads: who is past it still gets mail. A backup MX domain is in `relay_domains` without a table
+ * of recipients: everybody in it is accepted, and it is given as the catch-all that it is.
  */
-import { mysql, postgres, type Queries, type Words } from './dialects.ts';
+import type { SqlPreset, Words } from './dialects.ts';
 
-const query = ({ domain, moved, catchAll, found }: Words) => {
-  const own = `(SELECT domain FROM domain WHERE active = 1 AND backupmx = 0
-    UNION SELECT ad.alias_domain FROM alias_domain ad JOIN domain t ON t.domain = ad.target_domain
-    WHERE ad.active = 1 AND t.active = 1 AND t.backupmx = 0)`;
+const query = ({ key, finds, domain, moved, catchAll }: Words): string => {
+  const isLocal = (name: string) =>
+    `(EXISTS (SELECT 1 FROM domain o WHERE ${finds('o.domain', name)} AND o.active = 1 AND o.backupmx = 0)
+    OR EXISTS (SELECT 1 FROM alias_domain oa JOIN domain ot ON ${finds('ot.domain', key('oa.target_domain'))}
+      WHERE ${finds('oa.alias_domain', name)} AND oa.active = 1 AND ot.active = 1 AND ot.backupmx = 0))`;
+  const [address, box] = [key('f.address'), key('m.username')];
+  const [bare, aliasDomain] = [key('f.address'), key('ad.alias_domain')];
   return `
-  SELECT f.address FROM forwardings f JOIN domain d ON d.domain = f.domain
-  JOIN ${own} o ON o.domain = ${domain('f.address')}
+  SELECT ${address} FROM forwardings f JOIN domain d ON ${finds('d.domain', key('f.domain'))}
   WHERE f.active = 1 AND f.forwarding <> '' AND d.active = 1 AND d.backupmx = 0 AND f.address LIKE '%@%'
-    AND ${found('f.address')}
+    AND ${finds('f.address', address)} AND ${isLocal(domain(address))}
   UNION ALL
-  SELECT ${catchAll('f.address')} FROM forwardings f JOIN domain d ON d.domain = f.address
-  WHERE f.active = 1 AND f.forwarding <> '' AND d.active = 1 AND d.backupmx = 0 AND ${found('f.address')}
+  SELECT ${catchAll(bare)} FROM forwardings f JOIN domain d ON ${finds('d.domain', bare)}
+  WHERE f.active = 1 AND f.forwarding <> '' AND d.active = 1 AND d.backupmx = 0 AND ${finds('f.address', bare)}
   UNION ALL
-  SELECT ${moved('f.address', 'ad.alias_domain')} FROM forwardings f
-  JOIN alias_domain ad ON ad.target_domain = ${domain('f.address')} JOIN domain t ON t.domain = ad.target_domain
-  WHERE f.active = 1 AND f.forwarding <> '' AND ad.active = 1 AND t.active = 1 AND t.backupmx = 0
-    AND f.address LIKE '%@%' AND ${found('f.address')} AND ${found('ad.alias_domain')}
+  SELECT ${moved(address, aliasDomain)} FROM forwardings f
+  JOIN alias_domain ad ON ${finds('ad.target_domain', domain(address))}
+  JOIN domain t ON ${finds('t.domain', key('ad.target_domain'))}
+  WHERE f.active = 1 AND f.forwarding <> '' AND ad.active = 1 AND t.backupmx = 0 AND f.address LIKE '%@%'
+    AND ${finds('f.address', address)} AND ${finds('ad.alias_domain', aliasDomain)} AND ${isLocal(aliasDomain)}
   UNION ALL
-  SELECT ${catchAll('ad.alias_domain')} FROM forwardings f
-  JOIN alias_domain ad ON ad.target_domain = f.address JOIN domain t ON t.domain = ad.target_domain
-  WHERE f.active = 1 AND f.forwarding <> '' AND ad.active = 1 AND t.active = 1 AND t.backupmx = 0
-    AND ${found('ad.alias_domain')}
+  SELECT ${catchAll(aliasDomain)} FROM forwardings f
+  JOIN alias_domain ad ON ${finds('ad.target_domain', bare)} JOIN domain t ON ${finds('t.domain', key('ad.target_domain'))}
+  WHERE f.active = 1 AND f.forwarding <> '' AND ad.active = 1 AND ${finds('ad.alias_domain', aliasDomain)}
+    AND ${isLocal(aliasDomain)}
   UNION ALL
-  SELECT m.username FROM mailbox m JOIN domain d ON d.domain = m.domain
-  JOIN ${own} o ON o.domain = ${domain('m.username')}
-  WHERE m.active = 1 AND m.enabledeliver = 1 AND d.active = 1 AND ${found('m.username')}`;
+  SELECT ${box} FROM mailbox m JOIN domain d ON ${finds('d.domain', key('m.domain'))}
+  WHERE m.active = 1 AND m.enabledeliver = 1 AND d.active = 1 AND m.username LIKE '%@%'
+    AND ${finds('m.username', box)} AND ${isLocal(domain(box))}
+  UNION ALL
+  SELECT ${catchAll(key('d.domain'))} FROM domain d WHERE d.active = 1 AND d.backupmx = 1`;
 };
 
-export const iredmail: Queries = { postgres: query(postgres), mysql: query(mysql) };
+export const iredmail: SqlPreset = {
+  software: 'iRedMail 1.x',
+  dialects: ['postgres', 'mysql'],
+  needs: {
+    domain: 'domain active backupmx',
+    alias_domain: 'alias_domain target_domain active',
+    forwardings: 'address forwarding domain active',
+    mailbox: 'username domain enabledeliver active',
+  },
+  tables: {
+    f: 'forwardings',
+    m: 'mailbox',
+    d: 'domain',
+    o: 'domain',
+    t: 'domain',
+    ot: 'domain',
+    ad: 'alias_domain',
+    oa: 'alias_domain',
+  },
+  query,
+};

@@ -1,30 +1,118 @@
 /**
- * Modoboa 2.2 and later, after the maps that its `generate_postfix_maps` writes and the lookups of Dovecot beside them. Pure.
+ * Modoboa 2.2 to 2.9, after the maps that its `generate_postfix_maps` writes and what its Postfix asks beside them: it has no table of
+ * mailboxes, but `reject_unverified_recipient`, so that Dovecot decides at RCPT, by the userdb query and the auth_username_chars that
+ * modoboa-installer sets up. Pure.
  *
- * Domains: enabled ones (of relayed ones what is known here), and enabled alias domains of enabled targets. Accepted: enabled aliases
- * that are not past `expire_at` and have a recipient. Each mailbox has an internal alias to itself, enabled as long as its
- * account is; mail for a mailbox that is `is_send_only` is refused by Dovecot, whom Postfix asks at RCPT, so an alias that leads
- * nowhere else is left out. Each alias domain has an internal alias `@aliasdomain` that rewrites to its target: no catch-all, but
- * what makes the target's addresses count in it. A catch-all is an alias `@domain` that is not internal.
+ * Postfix rewrites an address by the enabled aliases that are not past `expire_at`, again and again, and asks whoever gets the mail at
+ * the end. So an address is accepted if any of its ends is:
+ * - a mailbox that is not `is_send_only` and has only characters that Dovecot takes. Whether the account is active is not asked: a
+ *   disabled account still receives, unless its address is also an alias that leads elsewhere;
+ * - an address in a domain that is not here, or in a relayed one: what that host would say cannot be known.
+ * An alias that leads to more than one recipient is accepted without a question to any of them: Postfix says "deliverable (aliased to
+ * multiple recipients)". An address that SMTP wants in quotes reaches neither of them, as an alias or as what an alias leads to.
+ *
+ * A domain of type `relaydomain` accepts whatever the host behind it does, and is given as the catch-all that it is for us. Each alias
+ * domain has an internal alias `@aliasdomain` that rewrites to its target: no catch-all, but what makes the target's addresses count.
  */
-import { mysql, postgres, sqlite, type Queries, type Words } from './dialects.ts';
+import type { SqlPreset, Words } from './dialects.ts';
 
-const query = ({ is, domain, moved, catchAll, now, found }: Words) => {
-  const open = (a: string) => `${is(`${a}.enabled`)} AND (${a}.expire_at IS NULL OR ${a}.expire_at > ${now})`;
-  const receives = `EXISTS (SELECT 1 FROM modoboa_admin_aliasrecipient r LEFT JOIN admin_mailbox m ON m.id = r.r_mailbox_id
-    WHERE r.alias_id = a.id AND r.address <> '' AND (m.id IS NULL OR NOT (${is('m.is_send_only')})))`;
-  const accepted = `${open('a')} AND ${receives} AND ${found('a.address')}
-    AND NOT (${is('a.internal')} AND a.address LIKE '@%')`;
-  const own = `(SELECT name FROM admin_domain WHERE ${is('enabled')}
-    UNION SELECT da.name FROM admin_domainalias da JOIN admin_domain t ON t.id = da.target_id
-    WHERE ${is('da.enabled')} AND ${is('t.enabled')})`;
+const query = ({
+  is,
+  key,
+  finds,
+  domain,
+  moved,
+  catchAll,
+  address,
+  withoutExtension,
+  dovecotTakes,
+  unquoted,
+  now,
+}: Words): string => {
+  const isOpen = (alias: string) =>
+    `${is(`${alias}.enabled`)} AND (${alias}.expire_at IS NULL OR ${alias}.expire_at > ${now})`;
+  const isInternalCatchAll = (alias: string) => `(${is(`${alias}.internal`)} AND ${alias}.address LIKE '@%')`;
+  /** Postfix rewrites this address. */
+  const hasAlias = (
+    text: string,
+  ) => `EXISTS (SELECT 1 FROM admin_alias x JOIN modoboa_admin_aliasrecipient xr ON xr.alias_id = x.id
+    WHERE ${finds('x.address', text)} AND ${isOpen('x')} AND NOT ${isInternalCatchAll('x')})`;
+  const isDomain = (name: string, type: string) =>
+    `EXISTS (SELECT 1 FROM admin_domain o WHERE ${finds('o.name', name)} AND ${is('o.enabled')} AND o.type = '${type}')`;
+  /** The alias domain `da` of the domain `t` rewrites: it has the alias that Modoboa makes for it. */
+  const isMoving = `${is('da.enabled')} AND ${is('t.enabled')} AND EXISTS (SELECT 1 FROM admin_alias i
+    WHERE ${finds('i.address', catchAll(key('da.name')))} AND ${isOpen('i')} AND ${isInternalCatchAll('i')})`;
+  const target = (
+    name: string,
+  ) => `(SELECT ${key('t.name')} FROM admin_domainalias da JOIN admin_domain t ON t.id = da.target_id
+    WHERE ${finds('da.name', name)} AND ${isMoving})`;
   return `
-  SELECT a.address FROM admin_alias a JOIN ${own} d ON d.name = ${domain('a.address')} WHERE ${accepted}
+  WITH RECURSIVE
+  -- What Postfix rewrites, and to what.
+  rewritten AS (
+    SELECT ${key('a.address')} AS address, ${key('r.address')} AS recipient
+    FROM admin_alias a JOIN modoboa_admin_aliasrecipient r ON r.alias_id = a.id
+    WHERE ${isOpen('a')} AND NOT ${isInternalCatchAll('a')} AND a.address LIKE '%@%' AND r.address LIKE '%@%'
+      AND ${unquoted(key('a.address'))} AND ${unquoted(key('r.address'))} AND ${finds('a.address', key('a.address'))}),
+  -- A recipient that is no alias itself is looked up without its extension, then in the target of its alias domain, then as a catch-all's.
+  plain AS (
+    SELECT w.address, CASE WHEN ${hasAlias('w.recipient')} THEN w.recipient ELSE ${withoutExtension('w.recipient')} END AS recipient
+    FROM rewritten w),
+  settled AS (
+    SELECT p.address, CASE WHEN ${target(domain('p.recipient'))} IS NULL OR ${hasAlias('p.recipient')}
+      THEN p.recipient ELSE ${moved('p.recipient', target(domain('p.recipient')))} END AS recipient
+    FROM plain p),
+  edges AS (
+    SELECT s.address, CASE WHEN ${hasAlias('s.recipient')} OR NOT ${hasAlias(catchAll(domain('s.recipient')))}
+      THEN s.recipient ELSE ${catchAll(domain('s.recipient'))} END AS recipient
+    FROM settled s),
+  -- Where mail ends: at a mailbox that is no alias or one to itself, elsewhere, or with whoever is behind a relayed domain.
+  ends AS (
+    SELECT ${address(key('m.address'), key('d.name'))} AS address FROM admin_mailbox m JOIN admin_domain d ON d.id = m.domain_id
+    WHERE NOT (${is('m.is_send_only')}) AND ${is('d.enabled')} AND ${dovecotTakes(key('m.address'))}
+    UNION
+    SELECT e.recipient FROM edges e WHERE NOT ${isDomain(domain('e.recipient'), 'domain')}
+    UNION
+    SELECT ${catchAll(key('d.name'))} FROM admin_domain d WHERE ${is('d.enabled')} AND d.type = 'relaydomain'),
+  selves AS (SELECT DISTINCT e.address FROM edges e WHERE e.address = e.recipient),
+  starts AS (
+    SELECT n.address FROM ends n LEFT JOIN selves y ON y.address = n.address
+    WHERE y.address IS NOT NULL OR NOT ${hasAlias('n.address')}
+    UNION
+    SELECT e.address FROM edges e GROUP BY e.address HAVING COUNT(DISTINCT e.recipient) > 1),
+  accepted AS (
+    SELECT b.address FROM starts b
+    UNION
+    SELECT e.address FROM accepted g JOIN edges e ON e.recipient = g.address)
+  SELECT g.address FROM accepted g
+  WHERE ${isDomain(domain('g.address'), 'domain')} OR ${isDomain(domain('g.address'), 'relaydomain')}
+    OR (${target(domain('g.address'))} IS NOT NULL AND ${hasAlias('g.address')})
   UNION ALL
-  SELECT ${moved('a.address', 'da.name')} FROM admin_alias a JOIN admin_domain t ON t.name = ${domain('a.address')}
-  JOIN admin_domainalias da ON da.target_id = t.id
-  WHERE ${accepted} AND ${is('t.enabled')} AND ${is('da.enabled')} AND ${found('da.name')}
-    AND EXISTS (SELECT 1 FROM admin_alias i WHERE i.address = ${catchAll('da.name')} AND ${open('i')})`;
+  SELECT ${moved('g.address', key('da.name'))} FROM accepted g
+  JOIN admin_domain t ON ${finds('t.name', domain('g.address'))} JOIN admin_domainalias da ON da.target_id = t.id
+  WHERE ${isMoving} AND NOT ${hasAlias(moved('g.address', key('da.name')))}`;
 };
 
-export const modoboa: Queries = { postgres: query(postgres), mysql: query(mysql), sqlite: query(sqlite) };
+export const modoboa: SqlPreset = {
+  software: 'Modoboa 2.2 to 2.9',
+  dialects: ['postgres', 'mysql', 'sqlite'],
+  needs: {
+    admin_domain: 'id name enabled type',
+    admin_domainalias: 'name target_id enabled',
+    admin_mailbox: 'address domain_id is_send_only',
+    admin_alias: 'id address enabled internal expire_at',
+    modoboa_admin_aliasrecipient: 'alias_id address',
+  },
+  tables: {
+    a: 'admin_alias',
+    x: 'admin_alias',
+    o: 'admin_domain',
+    i: 'admin_alias',
+    m: 'admin_mailbox',
+    d: 'admin_domain',
+    da: 'admin_domainalias',
+    t: 'admin_domain',
+    r: 'modoboa_admin_aliasrecipient',
+  },
+  query,
+};

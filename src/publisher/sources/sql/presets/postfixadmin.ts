@@ -1,29 +1,54 @@
 /**
- * PostfixAdmin 2.3 to 4: what the lookups of its DOCUMENTS/POSTFIX_CONF.txt accept. Pure.
+ * PostfixAdmin 3.2 to 4.0.5: what the look-ups of its DOCUMENTS/POSTFIX_CONF.txt accept. Pure.
  *
  * At RCPT a domain counts if it has an active row in `domain`, an alias domain too (it has a row of its own there). In it Postfix
  * accepts what an active row of `alias` or `mailbox` names; in an active alias domain also the local parts of its target, and the
  * target's catch-all. A mailbox that is inactive while its alias row is not is accepted, since the alias is asked first;
  * PostfixAdmin itself switches both. Whether the target domain is active is not asked. The domain `ALL` is where the rights of
- * superadmins live, and no domain. `backupmx` does not change what these lookups find.
+ * superadmins live, and no domain.
+ *
+ * A domain with `backupmx` (DOCUMENTS/BACKUP_MX.txt) or with a transport that begins with `smtp` or `relay` (the transport map of
+ * POSTFIX_CONF.txt) is a relayed domain where these look-ups are in use: everybody in it is accepted, and it is given as the catch-all
+ * that it then is.
  */
-import { mysql, postgres, sqlite, type Queries, type Words } from './dialects.ts';
+import type { SqlPreset, Words } from './dialects.ts';
 
-const query = ({ is, domain, moved, found }: Words) => `
-  SELECT a.address FROM alias a JOIN domain d ON d.domain = ${domain('a.address')}
-  WHERE ${is('a.active')} AND a.goto <> '' AND ${is('d.active')} AND d.domain <> 'ALL' AND ${found('a.address')}
+const query = ({ is, key, finds, domain, moved, catchAll }: Words): string => {
+  const [alias, box] = [key('a.address'), key('m.username')];
+  return `
+  SELECT ${alias} FROM alias a JOIN domain d ON ${finds('d.domain', domain(alias))}
+  WHERE ${is('a.active')} AND a.goto <> '' AND a.address LIKE '%@%' AND ${finds('a.address', alias)}
+    AND ${is('d.active')} AND d.domain <> 'ALL'
   UNION ALL
-  SELECT m.username FROM mailbox m JOIN domain d ON d.domain = ${domain('m.username')}
-  WHERE ${is('m.active')} AND ${is('d.active')} AND d.domain <> 'ALL' AND ${found('m.username')}
+  SELECT ${box} FROM mailbox m JOIN domain d ON ${finds('d.domain', domain(box))}
+  WHERE ${is('m.active')} AND m.username LIKE '%@%' AND ${finds('m.username', box)}
+    AND ${is('d.active')} AND d.domain <> 'ALL'
   UNION ALL
-  SELECT ${moved('a.address', 'ad.alias_domain')} FROM alias a
-  JOIN alias_domain ad ON ad.target_domain = ${domain('a.address')} JOIN domain d ON d.domain = ad.alias_domain
-  WHERE ${is('a.active')} AND a.goto <> '' AND ${is('ad.active')} AND ${is('d.active')} AND d.domain <> 'ALL'
-    AND ${found('a.address')} AND ${found('ad.alias_domain')}
+  SELECT ${moved(alias, key('ad.alias_domain'))} FROM alias a
+  JOIN alias_domain ad ON ${finds('ad.target_domain', domain(alias))}
+  JOIN domain d ON ${finds('d.domain', key('ad.alias_domain'))}
+  WHERE ${is('a.active')} AND a.goto <> '' AND a.address LIKE '%@%' AND ${finds('a.address', alias)}
+    AND ${is('ad.active')} AND ${finds('ad.alias_domain', key('ad.alias_domain'))} AND ${is('d.active')} AND d.domain <> 'ALL'
   UNION ALL
-  SELECT ${moved('m.username', 'ad.alias_domain')} FROM mailbox m
-  JOIN alias_domain ad ON ad.target_domain = ${domain('m.username')} JOIN domain d ON d.domain = ad.alias_domain
-  WHERE ${is('m.active')} AND ${is('ad.active')} AND ${is('d.active')} AND d.domain <> 'ALL'
-    AND ${found('m.username')} AND ${found('ad.alias_domain')}`;
+  SELECT ${moved(box, key('ad.alias_domain'))} FROM mailbox m
+  JOIN alias_domain ad ON ${finds('ad.target_domain', domain(box))}
+  JOIN domain d ON ${finds('d.domain', key('ad.alias_domain'))}
+  WHERE ${is('m.active')} AND m.username LIKE '%@%' AND ${finds('m.username', box)}
+    AND ${is('ad.active')} AND ${finds('ad.alias_domain', key('ad.alias_domain'))} AND ${is('d.active')} AND d.domain <> 'ALL'
+  UNION ALL
+  SELECT ${catchAll(key('d.domain'))} FROM domain d
+  WHERE ${is('d.active')} AND d.domain <> 'ALL' AND (${is('d.backupmx')} OR d.transport LIKE 'smtp%' OR d.transport LIKE 'relay%')`;
+};
 
-export const postfixadmin: Queries = { postgres: query(postgres), mysql: query(mysql), sqlite: query(sqlite) };
+export const postfixadmin: SqlPreset = {
+  software: 'PostfixAdmin 3.2 to 4.0.5',
+  dialects: ['postgres', 'mysql', 'sqlite'],
+  needs: {
+    domain: 'domain active backupmx transport',
+    alias: 'address goto active',
+    mailbox: 'username active',
+    alias_domain: 'alias_domain target_domain active',
+  },
+  tables: { a: 'alias', m: 'mailbox', d: 'domain', ad: 'alias_domain' },
+  query,
+};

@@ -1,18 +1,34 @@
 /**
- * ViMbAdmin 3: tables `domain`, `alias` and `mailbox` as its Doctrine mappings make them. Pure.
+ * ViMbAdmin 3: tables `domain`, `alias` and `mailbox` as its Doctrine mappings make them, and the look-ups of its guide. Pure.
  *
  * At RCPT a domain counts if it is active and no backup MX; in it what an active row of `alias` or `mailbox` names. A mailbox
  * with `delete_pending` is one whose files a cron job has yet to remove: it is gone, and so is the alias that leads to nothing but
- * itself, which ViMbAdmin makes for each mailbox. There are no alias domains. `access_restriction` is about reading mail.
+ * itself, which ViMbAdmin makes for each mailbox. There are no alias domains. `access_restriction` is about reading mail. Its own
+ * look-ups take no mail at all for a backup MX domain, so that such a domain is not in the list.
  */
-import type { Queries } from './dialects.ts';
+import type { SqlPreset, Words } from './dialects.ts';
 
-export const vimbadmin: Queries = {
-  mysql: `
-  SELECT a.address FROM alias a JOIN domain d ON d.domain = SUBSTRING_INDEX(a.address, '@', -1)
-  LEFT JOIN mailbox m ON m.username = a.address AND m.username = a.goto AND m.delete_pending = 1
-  WHERE a.active = 1 AND a.goto <> '' AND d.active = 1 AND d.backupmx = 0 AND m.username IS NULL
+const query = ({ key, finds, domain }: Words): string => {
+  const [alias, box] = [key('a.address'), key('m.username')];
+  return `
+  SELECT ${alias} FROM alias a JOIN domain d ON ${finds('d.domain', domain(alias))}
+  WHERE a.active = 1 AND a.goto <> '' AND a.address LIKE '%@%' AND ${finds('a.address', alias)} AND d.active = 1 AND d.backupmx = 0
+    AND NOT EXISTS (SELECT 1 FROM mailbox m WHERE m.delete_pending = 1
+      AND ${finds('m.username', alias)} AND ${finds('m.username', key('a.goto'))})
   UNION ALL
-  SELECT m.username FROM mailbox m JOIN domain d ON d.domain = SUBSTRING_INDEX(m.username, '@', -1)
-  WHERE m.active = 1 AND COALESCE(m.delete_pending, 0) = 0 AND d.active = 1 AND d.backupmx = 0`,
+  SELECT ${box} FROM mailbox m JOIN domain d ON ${finds('d.domain', domain(box))}
+  WHERE m.active = 1 AND COALESCE(m.delete_pending, 0) = 0 AND m.username LIKE '%@%' AND ${finds('m.username', box)}
+    AND d.active = 1 AND d.backupmx = 0`;
+};
+
+export const vimbadmin: SqlPreset = {
+  software: 'ViMbAdmin 3',
+  dialects: ['mysql'],
+  needs: {
+    domain: 'domain active backupmx',
+    alias: 'address goto active',
+    mailbox: 'username active delete_pending',
+  },
+  tables: { a: 'alias', m: 'mailbox', d: 'domain' },
+  query,
 };

@@ -3,15 +3,16 @@ import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { account, type Account, type Owned } from './accounts.ts';
-import type { BundleConfig, GatewayConfig } from '../config.ts';
-import { postfixGroup } from '../mta/postfix/commands.ts';
-import { RELOAD_FOLDER, reloadRequested } from '../mta/postfix/reload-request.ts';
-import { publicKeyFiles } from '../keys/ring-fingerprint.ts';
-import { readStatus, type Status } from '../health/status.ts';
-import { startingRing } from '../keys/trusted-keys.ts';
-import { StepError } from '../../errors.ts';
-import { deferringSince } from './deferring-since.ts';
-import { liveDamage } from '../maps/live-damage.ts';
+import { DEFAULT_CONFIG, type BundleConfig, type GatewayConfig } from '../../config.ts';
+import { serviceState, type ServiceState } from './service-state.ts';
+import { postfixGroup } from '../../mta/postfix/commands.ts';
+import { RELOAD_FOLDER, reloadRequested } from '../../mta/postfix/reload-request.ts';
+import { publicKeyFiles } from '../../keys/ring-fingerprint.ts';
+import { readStatus, type Status } from '../../health/status.ts';
+import { startingRing } from '../../keys/trusted-keys.ts';
+import { StepError } from '../../../errors.ts';
+import { deferringSince } from '../deferring-since.ts';
+import { liveDamage } from '../../maps/live-damage.ts';
 
 /** What a path is to relaymap. */
 export type Role = 'config' | 'keys' | 'secret' | 'certificate' | 'maps' | 'state';
@@ -54,6 +55,8 @@ export interface HostFacts {
   readonly packaged: boolean;
   /** When `init --apply` set the code 450, ms. */
   readonly deferringSince: number | null;
+  /** Null where the configuration is another one than the service's, or no systemd is there. */
+  readonly service: ServiceState | null;
 }
 
 /** What only root may see; asked before the process becomes the owner of state_dir. */
@@ -78,7 +81,7 @@ export function earlyFacts(file: string, config: GatewayConfig): EarlyFacts {
   };
 }
 
-export async function hostFacts(early: EarlyFacts, config: GatewayConfig): Promise<HostFacts> {
+export async function hostFacts(early: EarlyFacts, file: string, config: GatewayConfig): Promise<HostFacts> {
   const read = readStatus(config.state_dir);
   const status = read.is === 'whole' ? read.value : null;
   return {
@@ -89,6 +92,7 @@ export async function hostFacts(early: EarlyFacts, config: GatewayConfig): Promi
     canAskForReload: existsSync(RELOAD_FOLDER),
     packaged: existsSync('/usr/lib/tmpfiles.d/relaymap.conf'),
     deferringSince: deferringSince(config.state_dir),
+    service: path.resolve(file) === DEFAULT_CONFIG ? serviceState() : null,
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { listenAddress } from '../config.ts';
+import { listenAddress } from './listen-address.ts';
 
 export interface Page {
   readonly status: number;
@@ -39,7 +39,7 @@ export class HealthServer {
     server.on('request', (request, response) => void this.#answer(request, response));
     await new Promise<void>((resolve) => {
       server.once('error', (error) => {
-        log('warning', `health.listen ${listen}: ${error.message}; tried again at each cycle`);
+        log('warning', `health.listen ${listen}: ${error.message}; tried again later`);
         resolve();
       });
       server.listen(address, () => {

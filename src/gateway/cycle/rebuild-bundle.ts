@@ -1,0 +1,147 @@
+/**
+ * One bundle's part of a lost record, from the envelopes of good copies (docs/bundle-format.md section 6): what was only seen, or refused,
+ * makes no floor. And what `--rebuild-state` gives up by hand.
+ */
+import path from 'node:path';
+import { isInstant } from '../../bundle/offer/instant.ts';
+import { isoTime } from '../../bundle/offer/manifest.ts';
+import { addDomains } from '../../bundle/address/row-domain.ts';
+import { DomainSet } from '../../bundle/table/domain-set.ts';
+import { verifiedBefore, type Ring } from '../../bundle/trust/verify.ts';
+import { readRegularFile } from '../../io/regular-file.ts';
+import type { Copies } from '../record/copies.ts';
+import type { StoredEnvelope } from '../record/envelopes.ts';
+import { freshBundle, stateCorrupt, type BundleState, type CopyRef, type EnvelopeRef } from '../record/state.ts';
+import { isTrusted, settle, verified } from '../record/version-history.ts';
+
+/** A configured bundle with what is needed to look at its stored files. */
+export interface Holder {
+  readonly name: string;
+  readonly ring: Ring;
+  readonly copies: Copies;
+}
+
+/** What `status.json` said before, as a hint only: which version was live, and whether it was held. */
+export interface Hints {
+  readonly version: number | null;
+  readonly held: BundleState['held'];
+}
+
+export function hints(stateDir: string, name: string): Hints {
+  try {
+    const status = JSON.parse(readRegularFile(path.join(stateDir, 'status.json')).toString()) as {
+      bundles?: { name?: unknown; version?: unknown; held?: { version?: unknown; since?: unknown } | null }[];
+    };
+    const found = status.bundles?.find((b) => b.name === name);
+    const { version, since } = found?.held ?? {};
+    // A value that the record refuses would have it found damaged, and rebuilt, at every cycle.
+    const held = isVersion(version) && typeof since === 'string' && isInstant(since) ? { version, since } : null;
+    return { version: isVersion(found?.version) ? found.version : null, held };
+  } catch {
+    return { version: null, held: null }; // a hint that cannot be read is none
+  }
+}
+
+const isVersion = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+/**
+ * The floor is the highest good envelope that verifies; every copy that is whole is kept, whether or not it verifies.
+ * @throws StateError STATE_CORRUPT for an envelope that is damaged or was live and is missing, and where none verifies
+ */
+export async function rebuildBundle(h: Holder, hint: Hints): Promise<BundleState> {
+  const good = h.copies.envelopes.good();
+  requireWhole(h, good, hint);
+  return rebuilt(h, good, hint);
+}
+
+/** The same by hand: what is damaged or missing is given up. */
+export const rebuildBundleByHand = (h: Holder, hint: Hints): Promise<BundleState> =>
+  rebuilt(h, h.copies.envelopes.good(), hint);
+
+function requireWhole({ name, ring }: Holder, good: readonly StoredEnvelope[], { version, held }: Hints): void {
+  const damaged = good.find(({ bytes }) => bytes === null);
+  if (damaged !== undefined)
+    throw stateCorrupt(`${name}: the stored envelope of version ${damaged.ref.version} is damaged`);
+  const highest = good.reduce((most, { ref }) => Math.max(most, ref.version), 0);
+  // A report may be older than the record was, so a higher version than it names will do; not where an older one is held.
+  const isThere = good.some(({ ref }) => ref.version === version);
+  if (version !== null && !isThere && (version > highest || held !== null)) {
+    throw stateCorrupt(`${name}: version ${version} was installed, the stored envelopes end at ${highest || 'none'}`);
+  }
+  if (good.length > 0 && !good.some(({ bytes }) => bytes !== null && verified(bytes, ring) !== null)) {
+    throw stateCorrupt(`${name}: none of the ${good.length} stored envelopes verifies under the keys as they are now`);
+  }
+}
+
+async function rebuilt(h: Holder, good: readonly StoredEnvelope[], hint: Hints): Promise<BundleState> {
+  const st = freshBundle();
+  st.unconditional = true;
+  const copies: CopyRef[] = [];
+  for (const { ref, bytes } of [...good].sort((a, b) => a.ref.version - b.ref.version)) {
+    if (bytes === null) continue;
+    if (verified(bytes, h.ring) !== null) st.floor = ref;
+    const copy = await copyOf(h.copies, ref, bytes);
+    if (copy !== null) copies.push(copy);
+  }
+  const { floor } = st;
+  const live =
+    copies.filter((c) => c.version === hint.version).at(-1) ??
+    copies.find((c) => c.digest === floor?.digest) ??
+    copies.at(-1);
+  st.installed = live ?? null;
+  st.copies = copies.filter((c) => c !== live && c.table !== live?.table);
+  st.seen = h.copies.envelopes
+    .seen()
+    .filter(
+      ({ ref, bytes }) => bytes !== null && ref.version >= (floor?.version ?? 0) && verified(bytes, h.ring) !== null,
+    )
+    .map(({ ref }) => ref);
+  st.held = hint.held;
+  return st;
+}
+
+/** Null where the table is missing or damaged: only its envelope is left. */
+async function copyOf(copies: Copies, ref: EnvelopeRef, envelope: Uint8Array): Promise<CopyRef | null> {
+  const { manifest } = verifiedBefore(envelope, ref.digest);
+  const { sha256, rows, bytes } = manifest.tables.recipients;
+  const domains = new DomainSet();
+  try {
+    for await (const block of copies.rows(sha256)) addDomains(domains, block);
+  } catch {
+    return null;
+  }
+  const created = isoTime(manifest.created);
+  const expires = isoTime(manifest.expires);
+  return { ...ref, table: sha256, rows, bytes, domains: domains.size, created, expires, since: created, at: created };
+}
+
+/**
+ * `--rebuild-state` for one bundle: floor and digests are given up. The live copy's version is the floor from now on, if it verifies;
+ * if it does not, the floor is 0, and the next table is not compared with it.
+ * @returns false where the live copy has lost its envelope: it is a copy no more.
+ */
+export function giveUpFloor(h: Holder, st: BundleState, log: (message: string) => void): boolean {
+  const before = st.floor?.version;
+  const isWhole = (ref: EnvelopeRef | null): boolean => ref !== null && h.copies.envelope(ref) !== null;
+  const live = st.installed;
+  if (!isWhole(live)) st.installed = null;
+  if (!isWhole(st.waiting)) st.waiting = null;
+  Object.assign(st, {
+    floor: null,
+    seen: [],
+    copies: st.copies.filter(isWhole),
+    ring: '',
+    etags: {},
+    unconditional: true,
+  });
+  settle(h.name, st, h.copies, h.ring);
+  const isKnown = st.installed !== null && isTrusted(st, st.installed);
+  if (!isKnown) Object.assign(st, { baselineGivenUp: st.installed !== null, history: [] });
+  const now = isKnown
+    ? `now it is version ${st.installed?.version}, the live copy's`
+    : 'now it is 0: no live copy verifies';
+  log(
+    `${h.name}: the rollback floor ${before === undefined ? '' : `(version ${before}) `}is given up by --rebuild-state; ${now}`,
+  );
+  return live === null || st.installed !== null;
+}

@@ -1,0 +1,180 @@
+/**
+ * An address that its sources no longer have stays in the list for `remove_after` (docs/commands.md section 3). For each source: what it
+ * gave last and gives no more waits from now on, what it gives again no longer waits. What no source in the configuration can be asked
+ * about, since one was renamed or taken out or the state was lost, waits as rows of nobody (`ORPHANS`). Reads what the repository keeps,
+ * and writes only in `keepRemovals`.
+ */
+import { domainOf } from '../../bundle/address/address.ts';
+import { gzipped } from '../../bundle/table/gzip-writer.ts';
+import type { RowStream } from '../../bundle/table/rows.ts';
+import type { PublisherConfig } from '../config.ts';
+import type { Gathered } from '../gather/gather.ts';
+import { RowCollection, type SortedRows } from '../gather/sorted-rows.ts';
+import { isNamedBy } from '../policy-domains.ts';
+import type { Repository } from '../repository/repository.ts';
+import { packedToKeep } from '../tables/compress.ts';
+import { streamed, writeFiles } from '../tables/tables.ts';
+import { NONE_WAITING, readWaiting, waitingNow, waitingText, type Waited, type WaitingRows } from './waiting-rows.ts';
+
+/** The name under which rows wait that no source is known to have given. */
+export const ORPHANS = '';
+
+export interface SourceRemovals extends Waited {
+  /** Its name, or ORPHANS. */
+  readonly source: string;
+  readonly delay: number;
+  /** What it gives, with what waits. */
+  readonly rows: SortedRows;
+}
+
+export interface Removals {
+  /** The table and each source's rows, with all that waits. */
+  readonly gathered: Gathered;
+  /** Of sources with a `remove_after`, and of nobody. */
+  readonly sources: readonly SourceRemovals[];
+  /** How many rows are in the list only because they wait. */
+  readonly rows: number;
+  /** When the first of them is due. */
+  readonly next: Date | null;
+}
+
+export interface Known {
+  readonly repository: Repository;
+  /** The SHA-256 of the table that is published, if it can be read. */
+  readonly base: string | null;
+  /** Names of the sources when it was published. */
+  readonly sources: readonly string[];
+}
+
+export const delayOf = (config: PublisherConfig, source: { readonly remove_after?: number | undefined }): number =>
+  source.remove_after ?? config.policy.remove_after;
+
+/** Whether any removal waits under this configuration. */
+export const hasRemovals = (config: PublisherConfig): boolean =>
+  config.source.some((source) => delayOf(config, source) > 0);
+
+/** @throws PublishError STATE for what is kept and damaged. */
+export async function removals(
+  config: PublisherConfig,
+  gathered: Gathered,
+  known: Known,
+  now: Date,
+): Promise<Removals> {
+  if (!hasRemovals(config)) return { gathered, sources: [], rows: 0, next: null };
+  const { repository, base } = known;
+  const sources: SourceRemovals[] = [];
+  let unknown = false;
+  for (const source of config.source) {
+    const [delay, given] = [delayOf(config, source), gathered.sources.get(source.name)];
+    if (delay === 0 || given === undefined) continue;
+    const before = repository.sourceRows(source.name);
+    if (before === null) unknown = true;
+    const isSkipped = isNamedBy(source.skip_domains);
+    const isAllowed = allowed(config, isSkipped);
+    const kept = await keptOf(repository, source.name);
+    const waited = await waitingNow(before ?? streamed([]), given, kept, { delay, now, isAllowed }, stream);
+    const rows = together([given, waited.waiting.rows]);
+    sources.push({ ...waited, hasOtherRows: waited.hasOtherRows || before === null, source: source.name, delay, rows });
+  }
+  const table = together([gathered.table, ...sources.map(({ waiting }) => waiting.rows)]);
+  const left = config.policy.remove_after > 0 && known.sources.some((name) => !gathered.sources.has(name));
+  const orphans = await keptOf(repository, ORPHANS);
+  if (((unknown || left) && base !== null) || orphans.rows.rows > 0) {
+    const delay = Math.max(...config.source.map((source) => delayOf(config, source)));
+    const isAllowed = allowed(config, () => false);
+    const before = (unknown || left) && base !== null ? repository.table(base) : stream(orphans.rows);
+    const waited = await waitingNow(before, table, orphans, { delay, now, isAllowed }, stream);
+    sources.push({ ...waited, hasOtherRows: false, source: ORPHANS, delay, rows: waited.waiting.rows });
+  }
+  return joined(config, gathered, sources);
+}
+
+/** The list with what waits, and postmaster@ of its domains where the policy adds it. */
+function joined(config: PublisherConfig, gathered: Gathered, sources: readonly SourceRemovals[]): Removals {
+  const waiting = sources.filter((each) => each.waiting.rows.rows > 0);
+  const dues = waiting.map(({ waiting: { since }, delay }) => since.reduce((a, b) => Math.min(a, b)) + delay);
+  const own = new Map(gathered.sources);
+  for (const { source, rows } of sources) if (source !== ORPHANS) own.set(source, rows);
+  const table = together([gathered.table, ...waiting.map((each) => each.waiting.rows)], config.policy.postmaster);
+  return {
+    gathered: { ...gathered, table, sources: own },
+    sources,
+    rows: table.rows - gathered.table.rows,
+    next: dues.length === 0 ? null : new Date(Math.min(...dues)),
+  };
+}
+
+/** All rows of the first list and of the others. @param postmaster whether postmaster@ is added for the others' domains. */
+function together([first, ...others]: readonly SortedRows[], postmaster = false): SortedRows {
+  const rows = new RowCollection();
+  if (first !== undefined && others.every((each) => each.rows === 0)) return first;
+  if (first !== undefined) rows.addSorted(first);
+  const domains = new Set<string>();
+  for (const each of others) {
+    rows.addSorted(each);
+    if (postmaster) for (const row of rowsOf(each)) domains.add(domainOf(row));
+  }
+  for (const domain of domains) rows.add(`postmaster@${domain}`);
+  return rows.sorted();
+}
+
+/** A row waits only where it might be given: what the policy no longer lets in goes at once. */
+function allowed(config: PublisherConfig, isSkipped: (domain: string) => boolean): (row: string) => boolean {
+  const { domains, wildcards } = config.policy;
+  const isOurs = domains === undefined ? () => true : isNamedBy(domains);
+  const named = new Set(wildcards.map((domain) => `@${domain}`));
+  return (row) => {
+    const domain = domainOf(row);
+    return isOurs(domain) && !isSkipped(domain) && (row !== `@${domain}` || named.has(row));
+  };
+}
+
+async function keptOf(repository: Repository, source: string): Promise<WaitingRows> {
+  const text = repository.waitingText(source);
+  if (text === null) return NONE_WAITING;
+  return (await readWaiting(text)) ?? repository.damagedWaiting(source);
+}
+
+const stream = (rows: SortedRows): RowStream => streamed(rows.blocks());
+
+function* rowsOf(rows: SortedRows): Generator<string> {
+  for (const { bytes, starts, count } of rows.blocks()) {
+    for (let i = 0; i < count; i++) yield Buffer.from(bytes.subarray(starts[i], (starts[i + 1] ?? 1) - 1)).toString();
+  }
+}
+
+/**
+ * Keeps what waits. Each source's rows come first: a run that is killed in between has then removed a row for good, or the next run
+ * finds a new one without its time and begins to count.
+ * @param withRows the sources' rows have not been kept yet.
+ */
+export async function keepRemovals(repository: Repository, { sources }: Removals, withRows: boolean): Promise<void> {
+  for (const { source, rows, hasOtherRows } of sources) {
+    if (withRows && hasOtherRows) writeFiles([repository.sourceTable(source)], await packedToKeep(rows));
+  }
+  for (const { source, waiting, isNew } of sources) {
+    if (!isNew) continue;
+    if (waiting.rows.rows === 0) repository.dropWaiting(source);
+    else writeFiles([repository.waitingFile(source)], await gzipped(waitingText(waiting), { level: 1 }));
+  }
+}
+
+/** A row that waits, for a person to read. */
+export interface WaitingRow {
+  readonly row: string;
+  /** Null: no source in the configuration is known to have given it. */
+  readonly source: string | null;
+  readonly since: Date;
+  readonly until: Date;
+}
+
+/** The rows that wait, in order; of some only, or the first so many. */
+export function* waitingRows({ sources }: Removals): Generator<WaitingRow> {
+  for (const { source, delay, waiting } of sources) {
+    let i = 0;
+    for (const row of rowsOf(waiting.rows)) {
+      const since = waiting.since[i++] ?? 0;
+      yield { row, source: source === ORPHANS ? null : source, since: new Date(since), until: new Date(since + delay) };
+    }
+  }
+}
