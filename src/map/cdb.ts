@@ -179,6 +179,11 @@ const latin1 = (bytes: Uint8Array): string =>
 /** Gives `length` bytes from `position`, or fewer at the end of the file. */
 export type ReadAt = (position: number, length: number) => Uint8Array;
 
+export interface CdbRecord {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
 /** Reads a cdb that may be damaged: every offset is checked, every loop bounded. */
 export class CdbReader {
   /** Slots and records looked at, for the tests. */
@@ -267,19 +272,21 @@ export class CdbReader {
   }
 
   /**
-   * The keys of all records, as they lie in the file, each as often as it is there.
+   * All records, as they lie in the file, each as often as it is there.
    * @throws CompileError READBACK_FAILED unless there are as many as the hash tables say.
    */
-  *keys(): Generator<Uint8Array> {
+  *records(): Generator<CdbRecord> {
     const expected = this.count();
     const end = this.#table(0).position;
     let found = 0;
     for (let at = HEADER; at < end; found++) {
       const lengths = this.#view(at, 8);
       const keyLength = lengths.getUint32(0, true);
-      const next = at + 8 + keyLength + lengths.getUint32(4, true);
+      const valueLength = lengths.getUint32(4, true);
+      const next = at + 8 + keyLength + valueLength;
       if (next > end) throw damaged(`the record at ${at} runs into the hash tables at ${end}`);
-      yield this.#bytes(at + 8, keyLength);
+      const bytes = this.#bytes(at + 8, keyLength + valueLength);
+      yield { key: bytes.subarray(0, keyLength), value: bytes.subarray(keyLength) };
       at = next;
     }
     if (found !== expected) throw damaged(`it has ${found} records, by its hash tables ${expected}`);

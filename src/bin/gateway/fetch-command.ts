@@ -106,6 +106,7 @@ async function run(options: CycleCommandOptions, sources: (config: GatewayConfig
         // A dry run puts nothing on record, and so hashes itself.
         ...(options.force || options.dryRun ? {} : { hashed: 'on record' as const }),
       });
+      if (outcome === null) throw new HostError('INTERNAL', 'a cycle that nothing ends has no outcome');
       return { outcome, config };
     } finally {
       done();

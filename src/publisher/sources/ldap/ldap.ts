@@ -17,7 +17,6 @@ export function ldapSource(source: LdapSource, patience = PATIENCE): SourceReade
   const url = urlOf(source);
   const question = questionOf(source);
   return {
-    form: 'addresses',
     unit: 'value',
     read: async function* () {
       const { name, starttls, ca_file: ca } = source;
