@@ -54,12 +54,8 @@ command('watch', 'publish whenever a source changes, and renew in time')
 command('serve', 'the embedded HTTPS endpoint over the published files')
   .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
   .action(async (options: { config: string }) => {
-    const { readPublisherConfig } = await import('../publisher/config.ts');
-    const { serve } = await import('../publisher/serve/serve.ts');
-    const serving = await serve(readPublisherConfig(options.config));
-    process.stdout.write(`serving ${serving.url}\n`);
-    await new Promise((resolve) => process.once('SIGTERM', resolve).once('SIGINT', resolve));
-    await serving.close();
+    const { serveCommand } = await import('./publisher/serve-command.ts');
+    await serveCommand(options.config);
   });
 
 command('inspect', 'verify published files as a gateway would, and print the manifest')

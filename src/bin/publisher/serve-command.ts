@@ -1,0 +1,22 @@
+/** `relaymap-publish serve`: the endpoint, until SIGTERM ends it; SIGHUP reads the configuration again. */
+import { StepError } from '../../errors.ts';
+import { log } from '../../io/log.ts';
+import { readPublisherConfig } from '../../publisher/config.ts';
+import { serve } from '../../publisher/serve/serve.ts';
+
+/** @throws HostError CONFIG, PublishError SERVE: it never began. */
+export async function serveCommand(file: string): Promise<void> {
+  const serving = await serve(readPublisherConfig(file));
+  process.on('SIGHUP', () => {
+    try {
+      serving.reload(readPublisherConfig(file));
+      log('notice', 'the configuration is read again');
+    } catch (error) {
+      if (!(error instanceof StepError)) throw error;
+      log('error', `${error.code}: ${error.message}. The old configuration goes on`);
+    }
+  });
+  process.stdout.write(`serving ${serving.url}\n`);
+  await new Promise((resolve) => process.once('SIGTERM', resolve).once('SIGINT', resolve));
+  await serving.close();
+}
