@@ -73,6 +73,11 @@ const PACKAGES = [
     manual: ['relaymap-publish.1', 'relaymap-publish.toml.5'],
     more(tree) {
       tree.add('/usr/lib/relaymap-publish/hide-keys', own('relaymap-publisher', 'hide-keys'), 0o755);
+      const rules = 'relaymap-publish.rules.yml';
+      tree.add(
+        `/usr/share/doc/relaymap-publisher/examples/${rules}`,
+        readFileSync(path.join(root, 'packaging/prometheus', rules), 'utf8'),
+      );
     },
   },
 ];

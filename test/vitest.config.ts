@@ -7,7 +7,7 @@ const setupFiles = ['test/support/environment.ts'];
 /**
  * `unit` needs nothing but Node; `real` starts real servers (Postfix, Prometheus) as private instances, one file at a time. No part of
  * `npm test`: `crash` kills and starves whole cycles, for minutes; `trees` asks the software of other Debian releases, for which it
- * downloads them; `sources` starts databases and directories. The timeouts are for what hangs, not for what is slow: a machine that has
+ * downloads them; `sources` starts databases and directories; `places` runs some of the tests in clones of other places. The timeouts are for what hangs, not for what is slow: a machine that has
  * other things to do may take ten times as long.
  */
 export default defineConfig({
@@ -28,6 +28,7 @@ export default defineConfig({
           name: 'real',
           root,
           setupFiles,
+          globalSetup: ['test/support/build-for-others.ts'],
           include: ['test/{postfix,attacks,commands,packaging}/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 400_000,
@@ -50,9 +51,21 @@ export default defineConfig({
           name: 'sources',
           root,
           setupFiles,
+          globalSetup: ['test/support/build-for-others.ts'],
           include: ['test/sources/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 400_000,
+          hookTimeout: 400_000,
+        },
+      },
+      {
+        test: {
+          name: 'places',
+          root,
+          setupFiles,
+          include: ['test/places/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 900_000,
           hookTimeout: 400_000,
         },
       },
@@ -62,7 +75,7 @@ export default defineConfig({
           root,
           setupFiles,
           include: ['test/crash/**/*.test.ts'],
-          globalSetup: ['test/crash/summary.ts'],
+          globalSetup: ['test/support/build-for-others.ts', 'test/crash/summary.ts'],
           fileParallelism: false,
           testTimeout: 3_600_000,
           hookTimeout: 400_000,

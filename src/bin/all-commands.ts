@@ -47,8 +47,11 @@ command('init', 'configure this host for a list: write, fetch, compare, say what
   .requiredOption('--url <URL>', 'where it is: https, a folder')
   .requiredOption('--key <FILE>', "the publisher's public key, brought here by a way that you trust")
   .option('--domains <LIST>', 'all that it may speak for: example.org,*.example.org')
+  .option('--token-file <FILE>', 'the bearer token that its server asks for')
+  .option('--ca-file <FILE>', "the CA of its server's certificate, where it is one of your own")
+  .option('--replace', 'write these values over other ones in the configuration', false)
   .option('--apply', 'have Postfix use it, once a good list is installed; unknown recipients get 450', false)
-  .addHelpText('after', '\nAn existing configuration that says something else is never changed.')
+  .addHelpText('after', '\nAn existing configuration that says something else is changed by --replace only.')
   .action(async (options: InitOptions) => {
     const { initCommand } = await import('./gateway/init-command.ts');
     status = await initCommand(options, new Date());

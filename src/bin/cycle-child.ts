@@ -3,6 +3,7 @@
  * it. Ends between two steps at SIGTERM, and when the daemon is gone.
  */
 import { setMaxListeners } from 'node:events';
+import './seed-hashes.ts';
 import '../io/v8-baseline-wasm.ts'; // before undici
 import { knowing } from '../gateway/fetch/poll-answers.ts';
 import { cycle } from '../gateway/cycle/cycle.ts';

@@ -58,6 +58,14 @@ command('serve', 'the embedded HTTPS endpoint over the published files')
     await serveCommand(options.config);
   });
 
+command('health', 'is the list published, and in time? For monitoring; exit 0, 1, 2 or 3')
+  .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
+  .option('--json', 'print the answer as JSON', false)
+  .action(async (options: { config: string; json: boolean }) => {
+    const { healthCommand } = await import('./publisher/health-command.ts');
+    status = await healthCommand(options, new Date());
+  });
+
 command('inspect', 'verify published files as a gateway would, and print the manifest')
   .argument('<URL-or-DIR>')
   .option('--keys <DIR>', 'public keys (*.pub) to verify by')

@@ -5,6 +5,7 @@ import { NAME } from '../bundle/offer/name.ts';
 import { HostError } from '../errors.ts';
 import { absolute, credentialFiles, Place, hasPairs } from './bundle-urls.ts';
 import { domainForms } from './domain-forms.ts';
+import { listenAddress } from '../io/health/listen-address.ts';
 import { requireUnwritable } from '../io/rights.ts';
 import { duration, list, percent, readConfigFile, size, text, whole } from '../io/config-file.ts';
 
@@ -99,13 +100,6 @@ export const Config = z.strictObject({
 
 /** Keys that docs/commands.md knows and this version does not. */
 const LATER = ['stale', 'report', 'identity_file', 'bundle.sealed', 'bundle.next_hops', 'bundle.root_threshold'];
-
-/** Host and port of `health.listen`; null for what is neither `127.0.0.1:9618` nor `[::1]:9618`. */
-export function listenAddress(listen: string): { readonly host: string; readonly port: number } | null {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):([0-9]{1,5})$/.exec(listen);
-  const port = Number(match?.[3]);
-  return match === null || port > 65_535 ? null : { host: match[1] ?? match[2] ?? '', port };
-}
 
 type Bundle = z.infer<typeof Bundle>;
 

@@ -8,9 +8,11 @@ import { translateSpace } from './atomic-file.ts';
 
 const { O_CREAT, O_EXCL, O_RDWR, O_NOFOLLOW } = constants;
 
-/** The name that it has for a moment, the same each time: one that a killed process has left is replaced by the next. */
-const NAME = '.spool.new';
+/** The name that it has for a moment, the same each time. A process that is killed in that moment leaves an empty file. */
+export const SCRATCH_NAME = '.scratch.new';
 const ATTEMPTS = 100;
+const CHUNK = 256 * 1024;
+const COPIED = 1024 * 1024;
 
 export class ScratchFile {
   readonly #fd: number;
@@ -19,34 +21,50 @@ export class ScratchFile {
 
   /** @param folder on whose file system it takes its room. */
   constructor(folder: string) {
-    this.#fd = openNameless(path.join(folder, NAME));
+    this.#fd = openNameless(path.join(folder, SCRATCH_NAME));
   }
 
   /** Appends. @throws HostError NO_SPACE */
   write(bytes: Uint8Array): void {
+    if (!this.#open) throw new Error('a scratch file was written to after it was given up');
     try {
       for (let done = 0; done < bytes.length;) {
         done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#length + done);
       }
     } catch (error) {
-      throw translateSpace(error, 'a table');
+      throw translateSpace(error, 'what is downloaded');
     }
     this.#length += bytes.length;
   }
 
-  /** All that was written, from its beginning; each chunk is good until the next one is asked for. */
-  *chunks(): Generator<Uint8Array> {
-    const chunk = Buffer.allocUnsafe(256 * 1024);
+  /** Hands over all that was written, from its beginning; each chunk is good until the next one. */
+  copyTo(write: (chunk: Uint8Array) => void): void {
+    const chunk = Buffer.allocUnsafeSlow(Math.min(COPIED, this.#length));
     for (let at = 0; at < this.#length;) {
-      const read = readSync(this.#fd, chunk, 0, Math.min(chunk.length, this.#length - at), at);
-      if (read === 0) throw new Error(`a scratch file ends at ${at} bytes, ${this.#length} were written`);
-      yield chunk.subarray(0, read);
-      at += read;
+      const part = chunk.subarray(0, this.#read(chunk, at));
+      write(part);
+      at += part.length;
     }
   }
 
+  /** The same as a stream; each chunk is the reader's to keep. */
+  *chunks(): Generator<Uint8Array> {
+    for (let at = 0; at < this.#length;) {
+      const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK, this.#length - at));
+      const part = chunk.subarray(0, this.#read(chunk, at));
+      yield part;
+      at += part.length;
+    }
+  }
+
+  #read(chunk: Uint8Array, at: number): number {
+    const read = readSync(this.#fd, chunk, 0, Math.min(chunk.length, this.#length - at), at);
+    if (read === 0) throw new Error(`a scratch file ends at ${at} bytes, ${this.#length} were written`);
+    return read;
+  }
+
   /** Gives its room back; safe to call at any time. */
-  close(): void {
+  discard(): void {
     if (!this.#open) return;
     this.#open = false;
     closeSync(this.#fd);

@@ -1,6 +1,8 @@
 /**
  * The constant database of D. J. Bernstein, written as Postfix's postmap writes it (records in the order given, keys and values
- * without a trailing NUL) and read with suspicion. Pure: bytes go to a sink and come from a reader that the caller brings.
+ * without a trailing NUL) and read with suspicion. Its hash is given by the format, so whoever signs a list can have all keys collide:
+ * what that costs when a map is written and read back stays near linear. Pure: bytes go to a sink and come from a reader that the caller
+ * brings.
  */
 import { CompileError } from '../errors.ts';
 import type { RowBlock } from '../bundle/table/rows.ts';
@@ -20,6 +22,8 @@ export interface CdbSink {
 /** Writes a cdb in one pass; 8 bytes of memory a record while it grows, 16 while it ends. */
 export class CdbWriter {
   records = 0;
+  /** Slots looked at while the hash tables were filled, for the tests. */
+  steps = 0;
   readonly #sink: CdbSink;
   readonly #value: Uint8Array;
   readonly #out = Buffer.allocUnsafe(BUFFER);
@@ -89,26 +93,42 @@ export class CdbWriter {
     const header = Buffer.alloc(HEADER);
     const largest = firsts.reduce((most, first, t) => Math.max(most, first - (firsts[t - 1] ?? 0)), 0);
     const room = new Uint32Array(4 * largest); // for one table after the other
+    const free = new Uint32Array(2 * largest);
     for (let t = 0; t < 256; t++) {
       const [first, end] = [firsts[t] ?? 0, firsts[t + 1] ?? 0];
       const slots = 2 * (end - first);
       if (this.#flushed + slots * 8 > MAX_CDB) throw tooLarge(this.#flushed + slots * 8);
       header.writeUInt32LE(this.#flushed, t * 8);
       header.writeUInt32LE(slots, t * 8 + 4);
-      if (slots > 0) this.#writeTable(sorted.subarray(2 * first, 2 * end), slots, room.subarray(0, 2 * slots));
+      if (slots > 0) this.#writeTable(sorted.subarray(2 * first, 2 * end), slots, room.subarray(0, 2 * slots), free);
     }
     this.#sink.writeAt(header, 0);
   }
 
-  /** @param records hash and position of each. @param table room for the slots, two numbers each */
-  #writeTable(records: Uint32Array, slots: number, table: Uint32Array): void {
+  /**
+   * Each record goes to the first free slot from its own on, around the end. What is known of full slots is kept, so that no run of them
+   * is walked again and again.
+   * @param records hash and position of each. @param table room for the slots, two numbers each. @param free room for a number a slot: for
+   * a full one, a slot at or before the next free one
+   */
+  #writeTable(records: Uint32Array, slots: number, table: Uint32Array, free: Uint32Array): void {
     table.fill(0);
     for (let i = 0; i < records.length; i += 2) {
       const hash = records[i] ?? 0;
-      let slot = (hash >>> 8) % slots;
-      while (table[slot * 2 + 1] !== 0) slot = slot + 1 === slots ? 0 : slot + 1;
+      const home = (hash >>> 8) % slots;
+      let slot = home;
+      this.steps++;
+      for (; table[slot * 2 + 1] !== 0; this.steps++) slot = free[slot] ?? 0;
       table[slot * 2] = hash;
       table[slot * 2 + 1] = records[i + 1] ?? 0;
+      const next = slot + 1 === slots ? 0 : slot + 1;
+      free[slot] = next;
+      // All that were passed now point behind the slot that was found.
+      for (let at = home; at !== slot;) {
+        const after = free[at] ?? 0;
+        free[at] = next;
+        at = after;
+      }
     }
     const bytes = Buffer.from(table.buffer, table.byteOffset, table.byteLength);
     this.#sink.append(BIG_ENDIAN ? bytes.swap32() : bytes);
@@ -145,11 +165,29 @@ function put32(out: Uint8Array, at: number, value: number): number {
 const tooLarge = (bytes: number) =>
   new CompileError('OVER_LIMIT', `the cdb would have at least ${bytes} bytes, its format ends at ${MAX_CDB}`);
 
+const [FIRST_SLOTS, MOST_SLOTS] = [8, 8192];
+
+function hashOf(key: Uint8Array): number {
+  let hash = 5381;
+  for (const c of key) hash = (((hash << 5) + hash) ^ c) >>> 0;
+  return hash;
+}
+
+const latin1 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+
 /** Gives `length` bytes from `position`, or fewer at the end of the file. */
 export type ReadAt = (position: number, length: number) => Uint8Array;
 
+export interface CdbRecord {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
 /** Reads a cdb that may be damaged: every offset is checked, every loop bounded. */
 export class CdbReader {
+  /** Slots and records looked at, for the tests. */
+  steps = 0;
   readonly #read: ReadAt;
   readonly #size: number;
   readonly #header: DataView;
@@ -163,21 +201,59 @@ export class CdbReader {
 
   /** The value of a key, or null. @throws CompileError READBACK_FAILED for a damaged file. */
   get(key: Uint8Array): Uint8Array | null {
-    let hash = 5381;
-    for (const c of key) hash = (((hash << 5) + hash) ^ c) >>> 0;
-    const { position, slots } = this.#table(hash & 255);
-    for (let i = 0, slot = slots === 0 ? 0 : (hash >>> 8) % slots; i < slots; i++, slot = (slot + 1) % slots) {
-      const entry = this.#view(position + slot * 8, 8);
-      const record = entry.getUint32(4, true);
-      if (record === 0) return null;
-      if (entry.getUint32(0, true) !== hash) continue;
-      const lengths = this.#view(record, 8);
-      const keyLength = lengths.getUint32(0, true);
-      if (keyLength !== key.length) continue;
-      const found = this.#bytes(record + 8, keyLength);
-      if (Buffer.compare(found, key) === 0) return this.#bytes(record + 8 + keyLength, lengths.getUint32(4, true));
+    for (const { position, keyLength, valueLength } of this.#records(hashOf(key))) {
+      if (keyLength !== key.length || Buffer.compare(this.#bytes(position + 8, keyLength), key) !== 0) continue;
+      return this.#bytes(position + 8 + keyLength, valueLength);
     }
     return null;
+  }
+
+  /**
+   * The values of many keys, by key as latin1; those that are not there are absent. Keys of one hash are looked for in one walk, so that a
+   * thousand of them cost no more than one.
+   * @throws CompileError READBACK_FAILED for a damaged file.
+   */
+  getAll(keys: readonly Uint8Array[]): Map<string, Uint8Array> {
+    const found = new Map<string, Uint8Array>();
+    const byHash = new Map<number, Map<string, number>>();
+    for (const key of keys) {
+      const hash = hashOf(key);
+      const same = byHash.get(hash) ?? new Map<string, number>();
+      byHash.set(hash, same.set(latin1(key), key.length));
+    }
+    for (const [hash, wanted] of byHash) {
+      const lengths = new Set(wanted.values());
+      for (const { position, keyLength, valueLength } of this.#records(hash)) {
+        if (!lengths.has(keyLength)) continue;
+        const key = latin1(this.#bytes(position + 8, keyLength));
+        if (wanted.delete(key)) found.set(key, this.#bytes(position + 8 + keyLength, valueLength));
+        if (wanted.size === 0) break;
+      }
+    }
+    return found;
+  }
+
+  /** The records of a hash, in the order of a look-up, which ends at an empty slot. */
+  *#records(hash: number): Generator<{ position: number; keyLength: number; valueLength: number }> {
+    const { position, slots } = this.#table(hash & 255);
+    let slot = slots === 0 ? 0 : (hash >>> 8) % slots;
+    // A few slots at first, which nearly always do; then more and more at once.
+    for (let left = slots, size = FIRST_SLOTS; left > 0; size = Math.min(2 * size, MOST_SLOTS)) {
+      const count = Math.min(size, left, slots - slot);
+      const entries = this.#view(position + slot * 8, count * 8);
+      for (let i = 0; i < count; i++) {
+        this.steps++;
+        const record = entries.getUint32(i * 8 + 4, true);
+        if (record === 0) return;
+        if (entries.getUint32(i * 8, true) !== hash) continue;
+        this.steps++;
+        const lengths = this.#view(record, 8);
+        const [keyLength, valueLength] = [lengths.getUint32(0, true), lengths.getUint32(4, true)];
+        yield { position: record, keyLength, valueLength };
+      }
+      left -= count;
+      slot = (slot + count) % slots;
+    }
   }
 
   /** The number of records by the hash tables. @throws CompileError READBACK_FAILED unless they fill the file's end exactly. */
@@ -196,19 +272,21 @@ export class CdbReader {
   }
 
   /**
-   * The keys of all records, as they lie in the file, each as often as it is there.
+   * All records, as they lie in the file, each as often as it is there.
    * @throws CompileError READBACK_FAILED unless there are as many as the hash tables say.
    */
-  *keys(): Generator<Uint8Array> {
+  *records(): Generator<CdbRecord> {
     const expected = this.count();
     const end = this.#table(0).position;
     let found = 0;
     for (let at = HEADER; at < end; found++) {
       const lengths = this.#view(at, 8);
       const keyLength = lengths.getUint32(0, true);
-      const next = at + 8 + keyLength + lengths.getUint32(4, true);
+      const valueLength = lengths.getUint32(4, true);
+      const next = at + 8 + keyLength + valueLength;
       if (next > end) throw damaged(`the record at ${at} runs into the hash tables at ${end}`);
-      yield this.#bytes(at + 8, keyLength);
+      const bytes = this.#bytes(at + 8, keyLength + valueLength);
+      yield { key: bytes.subarray(0, keyLength), value: bytes.subarray(keyLength) };
       at = next;
     }
     if (found !== expected) throw damaged(`it has ${found} records, by its hash tables ${expected}`);

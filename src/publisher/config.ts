@@ -1,6 +1,7 @@
 /** The publisher's configuration (docs/commands.md section 3): TOML in, checked values out. Reads the one file. */
 import * as z from 'zod/mini';
 import { NAME } from '../bundle/offer/name.ts';
+import { listenAddress } from '../io/health/listen-address.ts';
 import { requireUnwritable } from '../io/rights.ts';
 import { duration, flag, list, percent, readConfigFile, text, whole } from '../io/config-file.ts';
 import { laterKey } from './later-keys.ts';
@@ -58,6 +59,19 @@ export const Config = z.strictObject({
       public: z._default(flag(), false),
       site: z._default(list(Site), []),
     }),
+  ),
+  health: z.prefault(
+    z.strictObject({
+      warn_after: z.prefault(duration(), '1h'),
+      critical_after: z.prefault(duration(), '24h'),
+      listen: z.optional(
+        text().check(
+          z.refine((l) => listenAddress(l) !== null, { error: 'must be like "127.0.0.1:9619" or "[::1]:9619"' }),
+        ),
+      ),
+      textfile: z.optional(absolute()),
+    }),
+    {},
   ),
   watch: z.prefault(
     z.strictObject({

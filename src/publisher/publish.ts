@@ -3,7 +3,7 @@
  * a gateway would -> manifest last. Whatever fails before the last step leaves the published manifest as it is.
  */
 import { approves, rememberRows, type RowCount } from '../bundle/offer/guard.ts';
-import type { TableEntry } from '../bundle/offer/manifest.ts';
+import type { Manifest, TableEntry } from '../bundle/offer/manifest.ts';
 import { presentRows } from '../bundle/table/present-rows.ts';
 import type { VerifiedManifest } from '../bundle/trust/verify.ts';
 import { HostError } from '../errors.ts';
@@ -16,6 +16,7 @@ import { attributed } from './tables/attribution.ts';
 import { makeDeltas, soundDeltas, writeDeltas, type Step } from './tables/deltas.ts';
 import { difference, type Difference } from './tables/difference.ts';
 import { PublishError } from './errors.ts';
+import { ofSource } from './failing-source.ts';
 import { gather, type Gathered, type LeftOut } from './gather/gather.ts';
 import { packed } from './tables/compress.ts';
 import { Repository } from './repository/repository.ts';
@@ -53,6 +54,8 @@ export interface PublishResult {
   /** How many rows are in the list only because `remove_after` has not passed yet, and when it has for the first of them. */
   readonly waiting: number;
   readonly nextRemoval: Date | null;
+  /** Of what is published then; null where nothing is. */
+  readonly validity: { readonly created: Date; readonly expires: Date } | null;
   /** Only of a dry run. */
   readonly difference: Difference | null;
 }
@@ -142,12 +145,15 @@ async function run(
     leftOut: gathered.leftOut,
     waiting: waits.rows,
     nextRemoval: waits.next,
+    validity: published === null ? null : validityOf(published.manifest),
     difference: null,
   });
 
-  const few = small ?? tooFew(work);
+  const few = small?.reason ?? tooFew(work);
   if (few !== null && !options.dryRun) {
-    throw new PublishError('TOO_FEW', `${few}. No option lifts this: mend the source, or set another min_rows`);
+    const goOn = 'No option lifts this: mend the source, or set another min_rows';
+    const refusal = new PublishError('TOO_FEW', `${few}. ${goOn}`);
+    throw small === null ? refusal : ofSource(refusal, small.source);
   }
   if (!options.dryRun && same && !isDue(work)) {
     repository.dropUnnamed(state, namedBy(published.manifest.tables.recipients), now);
@@ -166,13 +172,19 @@ async function run(
   }
   if (shrunken !== null) {
     const goOn = 'Look at it with --dry-run; if it is meant: relaymap-publish publish --allow-shrink';
-    throw new PublishError('SHRUNK', `${shrunken}. ${goOn}`);
+    const refusal = new PublishError('SHRUNK', `${shrunken}. ${goOn}`);
+    const [source] = judged.list === null ? judged.sources.keys() : [];
+    throw source === undefined ? refusal : ofSource(refusal, source);
   }
   const gone = goneWords(judged.lost);
   if (gone !== null) log('warning', gone);
-  const { version, tables } = await goOut(work, same, judged);
-  return { ...result(same ? 'renewed' : 'published', version), deltas: tables.recipients.deltas.length };
+  const manifest = await goOut(work, same, judged);
+  const validity = validityOf(manifest);
+  const deltas = manifest.tables.recipients.deltas.length;
+  return { ...result(same ? 'renewed' : 'published', manifest.version), validity, deltas };
 }
+
+const validityOf = ({ created, expires }: Manifest) => ({ created, expires });
 
 const approvalOf = ({ approval }: PublisherState): Approval | undefined =>
   approval === null ? undefined : { ...approval, until: new Date(approval.until) };

@@ -3,7 +3,9 @@ import path from 'node:path';
 import * as z from 'zod/mini';
 import { HostError } from '../errors.ts';
 import { duration, flag, list, percent, text, whole } from '../io/config-file.ts';
+import { EntryError, rowsOf } from './entry.ts';
 import { domainForms } from './policy-domains.ts';
+import { ENCODINGS, FORMATS, type TextOptions } from './sources/text/reading.ts';
 
 interface Common {
   /** What messages call it: its `name`, else its path, URL without password, or command. */
@@ -16,8 +18,9 @@ interface Common {
   /** Domains whose rows are left out, each in the forms of U-labels and A-labels; `*.x` for all below x. */
   readonly skip_domains?: readonly string[] | undefined;
 }
-export interface FileSource extends Common {
+export interface FileSource extends Common, TextOptions {
   readonly type: 'file';
+  /** A file, a folder with a file for each domain, or a path in which `*` stands for the domain. */
   readonly path: string;
 }
 export interface PostfixMapSource extends Common {
@@ -35,7 +38,8 @@ export interface SqlSource extends Common {
 }
 export interface LdapSource extends Common {
   readonly type: 'ldap';
-  readonly url: string;
+  /** One server, or several of one directory: the next is asked where one is down. */
+  readonly url: string | readonly string[];
   readonly starttls: boolean;
   readonly bind_dn?: string | undefined;
   readonly password_file?: string | undefined;
@@ -45,14 +49,17 @@ export interface LdapSource extends Common {
   readonly attributes?: readonly string[] | undefined;
   readonly ca_file?: string | undefined;
 }
-export interface HttpSource extends Common {
+export interface HttpSource extends Common, TextOptions {
   readonly type: 'http';
   readonly url: string;
-  readonly format: 'text' | 'csv' | 'json';
   readonly token_file?: string | undefined;
+  /** Holds `user:password`. */
+  readonly basic_file?: string | undefined;
+  /** Holds `Name: value`. */
+  readonly header_file?: string | undefined;
   readonly ca_file?: string | undefined;
 }
-export interface CommandSource extends Common {
+export interface CommandSource extends Common, TextOptions {
   readonly type: 'command';
   /** Program and arguments; no shell. */
   readonly argv: readonly string[];
@@ -81,19 +88,26 @@ export const Source = z.strictObject({
   remove_after: z.optional(removalDelay()),
   skip_domains: z.optional(list(text())),
   path: z.optional(text()),
-  url: z.optional(text()),
+  url: z.optional(z.union([text(), list(text())], { error: 'must be a URL, or a list of them' })),
   url_file: z.optional(absolute()),
   preset: z.optional(text()),
   query: z.optional(text()),
   starttls: z.optional(flag()),
   bind_dn: z.optional(text()),
   password_file: z.optional(absolute()),
-  base_dn: z.optional(text()),
+  // Empty: the whole directory.
+  base_dn: z.optional(z.string({ error: 'must be text' })),
   filter: z.optional(text()),
   attributes: z.optional(list(text())),
   ca_file: z.optional(absolute()),
   token_file: z.optional(absolute()),
-  format: z.optional(z.enum(['text', 'csv', 'json'], { error: 'must be text, csv or json' })),
+  basic_file: z.optional(absolute()),
+  header_file: z.optional(absolute()),
+  format: z.optional(z.enum(FORMATS, { error: `must be one of ${FORMATS.join(', ')}` })),
+  encoding: z.optional(z.enum(ENCODINGS, { error: `must be one of ${ENCODINGS.join(', ')}` })),
+  separator: z.optional(text().check(z.maxLength(1, { error: 'must be one character, like ";" or "\\t"' }))),
+  columns: z.optional(list(z.union([text(), whole(1, 10_000)])).check(z.minLength(1, { error: 'must name a column' }))),
+  domain: z.optional(text()),
   argv: z.optional(list(text()).check(z.minLength(1, { error: 'must name a program' }))),
 });
 type RawSource = z.infer<typeof Source>;
@@ -102,6 +116,9 @@ type Key = keyof RawSource;
 /** Keys that every type takes. */
 const EVERY_TYPE: readonly Key[] = ['type', 'name', 'max_shrink_percent', 'min_rows', 'remove_after', 'skip_domains'];
 
+/** Keys of every source of text. */
+const TEXT: readonly Key[] = ['format', 'encoding', 'separator', 'columns', 'domain'];
+
 interface Keys {
   /** Each group: exactly one of them. */
   readonly must: readonly (readonly Key[])[];
@@ -109,7 +126,7 @@ interface Keys {
 }
 
 const KEYS: Record<SourceType, Keys> = {
-  file: { must: [['path']], may: [] },
+  file: { must: [['path']], may: TEXT },
   'postfix-map': { must: [['path']], may: [] },
   sql: {
     must: [
@@ -122,8 +139,8 @@ const KEYS: Record<SourceType, Keys> = {
     must: [['url'], ['base_dn'], ['preset', 'filter']],
     may: ['starttls', 'bind_dn', 'password_file', 'attributes', 'ca_file'],
   },
-  http: { must: [['url']], may: ['format', 'token_file', 'ca_file'] },
-  command: { must: [['argv']], may: [] },
+  http: { must: [['url']], may: [...TEXT, 'token_file', 'basic_file', 'header_file', 'ca_file'] },
+  command: { must: [['argv']], may: TEXT },
 };
 
 /** @throws HostError CONFIG */
@@ -138,15 +155,35 @@ function sourceConfig(file: string, raw: RawSource, index: number): SourceConfig
   const known = new Set<string>([...EVERY_TYPE, ...must.flat(), ...may]);
   const foreign = Object.keys(raw).find((key) => !known.has(key));
   if (foreign !== undefined) throw wrong(`${foreign} means nothing for type "${raw.type}"`);
+  if (typeof raw.url === 'object' && raw.type !== 'ldap') throw wrong('url must be one URL');
   const { type, name = raw.path ?? withoutPassword(raw.url) ?? raw.url_file ?? raw.argv?.join(' ') ?? type } = raw;
   if (type === 'file' && !path.isAbsolute(raw.path ?? '')) {
     throw new HostError('CONFIG', `${file}: source.${index}.path must be an absolute path`);
   }
-  const defaults = { ...(type === 'ldap' ? { starttls: false } : {}), ...(type === 'http' ? { format: 'text' } : {}) };
+  const wrongText = textFault(raw);
+  if (wrongText !== null) throw wrong(wrongText);
+  const defaults = type === 'ldap' ? { starttls: false } : {};
   const skipped = raw.skip_domains;
   const skip_domains = skipped?.flatMap((domain, i) => domainForms(file, `source.${index}.skip_domains.${i}`, domain));
   // The table above has just shown that what the type needs is there.
   return { ...defaults, ...raw, name, ...(skip_domains === undefined ? {} : { skip_domains }) } as SourceConfig;
+}
+
+/** What is wrong with the keys of a source of text, by themselves, or null. */
+function textFault({ format, separator, columns, domain, token_file, basic_file }: RawSource): string | null {
+  if (token_file !== undefined && basic_file !== undefined) return 'token_file and basic_file exclude each other';
+  if (separator !== undefined && (format ?? 'csv') !== 'csv') return `separator means nothing for format "${format}"`;
+  if (columns !== undefined && format !== undefined && !['csv', 'json', 'ldif', 'text'].includes(format))
+    return `columns means nothing for format "${format}"`;
+  if (columns?.some((column) => typeof column === 'number') === true && (format === 'json' || format === 'ldif'))
+    return `columns of ${format} are names, not numbers`;
+  try {
+    if (domain !== undefined) rowsOf(`x@${domain}`);
+    return null;
+  } catch (error) {
+    if (!(error instanceof EntryError)) throw error;
+    return `domain "${domain}" ${error.message}`;
+  }
 }
 
 /**
@@ -170,6 +207,7 @@ export function namedApart(file: string, raw: readonly RawSource[]): SourceConfi
   });
 }
 
-function withoutPassword(url: string | undefined): string | undefined {
-  return url?.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1');
+function withoutPassword(url: string | readonly string[] | undefined): string | undefined {
+  const text = typeof url === 'string' ? url : url?.join(' ');
+  return text?.replace(/(^|\s)([a-z][a-z0-9+.-]*:\/\/)[^/?# ]*@/gi, '$1$2');
 }

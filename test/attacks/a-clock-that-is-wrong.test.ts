@@ -94,3 +94,18 @@ test.each([
   scene.publish(LONGER);
   await scene.installs(6, LONGER);
 });
+
+test('health after a clock was ahead does not take the cycles of that time for fresh ones', async () => {
+  const scene = await open();
+  const stick = scene.gateway.at('stick');
+  mkdirSync(path.join(stick, 'recipients'), { recursive: true });
+  for (const [name, bytes] of scene.forger.files) writeFileSync(path.join(stick, name), bytes);
+  const { status, stderr } = await scene.gateway.run(['import', stick], { env: clockAt('+3d') });
+  expect(status, stderr).toBe(0);
+  expect((await scene.gateway.health()).json).toMatchObject({ status: 'ok' }); // installed a moment ago
+  const later = await scene.gateway.health([], { env: clockAt('+25h') });
+  expect(later.json).toMatchObject({ status: 'critical', bundles: [{ checkedAt: null }] });
+  expect(later.text).toMatch(/^RELAYMAP CRITICAL - .*never checked: stale: no good cycle for 25h/);
+  await scene.gateway.fetch();
+  expect((await scene.gateway.health()).json).toMatchObject({ status: 'ok' });
+});

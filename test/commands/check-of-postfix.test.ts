@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { command } from '../support/gateway.ts';
 import { type Checked, type Finding, findingsOf, type Host, startHost } from '../support/host.ts';
 import { answersSo, askOnce } from '../support/smtp.ts';
 
@@ -283,7 +284,7 @@ describe('nobody is refused by', () => {
     await set('mydestination = localhost');
     await host.type(`postconf -P ${service}/local_recipient_maps=`);
     await mends(await found('error', /takes mail for every local address/));
-    await host.type(`postconf -P ${service}/recipient_delimiter=+`);
+    await host.type(`postconf -P ${service}/recipient_delimiter=-`);
     await mends(await found('warning', /parts addresses otherwise/));
   });
 
@@ -342,7 +343,90 @@ test('maps that do not exist, or that were damaged', async () => {
   expect((await host.check()).findings).toEqual([]);
 });
 
+test('an empty recipient_delimiter is told, since the primary may take user+tag', async () => {
+  await set('recipient_delimiter =');
+  await answers([550], 'alice+news@example.org');
+  await mends(await found('note', /recipient_delimiter is empty/));
+  await answers([250], 'alice+news@example.org');
+});
+
+describe('a gateway that asks the list in another way is right', () => {
+  test.each([
+    [
+      'as virtual mailboxes',
+      ['virtual_mailbox_domains = example.org, sub.example.org', 'virtual_transport = discard:'],
+      550,
+    ],
+    ['in an access check', ['smtpd_recipient_restrictions = check_recipient_access MAP, reject'], 554],
+    [
+      'in a class of restrictions',
+      [
+        'smtpd_restriction_classes = listed',
+        'listed = check_recipient_access MAP, reject',
+        'smtpd_recipient_restrictions = listed',
+      ],
+      554,
+    ],
+  ])('%s', async (_, settings, code) => {
+    const map = `cdb:${host.site.mapDir}/relay_recipients`;
+    const virtual = settings[0]?.startsWith('virtual') === true;
+    await set('relay_recipient_maps =', ...settings.map((line) => line.replace('MAP', map)));
+    if (virtual) await set(`virtual_mailbox_maps = ${map}`, 'relay_domains =');
+    await answers([250, code], ALICE, NOBODY);
+    const { status, stdout } = await host.check();
+    expect([status, stdout]).toEqual([0, 'ok: Postfix uses the maps, and nothing is in their way\n']);
+  });
+
+  test('and the same in a class that nobody names is an error', async () => {
+    const map = `cdb:${host.site.mapDir}/relay_recipients`;
+    await set(
+      'relay_recipient_maps =',
+      'smtpd_restriction_classes = listed',
+      `listed = check_recipient_access ${map}, reject`,
+    );
+    await answers([250], NOBODY);
+    await found('error', /relay_recipient_maps is empty/);
+  });
+});
+
+test('a restriction before the list that takes everybody is found by asking', async () => {
+  writeFileSync(file('access'), 'sub.example.org OK\n');
+  await set(
+    `smtpd_recipient_restrictions = check_recipient_access texthash:${file('access')}`,
+    'smtpd_reject_unlisted_recipient = no',
+    `smtpd_relay_restrictions = reject_unauth_destination`,
+  );
+  await found('error', /smtpd_reject_unlisted_recipient = no/);
+  writeFileSync(file('access'), 'example.org REJECT\nsub.example.org REJECT\n');
+  await host.postfix.reload();
+  await set('smtpd_reject_unlisted_recipient = yes');
+  const finding = await found('error', /was asked, and refuses \d of \d addresses of the list/);
+  expect(finding.text).not.toContain(ALICE);
+});
+
+test.each([
+  ['not made yet', 'hash', true, /^postmap hash:/],
+  ['gone', 'hash', false, /^postconf relay_recipient_maps /],
+])('a second table that is %s: the error and a line that works', async (_, type, isThere, line) => {
+  const table = `${type}:${file('more')}`;
+  rmSync(file('more'), { force: true });
+  rmSync(file('more.db'), { force: true });
+  if (isThere) writeFileSync(file('more'), 'x@example.org OK\n');
+  await set(`relay_recipient_maps = cdb:${host.site.mapDir}/relay_recipients, ${table}`);
+  await answers([451], NOBODY);
+  const finding = await found('error', /cannot be opened/);
+  expect(finding.type[0]).toMatch(line);
+  if (isThere) await mends(finding);
+  rmSync(file('more.db'), { force: true });
+});
+
 describe('without a Postfix', () => {
+  test('that runs', async () => {
+    await host.type('postfix stop');
+    const finding = await found('error', /does not run: no mail is taken/);
+    await mends(finding);
+  });
+
   test('that is configured', async () => {
     const env = { ...host.site.env };
     Object.assign(host.site.env, { MAIL_CONFIG: path.join(host.site.dir, 'nowhere') });
@@ -357,7 +441,7 @@ describe('without a Postfix', () => {
     const shown = await host.type(
       `ln -s "$(command -v node)" ${bin}/node`,
       // The folders of Postfix's commands are always looked through: here they are empty.
-      `unshare -m sh -c 'mount -t tmpfs none /usr/sbin && PATH=${bin} ${process.execPath} "${path.resolve('dist/bin/relaymap.cjs')}" check --config ${host.site.gatewayConfig}' || test $? = 1`,
+      `unshare -m sh -c 'mount -t tmpfs none /usr/sbin && PATH=${bin} ${process.execPath} "${command}" check --config ${host.site.gatewayConfig}' || test $? = 1`,
     );
     expect(findingsOf(shown.stdout).map((f) => [f.level, f.type])).toEqual([
       ['error', ['apt-get install postfix postfix-cdb']],

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { command } from '../support/gateway.ts';
 import { type Finding, type Host, startHost } from '../support/host.ts';
 
 const SERVICE = 1; // daemon: any user who is neither root nor postfix
@@ -119,7 +120,7 @@ describe('relaymap runs as a user of its own', () => {
     // A /run of its own, so that the host's stays as it is.
     const inOwnRun = (before: string) =>
       host.type(
-        `unshare -m sh -c 'mount -t tmpfs none /run && ${before} && ${process.execPath} "${path.resolve('dist/bin/relaymap.cjs')}" check --config ${host.site.gatewayConfig}; true'`,
+        `unshare -m sh -c 'mount -t tmpfs none /run && ${before} && ${process.execPath} "${command}" check --config ${host.site.gatewayConfig}; true'`,
       );
     expect((await inOwnRun('true')).stdout).toMatch(/there is no\s+\/run\/relaymap/);
     const { stdout } = await inOwnRun('install -d -o daemon /run/relaymap');
@@ -239,4 +240,20 @@ test('nothing that check does changes anything', async () => {
   const before = listing();
   await host.check();
   expect(listing()).toBe(before);
+});
+
+test('a schedule that the daemon refuses', async () => {
+  configure((text) => `${text}\n[schedule]\ncron = "61 * * * *"\n`);
+  const finding = await found('error', /schedule\.cron "61 \* \* \* \*".*The daemon does not start with it/);
+  expect(finding.type.at(-1)).toBe('cron = "* * * * *"');
+});
+
+test('health that is not OK is no green check', async () => {
+  const file = at('state', 'status.json');
+  const before = readFileSync(file, 'utf8');
+  writeFileSync(file, before.replace(/"expires": "[^"]*"/, '"expires": "2020-01-01T00:00:00.000Z"'));
+  expect((await found('error', /^Health is CRITICAL: example-org: expired 2020/)).type).toEqual(['relaymap fetch']);
+  writeFileSync(file, '{');
+  await found('error', /^Health is UNKNOWN: status\.json is damaged/);
+  writeFileSync(file, before);
 });

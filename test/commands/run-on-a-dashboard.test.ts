@@ -9,10 +9,13 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { Daemon } from '../support/daemon.ts';
-import { freePort } from '../support/postfix.ts';
+import { Central, people } from '../publisher/central.ts';
+import { freePort, until } from '../support/postfix.ts';
 import { LIST, LONGER, Scene } from '../support/scene.ts';
 
 const packaging = (name: string): string => fileURLToPath(new URL(`../../packaging/${name}`, import.meta.url));
+
+const RULES = ['relaymap.rules', 'relaymap-publish.rules'];
 
 interface Target {
   readonly expr: string;
@@ -48,13 +51,13 @@ beforeEach(async () => {
 });
 afterEach(() => scene.close());
 
-/** A private Prometheus that scrapes this address each second. @returns its URL. */
-async function prometheus(scraped: string): Promise<string> {
+/** A private Prometheus that scrapes these addresses each second. @returns its URL. */
+async function prometheus(...scraped: string[]): Promise<string> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'relaymap-prometheus-'));
   const config = `global: { scrape_interval: 1s, evaluation_interval: 1s }
-rule_files: [${JSON.stringify(packaging('prometheus/relaymap.rules.yml'))}]
+rule_files: ${JSON.stringify(RULES.map((name) => packaging(`prometheus/${name}.yml`)))}
 scrape_configs:
-  - { job_name: relaymap, static_configs: [{ targets: ['${scraped}'] }] }
+  - { job_name: relaymap, static_configs: [{ targets: ${JSON.stringify(scraped)} }] }
 `;
   writeFileSync(`${folder}/prometheus.yml`, config);
   const port = await freePort();
@@ -84,10 +87,14 @@ async function ask(url: string, api: string, parameters: Record<string, string>)
 }
 
 test('the files are what the tools take', () => {
-  expect(
-    execFileSync('promtool', ['check', 'rules', packaging('prometheus/relaymap.rules.yml')], { encoding: 'utf8' }),
-  ).toMatch(/SUCCESS: 13 rules/);
-  execFileSync('promtool', ['test', 'rules', packaging('prometheus/relaymap.rules.test.yml')], { stdio: 'pipe' });
+  const counts = RULES.map((name) => {
+    execFileSync('promtool', ['test', 'rules', packaging(`prometheus/${name}.test.yml`)], { stdio: 'pipe' });
+    const said = execFileSync('promtool', ['check', 'rules', packaging(`prometheus/${name}.yml`)], {
+      encoding: 'utf8',
+    });
+    return /SUCCESS: (\d+) rules/.exec(said)?.[1];
+  });
+  expect(counts).toEqual(['13', '6']);
   expect(dashboard.schemaVersion).toBeGreaterThanOrEqual(36);
   expect(new Set(dashboard.panels.map((p) => p.id)).size).toBe(dashboard.panels.length);
   for (const { targets, gridPos } of dashboard.panels) {
@@ -97,10 +104,23 @@ test('the files are what the tools take', () => {
   expect(dashboard.templating.list.find((v) => v.name === 'datasource')?.type).toBe('datasource');
 });
 
-test('each expression finds something in a live gateway', async () => {
+/** A central side that watches. @returns where its metrics are. */
+async function centralSide(): Promise<string> {
+  const central = new Central({ further: '[health]\nlisten = "127.0.0.1:0"' });
+  central.rows(people(20));
+  const child = central.start(['watch']);
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let log = '';
+  child.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()));
+  await until('the central side publishes', () => (/published version 1 /.test(log) ? true : undefined), 60);
+  return /127\.0\.0\.1:[0-9]+/.exec(log)?.[0] ?? '';
+}
+
+test('each expression finds something in a live gateway and a central side', async () => {
   const daemon = new Daemon(scene.gateway);
   await daemon.says(/health: http/);
-  const url = await prometheus(/127\.0\.0\.1:[0-9]+/.exec(daemon.log)?.[0] ?? '');
+  const gateway = /127\.0\.0\.1:[0-9]+/.exec(daemon.log)?.[0] ?? '';
+  const url = await prometheus(gateway, await centralSide());
   const scrapes = async (query: string, value: string) => {
     for (const end = performance.now() + 120_000; performance.now() < end; await sleep(200)) {
       const answer = await ask(url, 'query', { query });

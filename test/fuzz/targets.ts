@@ -6,11 +6,12 @@ import { delta } from './targets/delta.ts';
 import { directory } from './targets/directory.ts';
 import { endpoint } from './targets/endpoint.ts';
 import { envelope } from './targets/envelope.ts';
+import { aliases, csv, json, ldif, passwd, screen } from './targets/formats.ts';
 import { gzip } from './targets/gzip.ts';
 import { manifest } from './targets/manifest.ts';
 import { publicKey } from './targets/public-key.ts';
 import { publisherState, report, state } from './targets/records.ts';
-import { compiledMap, csv, json, lines, postfixMap } from './targets/sources.ts';
+import { compiledMap, lines, postfixMap } from './targets/sources.ts';
 import { table } from './targets/table.ts';
 import type { Target } from './target.ts';
 
@@ -30,6 +31,10 @@ export const TARGETS: readonly Target[] = [
   lines,
   csv,
   json,
+  ldif,
+  aliases,
+  passwd,
+  screen,
   postfixMap,
   compiledMap,
   address,

@@ -53,7 +53,7 @@ const PURE = ['node:crypto', 'node:zlib'];
 const POWERS: readonly [RegExp, RegExp][] = [
   [/\bprocess\.(exit|exitCode|argv)\b/, /^bin\//],
   [
-    /\b(Date\.now\(\)|new Date\(\)|Math\.random\(|performance\.now\(|randomBytes\()/,
+    /\b(Date\.now\(\)|new Date\(\)|Math\.random\(|performance\.now\(|randomBytes\(|randomFillSync\()/,
     /^(bin\/|gateway\/daemon\/daemon\.ts)/,
   ],
   [/\bconsole\.|process\.stderr|writeSync\(2\b/, /^io\/log\.ts$/],
@@ -163,6 +163,16 @@ test('bundle and map import nothing that touches the world', () => {
   for (const file of files.filter((name) => /^(bundle|map)\//.test(name))) {
     expect(code(file), file).not.toMatch(/\b(process|setTimeout|setInterval|fetch)\b[.(]/);
   }
+});
+
+test('every command under which a list is read seeds its hash tables', () => {
+  const NO_LIST = 'bin/gateway/record-failure.ts'; // takes from the cycle the report of a failure alone
+  const leads = (file: string, to: RegExp) => imports.some((each) => each.file === file && to.test(inside(each) ?? ''));
+  const LISTS =
+    /^gateway\/(cycle\/(cycle|poll|rollback)|daemon\/daemon|fetch\/inspect)\.ts$|^publisher\/(publish|explain|watch\/watch)\.ts$/;
+  const reading = files.filter((file) => file.startsWith('bin/') && file !== NO_LIST && leads(file, LISTS));
+  expect(reading.length).toBeGreaterThan(6);
+  expect(reading.filter((file) => !leads(file, /^bin\/seed-hashes\.ts$/))).toEqual([]);
 });
 
 describe.each(Object.entries(OWNERS))('%s', (target, owner) => {

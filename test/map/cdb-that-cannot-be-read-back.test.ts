@@ -128,7 +128,7 @@ describe('damage is told by its place', () => {
     return bytes;
   };
   const tables = file.readUInt32LE(0);
-  const listed = (bytes: Buffer) => [...reader(bytes).keys()].map((key) => Buffer.from(key).toString());
+  const listed = (bytes: Buffer) => [...reader(bytes).records()].map(({ key }) => Buffer.from(key).toString());
 
   test('and without any, all is there', () => {
     expect(listed(file)).toEqual(keys);

@@ -4,6 +4,7 @@ import { copyFileSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { foldCase } from '../../src/bundle/address/case-folding.ts';
 import { expressible } from '../../src/map/source-text.ts';
+import { CDB, colliding } from '../support/colliding.ts';
 import { type Postfix, startGateway } from '../support/postfix.ts';
 import { createSite, type Site } from '../support/site.ts';
 
@@ -42,7 +43,9 @@ const LOCALS = [
   'a"b\\"c',
   'back\\\\"x"',
 ];
-const ROWS = LOCALS.flatMap((local) => [`${local}@example.org`, `${local}@sub.example.net`]);
+/** Five hundred keys that all begin at one slot: where each of them ends up hangs on how the slots are filled. */
+const CROWD = colliding(CDB, 9, 'user.1', '@example.org');
+const ROWS = [...LOCALS.flatMap((local) => [`${local}@example.org`, `${local}@sub.example.net`]), ...CROWD];
 let site: Site;
 let gateway: Postfix;
 

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { readPublisherConfig } from '../../src/publisher/config.ts';
 import { PublishError } from '../../src/publisher/errors.ts';
 import { gather, type GatherOptions } from '../../src/publisher/gather/gather.ts';
-import { HASH_START, hashed } from '../../src/publisher/gather/known-domains.ts';
+import { hashed, hashStart } from '../../src/bundle/table/seeded-hash.ts';
 
 function folder(): string {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-bytes-'));
@@ -147,7 +147,7 @@ test('a fault far down in a long list is named by its line', async () => {
 });
 
 test('domains of one hash are two domains', async () => {
-  const hash = (name: string) => [...Buffer.from(name)].reduce(hashed, HASH_START);
+  const hash = (name: string) => [...Buffer.from(name)].reduce(hashed, hashStart());
   for (const [one, other] of [
     ['declinate.example', 'macallums.example'],
     ['costarring.example', 'liquid.example'],

@@ -14,16 +14,13 @@ import {
 } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { inflateRawSync } from 'node:zlib';
 import { expect, onTestFinished } from 'vitest';
+import { BIN_FOLDER } from '../support/bin-folder.ts';
 import { MANIFEST_TYPE, sha256, signedBytes, SigningKey } from '../support/forger.ts';
 import { whenFinished, type Finished } from '../support/finished.ts';
 
-export const COMMAND = path.join(
-  process.env['RELAYMAP_BIN_DIR'] ?? fileURLToPath(new URL('../../dist/bin', import.meta.url)),
-  'relaymap-publish.js',
-);
+export const COMMAND = path.join(BIN_FOLDER, 'relaymap-publish.js');
 const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
 
@@ -153,14 +150,14 @@ export class Central {
     return run;
   }
 
-  /** Everything in the output and the state, but for the lock: taking it makes the file. */
+  /** Everything in the output and the state, but for the lock, which taking makes, and status.json, which tells of each run. */
   snapshot(): Snapshot {
     const found: Record<string, string> = {};
     for (const root of [this.output, this.stateDir]) {
       if (!existsSync(root)) continue;
       for (const name of ['.', ...readdirSync(root, { recursive: true, encoding: 'utf8' })]) {
         const file = path.join(root, name);
-        if (file === path.join(this.stateDir, 'lock') || file === this.stateDir) continue;
+        if (['lock', 'status.json', ''].some((each) => file === path.join(this.stateDir, each))) continue;
         const { mtimeNs, ino, mode } = lstatSync(file, { bigint: true });
         const content = (mode & 0o170000n) === 0o100000n ? sha256(readFileSync(file)) : 'folder';
         found[path.relative(this.dir, file)] = [mtimeNs, ino, mode, content].join(' ');

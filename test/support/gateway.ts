@@ -5,17 +5,14 @@ import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, 
 import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
+import { BIN_FOLDER } from './bin-folder.ts';
 import { authority } from './endpoint.ts';
 import { sha256, type SigningKey } from './forger.ts';
 import { whenFinished, type Finished } from './finished.ts';
 
 /** The built command. */
-export const command = path.join(
-  process.env['RELAYMAP_BIN_DIR'] ?? fileURLToPath(new URL('../../dist/bin', import.meta.url)),
-  'relaymap.cjs',
-);
+export const command = path.join(BIN_FOLDER, 'relaymap.cjs');
 
 export interface BundleSetup {
   readonly name: string;

@@ -30,6 +30,7 @@ export interface Checked extends Finished {
 
 /** What a host needs beyond Postfix's defaults for a check that finds nothing. */
 export const CLEAN: Record<string, string> = {
+  recipient_delimiter: '+',
   parent_domain_matches_subdomains: 'debug_peer_list,fast_flush_domains,mynetworks,qmqpd_authorized_clients',
 };
 

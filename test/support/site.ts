@@ -8,11 +8,9 @@ import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:f
 import { createServer, type Server } from 'node:https';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { BIN_FOLDER } from './bin-folder.ts';
 import { mustSucceed, run, type Finished } from './finished.ts';
-
-const binDir = process.env['RELAYMAP_BIN_DIR'] ?? fileURLToPath(new URL('../../dist/bin/', import.meta.url));
 
 /** `fetch --json`, docs/commands.md section 2.5. */
 export type FetchReport = {
@@ -137,7 +135,7 @@ export function quoted(row: string): string {
 
 /** Runs one of the two commands without blocking this process, which serves the files meanwhile. */
 const node = (command: string, args: readonly string[], env: Record<string, string>): Promise<Finished> =>
-  run([process.execPath, path.join(binDir, command), ...args], { env: { NO_COLOR: '1', ...env } });
+  run([process.execPath, path.join(BIN_FOLDER, command), ...args], { env: { NO_COLOR: '1', ...env } });
 
 async function makeCertificate(dir: string): Promise<void> {
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', `${dir}/tls.key`];

@@ -1,13 +1,15 @@
 /** `relaymap check`: looks at this host and its Postfix, and prints each finding with the line to type. Exit 1 where one is no mere note. */
-import { gather } from '../../gateway/check/gather.ts';
+import { gather } from '../../gateway/check/look/gather.ts';
 import { findingLines, type Finding, type Level } from '../../gateway/check/finding.ts';
 import { findings } from '../../gateway/check/judge.ts';
-import { readGatewayConfig } from '../../gateway/config.ts';
+import { readGatewayConfig, type GatewayConfig } from '../../gateway/config.ts';
+import { requireCron } from '../../gateway/daemon/schedule.ts';
+import { HostError } from '../../errors.ts';
 import { printable } from '../../io/printable.ts';
 
 export async function checkCommand(options: { readonly config: string }, now: Date): Promise<number> {
   const config = readGatewayConfig(options.config);
-  const found = findings(await gather(options.config, config, now));
+  const found = findings(await gather(options.config, config, now, cronFault(options.config, config)));
   for (const finding of found) {
     process.stdout.write(`${findingLines(finding).map(printable).join('\n')}\n\n`);
   }
@@ -24,4 +26,15 @@ function summary(found: readonly Finding[]): string {
     return n === 0 ? [] : [`${n} ${word}${n === 1 ? '' : 's'}`];
   };
   return [...count('error', 'error'), ...count('warning', 'warning'), ...count('note', 'note')].join(', ');
+}
+
+/** Why the daemon would not start with this schedule; null where it would. */
+function cronFault(file: string, { schedule }: GatewayConfig): string | null {
+  try {
+    requireCron(file, schedule.cron);
+    return null;
+  } catch (error) {
+    if (error instanceof HostError) return error.message;
+    throw error;
+  }
 }

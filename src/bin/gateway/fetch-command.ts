@@ -1,4 +1,5 @@
 /** `relaymap fetch` and `relaymap import`: config and secrets, then fewer rights, then one cycle, then its answer. */
+import '../seed-hashes.ts';
 import { readOwnConfig, type GatewayConfig } from '../../gateway/config.ts';
 import { cycle, type CycleOptions } from '../../gateway/cycle/cycle.ts';
 import { directorySource, findBundles } from '../../gateway/fetch/directory-source.ts';
@@ -105,6 +106,7 @@ async function run(options: CycleCommandOptions, sources: (config: GatewayConfig
         // A dry run puts nothing on record, and so hashes itself.
         ...(options.force || options.dryRun ? {} : { hashed: 'on record' as const }),
       });
+      if (outcome === null) throw new HostError('INTERNAL', 'a cycle that nothing ends has no outcome');
       return { outcome, config };
     } finally {
       done();

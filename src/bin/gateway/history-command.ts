@@ -1,4 +1,5 @@
 /** `relaymap history`, `rollback`, `hold` and `resume`: config and keys, then fewer rights, then one call, then its answer. */
+import '../seed-hashes.ts';
 import { readGatewayConfig, readOwnConfig, type GatewayConfig } from '../../gateway/config.ts';
 import { Copies } from '../../gateway/record/copies.ts';
 import { bundleNames, hold, planRollback, resume, rollback, type Change } from '../../gateway/cycle/rollback.ts';

@@ -1,4 +1,5 @@
 /** `relaymap lookup`: asks the installed maps what Postfix would ask them. */
+import '../seed-hashes.ts';
 import { answers, type LookupAnswer } from '../../gateway/lookup/lookup-address.ts';
 import { histories } from '../../gateway/lookup/lookup-history.ts';
 import { readGatewayConfig } from '../../gateway/config.ts';

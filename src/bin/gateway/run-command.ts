@@ -1,4 +1,5 @@
 /** `relaymap run`: configuration, keys and secrets, then fewer rights, then the daemon; and the signals that steer it. */
+import '../seed-hashes.ts';
 import { setMaxListeners } from 'node:events';
 import { readOwnConfig, type GatewayConfig } from '../../gateway/config.ts';
 import { Daemon, type Equipment } from '../../gateway/daemon/daemon.ts';

@@ -1,4 +1,5 @@
 /** `relaymap-publish explain`: config, one look at all sources, its answer. */
+import '../seed-hashes.ts';
 import { readPublisherConfig } from '../../publisher/config.ts';
 import { explain } from '../../publisher/explain.ts';
 import { requireState } from './become-publisher.ts';

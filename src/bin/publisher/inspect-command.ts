@@ -1,4 +1,5 @@
 /** `relaymap-publish inspect`: a published bundle, verified with a gateway's own code, and whether strangers may read it. */
+import '../seed-hashes.ts';
 import { DEFAULT_LIMITS } from '../../gateway/config.ts';
 import { readAccess } from '../../gateway/keys/credentials.ts';
 import { directorySource, findBundles } from '../../gateway/fetch/directory-source.ts';

@@ -1,4 +1,5 @@
 /** `relaymap-publish publish`: config and keys, one publish, its answer. */
+import '../seed-hashes.ts';
 import { isoTime } from '../../bundle/offer/manifest.ts';
 import { HostError } from '../../errors.ts';
 import { log } from '../../io/log.ts';
@@ -6,8 +7,10 @@ import { jsonLine, printable } from '../../io/printable.ts';
 import { readPublisherConfig } from '../../publisher/config.ts';
 import { publish, type PublishResult } from '../../publisher/publish.ts';
 import { leftOutLines } from '../../publisher/gather/left-out-lines.ts';
+import { reportRun } from '../../publisher/health/report.ts';
 import type { WaitingRow } from '../../publisher/removals/removals.ts';
 import { readKey } from '../../publisher/repository/signing-key.ts';
+import { VERSION } from '../program.ts';
 import { becomePublisher, requireState, stateOwner } from './become-publisher.ts';
 import { nothingPublishesNext } from './next-publish.ts';
 
@@ -27,12 +30,19 @@ export async function publishCommand(options: PublishCommandOptions, now: Date):
   const nextVersion = versionOf(options.nextVersion);
   await becomePublisher(config.state_dir);
   requireState(config.state_dir, !options.dryRun);
-  const result = await publish(
-    config,
-    keys,
-    { dryRun: options.dryRun, allowShrink: options.allowShrink, nextVersion, acceptClock: options.acceptClock },
-    now,
-  );
+  let result: PublishResult;
+  try {
+    result = await publish(
+      config,
+      keys,
+      { dryRun: options.dryRun, allowShrink: options.allowShrink, nextVersion, acceptClock: options.acceptClock },
+      now,
+    );
+    if (!options.dryRun) reportRun(config, { result }, VERSION, now);
+  } catch (error) {
+    if (!options.dryRun) reportRun(config, { error }, VERSION, now);
+    throw error;
+  }
   for (const line of result.skipped) log('warning', `left out: ${line}`);
   const { length } = result.skipped;
   if (length > 0) log('warning', `${length} ${length === 1 ? 'entry' : 'entries'} left out, as skip_invalid says`);

@@ -1,11 +1,15 @@
 /** `relaymap-publish watch`: publishes until a signal ends it; SIGHUP reads configuration and keys again. */
+import '../seed-hashes.ts';
 import { StepError } from '../../errors.ts';
-import { log } from '../../io/log.ts';
+import { log, logOnce } from '../../io/log.ts';
 import { readPublisherConfig } from '../../publisher/config.ts';
 import { PublishError } from '../../publisher/errors.ts';
+import { reportRun } from '../../publisher/health/report.ts';
 import { readKey } from '../../publisher/repository/signing-key.ts';
-import { becomePublisher, requireState, stateOwner } from './become-publisher.ts';
 import { Watch } from '../../publisher/watch/watch.ts';
+import { VERSION } from '../program.ts';
+import { becomePublisher, requireState, stateOwner } from './become-publisher.ts';
+import { servePages } from './serve-pages.ts';
 
 /** @throws HostError CONFIG, PublishError KEY: it never began. */
 export async function watchCommand(file: string): Promise<void> {
@@ -14,32 +18,39 @@ export async function watchCommand(file: string): Promise<void> {
     const owner = stateOwner(config.state_dir);
     return { config, keys: config.keys.map((key) => readKey(key, owner)) };
   };
-  let { config, keys } = read();
-  await becomePublisher(config.state_dir);
-  requireState(config.state_dir, true);
-  let watch = new Watch(config, keys, () => new Date());
+  let next = read();
+  await becomePublisher(next.config.state_dir);
+  requireState(next.config.state_dir, true);
   let ended = false;
+  let watch: Watch | null = null;
   const stop = () => {
     ended = true;
-    watch.stop();
+    watch?.stop();
   };
   process.once('SIGTERM', stop).once('SIGINT', stop);
   process.on('SIGHUP', () => {
     try {
-      ({ config, keys } = read());
-      requireState(config.state_dir, true);
+      const found = read();
+      requireState(found.config.state_dir, true);
+      next = found;
       log('notice', 'the configuration is read again');
-      watch.stop(); // the next one begins when what is under way is over
+      watch?.stop(); // the next one begins when what is under way is over
     } catch (error) {
       if (!(error instanceof StepError) && !(error instanceof PublishError)) throw error;
       log('error', `${error.code}: ${error.message}. The old configuration goes on`);
     }
   });
-  for (;;) {
+  const now = () => new Date();
+  while (!ended) {
+    const { config, keys } = next;
+    const pages = await servePages(config);
+    watch = new Watch(config, keys, now, (run) => {
+      reportRun(config, run, VERSION, now());
+      void pages.listen(config.health.listen, logOnce); // an address that was taken is tried again
+    });
     const idle = await watch.run();
+    await pages.close();
     // A source that still answers would keep the process; a publish may be ended at any step.
     if (ended && !idle) process.exit(0);
-    if (ended) return;
-    watch = new Watch(config, keys, () => new Date());
   }
 }

@@ -1,9 +1,16 @@
-/** The distinct domains of a table, as bytes in one arena with an open-addressing index. Pure. */
+/**
+ * The distinct domains of a table, as bytes in one arena with an open-addressing index. The domains may be chosen by an enemy: when one
+ * takes too many steps, the index is made again with a hash for which nobody can choose them. Pure.
+ */
 import { compareBytes } from './rows.ts';
+import { fastHash, MOST_STEPS, strongHash } from './seeded-hash.ts';
 
 export class DomainSet {
   /** Number of distinct domains. */
   size = 0;
+  /** Slots looked at so far, for the tests: time says nothing on a busy machine. */
+  steps = 0;
+  #hash = fastHash;
   #arena = new Uint8Array(4096);
   #starts = new Int32Array(256);
   #rows = new Float64Array(256);
@@ -28,9 +35,14 @@ export class DomainSet {
   /** The id of a domain, or -1. */
   find(bytes: Uint8Array, start: number, end: number): number {
     const mask = this.#slots.length - 1;
-    for (let at = hash(bytes, start, end) & mask; ; at = (at + 1) & mask) {
+    let most = this.#hash === fastHash ? MOST_STEPS : mask;
+    for (let at = this.#hash(bytes, start, end) & mask; ; at = (at + 1) & mask) {
       const id = (this.#slots[at] ?? 0) - 1;
+      this.steps++;
       if (id < 0 || this.#is(id, bytes, start, end)) return id;
+      if (most-- > 0) continue;
+      this.#hashAgain();
+      return this.find(bytes, start, end);
     }
   }
 
@@ -81,19 +93,31 @@ export class DomainSet {
     }
     this.#starts[id + 1] = to;
     this.#rows[id] = row;
-    if (this.size * 2 > this.#slots.length) {
-      this.#slots = new Int32Array(this.#slots.length * 2);
-      for (let each = 0; each < this.size; each++) this.#place(each);
-    } else this.#place(id);
+    const isFull = this.size * 2 > this.#slots.length;
+    if (isFull) this.#slots = new Int32Array(this.#slots.length * 2);
+    if (!this.#placeFrom(isFull ? 0 : id)) this.#hashAgain();
     return id;
   }
 
-  #place(id: number): void {
-    const name = this.name(id);
+  #hashAgain(): void {
+    this.#hash = strongHash;
+    this.#slots.fill(0);
+    this.#placeFrom(0);
+  }
+
+  /** @returns false where a domain takes too many steps under the fast hash. */
+  #placeFrom(first: number): boolean {
     const mask = this.#slots.length - 1;
-    let at = hash(name, 0, name.length) & mask;
-    while (this.#slots[at] !== 0) at = (at + 1) & mask;
-    this.#slots[at] = id + 1;
+    for (let id = first; id < this.size; id++) {
+      const name = this.name(id);
+      let step = 1;
+      let at = this.#hash(name, 0, name.length) & mask;
+      for (; this.#slots[at] !== 0; at = (at + 1) & mask) step++;
+      this.steps += step;
+      if (step > MOST_STEPS && this.#hash === fastHash) return false;
+      this.#slots[at] = id + 1;
+    }
+    return true;
   }
 }
 
@@ -103,10 +127,4 @@ const fewBits = (bytes: Uint8Array, start: number, end: number): number =>
 function doubled<T extends { set(from: T): void }>(from: T, into: T): T {
   into.set(from);
   return into;
-}
-
-function hash(bytes: Uint8Array, start: number, end: number): number {
-  let h = 0x811c9dc5;
-  for (let i = start; i < end; i++) h = Math.imul(h ^ (bytes[i] ?? 0), 0x01000193);
-  return (h ^ (h >>> 15)) >>> 0;
 }

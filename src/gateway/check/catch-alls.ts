@@ -4,13 +4,16 @@ import type { CatchAll, PostfixFacts } from './facts.ts';
 import { several, type Finding } from './finding.ts';
 import { RELOAD, shell } from '../mta/postfix/shell-lines.ts';
 
-export function catchAllFindings({ catchAlls, unasked }: PostfixFacts): Finding[] {
+export function catchAllFindings({ catchAlls, unasked, faults }: PostfixFacts): Finding[] {
   const groups = new Map<string, CatchAll[]>();
   for (const each of catchAlls) {
     const key = JSON.stringify([each.parameter, each.table, each.byRow]);
     groups.set(key, [...(groups.get(key) ?? []), each]);
   }
-  return [...[...groups.values()].map(finding), ...unasked.map(unaskedNote)];
+  return [
+    ...[...groups.values()].map(finding),
+    ...unasked.filter((table) => !faults.some((fault) => fault.table === table)).map(unaskedNote),
+  ];
 }
 
 function finding(group: readonly CatchAll[]): Finding {

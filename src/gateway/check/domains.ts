@@ -14,18 +14,35 @@ export function domainFindings(facts: CheckFacts, postfix: PostfixFacts): Findin
   ];
 }
 
+const CLASSES = [
+  ['mydestination', 'local', 'local_recipient_maps'],
+  ['virtual_alias_domains', 'virtual alias', 'virtual_alias_maps'],
+  ['virtual_mailbox_domains', 'virtual mailbox', 'virtual_mailbox_maps'],
+] as const;
+
+/** Whether the addresses of this class are asked of our list: by its own parameter, or by an access check that concerns all. */
+const asksList = (parameter: (typeof CLASSES)[number][0], { uses }: PostfixFacts): boolean =>
+  uses.some(
+    ({ map, where }) =>
+      map === 'relay_recipients' &&
+      (where === CLASSES.find(([name]) => name === parameter)?.[2] || !/_(recipient|mailbox)_maps$/.test(where)),
+  );
+
 const many = (domains: readonly string[]): string => (domains.length === 1 ? 'domain' : `${domains.length} domains`);
 
-function notCovered({ config, domains }: CheckFacts, { config: postfix, lists }: PostfixFacts): Finding[] {
-  const value = words(postfix.main.get('relay_domains') ?? '');
-  if (value.some((word) => isOurs(config, 'relay_domains', word))) return [];
-  const lost = (domains ?? []).filter((domain) => !lists.relay_domains.has(domain));
+function notCovered({ config, domains }: CheckFacts, facts: PostfixFacts): Finding[] {
+  const { config: postfix, lists, uses } = facts;
+  if (uses.some(({ map }) => map === 'relay_domains')) return [];
+  // A domain of another class whose addresses are asked of our list is as good as one of the relay class.
+  const other = CLASSES.flatMap(([parameter]) => (asksList(parameter, facts) ? [...lists[parameter]] : []));
+  const lost = (domains ?? []).filter((domain) => !lists.relay_domains.has(domain) && !other.includes(domain));
   const kept = postfix.set.has('relay_domains') ? without(postfix, 'relay_domains', new Set(domains ?? [])) : [];
   const type = setting('relay_domains', [ourTable(config, postfix.types, 'relay_domains'), ...kept]);
   if (lost.length > 0) {
     const text = `relay_domains does not cover ${several(lost)} of relaymap's list: Postfix refuses mail for the ${many(lost)}, "Relay access denied".`;
     return [{ level: 'error', text, type }];
   }
+  if (other.length > 0) return [];
   const text = `relay_domains does not name relaymap's map: a domain that is new in the list would not be relayed.`;
   return [{ level: 'warning', text, type }];
 }
@@ -48,15 +65,11 @@ function strangers({ config }: CheckFacts, { config: postfix, strangers: all, el
   ];
 }
 
-const CLASSES = [
-  ['mydestination', 'local'],
-  ['virtual_alias_domains', 'virtual alias'],
-  ['virtual_mailbox_domains', 'virtual mailbox'],
-] as const;
-
 /** A domain is of one class only, and the relay class comes last: our map is then never asked. */
-function otherClasses({ domains }: CheckFacts, { config: postfix, lists }: PostfixFacts): Finding[] {
+function otherClasses({ domains }: CheckFacts, facts: PostfixFacts): Finding[] {
+  const { config: postfix, lists } = facts;
   return CLASSES.flatMap(([parameter, name]) => {
+    if (asksList(parameter, facts)) return [];
     const taken = (domains ?? []).filter((domain) => lists[parameter].has(domain));
     if (taken.length === 0) return [];
     const kept = without(postfix, parameter, new Set(taken));

@@ -1,8 +1,10 @@
 /** What `check` judges: all that gather.ts has found out. Types only. */
 import type { GatewayConfig } from '../config.ts';
 import type { PostfixConfig } from '../mta/postfix/main-cf.ts';
+import type { HealthLook } from '../health/look.ts';
+import type { Use } from '../mta/mta.ts';
 import type { MapName } from '../mta/postfix/map-references.ts';
-import type { HostFacts } from './host-facts.ts';
+import type { HostFacts } from './look/host-facts.ts';
 
 /** Which of our domains a list of Postfix's covers. */
 export type Lists = Record<
@@ -30,19 +32,51 @@ export interface PostfixFacts {
   readonly elsewhere: ReadonlySet<string> | null;
   /** Tables that could not be asked. */
   readonly unasked: readonly string[];
+  /** Where this Postfix names our maps. */
+  readonly uses: readonly Use[];
+  /** What it said to a stranger; null where it could not be asked. */
+  readonly asked: {
+    readonly nobody: readonly DomainAnswer[];
+    readonly known: readonly DomainAnswer[];
+  } | null;
+  /** Tables that decide on recipients and cannot be opened. */
+  readonly faults: readonly TableFault[];
+  /** Configuration folders of further instances that nobody has named to relaymap. */
+  readonly otherInstances: readonly string[];
 }
+
+export interface DomainAnswer {
+  readonly domain: string;
+  readonly code: number;
+  readonly text: string;
+}
+
+export interface TableFault {
+  readonly parameter: string;
+  readonly table: string;
+  readonly why: string;
+  /** Whether the text is there that it is made from, and whether the table's own file is. */
+  readonly source: boolean;
+  readonly exists: boolean;
+}
+
+export type PostfixFound =
+  | { readonly is: 'absent' }
+  | { readonly is: 'broken'; readonly why: string }
+  | ({ readonly is: 'here' } & PostfixFacts);
 
 export interface CheckFacts {
   readonly file: string;
   readonly config: GatewayConfig;
   readonly now: Date;
-  readonly postfix:
-    | { readonly is: 'absent' }
-    | { readonly is: 'broken'; readonly why: string }
-    | ({ readonly is: 'here' } & PostfixFacts);
+  /** By instance. */
+  readonly postfix: readonly PostfixFound[];
   /** The domains of our installed map; null where there is none. */
   readonly domains: readonly string[] | null;
   /** Which map files are at their place. */
   readonly present: Readonly<Record<MapName, readonly string[]>>;
   readonly host: HostFacts;
+  readonly health: HealthLook;
+  /** Why the daemon refuses the schedule; null where it does not. */
+  readonly cronFault: string | null;
 }

@@ -1,8 +1,13 @@
 /** All findings of a check, the worst first. Pure: it decides by what gather.ts has found out. */
 import { catchAllFindings } from './catch-alls.ts';
 import { domainFindings } from './domains.ts';
-import type { CheckFacts } from './facts.ts';
-import type { Finding, Level } from './finding.ts';
+import { instancesOf } from '../mta/postfix/instances.ts';
+import { shell } from '../mta/postfix/shell-lines.ts';
+import { askedFindings } from './asked.ts';
+import type { CheckFacts, PostfixFacts, PostfixFound } from './facts.ts';
+import { inConfig, several, type Finding, type Level } from './finding.ts';
+import { postfixDown, runningFindings } from './running.ts';
+import { tableFindings } from './tables.ts';
 import { mapFindings, recipientFindings } from './recipients.ts';
 import { refusingFindings } from './refusing.ts';
 import { rightsFindings } from './rights.ts';
@@ -11,12 +16,30 @@ import { trustFindings } from './trust.ts';
 const RANK: Record<Level, number> = { error: 0, warning: 1, note: 2 };
 
 export function findings(facts: CheckFacts): Finding[] {
-  const all = [...postfixFindings(facts), ...mapFindings(facts), ...trustFindings(facts), ...rightsFindings(facts)];
+  const all = [
+    ...instanceFindings(facts),
+    ...mapFindings(facts),
+    ...runningFindings(facts),
+    ...trustFindings(facts),
+    ...rightsFindings(facts),
+  ];
   return all.sort((a, b) => RANK[a.level] - RANK[b.level]);
 }
 
-function postfixFindings(facts: CheckFacts): Finding[] {
-  const { postfix } = facts;
+/** Where there are several instances each finding says which it means, and its lines are for that one. */
+function instanceFindings(facts: CheckFacts): Finding[] {
+  if (facts.postfix.length === 1) return facts.postfix.flatMap((postfix) => postfixFindings(facts, postfix));
+  const instances = instancesOf(facts.config);
+  return facts.postfix.flatMap((postfix, i) =>
+    postfixFindings(facts, postfix).map(({ level, text, type }) => ({
+      level,
+      text: `${instances[i] ?? ''}: ${text}`,
+      type: type.map((line) => line.replace(/^(postconf|postfix|postmap) /, `$1 -c ${shell(instances[i] ?? '')} `)),
+    })),
+  );
+}
+
+function postfixFindings(facts: CheckFacts, postfix: PostfixFound): Finding[] {
   if (postfix.is === 'absent') {
     const text = 'There is no Postfix here (no postconf): nothing uses the maps.';
     return [{ level: 'error', text, type: ['apt-get install postfix postfix-cdb'] }];
@@ -25,12 +48,29 @@ function postfixFindings(facts: CheckFacts): Finding[] {
     const text = `Postfix has no configuration that can be read (${postfix.why}): nothing uses the maps.`;
     return [{ level: 'error', text, type: ['dpkg-reconfigure postfix'] }];
   }
-  return [
+  const found = [
+    ...postfixDown(postfix),
     ...recipientFindings(facts, postfix),
     ...domainFindings(facts, postfix),
     ...catchAllFindings(postfix),
+    ...tableFindings(postfix),
     ...refusingFindings(facts, postfix),
     ...reloading(facts, postfix.runs),
+    ...instancesUnknown(facts, postfix),
+  ];
+  return [...found, ...askedFindings(facts, postfix, found)];
+}
+
+/** An instance that nobody names is neither reloaded when a map appears nor looked at. */
+function instancesUnknown({ file, config }: CheckFacts, { otherInstances: others }: PostfixFacts): Finding[] {
+  if (others.length === 0) return [];
+  const all = [...instancesOf(config), ...others];
+  return [
+    {
+      level: 'warning',
+      text: `Postfix has further instances (${several(others)}). Those that use the maps must be named, to be reloaded when a map appears and to be looked at.`,
+      type: inConfig(file, 'below [mta]', `instances = ${JSON.stringify(all)}`),
+    },
   ];
 }
 

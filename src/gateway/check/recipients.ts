@@ -1,6 +1,7 @@
 /** Does Postfix ask relaymap's list of recipients, and can it? Pure. */
 import { isTable, nameOf, typeOf, withoutProxy, words } from '../mta/postfix/tables.ts';
 import { isOurs, ourTable } from '../mta/postfix/map-references.ts';
+import { open } from './asked.ts';
 import type { CheckFacts, PostfixFacts } from './facts.ts';
 import { inConfig, type Finding } from './finding.ts';
 import { ENDINGS } from '../map-files.ts';
@@ -15,27 +16,12 @@ export function recipientFindings(facts: CheckFacts, postfix: PostfixFacts): Fin
   return [...named(facts, postfix), ...types(facts, postfix), ...proxied(facts, postfix), ...unwritten(facts, postfix)];
 }
 
-function named({ config }: CheckFacts, { config: postfix }: PostfixFacts): Finding[] {
+function named({ config }: CheckFacts, facts: PostfixFacts): Finding[] {
+  const { config: postfix, uses } = facts;
   const value = words(postfix.main.get('relay_recipient_maps') ?? '');
   const ours = ourTable(config, postfix.types, 'relay_recipients');
-  if (value.length === 0) {
-    return [
-      {
-        level: 'error',
-        text: 'relay_recipient_maps is empty: Postfix takes mail for every address of its relay domains, and has to bounce what nobody has.',
-        type: setting('relay_recipient_maps', [ours]),
-      },
-    ];
-  }
-  if (!value.some((word) => isOurs(config, 'relay_recipients', word))) {
-    return [
-      {
-        level: 'error',
-        text: `relay_recipient_maps names ${value.join(', ')}, and not relaymap's map: the list that is fetched decides nothing. (relaymap init compares the two.)`,
-        type: setting('relay_recipient_maps', [ours, ...words(postfix.raw.get('relay_recipient_maps') ?? '')]),
-      },
-    ];
-  }
+  const isAsked = uses.some(({ map }) => map === 'relay_recipients');
+  if (!isAsked) return [unasked(facts, value, ours)];
   return value
     .filter((word) => withoutProxy(word).startsWith('static:'))
     .map((word) => ({
@@ -46,6 +32,30 @@ function named({ config }: CheckFacts, { config: postfix }: PostfixFacts): Findi
         words(postfix.raw.get('relay_recipient_maps') ?? '').filter((w) => w !== word),
       ),
     }));
+}
+
+/** Nothing names our list: what that means depends on what else decides. */
+function unasked(facts: PostfixFacts, value: readonly string[], ours: string): Finding {
+  const { config: postfix } = facts;
+  const taken = open(facts);
+  const added = [ours, ...words(postfix.raw.get('relay_recipient_maps') ?? '')];
+  if (value.length > 0) {
+    return {
+      level: 'error',
+      text: `relay_recipient_maps names ${value.join(', ')}, and not relaymap's map: the list that is fetched decides nothing. (relaymap init compares the two.)`,
+      type: setting('relay_recipient_maps', added),
+    };
+  }
+  const effect =
+    taken === null || taken.length > 0
+      ? 'Postfix takes mail for every address of its relay domains, and has to bounce what nobody has'
+      : "something else refuses unknown recipients, and relaymap's list decides nothing";
+  const doubt = taken === null ? ' unless an access check refuses it' : '';
+  return {
+    level: 'error',
+    text: `relay_recipient_maps is empty: ${effect}${doubt}.`,
+    type: setting('relay_recipient_maps', [ours]),
+  };
 }
 
 const PACKAGES = new Set(['cdb', 'ldap', 'lmdb', 'mongodb', 'mysql', 'pcre', 'pgsql', 'sqlite']);

@@ -3,6 +3,7 @@ import { isTable, words } from '../mta/postfix/tables.ts';
 import type { Override, PostfixConfig } from '../mta/postfix/main-cf.ts';
 import { isOurs } from '../mta/postfix/map-references.ts';
 import type { CheckFacts, PostfixFacts } from './facts.ts';
+import { open } from './asked.ts';
 import { type Finding } from './finding.ts';
 import { RELOAD, setting, shell } from '../mta/postfix/shell-lines.ts';
 
@@ -11,9 +12,22 @@ const WEEK = 7 * 86_400_000;
 
 export function refusingFindings(facts: CheckFacts, postfix: PostfixFacts): Finding[] {
   return [
-    ...unlisted(postfix.config),
+    ...(open(postfix)?.length === 0 ? [] : unlisted(postfix.config)),
     ...postfix.config.overrides.flatMap((override) => overridden(facts, postfix.config, override)),
     ...deferring(facts, postfix.config),
+    ...extensions(postfix.config),
+  ];
+}
+
+/** The primary may take user+tag; the list holds no such addresses, and without a delimiter Postfix looks for the whole one. */
+function extensions({ main }: PostfixConfig): Finding[] {
+  if ((main.get('recipient_delimiter') ?? '') !== '') return [];
+  return [
+    {
+      level: 'note',
+      text: 'recipient_delimiter is empty: mail to user+tag is refused although user is on the list. If the primary takes such addresses:',
+      type: setting('recipient_delimiter', ['+']),
+    },
   ];
 }
 

@@ -1,8 +1,8 @@
 /** Who may write or read what relaymap and Postfix rely on. Pure. */
-import { may } from './accounts.ts';
+import { may } from './look/accounts.ts';
 import type { CheckFacts } from './facts.ts';
 import { type Finding } from './finding.ts';
-import type { HostFacts, PathFact } from './host-facts.ts';
+import type { HostFacts, PathFact } from './look/host-facts.ts';
 import { shell } from '../mta/postfix/shell-lines.ts';
 
 export function rightsFindings({ host }: CheckFacts): Finding[] {
@@ -82,8 +82,8 @@ function unreadableByService({ paths, owner }: HostFacts): Finding[] {
     const isSecret = role === 'secret' && !above;
     return [
       {
-        level: isSecret ? 'note' : 'warning',
-        text: `${owner.name}, as whom the service runs, cannot ${above ? 'enter' : 'read'} ${path}${isSecret ? '; a relaymap that root starts can' : ''}.`,
+        level: isSecret ? 'error' : 'warning',
+        text: `${owner.name}, as whom the service runs, cannot ${above ? 'enter' : 'read'} ${path} (owner ${fact.uid}, group ${fact.gid}, mode ${(mode & 0o777).toString(8).padStart(4, '0')}).`,
         type: isSecret
           ? [
               `chgrp ${owner.gids[0]} ${shell(path)}`,

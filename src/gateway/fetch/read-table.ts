@@ -17,7 +17,7 @@ import { TableError } from '../../errors.ts';
 import { havePassed } from '../../io/v8-collect.ts';
 
 /** Where a body is kept as it passes. */
-export interface Spool {
+export interface SpoolWriter {
   write(bytes: Uint8Array): void;
 }
 
@@ -46,7 +46,7 @@ export interface Questions {
 export async function obtainWhole(
   body: AsyncIterable<Uint8Array>,
   entry: TableEntry,
-  spool: Spool,
+  spool: SpoolWriter,
   questions: Questions,
 ): Promise<Findings> {
   const inspection = new Inspection(questions);
@@ -76,7 +76,7 @@ export async function obtainByDelta(
   delta: DeltaEntry,
   base: RowStream,
   entry: TableEntry,
-  spool: Spool,
+  spool: SpoolWriter,
   questions: Questions,
 ): Promise<Findings> {
   // What a delta takes away need not be looked for.
@@ -143,7 +143,11 @@ class Plain {
 }
 
 /** Writes the body to the spool as it passes. */
-async function* spooled(body: AsyncIterable<Uint8Array>, wireBytes: number, spool: Spool): AsyncGenerator<Uint8Array> {
+async function* spooled(
+  body: AsyncIterable<Uint8Array>,
+  wireBytes: number,
+  spool: SpoolWriter,
+): AsyncGenerator<Uint8Array> {
   for await (const chunk of limited(body, wireBytes)) {
     spool.write(chunk);
     yield chunk;

@@ -9,7 +9,7 @@ import type { BundleConfig, GatewayConfig } from '../config.ts';
 import { reloadRequested } from '../mta/postfix/reload-request.ts';
 import { lostMaps, type ReadAsking } from './asking.ts';
 import { overdue } from './rhythm.ts';
-import type { BundleStatus, Status } from './status.ts';
+import { knownAt, type BundleStatus, type Status } from './status.ts';
 
 export type Grade = 'ok' | 'warning' | 'critical' | 'unknown';
 
@@ -73,7 +73,8 @@ export interface HealthFacts {
 }
 
 /** Bundles in the config's order. */
-export function health(facts: HealthFacts): Health {
+export function health(given: HealthFacts): Health {
+  const facts = given.status === null ? given : { ...given, status: knownAt(given.status, given.now) };
   const host = hostReasons(facts);
   const bundles = facts.config.bundle.map((bundle) => {
     const status = facts.status?.bundles.find((b) => b.name === bundle.name) ?? null;
@@ -155,7 +156,8 @@ function bundleReasons(
   const reasons: Reason[] = [];
   const add = (grade: Grade, condition: Condition, text: string) => reasons.push({ grade, condition, text });
   const [created, expires] = [Date.parse(b.created ?? ''), Date.parse(b.expires ?? '')];
-  const late = now.getTime() - Date.parse(b.succeededAt ?? b.installedAt ?? '');
+  const since = b.succeededAt ?? b.installedAt;
+  const late = since === null ? Infinity : now.getTime() - Date.parse(since);
   const { warn_after: warnAfter, critical_after: criticalAfter } = config.health;
   if (now.getTime() >= expires) add('critical', 'expired', `expired ${b.expires}; ${ADVICE.EXPIRED}`);
   else if (now.getTime() >= created + (expires - created) * 0.75) {
@@ -177,8 +179,8 @@ function bundleReasons(
       'untrusted',
       'the live copy does not verify under the current keys; it stays live until a good one comes: relaymap fetch',
     );
-  if (late >= criticalAfter) add('critical', 'stale', `stale: no good cycle for ${age(late)}${last(b, status)}`);
-  else if (late >= warnAfter) add('warning', 'stale', `stale: no good cycle for ${age(late)}${last(b, status)}`);
+  if (late >= criticalAfter) add('critical', 'stale', `${idle(late)}${last(b, status)}`);
+  else if (late >= warnAfter) add('warning', 'stale', `${idle(late)}${last(b, status)}`);
   if (b.held !== null)
     add('warning', 'held', `held at version ${b.held.version} since ${b.held.since}; to go on: relaymap resume`);
   else if (b.code !== null && exitStatus(b.code) === 1 && (b.code !== 'ROLLBACK' || late >= warnAfter)) {
@@ -186,6 +188,10 @@ function bundleReasons(
   }
   return reasons;
 }
+
+/** How long there was no good cycle, in words. */
+const idle = (late: number): string =>
+  late === Infinity ? 'stale: no good cycle is known of' : `stale: no good cycle for ${age(late)}`;
 
 /** What the last run ended with; a failure before any bundle comes after all that is known of the bundle. */
 function last(b: BundleStatus, status: Status | null): string {
@@ -226,13 +232,15 @@ function summary(b: BundleHealth, now: Date): string {
 
 function perfdata(b: BundleHealth, config: GatewayConfig, now: Date): string[] {
   if (b.version === null) return [];
-  const since = b.checkedAt === null ? 0 : Math.max(0, Math.floor((now.getTime() - Date.parse(b.checkedAt)) / 1000));
+  // `U`: the plugins' word for a value that is not known.
+  const since =
+    b.checkedAt === null ? 'U' : `${Math.max(0, Math.floor((now.getTime() - Date.parse(b.checkedAt)) / 1000))}s`;
   const left = Math.floor((Date.parse(b.expires ?? '') - now.getTime()) / 1000);
   const { warn_after: warn, critical_after: critical } = config.health;
   return [
     `'${b.name}_version'=${b.version}`,
     `'${b.name}_rows'=${b.rows}`,
-    `'${b.name}_checked_age'=${since}s;${warn / 1000};${critical / 1000};0`,
+    `'${b.name}_checked_age'=${since};${warn / 1000};${critical / 1000};0`,
     `'${b.name}_expires_in'=${left}s`,
   ];
 }

@@ -7,7 +7,7 @@ import type { GatewayConfig } from '../config.ts';
 import { readAsking } from './asking.ts';
 import { health, type Health } from './grade.ts';
 import { directoryMark } from '../keys/ring-fingerprint.ts';
-import { readStatus, type Status } from './status.ts';
+import { knownAt, readStatus, type Status } from './status.ts';
 import { liveDamage } from '../maps/live-damage.ts';
 
 export interface HealthLook {
@@ -49,7 +49,7 @@ async function lookOnce(
     const unknown = `status.json is damaged (${status.why}); the next cycle writes it: relaymap fetch`;
     return { health: { status: 'unknown', bundles: [] }, status: null, unknown, isDamaged: false };
   }
-  const facts = status.is === 'absent' ? null : status.value;
+  const facts = status.is === 'absent' ? null : knownAt(status.value, now);
   const verified = facts === null ? new Map<string, boolean | null>() : await underNewKeys(config, facts);
   const verifies = ({ name }: { readonly name: string }) => verified.get(name) ?? null;
   const mapDamage = facts?.maps == null ? null : await liveDamage(config.map_dir, facts.maps, deep);

@@ -7,6 +7,7 @@ import type { Counters } from './counters.ts';
 import { CONDITIONS, HEALTH_EXIT, type Condition } from './grade.ts';
 import type { HealthLook } from './look.ts';
 import type { BundleStatus } from './status.ts';
+import { counter, gauge, seconds, type Sample } from '../../io/health/metrics-text.ts';
 
 /** The process that answers, where it is one that stays. */
 export interface ProcessFacts {
@@ -25,9 +26,6 @@ export interface MetricFacts {
   readonly counters: Counters;
   readonly process: ProcessFacts | null;
 }
-
-type Labels = Readonly<Record<string, string>>;
-type Sample = readonly [labels: Labels, value: number | null];
 
 export function metricsText(facts: MetricFacts): string {
   return [...hostMetrics(facts), ...bundleMetrics(facts), ...counterMetrics(facts), ...processMetrics(facts)].join('');
@@ -144,25 +142,3 @@ function processMetrics({ process: p }: MetricFacts): string[] {
     counter('process_cpu_seconds_total', 'CPU time of the daemon, user and system.', [[{}, p.cpuSeconds]]),
   ];
 }
-
-function seconds(time: string | null): number | null {
-  const ms = Date.parse(time ?? '');
-  return Number.isNaN(ms) ? null : ms / 1000;
-}
-
-const gauge = (name: string, help: string, samples: readonly Sample[]) => family(name, 'gauge', help, samples);
-const counter = (name: string, help: string, samples: readonly Sample[]) => family(name, 'counter', help, samples);
-
-/** One metric with its samples; what is not known is left out, and so is a metric of which nothing is known. */
-function family(name: string, type: string, help: string, samples: readonly Sample[]): string {
-  const lines = samples.flatMap(([labels, value]) => (value === null ? [] : [`${name}${inBraces(labels)} ${value}\n`]));
-  return lines.length === 0 ? '' : `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`;
-}
-
-function inBraces(labels: Labels): string {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
-  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
-}
-
-const escaped = (value: string): string =>
-  value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');

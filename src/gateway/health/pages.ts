@@ -4,7 +4,7 @@ import type { Counters } from './counters.ts';
 import { jsonLine, printable } from '../../io/printable.ts';
 import { healthJson } from './grade.ts';
 import type { HealthLook } from './look.ts';
-import type { Page, Pages } from './server.ts';
+import type { Page, Pages } from '../../io/health/server.ts';
 import { metricsText, type ProcessFacts } from './metrics.ts';
 import { number } from '../say/outcome-lines.ts';
 

@@ -62,6 +62,24 @@ const Status = z.object({
 export type BundleStatus = z.infer<typeof Bundle>;
 export type Status = z.infer<typeof Status>;
 
+/** A cycle may begin and end after a look at health has taken its time. */
+const AT_ONCE = 60_000;
+
+/**
+ * The status with a time in the future taken for never: what a clock that was ahead has written must not look fresh for days
+ * (docs/commands.md section 2.5).
+ */
+export function knownAt<S extends Pick<Status, 'bundles'>>(status: S, now: Date): S {
+  const past = (at: string | null) => (at !== null && Date.parse(at) <= now.getTime() + AT_ONCE ? at : null);
+  const bundles = status.bundles.map((b) => ({
+    ...b,
+    installedAt: past(b.installedAt),
+    checkedAt: past(b.checkedAt),
+    succeededAt: past(b.succeededAt),
+  }));
+  return { ...status, bundles };
+}
+
 export function readStatus(
   stateDir: string,
 ):

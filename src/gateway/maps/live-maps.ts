@@ -1,10 +1,11 @@
 /**
  * The map files that an MTA opens: are they there, and do they look like what was installed? What only their bytes can tell is
- * map-bytes.ts's matter: a health check mostly need not ask.
+ * map-damage.ts's matter: a health check mostly need not ask.
  */
 import { lstatSync, rmSync, type Stats } from 'node:fs';
 import path from 'node:path';
 import { isAbsent, tempName } from '../../io/atomic-file.ts';
+import { SCRATCH_NAME } from '../../io/scratch-file.ts';
 import type { GatewayState, MapFileRecord } from '../record/state.ts';
 import { MAPS, ENDINGS, type MapType } from '../map-files.ts';
 
@@ -48,6 +49,7 @@ function wrongKind(name: string, found: Stats, record: MapFileRecord): string | 
 
 /** Takes away what a killed run left beside the maps. */
 export function removeUnfinished(mapDir: string): void {
+  rmSync(path.join(mapDir, SCRATCH_NAME), { force: true, recursive: true });
   for (const map of MAPS) {
     const text = tempName(path.join(mapDir, map));
     const left = [text, tempName(path.join(mapDir, `${map}.cdb`)), ...COMPILED.map((ending) => text + ending)];

@@ -51,15 +51,13 @@ export function readBack(
   const count = reader.count();
   if (count !== rows)
     throw new CompileError('READBACK_FAILED', `the cdb has ${count} records, ${rows} rows were written`);
-  for (const key of keys) {
-    const found = reader.get(key);
-    if (found === null || Buffer.compare(found, value) !== 0) {
-      throw new CompileError('READBACK_FAILED', 'a row that was written is not found in the cdb');
-    }
-    // No row can hold a control character, so this one must be absent.
-    if (reader.get(Buffer.concat([Buffer.from('\u0001'), key])) !== null) {
-      throw new CompileError('READBACK_FAILED', 'a row that was not written is found in the cdb');
-    }
+  const found = reader.getAll(keys);
+  if (found.size !== keys.length || [...found.values()].some((each) => Buffer.compare(each, value) !== 0)) {
+    throw new CompileError('READBACK_FAILED', 'a row that was written is not found in the cdb');
+  }
+  // No row can hold a control character, so these must be absent.
+  if (reader.getAll(keys.map((key) => Buffer.concat([Buffer.from('\u0001'), key]))).size > 0) {
+    throw new CompileError('READBACK_FAILED', 'a row that was not written is found in the cdb');
   }
   return { sha256: hash.digest('hex'), bytes };
 }

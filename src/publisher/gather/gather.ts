@@ -5,15 +5,19 @@
 import { domainOf } from '../../bundle/address/address.ts';
 import { log, logOnce } from '../../io/log.ts';
 import type { PublisherConfig } from '../config.ts';
-import { addressOf, EntryError, firstField, rowsOf, simpleRow } from '../entry.ts';
+import { addressOf, EntryError, rowsOf, simpleRow } from '../entry.ts';
 import { PublishError } from '../errors.ts';
+import { ofSource } from '../failing-source.ts';
 import { SimpleLines } from './simple-lines.ts';
 import { RowCollection, type SortedRows } from './sorted-rows.ts';
 import { shownAddress } from '../shown-address.ts';
 import type { SourceConfig } from '../source-config.ts';
 import { openSource } from '../sources/open.ts';
 import { isNamedBy } from '../policy-domains.ts';
-import type { SourceReader, Seen } from '../sources/source-reader.ts';
+import type { Entries, SourceReader, Seen } from '../sources/source-reader.ts';
+import { LeftOut as LeftOutEntries } from '../sources/text/left-out.ts';
+import { listLine, type ListLine } from '../sources/text/list-line.ts';
+import { DomainAliases } from './domain-aliases.ts';
 
 /** As many faults are named before it is given up: whoever corrects a list wants more than the first. */
 const NAMED_FAULTS = 20;
@@ -61,13 +65,24 @@ export interface LeftOut {
 /** @throws PublishError SOURCE, INVALID_ENTRY, WILDCARD or FOREIGN_DOMAIN */
 export async function gather(config: PublisherConfig, now: Date, options: GatherOptions = {}): Promise<Gathered> {
   const gathering = new Gathering(config, options);
-  for (const source of config.source) await gathering.read(source, await openSource(source), now);
+  for (const source of config.source) {
+    try {
+      await gathering.read(source, await openSource(source), now);
+    } catch (error) {
+      throw ofSource(error, source.name);
+    }
+  }
   return gathering.result();
 }
 
 /** Where an entry stands, and what came before it. */
-interface Place extends Pick<SourceReader, 'form' | 'unit'> {
+interface Place {
   readonly name: string;
+  /** `line`, `row`, `entry`, and before it the page or the file. */
+  unit: string;
+  /** Of local parts that stand alone in a plain list. */
+  readonly domain: string | undefined;
+  readonly left: LeftOutEntries;
   readonly isSkipped: (domain: string) => boolean;
   /** Of the last entry, from 1. */
   number: number;
@@ -86,6 +101,7 @@ class Gathering {
   readonly #faults: string[] = [];
   readonly #options: GatherOptions;
   readonly #sources = new Map<string, SortedRows>();
+  readonly #aliases = new DomainAliases<Place>();
   #own: RowCollection | null = null;
   #entries = 0;
   #refused = 0;
@@ -98,24 +114,29 @@ class Gathering {
     this.#isForeign = policy.domains === undefined ? () => false : (domain) => !isOurs(domain);
   }
 
-  async read(source: SourceConfig, { form, unit, read, readLines }: SourceReader, now: Date): Promise<void> {
+  async read(source: SourceConfig, { unit, domain, read }: SourceReader, now: Date): Promise<void> {
     const { name } = source;
     const before = this.#entries;
     this.#own = this.#options.apart === true ? new RowCollection() : null;
     const isSkipped = isNamedBy(source.skip_domains);
-    const simple = new SimpleLines(this.#rows, (domain) => isSkipped(domain) || this.#isForeign(domain));
-    const place = { form, name, unit, isSkipped, number: 0, begun: form === 'addresses' };
-    // Whoever is told of every row is told its line as text.
-    if (readLines === undefined || this.#options.each !== undefined) {
-      for await (const batch of read(now)) for (const entry of batch) this.#entry(entry, place);
-    } else {
-      const seen: Seen = { lines: 0 };
-      for await (const lines of readLines(seen)) {
+    const simple = new SimpleLines(this.#rows, (each) => isSkipped(each) || this.#isForeign(each));
+    const left = new LeftOutEntries(name);
+    const place: Place = { name, unit, domain, left, isSkipped, number: 0, begun: false };
+    const seen: Seen = { lines: 0 };
+    for await (const batch of read(now, seen)) {
+      if (Buffer.isBuffer(batch)) {
         if (seen.lines === 0) this.#rows.expect(seen.bytes ?? 0);
-        this.#lines(lines, place, simple);
+        this.#lines(batch, place, simple);
         seen.lines = place.number;
+      } else if ('unit' in batch) this.#listed(batch, place);
+      else {
+        for (const address of batch) {
+          place.number++;
+          this.#entry(address, place);
+        }
       }
     }
+    left.tell();
     for (const domain of simple.domains()) this.#domains.add(domain);
     this.#refuseFaults();
     if (this.#entries === before) {
@@ -130,45 +151,108 @@ class Gathering {
   /** @param lines whole ones as bytes. Those that plainly are addresses never become strings. */
   #lines(lines: Buffer, place: Place, simple: SimpleLines): void {
     for (let at = 0; at < lines.length;) {
-      const before = this.#rows.count;
-      at = simple.take(lines, at);
-      const taken = this.#rows.count - before;
-      place.number += taken;
-      this.#entries += taken;
-      if (taken > 0) place.begun = true;
-      this.#own?.addFrom(this.#rows, before);
-      if (at === lines.length) break;
+      // Whoever is told of every row is told its line as text.
+      if (this.#options.each === undefined) {
+        const before = this.#rows.count;
+        at = simple.take(lines, at);
+        const taken = this.#rows.count - before;
+        place.number += taken;
+        this.#entries += taken;
+        if (taken > 0) place.begun = true;
+        this.#own?.addFrom(this.#rows, before);
+        if (at === lines.length) break;
+      }
       const end = lines.indexOf(LF, at);
-      this.#entry(lines.toString('utf8', at, end), place);
+      place.number++;
+      this.#line(lines.toString('utf8', at, end), place);
       at = end + 1;
     }
   }
 
+  #line(line: string, place: Place): void {
+    const simple = simpleRow(line);
+    let found: ListLine | null = null;
+    try {
+      found = simple === null ? listLine(line, place.begun, place.domain) : [line];
+    } catch (error) {
+      this.#fault(line, place, error);
+    }
+    if (found === 'header') logOnce('notice', `${placeOf(place)}: taken for a header and skipped, since it has no @`);
+    else if (found === 'refusing' || found === 'other') place.left.add(found, place.unit);
+    else for (const each of found ?? []) this.#entry(each, place);
+    if (found !== null) place.begun = true;
+  }
+
+  #listed({ unit, entries }: Entries, place: Place): void {
+    place.unit = unit;
+    for (const { number, text, target } of entries) {
+      place.number = number;
+      if (target === undefined) this.#entry(text, place);
+      else this.#alias(text, target, place);
+    }
+  }
+
+  /** @param entry one address; an empty one is none. */
   #entry(entry: string, place: Place): void {
-    const { form, name, unit } = place;
-    const number = ++place.number;
+    if (entry === '') return;
     const simple = simpleRow(entry);
     if (simple !== null) {
       if (this.#take(simple, place, entry)) this.#entries++;
-      place.begun = true;
       return;
     }
-    let field: string | null = entry;
     try {
-      if (form === 'lines') field = firstField(entry);
-      if (field === null || field === '') return;
-      if (place.begun || entry.includes('@')) this.#add(field, place);
-      else logOnce('notice', `${name}, ${unit} ${number}: taken for a header and skipped, since it has no @`);
+      this.#add(entry, place);
     } catch (error) {
-      if (!(error instanceof EntryError)) throw error;
-      const fault = `${name}, ${unit} ${number}: ${shownAddress(field ?? entry)} ${error.message}`;
-      this.#options.fault?.(entry, fault);
-      this.#fault(fault, error);
+      this.#fault(entry, place, error);
     }
-    place.begun = true;
   }
 
+  #alias(alias: string, target: string, place: Place): void {
+    try {
+      this.#aliases.add(alias, target, { ...place });
+      this.#entries++;
+    } catch (error) {
+      this.#fault(alias, place, error);
+    }
+  }
+
+  /** The rows of domain aliases: of what all sources have, and before postmasters are added. @throws PublishError WILDCARD */
+  #expandAliases(): void {
+    if (this.#aliases.size === 0) return;
+    const { rows, empty } = this.#aliases.expand(this.#rows.localParts(this.#aliases.targets()));
+    for (const { alias, domains, target, origin } of empty) {
+      if (domains.every((domain) => this.#wildcards.has(`@${domain}`))) this.#add(alias, origin);
+      else if (!domains.every(origin.isSkipped)) {
+        throw new PublishError(
+          'WILDCARD',
+          `${placeOf(origin)}: ${alias} stands for @${target}, of which no source has an address: name the source that has them, or ` +
+            `name ${alias.slice(1)} in policy.wildcards to accept every address of it`,
+        );
+      }
+    }
+    for (const name of new Set(rows.map(({ origin }) => origin.name))) {
+      this.#own = this.#reopened(name);
+      for (const { row, origin } of rows) {
+        if (origin.name !== name) continue;
+        if (row.startsWith('@')) this.#add(row, origin);
+        else this.#take(row, origin, row);
+      }
+      if (this.#own !== null) this.#sources.set(name, this.#own.sorted());
+    }
+  }
+
+  /** A source's own rows, to which more are added. */
+  #reopened(name: string): RowCollection | null {
+    if (this.#options.apart !== true) return null;
+    const own = new RowCollection();
+    const before = this.#sources.get(name);
+    if (before !== undefined) own.addSorted(before);
+    return own;
+  }
+
+  /** @throws PublishError WILDCARD or FOREIGN_DOMAIN, by a domain alias. */
   result(): Gathered {
+    this.#expandAliases();
     const more = this.#refused - NAMED_FAULTS;
     if (more > 0) log('warning', `${more} more addresses are refused to strangers by Postfix`);
     if (this.#policy.postmaster) for (const domain of this.#domains) this.#rows.add(`postmaster@${domain}`);
@@ -233,7 +317,10 @@ class Gathering {
     );
   }
 
-  #fault(what: string, cause: EntryError): void {
+  #fault(entry: string, place: Place, cause: unknown): void {
+    if (!(cause instanceof EntryError)) throw cause;
+    const what = `${placeOf(place)}: ${shownAddress(entry.trimStart())} ${cause.message}`;
+    this.#options.fault?.(entry, what);
     this.#faults.push(what);
     if (!this.#policy.skip_invalid && this.#faults.length === NAMED_FAULTS) this.#refuseFaults(cause);
   }

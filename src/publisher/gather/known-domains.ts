@@ -1,11 +1,14 @@
-/** Domains that were looked at before, found again by a hash that the caller counts along while it copies their bytes. Pure. */
-
-/** FNV-1a over the bytes, from `HASH_START`. */
-export const HASH_START = 0x811c9dc5 | 0;
-export const hashed = (hash: number, byte: number): number => Math.imul(hash ^ byte, 0x01000193);
+/**
+ * Domains that were looked at before, found again by a hash that the caller computes while it copies their bytes: FNV-1a from `hashStart`.
+ * A source may have chosen them: when one takes too many steps, they are hashed once more, by a hash for which nobody can choose. Pure.
+ */
+import { MOST_STEPS, spread, strongHash } from '../../bundle/table/seeded-hash.ts';
 
 export class KnownDomains {
   size = 0;
+  /** Slots looked at so far, for the tests. */
+  steps = 0;
+  #isStrong = false;
   #arena = new Uint8Array(4096);
   #view = new DataView(this.#arena.buffer);
   #ends = new Int32Array(256);
@@ -14,17 +17,23 @@ export class KnownDomains {
   #slots = new Int32Array(1024);
 
   /** Whether a domain is known. @param bytes a view of what holds it. */
-  has(bytes: DataView, start: number, length: number, hash: number): boolean {
+  has(bytes: DataView, start: number, length: number, fast: number): boolean {
     const mask = this.#slots.length - 1;
+    const hash = this.#isStrong ? strongHash(bytesOf(bytes), start, start + length) : fast;
+    let most = this.#isStrong ? mask : MOST_STEPS;
     for (let at = spread(hash) & mask; ; at = (at + 1) & mask) {
       const id = (this.#slots[at] ?? 0) - 1;
+      this.steps++;
       if (id < 0) return false;
       if (this.#hashes[id] === hash && this.#is(id, bytes, start, length)) return true;
+      if (most-- > 0) continue;
+      this.#hashAgain();
+      return this.has(bytes, start, length, fast);
     }
   }
 
   /** Adds a domain that is not known yet. */
-  add(name: Uint8Array, hash: number): void {
+  add(name: Uint8Array, fast: number): void {
     const id = this.size++;
     const from = this.#startOf(id);
     const end = from + name.length;
@@ -38,11 +47,18 @@ export class KnownDomains {
     }
     this.#arena.set(name, from);
     this.#ends[id] = end;
-    this.#hashes[id] = hash;
-    if (this.size * 2 > this.#slots.length) {
-      this.#slots = new Int32Array(this.#slots.length * 2);
-      for (let each = 0; each < this.size; each++) this.#place(each);
-    } else this.#place(id);
+    this.#hashes[id] = this.#isStrong ? strongHash(name, 0, name.length) : fast;
+    const isFull = this.size * 2 > this.#slots.length;
+    if (isFull) this.#slots = new Int32Array(this.#slots.length * 2);
+    if (!this.#placeFrom(isFull ? 0 : id)) this.#hashAgain();
+  }
+
+  #hashAgain(): void {
+    this.#isStrong = true;
+    let id = 0;
+    for (const name of this.names()) this.#hashes[id++] = strongHash(name, 0, name.length);
+    this.#slots.fill(0);
+    this.#placeFrom(0);
   }
 
   *names(): Generator<Uint8Array> {
@@ -67,15 +83,22 @@ export class KnownDomains {
     return view.getInt32(from + last) === bytes.getInt32(start + last);
   }
 
-  #place(id: number): void {
+  /** @returns false where a domain takes too many steps under the fast hash. */
+  #placeFrom(first: number): boolean {
     const mask = this.#slots.length - 1;
-    let at = spread(this.#hashes[id] ?? 0) & mask;
-    while (this.#slots[at] !== 0) at = (at + 1) & mask;
-    this.#slots[at] = id + 1;
+    for (let id = first; id < this.size; id++) {
+      let step = 1;
+      let at = spread(this.#hashes[id] ?? 0) & mask;
+      for (; this.#slots[at] !== 0; at = (at + 1) & mask) step++;
+      this.steps += step;
+      if (step > MOST_STEPS && !this.#isStrong) return false;
+      this.#slots[at] = id + 1;
+    }
+    return true;
   }
 }
 
-const spread = (hash: number): number => hash ^ (hash >>> 15);
+const bytesOf = (view: DataView): Uint8Array => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 
 function larger<T extends { set(from: T): void }>(from: T, into: T): T {
   into.set(from);

@@ -3,15 +3,21 @@
  * text, and most lines of most lists. All others are left to the rules of entry.ts. Pure.
  */
 import { isSimpleDomain } from '../entry.ts';
-import { HASH_START, hashed, KnownDomains } from './known-domains.ts';
+import { hashed, hashStart } from '../../bundle/table/seeded-hash.ts';
+import { KnownDomains } from './known-domains.ts';
 import type { RowCollection } from './sorted-rows.ts';
 
 const TAB = 0x09;
 const LF = 0x0a;
 const CR = 0x0d;
 const SPACE = 0x20;
+const QUOTE = 0x22;
 const HYPHEN = 0x2d;
+const [ZERO, FOUR, FIVE, NINE] = [0x30, 0x34, 0x35, 0x39];
+const COLON = 0x3a;
 const AT = 0x40;
+/** The beginnings of REJECT and retry:, DISCARD, DEFER and error:, in lower case. */
+const [RE, DI, DE, ER] = [0x7265, 0x6469, 0x6465, 0x6572];
 const MAX_LOCAL = 120;
 const MAX_ROW = 253;
 
@@ -45,6 +51,7 @@ export class SimpleLines {
   take(lines: Buffer, at: number): number {
     const rows = this.#rows;
     const into = rows.room(lines.length - at);
+    const seed = hashStart();
     const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
     while (at < lines.length) {
       const start = rows.next;
@@ -58,7 +65,7 @@ export class SimpleLines {
       if (local === 0 || local > MAX_LOCAL || lines[next++] !== AT || lines[at] === HYPHEN) return at;
       into[used++] = AT;
       const domain = used;
-      let hash = HASH_START;
+      let hash = seed;
       for (let most = start + MAX_ROW; used < most && (byte = DOMAIN[lines[next] ?? 0] ?? 0) !== 0; next++) {
         into[used++] = byte;
         hash = hashed(hash, byte);
@@ -82,16 +89,29 @@ export class SimpleLines {
   }
 }
 
-/** Where the next line begins if a line's first field ends here, else -1. A carriage return within the line is for others to refuse. */
+/**
+ * Where the next line begins if a line's first field ends here, else -1. A carriage return within the line is for others to refuse, and a
+ * rest that may say that no mail is taken (`REJECT`, `550 ...`) is for others to read.
+ */
 function afterField(lines: Uint8Array, at: number): number {
   const byte = lines[at];
   if (byte === LF) return at + 1;
   if (byte === CR) return lines[at + 1] === LF ? at + 2 : -1;
   if (byte !== SPACE && byte !== TAB) return -1;
-  for (;;) {
-    const rest = lines[++at];
+  let rest = lines[++at];
+  while (rest === SPACE || rest === TAB) rest = lines[++at];
+  if (mayRefuse(rest, lines[at + 1])) return -1;
+  for (; ; rest = lines[++at]) {
     if (rest === LF) return at + 1;
     if (rest === CR) return lines[at + 1] === LF ? at + 2 : -1;
     if (rest === undefined) return -1;
   }
+}
+
+/** Whether a text may be one of refusing-value.ts, by its first two bytes. */
+function mayRefuse(first = 0, second = 0): boolean {
+  if (first === COLON || first === QUOTE) return true;
+  if (first === FOUR || first === FIVE) return second >= ZERO && second <= NINE;
+  const pair = ((first | 0x20) << 8) | (second | 0x20);
+  return pair === RE || pair === DI || pair === DE || pair === ER;
 }

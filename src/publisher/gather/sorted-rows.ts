@@ -5,6 +5,7 @@
 import { compareBytes, type RowBlock } from '../../bundle/table/rows.ts';
 import { ordered, SPARE } from './sort-rows.ts';
 
+const AT = 0x40;
 const LF = 0x0a;
 /** Rows. */
 const BLOCK = 8192;
@@ -77,6 +78,23 @@ export class RowCollection {
     const begin = startOf(from);
     this.room(other.#used - begin).set(other.#bytes.subarray(begin, other.#used), this.#used);
     for (let i = from; i < other.count; i++) this.added(startOf(i + 1) - startOf(i) - 1);
+  }
+
+  /** The local parts of all rows so far by domain, of the domains that are asked for. */
+  localParts(domains: ReadonlySet<string>): Map<string, string[]> {
+    const found = new Map<string, string[]>();
+    for (let i = 0; i < this.count; i++) {
+      const start = this.#starts[i] ?? 0;
+      const end = (i + 1 < this.count ? (this.#starts[i + 1] ?? 0) : this.#used) - 1;
+      const at = this.#bytes.lastIndexOf(AT, end - 1);
+      const domain = this.#bytes.toString('utf8', at + 1, end);
+      if (!domains.has(domain)) continue;
+      const locals = found.get(domain);
+      const local = this.#bytes.toString('utf8', start, at);
+      if (locals === undefined) found.set(domain, [local]);
+      else locals.push(local);
+    }
+    return found;
   }
 
   /** Adds rows that are sorted. */

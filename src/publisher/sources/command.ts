@@ -1,15 +1,25 @@
-/** The command source: what a program prints, one address a line as in a file. Its exit status counts (docs/commands.md section 3). */
+/** The command source: what a program prints, read as a file of it would be. Its exit status counts (docs/commands.md, section 3). */
 import type { CommandSource } from '../source-config.ts';
 import { outputOf } from './command-output.ts';
-import { linesOf, wholeLines } from './lines.ts';
-import type { SourceReader } from './source-reader.ts';
+import { refuseFurtherPages } from './further-pages.ts';
+import type { Batch, Seen, SourceReader } from './source-reader.ts';
+import type { Page } from './text/page.ts';
+import { TextSource } from './text/read-text.ts';
 
 const TIMEOUT = 300_000;
 
 /** @param timeout milliseconds. */
-export const commandSource = ({ name, argv }: CommandSource, timeout = TIMEOUT): SourceReader => ({
-  form: 'lines',
+export const commandSource = (source: CommandSource, timeout = TIMEOUT): SourceReader => ({
   unit: 'line',
-  read: () => linesOf(name, outputOf({ name, argv, timeout })),
-  readLines: (seen) => wholeLines(name, outputOf({ name, argv, timeout }), seen),
+  domain: source.domain,
+  read: (_, seen = { lines: 0 }) => printed(source, timeout, seen),
 });
+
+async function* printed(source: CommandSource, timeout: number, seen: Seen): AsyncGenerator<Batch> {
+  const { name, argv } = source;
+  const text = new TextSource(name, source);
+  const pages: Page[] = [];
+  yield* text.read(outputOf({ name, argv, timeout }), seen, { pages });
+  refuseFurtherPages(name, pages);
+  yield* text.end();
+}

@@ -1,40 +1,61 @@
-/** The file source: one address a line (docs/commands.md section 3). Reads the one file, in chunks, and notices if it changes meanwhile. */
+/**
+ * The file source: a list in any format, or a folder with a file for each domain (docs/commands.md, section 3). Reads each file in
+ * chunks, and notices if it changes meanwhile.
+ */
 import { constants, open, type FileHandle } from 'node:fs/promises';
 import { whyUnread } from '../../io/denied.ts';
 import { PublishError } from '../errors.ts';
 import type { FileSource } from '../source-config.ts';
-import { linesOf, wholeLines } from './lines.ts';
-import type { SourceReader, Seen } from './source-reader.ts';
+import { domainFiles, isFolder } from './folder.ts';
+import { refuseFurtherPages } from './further-pages.ts';
+import type { Batch, Seen, SourceReader } from './source-reader.ts';
+import type { Page } from './text/page.ts';
+import { TextSource, type Part } from './text/read-text.ts';
 
 const CHUNK = 256 * 1024;
 
 type Named = Pick<FileSource, 'name' | 'path'>;
 
 export const fileSource = (source: FileSource): SourceReader => ({
-  form: 'lines',
   unit: 'line',
-  read: () => fileLines(source),
-  readLines: (seen) => opened(source, (chunks) => wholeLines(source.name, chunks, seen), seen),
+  domain: source.domain,
+  read: (_, seen = { lines: 0 }) => (isFolder(source.path) ? folder(source, seen) : single(source, seen)),
 });
 
-/**
- * The lines of a file as text, without their LF, in batches; a byte order mark at the file's start is no part of the first.
- * @throws PublishError SOURCE: it cannot be read, is no regular file, is not UTF-8, has a line that cannot be one, or changed.
- */
-export const fileLines = (source: Named): AsyncGenerator<string[]> =>
-  opened(source, (chunks) => linesOf(source.name, chunks));
+async function* single(source: FileSource, seen: Seen): AsyncGenerator<Batch> {
+  const text = new TextSource(source.name, source);
+  yield* entriesOf(text, source, seen, {});
+  yield* text.end();
+}
 
-async function* opened<T>(
-  source: Named,
-  read: (chunks: AsyncIterable<Uint8Array>) => AsyncGenerator<T>,
-  seen?: Seen,
-): AsyncGenerator<T> {
+async function* folder(source: FileSource, seen: Seen): AsyncGenerator<Batch> {
+  const text = new TextSource(source.name, source);
+  const { files, others } = domainFiles(source);
+  for (const { domain, file } of files) {
+    const named = { name: `${source.name}, ${domain}`, path: file };
+    yield* entriesOf(text, named, seen, { place: domain, domain });
+  }
+  const after = domainFiles(source).files.map(({ file }) => file);
+  if (after.join('\n') !== files.map(({ file }) => file).join('\n'))
+    throw new PublishError('SOURCE', `${source.name} changed while it was read`);
+  text.left.add('file', 'file', others);
+  yield* text.end();
+}
+
+async function* entriesOf(text: TextSource, named: Named, seen: Seen, part: Part): AsyncGenerator<Batch> {
+  const pages: Page[] = [];
+  yield* text.read(contentOf(named, seen), seen, { ...part, pages });
+  refuseFurtherPages(named.name, pages);
+}
+
+/** @throws PublishError SOURCE: it cannot be read, is no regular file, or changed. */
+async function* contentOf(source: Named, seen: Seen): AsyncGenerator<Uint8Array> {
   let file: FileHandle | undefined;
   try {
     // Without NONBLOCK a FIFO would be waited for, until somebody writes to it.
     file = await open(source.path, constants.O_RDONLY | constants.O_NONBLOCK);
-    if (seen !== undefined) seen.bytes = (await file.stat()).size;
-    yield* read(contentOf(source, file));
+    seen.bytes = (await file.stat()).size;
+    yield* chunksOf(source, file);
   } catch (error) {
     if (error instanceof PublishError) throw error;
     throw new PublishError('SOURCE', `${source.name} cannot be read: ${whyUnread(error, source.path)}`, error);
@@ -43,7 +64,7 @@ async function* opened<T>(
   }
 }
 
-async function* contentOf(source: Named, file: FileHandle): AsyncGenerator<Uint8Array> {
+async function* chunksOf(source: Named, file: FileHandle): AsyncGenerator<Uint8Array> {
   const before = await file.stat();
   if (!before.isFile()) throw new PublishError('SOURCE', `${source.name} is no regular file`);
   const chunk = Buffer.allocUnsafe(CHUNK);

@@ -1,97 +1,161 @@
-/** The http source: a list at an HTTPS URL, as text, CSV or JSON. One GET by io/http; what could be cut short unnoticed is refused. */
+/**
+ * The http source: a list at an HTTPS URL, in any format, and in pages (docs/commands.md, section 3). What could be cut short unnoticed
+ * is refused, and so is a part of a list. Asks by io/http.
+ */
 import { HostError, SourceError } from '../../errors.ts';
+import { logOnce } from '../../io/log.ts';
 import { HttpClient, type Answer, type Limits } from '../../io/http.ts';
 import { PublishError } from '../errors.ts';
 import type { HttpSource } from '../source-config.ts';
-import { csvColumn } from './csv.ts';
-import { jsonAddresses } from './json.ts';
-import { linesOf, wholeLines } from './lines.ts';
-import { readAuthority, readSecret } from './secret.ts';
-import type { SourceReader } from './source-reader.ts';
+import { credentialsOf, type Credentials } from './http-credentials.ts';
+import { firstPage, isRound, nextPage } from './http-pages.ts';
+import { readAuthority } from './secret.ts';
+import type { Batch, Seen, SourceReader } from './source-reader.ts';
+import type { Page } from './text/page.ts';
+import { TextSource } from './text/read-text.ts';
 
 export interface HttpLimits extends Limits {
-  /** Of the body. */
+  /** Of all bodies. */
   readonly bytes: number;
 }
 const LIMITS: HttpLimits = { idle: 20_000, total: 300_000, bytes: 2 ** 30 };
-const ACCEPT = { text: 'text/plain', csv: 'text/csv, text/plain', json: 'application/json' };
-const UNIT = { text: 'line', csv: 'row', json: 'entry' };
+const MAX_PAGES = 10_000;
+const ACCEPT: Readonly<Record<string, string>> = {
+  csv: 'text/csv, text/plain;q=0.9, */*;q=0.1',
+  json: 'application/json, application/scim+json;q=0.9',
+  text: 'text/plain, */*;q=0.1',
+};
+const ANY = 'application/json, text/csv, text/plain, */*;q=0.1';
 
 /** @throws HostError CONFIG: a URL that is not https, or has a user, a password or a fragment. */
 export function httpSource(source: HttpSource, limits = LIMITS): SourceReader {
-  const { name, format } = source;
+  const { name, domain } = source;
   const url = URL.canParse(source.url) ? new URL(source.url) : null;
   if (url === null || url.protocol !== 'https:' || url.username !== '' || url.password !== '' || url.hash !== '') {
     throw new HostError(
       'CONFIG',
-      `${name}: url must be an https URL without user or fragment; a token goes into token_file`,
+      `${name}: url must be an https URL without user or fragment; credentials go into token_file, basic_file or header_file`,
     );
   }
-  return {
-    form: format === 'text' ? 'lines' : 'addresses',
-    unit: UNIT[format],
-    read: () => {
-      const chunks = body(source, url, limits);
-      if (format === 'json') return jsonAddresses(name, chunks);
-      return format === 'csv' ? csvColumn(name, linesOf(name, chunks)) : linesOf(name, chunks);
-    },
-    ...(format === 'text' ? { readLines: (seen) => wholeLines(name, body(source, url, limits), seen) } : {}),
-  };
+  return { unit: 'line', domain, read: (_, seen = { lines: 0 }) => pages(source, url, limits, seen) };
 }
 
-async function* body(source: HttpSource, url: URL, limits: HttpLimits): AsyncGenerator<Uint8Array> {
-  const { name, format, ca_file: ca, token_file: token } = source;
-  const failed = (why: string, cause?: unknown) => new PublishError('SOURCE', `${name}: ${why}`, cause);
-  const access = {
-    ...(ca === undefined ? {} : { ca: readAuthority(ca) }),
-    ...(token === undefined ? {} : { token: bearer(token) }),
-  };
-  const client = new HttpClient(access, limits.idle, process.env);
+/** One request after another, for as long as there is a further page. */
+async function* pages(source: HttpSource, given: URL, limits: HttpLimits, seen: Seen): AsyncGenerator<Batch> {
+  const { name, ca_file: ca } = source;
+  const credentials = credentialsOf(source);
+  const client = new HttpClient(ca === undefined ? {} : { ca: readAuthority(ca) }, limits.idle, process.env);
+  const budget = { bytes: limits.bytes };
+  const text = new TextSource(name, source);
+  const asked = new Set<string>();
+  let all = 0;
   try {
-    const answer = await client.get(url, { accept: ACCEPT[format] }, limits);
-    const refusal = refusalOf(answer);
-    if (refusal !== null) {
-      answer.discard();
-      throw failed(refusal);
+    for (let url: URL | null = firstPage(given); url !== null;) {
+      if (asked.has(url.href))
+        throw new PublishError('SOURCE', `${name}: page ${asked.size + 1} is one that was asked for before`);
+      if (asked.size === MAX_PAGES) throw new PublishError('SOURCE', `${name}: more than ${MAX_PAGES} pages`);
+      asked.add(url.href);
+      const found: Page[] = [];
+      const body = new Body(source, credentials, client, url, limits, budget);
+      const place = asked.size === 1 ? undefined : `page ${asked.size}`;
+      let records = 0;
+      for await (const batch of text.read(body.chunks(), seen, {
+        pages: found,
+        ...(place === undefined ? {} : { place }),
+      })) {
+        records = Math.max(records, lastNumber(batch));
+        yield batch;
+      }
+      // A document counts what it could not use as well.
+      records = Math.max(records, ...found.map((page) => page.records));
+      all += records;
+      const answer = { url, header: (header: string) => body.header(header), pages: found, records, all };
+      url = nextPage(name, answer);
+      if (url === null && asked.size === 1 && isRound(records))
+        logOnce('warning', `${name}: exactly ${records} entries; is it the first page of more? min_rows would tell`);
     }
-    let size = 0;
-    for await (const chunk of answer.body) {
-      size += chunk.length;
-      if (size > limits.bytes) throw failed(`more than ${limits.bytes} bytes`);
-      yield chunk;
-    }
-  } catch (error) {
-    if (!(error instanceof SourceError)) throw error;
-    throw failed(`${error.code}: ${error.message}`, error);
+    yield* text.end();
   } finally {
     await client.close();
   }
 }
 
-/** Why an answer is not taken for the list, or null. */
-function refusalOf(answer: Answer): string | null {
-  const { status } = answer;
-  const location = answer.header('location');
-  if (status >= 300 && status < 400 && location !== undefined) {
-    return `redirected (${status}) to ${location.slice(0, 200)}; name the URL itself`;
-  }
-  if (status !== 200) return `status ${status}, expected 200`;
-  const encoding = answer.header('content-encoding') ?? 'identity';
-  if (encoding !== 'identity') return `content-encoding ${encoding.slice(0, 40)}, which was not asked for`;
-  // A page to log in at, or that says sorry, has status 200 only too often.
-  const type = answer.header('content-type') ?? '';
-  if (/^\s*(text\/html|application\/xhtml)/i.test(type)) return `content-type ${type.slice(0, 40)}, no list`;
-  const chunked = /chunked/i.test(answer.header('transfer-encoding') ?? '');
-  if (!chunked && answer.header('content-length') === undefined) {
-    return 'neither content-length nor chunked: a list cut short would look whole';
-  }
-  return null;
-}
+/** Of the entry that a batch ends with. */
+const lastNumber = (batch: Batch): number =>
+  Buffer.isBuffer(batch) || !('unit' in batch) ? 0 : (batch.entries.at(-1)?.number ?? 0);
 
-function bearer(file: string): string {
-  const token = readSecret('token_file', file).trim();
-  if (!/^[A-Za-z0-9._~+/-]+=*$/.test(token)) {
-    throw new HostError('CONFIG', `token_file ${file} does not hold one bearer token`);
+/** One answer: its headers, once it has begun, and its body as it comes. */
+class Body {
+  #answer: Answer | null = null;
+  readonly #source: HttpSource;
+  readonly #credentials: Credentials;
+  readonly #client: HttpClient;
+  readonly #url: URL;
+  readonly #limits: HttpLimits;
+  readonly #budget: { bytes: number };
+
+  constructor(
+    source: HttpSource,
+    credentials: Credentials,
+    client: HttpClient,
+    url: URL,
+    limits: HttpLimits,
+    budget: { bytes: number },
+  ) {
+    this.#source = source;
+    this.#credentials = credentials;
+    this.#client = client;
+    this.#url = url;
+    this.#limits = limits;
+    this.#budget = budget;
   }
-  return token;
+
+  /** A server that sends a secret back, in a Location say, must not bring it into our log. */
+  header(name: string): string | undefined {
+    let value = this.#answer?.header(name);
+    for (const secret of this.#credentials.secrets) value = value?.replaceAll(secret, '[secret]');
+    return value;
+  }
+
+  async *chunks(): AsyncGenerator<Uint8Array> {
+    const { name, format } = this.#source;
+    const failed = (why: string, cause?: unknown) => new PublishError('SOURCE', `${name}: ${why}`, cause);
+    try {
+      const accept = format === undefined ? ANY : (ACCEPT[format] ?? ANY);
+      const answer = await this.#client.get(this.#url, { ...this.#credentials.headers, accept }, this.#limits);
+      this.#answer = answer;
+      const refusal = this.#refusal(answer.status);
+      if (refusal !== null) {
+        answer.discard();
+        throw failed(refusal);
+      }
+      for await (const chunk of answer.body) {
+        this.#budget.bytes -= chunk.length;
+        if (this.#budget.bytes < 0) throw failed(`more than ${this.#limits.bytes} bytes`);
+        yield chunk;
+      }
+    } catch (error) {
+      if (!(error instanceof SourceError)) throw error;
+      throw failed(`${error.code}: ${error.message}`, error);
+    }
+  }
+
+  /** Why an answer is not taken for the list, or null. */
+  #refusal(status: number): string | null {
+    const location = this.header('location');
+    if (status >= 300 && status < 400 && location !== undefined) {
+      return `redirected (${status}) to ${location.slice(0, 200)}; name the URL itself`;
+    }
+    if (status !== 200) return `status ${status}, expected 200`;
+    const encoding = this.header('content-encoding') ?? 'identity';
+    if (encoding !== 'identity') return `content-encoding ${encoding.slice(0, 40)}, which was not asked for`;
+    // A page to log in at, or that says sorry, has status 200 only too often.
+    const type = this.header('content-type') ?? '';
+    if (/^\s*(text\/html|application\/xhtml)/i.test(type)) return `content-type ${type.slice(0, 40)}, no list`;
+    const chunked = /chunked/i.test(this.header('transfer-encoding') ?? '');
+    if (!chunked && this.header('content-length') === undefined) {
+      return 'neither content-length nor chunked: a list cut short would look whole';
+    }
+    return null;
+  }
 }

@@ -1,18 +1,18 @@
 /**
- * The postfix-map source: the keys of a map that Postfix uses, compiled or its text, read as Postfix reads them (postmap(1),
- * virtual(5)). A key without @ (a domain, a local user) is no recipient. Reads the map, or has postmap list it; a
- * cdb is read here, since postmap cannot list one.
+ * The postfix-map source: the keys of a map that Postfix uses, compiled or its text (docs/commands.md, section 3). A key without @ (a
+ * domain, a local user) is no recipient. Reads the map, or has postmap list it; a cdb is read here, since postmap cannot list one.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { HostError } from '../../errors.ts';
-import { logOnce } from '../../io/log.ts';
 import { CdbReader, type ReadAt } from '../../map/cdb.ts';
 import { PublishError } from '../errors.ts';
 import type { PostfixMapSource } from '../source-config.ts';
 import { outputOf } from './command-output.ts';
-import { fileLines } from './file.ts';
-import { linesOf } from './lines.ts';
-import type { SourceReader } from './source-reader.ts';
+import { fileSource } from './file.ts';
+import type { Batch, Entry, SourceReader } from './source-reader.ts';
+import { LeftOut } from './text/left-out.ts';
+import { linesOf } from './text/lines.ts';
+import { MapKeys } from './text/map-keys.ts';
 
 /** Types whose keys postmap can list, and what each adds to a path. */
 const SUFFIX: Readonly<Record<string, string>> = {
@@ -55,37 +55,53 @@ export function mapFile({ name, path: given }: Pick<PostfixMapSource, 'name' | '
 export function postfixMapSource(source: PostfixMapSource): SourceReader {
   const { map, file } = mapFile(source);
   const { name } = source;
-  if (map === null) return { form: 'addresses', unit: 'line', read: () => textKeys(name, file) };
-  const read = map.startsWith('cdb:') ? () => cdbKeys(name, file) : () => listedKeys(name, map);
-  return { form: 'addresses', unit: 'row', read };
+  if (map !== null) return { unit: 'row', read: () => compiled(name, map, file) };
+  const { read } = fileSource({ ...source, type: 'file', path: file, format: 'postfix' });
+  return { unit: 'row', read };
 }
 
-/** Keys that `postmap -s` lists: `key<TAB>value`, in whatever form they were compiled. */
-async function* listedKeys(name: string, map: string): AsyncGenerator<string[]> {
+async function* compiled(name: string, map: string, file: string): AsyncGenerator<Batch> {
   const left = new LeftOut(name);
-  const { MAIL_CONFIG } = process.env;
-  const env = MAIL_CONFIG === undefined ? {} : { MAIL_CONFIG };
-  const run = { name, argv: ['postmap', '-s', map], timeout: TIMEOUT, env };
-  for await (const lines of linesOf(name, outputOf(run))) {
-    yield lines.map((line) => left.unlessAddress(external(line.split('\t')[0] ?? '')));
-  }
+  const keys = new MapKeys({ name, unit: 'row', left });
+  const rows = map.startsWith('cdb:') ? cdbRows(name, file, keys) : listedRows(name, map, keys);
+  for await (const entries of rows) yield { unit: 'row', entries };
+  yield { unit: 'row', entries: keys.end() };
   left.tell();
 }
 
-async function* cdbKeys(name: string, file: string): AsyncGenerator<string[]> {
-  const left = new LeftOut(name);
+/** Keys that `postmap -s` lists: `key<TAB>value`, in whatever form they were compiled. */
+async function* listedRows(name: string, map: string, keys: MapKeys): AsyncGenerator<Entry[]> {
+  const { MAIL_CONFIG } = process.env;
+  const env = MAIL_CONFIG === undefined ? {} : { MAIL_CONFIG };
+  const run = { name, argv: ['postmap', '-s', map], timeout: TIMEOUT, env };
+  let number = 0;
+  for await (const lines of linesOf(name, outputOf(run))) {
+    yield lines.flatMap((line) => {
+      const [key = '', value = ''] = line.split('\t');
+      return keys.take(++number, external(key), value);
+    });
+  }
+}
+
+async function* cdbRows(name: string, file: string, keys: MapKeys): AsyncGenerator<Entry[]> {
   const failed = (error: unknown) =>
     new PublishError('SOURCE', `${name} cannot be read: ${(error as Error).message}`, error);
   const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  // Some writers count the end of a C string in.
+  const textOf = (bytes: Uint8Array) => utf8.decode(bytes.at(-1) === 0 ? bytes.subarray(0, -1) : bytes);
   let fd: number | undefined;
   try {
     fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
     const { size } = fstatSync(fd);
-    let batch: string[] = [];
-    for (const key of new CdbReader(windowed(fd), size).keys()) {
-      // Some writers count the end of a C string in.
-      const text = utf8.decode(key.at(-1) === 0 ? key.subarray(0, -1) : key);
-      if (batch.push(left.unlessAddress(external(text))) < BATCH) continue;
+    let batch: Entry[] = [];
+    let number = 0;
+    for (const { key, value } of new CdbReader(windowed(fd), size).records()) {
+      number++;
+      const text = textOf(key);
+      // A validrcptto.cdb of qmail has no values, and a hyphen before an address that its catch-all does not mean.
+      if (value.length === 0 && /^-[^@]+@/.test(text)) keys.refuse(number, text.slice(1));
+      else batch.push(...keys.take(number, external(text), value.length === 0 ? '' : textOf(value)));
+      if (batch.length < BATCH) continue;
       yield batch;
       batch = [];
     }
@@ -95,7 +111,6 @@ async function* cdbKeys(name: string, file: string): AsyncGenerator<string[]> {
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
-  left.tell();
 }
 
 /** Reads ahead: records are small, and lie one behind the other. */
@@ -111,82 +126,10 @@ function windowed(fd: number): ReadAt {
   };
 }
 
-/** The keys of a map's text, each at the place of its first line; every other line is `''`. */
-async function* textKeys(name: string, path: string): AsyncGenerator<string[]> {
-  const left = new LeftOut(name);
-  const found: string[] = [];
-  // The logical line that may go on, and its place among those found.
-  let [open, place] = ['', -1];
-  const close = () => {
-    if (place >= 0) found[place] = keyOf(open, left);
-    place = -1;
-  };
-  for await (const lines of fileLines({ name, path })) {
-    for (const line of lines) {
-      const at = found.push('') - 1;
-      // Blank lines and comments do not end a logical line that goes on behind them.
-      if (/^\s*(#|$)/.test(line)) continue;
-      if (/^\s/.test(line) && place >= 0) {
-        open += line;
-        continue;
-      }
-      close();
-      [open, place] = [line, at];
-    }
-    const whole = place < 0 ? found.length : place;
-    yield found.splice(0, whole);
-    if (place >= 0) place = 0;
-  }
-  close();
-  yield found;
-  left.tell();
-}
-
-/** The key of a whole logical line, or `''` where Postfix takes none. */
-function keyOf(line: string, left: LeftOut): string {
-  const [, key = '', value = ''] = /^((?:[^\s"\\]|\\.|"(?:[^"\\]|\\.)*")+)\s+(\S.*)$/su.exec(line) ?? [];
-  if (key === '' || value === '') return left.out();
-  return left.unlessAddress(key);
-}
-
 /** A key in internal form (`a b@example.org`) as it would be written; any other as it is. */
 function external(key: string): string {
   const at = key.lastIndexOf('@');
   const local = key.slice(0, at);
   if (at <= 0 || local.startsWith('"') || ATOM.test(local)) return key;
   return `"${local.replaceAll(/["\\]/g, String.raw`\$&`)}"${key.slice(at)}`;
-}
-
-/** Counts what is left out, and says so once. */
-class LeftOut {
-  readonly #name: string;
-  #bare = 0;
-  #broken = 0;
-
-  constructor(name: string) {
-    this.#name = name;
-  }
-
-  unlessAddress(key: string): string {
-    if (key.includes('@')) return key;
-    if (key !== '') this.#bare++;
-    return '';
-  }
-
-  out(): string {
-    this.#broken++;
-    return '';
-  }
-
-  tell(): void {
-    const rows = (count: number) => (count === 1 ? '1 row' : `${count} rows`);
-    if (this.#bare > 0)
-      logOnce('notice', `${this.#name}: ${rows(this.#bare)} without @ (domains, local users) left out`);
-    if (this.#broken > 0) {
-      logOnce(
-        'warning',
-        `${this.#name}: ${rows(this.#broken)} without a value, or with an odd quote, which Postfix ignores as well, left out`,
-      );
-    }
-  }
 }

@@ -22,11 +22,14 @@ export const apart = (config: PublisherConfig): boolean =>
   config.source.some((s) => s.max_shrink_percent !== undefined || s.min_rows !== undefined) ||
   hasRemovals(config);
 
-/** Why a source gives too few rows to be published at all (`min_rows`), in words; null if none does. */
-export function sourceTooSmall(config: PublisherConfig, { sources }: Gathered): string | null {
+/** Which source gives too few rows to be published at all (`min_rows`), and that in words; null if none does. */
+export function sourceTooSmall(
+  config: PublisherConfig,
+  { sources }: Gathered,
+): { readonly source: string; readonly reason: string } | null {
   for (const { name, min_rows: least = 0 } of config.source) {
     const rows = sources.get(name)?.rows ?? 0;
-    if (rows < least) return `${name} gave ${rows} rows, its min_rows is ${least}`;
+    if (rows < least) return { source: name, reason: `${name} gave ${rows} rows, its min_rows is ${least}` };
   }
   return null;
 }

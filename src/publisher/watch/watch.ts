@@ -23,10 +23,14 @@ const HOUR = 3_600_000;
 /** A list that changed while it was read is read again, so often before anybody is told. */
 const QUIET_TRIES = 3;
 
+/** How a run ended. */
+export type Ended = { readonly result: PublishResult } | { readonly error: unknown };
+
 export class Watch {
   readonly #config: PublisherConfig;
   readonly #keys: readonly SigningKey[];
   readonly #now: () => Date;
+  readonly #report: (ended: Ended) => void;
   readonly #files: FileWatch;
   readonly #polled: boolean;
   /** Renewals, and changes that neither events nor polls find. */
@@ -41,8 +45,17 @@ export class Watch {
   #stopped = false;
   #wake: () => void = () => undefined;
 
-  /** @throws HostError CONFIG */
-  constructor(config: PublisherConfig, keys: readonly SigningKey[], now: () => Date) {
+  /**
+   * @param report told how each run ended.
+   * @throws HostError CONFIG
+   */
+  constructor(
+    config: PublisherConfig,
+    keys: readonly SigningKey[],
+    now: () => Date,
+    report: (ended: Ended) => void = () => undefined,
+  ) {
+    this.#report = report;
     this.#config = config;
     this.#keys = keys;
     this.#now = now;
@@ -52,7 +65,7 @@ export class Watch {
     });
     this.#polled = files.length < config.source.length;
     this.#files = new FileWatch(files);
-    this.#beat = Math.min(HOUR, Math.max(250, config.valid_for / 20));
+    this.#beat = Math.min(HOUR, Math.max(250, Math.min(config.valid_for / 20, config.health.warn_after / 3)));
   }
 
   /** Ends once `stop` was called. @returns whether nothing is under way any more. */
@@ -78,14 +91,17 @@ export class Watch {
     const before = this.#files.state();
     this.#read = before;
     try {
-      this.#succeeded(
-        await publish(this.#config, this.#keys, { dryRun: false, allowShrink: false, nextVersion: null }, this.#now()),
-      );
+      const options = { dryRun: false, allowShrink: false, nextVersion: null };
+      const result = await publish(this.#config, this.#keys, options, this.#now());
+      this.#succeeded(result);
+      this.#report({ result });
     } catch (error) {
       this.#failures++;
       // A file that was changed meanwhile is the reason, most likely, and it is read again at once.
       const isOver = before !== this.#files.state() && this.#failures <= QUIET_TRIES;
-      if (!isOver) this.#failed(error);
+      if (isOver) return;
+      this.#failed(error);
+      this.#report({ error });
     }
   }
 

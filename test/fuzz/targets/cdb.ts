@@ -78,7 +78,7 @@ export const cdb: Target = {
       return opened.refused;
     }
     const reader = opened.value;
-    const keys = await attempt(() => [...reader.keys()].map((key) => Buffer.from(key).toString('hex')));
+    const keys = await attempt(() => [...reader.records()].map(({ key }) => Buffer.from(key).toString('hex')));
     same('value' in keys ? keys.value : null, listed(file), 'the keys');
     if ('value' in keys) same(reader.count(), keys.value.length, 'their number');
     const asked = [

@@ -1,6 +1,7 @@
 // The two configuration files: TOML, and what may stand in it.
 import path from 'node:path';
-import { listenAddress, readGatewayConfig } from '../../../src/gateway/config.ts';
+import { readGatewayConfig } from '../../../src/gateway/config.ts';
+import { listenAddress } from '../../../src/io/health/listen-address.ts';
 import { rowRule } from '../../../src/bundle/address/address.ts';
 import { HostError } from '../../../src/errors.ts';
 import { readPublisherConfig } from '../../../src/publisher/config.ts';

@@ -1,10 +1,8 @@
-// The publisher's sources: a list as lines, CSV, JSON or a map of Postfix's, and the rows that become of it.
+// The publisher's sources: a list as lines or a map of Postfix's, and the rows that become of it.
 import { TableChecker } from '../../../src/bundle/table/table.ts';
 import type { PublisherConfig } from '../../../src/publisher/config.ts';
 import { gather } from '../../../src/publisher/gather/gather.ts';
-import { csvColumn } from '../../../src/publisher/sources/csv.ts';
-import { jsonAddresses } from '../../../src/publisher/sources/json.ts';
-import { linesOf } from '../../../src/publisher/sources/lines.ts';
+import { linesOf } from '../../../src/publisher/sources/text/lines.ts';
 import { blocks } from '../../bundle/blocks.ts';
 import { written } from '../../map/cdb-records.ts';
 import { laid } from '../room.ts';
@@ -40,7 +38,7 @@ const decoded = (bytes: Uint8Array): string =>
     .replace(/(?<=[^\n])$/, '\n')
     .replace(/^\ufeff/, '');
 
-const WORDS = [
+export const WORDS = [
   '"',
   '""',
   '\\',
@@ -94,120 +92,6 @@ export const lines: Target = {
       same('value' in cut ? cut.value : cut.refused, whole.value, 'in other pieces');
     } else must('refused' in cut, 'in other pieces it is taken');
     return listed('file', 'list', bytes);
-  },
-};
-
-export const csv: Target = {
-  name: 'csv',
-  form: 'text',
-  longest: 2048,
-  words: [...WORDS, 'email', 'Primary SMTP Address', 'mail;', '"a""b"', '",'],
-  seeds: () => [
-    'email,name\na@b.example,"x, y"\n"c@d.example",z\n',
-    'name;E-Mail\n"a ""b""";a@b.example\n\n',
-    'a@b.example\tx\nc@d.example\ty',
-    'x\n"multi\nline",1\na@b.example,2\n',
-    '\ufeffa@b.example\r\nc@d.example\r\n',
-    'a,b\n"x"y,z\n',
-    'a,mail\nonly\n',
-    'mail\n"open',
-    '~70000*a~,b@c.example\n',
-    'mail\n"~30000*\n~"\n',
-  ],
-  run: async (input) => {
-    const bytes = expanded(input);
-    const read = (all: readonly Uint8Array[]) =>
-      attempt(async () => (await gathered(csvColumn('list', linesOf('list', coming(all))))).flat());
-    const whole = await read([bytes]);
-    const cut = await read(pieces(bytes));
-    if ('refused' in whole) {
-      must('refused' in cut, 'in other pieces it is taken');
-      return whole.refused;
-    }
-    same('value' in cut ? cut.value : cut.refused, whole.value, 'in other pieces');
-    // Without a quote a row is a line, and its cells are what stands between the separators.
-    const text = new TextDecoder().decode(bytes);
-    if (!text.includes('"')) same(whole.value.length, decoded(bytes).split('\n').length - 1, 'a row a line');
-    for (const each of whole.value)
-      must(text.includes(each) || each.includes('"') || each.includes('\n'), 'a cell that does not stand in the file');
-    // Written as CSV is written, the same column comes back.
-    const again = ['mail', ...whole.value.map((each) => `"${each.replaceAll('"', '""')}"`)].join('\n');
-    const back = await read([Buffer.from(again)]);
-    if ('value' in back) same(back.value.slice(1), whole.value, 'written and read');
-    return `taken, ${Math.min(3, whole.value.length)}`;
-  },
-};
-
-const KEYS = ['address', 'email', 'mail'];
-
-/** The list by JSON.parse alone; null for what is none. */
-function parsed(bytes: Uint8Array): string[] | null {
-  try {
-    const list: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-    if (!Array.isArray(list)) return null;
-    return list.map((each: unknown) => {
-      if (typeof each === 'string') return each;
-      if (typeof each !== 'object' || each === null || Array.isArray(each)) throw new SyntaxError('no address');
-      const found = Object.entries(each).find(([key]) => KEYS.includes(key.toLowerCase()));
-      if (found === undefined || (typeof found[1] !== 'string' && found[1] !== null))
-        throw new SyntaxError('no address');
-      return found[1] ?? '';
-    });
-  } catch {
-    return null;
-  }
-}
-
-export const json: Target = {
-  name: 'json',
-  form: 'json',
-  longest: 2048,
-  words: [
-    '[',
-    ']',
-    '{',
-    '}',
-    ',',
-    '"',
-    '\\"',
-    '\\\\',
-    '\\u0022',
-    'null',
-    'Email',
-    '"mail":',
-    '\ufeff',
-    '~66000*a~',
-    '~66000*[~',
-    '~30000* ~',
-  ],
-  seeds: () => [
-    '["a@b.example", "c@d.example"]',
-    '[{"mail": "a@b.example", "x": [1, {"y": "]"}]}, {"Address": null}, ""]',
-    ' [ ] ',
-    '["a\\"]\\\\", "b"]',
-    '["a",]',
-    '["a" "b"]',
-    '[1]',
-    '["a"] x',
-    '["a"',
-    '["~70000*a~"]',
-    '[[~5000*[~]]',
-  ],
-  run: async (input) => {
-    const bytes = expanded(input);
-    const read = (all: readonly Uint8Array[]) =>
-      attempt(async () => (await gathered(jsonAddresses('list', coming(all)))).flat());
-    const whole = await read([bytes]);
-    const cut = await read(pieces(bytes));
-    const wanted = parsed(bytes);
-    if ('refused' in whole) {
-      must('refused' in cut, 'in other pieces it is taken');
-      must(wanted === null || bytes.length > 64 * 1024, `a list is refused: ${whole.refused}`);
-      return whole.refused;
-    }
-    same('value' in cut ? cut.value : cut.refused, whole.value, 'in other pieces');
-    same(whole.value, wanted, 'the addresses');
-    return `taken, ${Math.min(3, whole.value.length)}`;
   },
 };
 

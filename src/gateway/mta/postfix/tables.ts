@@ -44,6 +44,18 @@ export async function queryTable(table: string, keys: readonly string[]): Promis
   return new Map(found.map((line) => [line.split('\t')[0] ?? '', line.split('\t').slice(1).join('\t')]));
 }
 
+/** Why a table cannot be opened or asked, in the words of postmap(1); null where it can. */
+export async function tableFault(table: string): Promise<string | null> {
+  const { status, error } = await postfixStream(
+    'postmap',
+    ['-q', 'nobody@example.org', withoutProxy(table)],
+    '',
+    () => undefined,
+  );
+  if (status === null || status === 0 || error === '') return null;
+  return (error.split('\n').at(-1) ?? error).replace(/^postmap: (fatal|error|warning): /, '');
+}
+
 /**
  * Gives each key of a table to `take`.
  * @returns null, or why it cannot be listed.

@@ -34,7 +34,7 @@ export function sqlSource(source: SqlSource): SourceReader {
     }
     if (source.preset !== undefined) presetFor(source.preset, dialect);
   }
-  return { form: 'addresses', unit: 'row', read: (now) => addresses(source, now) };
+  return { unit: 'row', read: (now) => addresses(source, now) };
 }
 
 async function* addresses(source: SqlSource, now: Date): AsyncGenerator<string[]> {

@@ -1,0 +1,5 @@
+/** Seeds the hash tables of this process (docs/commands.md section 2.3). Each entry that reads a list imports it first. */
+import { randomFillSync } from 'node:crypto';
+import { seedHashes } from '../bundle/table/seeded-hash.ts';
+
+seedHashes(randomFillSync(new Uint32Array(2)));

@@ -1,0 +1,39 @@
+/** What Postfix itself says to a stranger, where it could be asked, against what the list says. Pure. */
+import type { CheckFacts, PostfixFacts } from './facts.ts';
+import { several, type Finding } from './finding.ts';
+
+/** Nobody has it: what takes it takes every address of the domain. */
+export const NOBODY = 'relaymap-check-of-an-address-that-nobody-has';
+
+/** The domains whose unknown recipients Postfix takes all the same; null where it could not be asked. */
+export const open = ({ asked }: Pick<PostfixFacts, 'asked'>): readonly string[] | null =>
+  asked === null ? null : asked.nobody.filter(({ code }) => code < 400).map(({ domain }) => domain);
+
+/** Only where no other finding has told of it: then what is wrong is something that no parameter shows. */
+export function askedFindings({ file }: CheckFacts, facts: PostfixFacts, others: readonly Finding[]): Finding[] {
+  const { asked } = facts;
+  if (asked === null || others.some(({ level }) => level === 'error')) return [];
+  const taken = open(facts) ?? [];
+  const findings: Finding[] = [];
+  if (taken.length > 0) {
+    findings.push({
+      level: 'error',
+      text: `Postfix was asked, and takes mail for any address of ${several(taken)}: something before the list accepts it.`,
+      type: [
+        'postconf -n | grep -E "restrictions|_maps|_classes"   # look for what accepts',
+        `relaymap check --config ${file}`,
+      ],
+    });
+  }
+  const refused = asked.known.filter(({ code }) => code >= 400);
+  const [first] = refused;
+  if (first !== undefined) {
+    const domains = [...new Set(refused.map(({ domain }) => domain))];
+    findings.push({
+      level: 'error',
+      text: `Postfix was asked, and refuses ${refused.length} of ${asked.known.length} addresses of the list (${several(domains)}): "${first.code} ${first.text}".`,
+      type: ['postconf -n | grep -E "restrictions|_maps|_classes"   # look for what refuses'],
+    });
+  }
+  return findings;
+}

@@ -1,0 +1,37 @@
+/** Reads what there is to be graded: the last run's report, what lies in `output`, and the certificate of `serve`. Reads only. */
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { whyUnread } from '../../io/denied.ts';
+import type { PublisherConfig } from '../config.ts';
+import { PublishError } from '../errors.ts';
+import { Repository } from '../repository/repository.ts';
+import { gradePublisher, type Facts, type PublisherHealth } from './grade.ts';
+import { readPublishStatus } from './status.ts';
+
+export function lookAtPublisher(config: PublisherConfig, now: Date): PublisherHealth {
+  const status = readPublishStatus(config);
+  const facts = { status, foreign: status === null ? null : foreignOutput(config), certificate: certificateOf(config) };
+  return gradePublisher(config, facts, now);
+}
+
+/** Why what lies in `output` is not what was signed here last, in words; null if it is. */
+function foreignOutput(config: PublisherConfig): string | null {
+  try {
+    const repository = new Repository(config.output, config.state_dir);
+    if (repository.state() === null || repository.publishedHere() !== null) return null;
+    return `${config.output} does not hold what was signed here last: relaymap-publish publish says how to go on`;
+  } catch (error) {
+    if (error instanceof PublishError) return `${error.code}: ${error.message}`;
+    throw error;
+  }
+}
+
+function certificateOf(config: PublisherConfig): Facts['certificate'] {
+  const file = config.serve?.cert;
+  if (file === undefined) return null;
+  try {
+    return { expires: new Date(new X509Certificate(readFileSync(file)).validTo) };
+  } catch (error) {
+    return { unread: whyUnread(error, file) };
+  }
+}

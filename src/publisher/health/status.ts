@@ -1,0 +1,91 @@
+/**
+ * What the last run of `publish` or `watch` left for `health` to grade: facts and times, no address. Kept as `status.json` in state_dir;
+ * a file that cannot be read as one counts as none.
+ */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import * as z from 'zod/mini';
+import { isInstant } from '../../bundle/offer/instant.ts';
+import { StepError } from '../../errors.ts';
+import { writeFileAtomic } from '../../io/atomic-file.ts';
+import type { PublisherConfig } from '../config.ts';
+import { PublishError } from '../errors.ts';
+import { sourceOf } from '../failing-source.ts';
+import type { PublishResult } from '../publish.ts';
+
+const time = () => z.string().check(z.refine(isInstant));
+const count = () => z.int().check(z.gte(0));
+
+const Record = z.object({
+  format: z.literal(1),
+  name: z.string(),
+  /** When a run last ended, however it did. */
+  endedAt: time(),
+  /** When one last ended published, renewed or unchanged. */
+  succeededAt: z.nullable(time()),
+  outcome: z.enum(['published', 'renewed', 'unchanged', 'failed']),
+  /** Of a run that failed, and the source that it failed at, where it was one. */
+  code: z.nullable(z.string()),
+  source: z.nullable(z.string()),
+  /** What is published, and how many of its rows wait to be removed. */
+  version: z.nullable(count()),
+  rows: count(),
+  waiting: count(),
+  created: z.nullable(time()),
+  expires: z.nullable(time()),
+});
+
+export type PublishStatus = z.infer<typeof Record>;
+
+const fileOf = (config: PublisherConfig): string => path.join(config.state_dir, 'status.json');
+
+export function readPublishStatus(config: PublisherConfig): PublishStatus | null {
+  try {
+    const status = z.parse(Record, JSON.parse(readFileSync(fileOf(config), 'utf8')));
+    return status.name === config.name ? status : null;
+  } catch {
+    return null; // absent, or damaged: the next run writes it
+  }
+}
+
+/** The status after a run that ended so. @param before what was on record. */
+export function statusAfter(
+  config: PublisherConfig,
+  before: PublishStatus | null,
+  ended: { readonly result: PublishResult } | { readonly error: unknown },
+  now: Date,
+): PublishStatus {
+  const at = now.toISOString();
+  if ('error' in ended) {
+    const { error } = ended;
+    const code = error instanceof PublishError || error instanceof StepError ? error.code : 'INTERNAL';
+    const nothing = { version: null, rows: 0, waiting: 0, created: null, expires: null, succeededAt: null };
+    const kept = before ?? { ...nothing, format: 1 as const, name: config.name };
+    return { ...kept, endedAt: at, outcome: 'failed', code, source: sourceOf(error) };
+  }
+  const { outcome, version, rows, waiting, validity } = ended.result;
+  return {
+    format: 1,
+    name: config.name,
+    endedAt: at,
+    succeededAt: at,
+    outcome: outcome === 'dry-run' ? 'unchanged' : outcome,
+    code: null,
+    source: null,
+    version,
+    rows,
+    waiting,
+    created: validity?.created.toISOString() ?? null,
+    expires: validity?.expires.toISOString() ?? null,
+  };
+}
+
+/** @returns what went wrong, in words: never a reason to call a publish failed. */
+export function writePublishStatus(config: PublisherConfig, status: PublishStatus): string | null {
+  try {
+    writeFileAtomic(fileOf(config), `${JSON.stringify(status)}\n`, 0o600);
+    return null;
+  } catch (error) {
+    return `${fileOf(config)} cannot be written: ${(error as Error).message}`;
+  }
+}

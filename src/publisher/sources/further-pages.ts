@@ -1,0 +1,21 @@
+/** A document that is one page of a list, where the others cannot be asked for: a part of a list is never the whole. Pure. */
+import { PublishError } from '../errors.ts';
+import type { Page } from './text/page.ts';
+
+/** @throws PublishError SOURCE */
+export function refuseFurtherPages(name: string, pages: readonly Page[]): void {
+  for (const { next, query, more, total, records, before } of pages) {
+    const why =
+      more ??
+      (next !== null
+        ? 'it names the URL of a further page'
+        : query !== null
+          ? 'it names a further page'
+          : missing(total, Math.max(records, before + records)));
+    if (why !== null) throw new PublishError('SOURCE', `${name} is a part of a list, not the whole: ${why}`);
+  }
+}
+
+/** In words, or null where as many entries have come as there are. */
+export const missing = (total: number | null, seen: number): string | null =>
+  total === null || seen >= total ? null : `it says ${total} entries in all, and ${seen} have come`;

@@ -1,0 +1,191 @@
+/**
+ * CSV (RFC 4180) as it streams: records with their columns. The parser is our own: it names the row that is wrong, keeps the width of
+ * each row, and refuses a quote in the wrong place, where the libraries either guess or give up. Pure.
+ */
+import { PublishError } from '../../../errors.ts';
+import type { Entry } from '../../source-reader.ts';
+import type { ReadingOptions } from '../reading.ts';
+import { Records, type Field } from '../records.ts';
+import { headerOf, type Header } from './csv-header.ts';
+
+const MAX_ROW = 256 * 1024;
+const SEPARATORS = [',', ';', '\t', '|', '%'];
+
+/** @throws PublishError SOURCE: a row that ends within quotes or has text behind them, or a column that cannot be understood. */
+export async function* csvEntries(
+  options: ReadingOptions,
+  batches: AsyncIterable<readonly string[]>,
+): AsyncGenerator<Entry[]> {
+  const reader = new RowReader(options.separator);
+  const table = new CsvTable(options);
+  let rows = 0;
+  const failed = (why: string) => new PublishError('SOURCE', `${options.name}, row ${rows + 1}: ${why}`);
+  for await (const lines of batches) {
+    const found: Entry[] = [];
+    for (const line of lines) {
+      if (!reader.isOpen && line.trim() === '') {
+        rows++;
+        continue;
+      }
+      // What PowerShell and Excel write before the header.
+      const preface = table.begun || reader.isOpen ? null : /^"?(?:sep=(.)|#TYPE .*?)"?\r?$/i.exec(line);
+      if (preface !== null) {
+        if (preface[1] !== undefined) reader.separator ??= preface[1];
+        rows++;
+        continue;
+      }
+      const cells = reader.read(line);
+      if (cells === 'open') {
+        if (reader.size > MAX_ROW) throw failed(`a quote is not closed within ${MAX_ROW} characters`);
+        continue;
+      }
+      if (cells === null) throw failed('text behind a closing quote');
+      rows++;
+      found.push(...table.take(rows, cells));
+    }
+    yield found;
+  }
+  if (reader.isOpen) throw failed('ends within quotes; is it cut short?');
+}
+
+/** Rows become records: under a header, by the columns' numbers, or, without either, by what stands in them. */
+class CsvTable {
+  readonly #options: ReadingOptions;
+  readonly #records: Records;
+  #header: Header | null = null;
+  /** Without a header: columns in which an address stood, and rows in which something else did. */
+  readonly #addressed = new Set<number>();
+  readonly #otherwise = new Map<number, number>();
+
+  constructor(options: ReadingOptions) {
+    this.#options = options;
+    // With a header the columns that are wanted have been found by then.
+    this.#records = new Records({
+      ...options,
+      unit: 'row',
+      columns: options.columns === undefined ? undefined : ['wanted'],
+    });
+  }
+
+  get begun(): boolean {
+    return this.#header !== null;
+  }
+
+  take(number: number, cells: readonly string[]): Entry[] {
+    if (this.#header === null) {
+      this.#header = headerOf(this.#options, cells);
+      if (this.#header.isRow) return [];
+    }
+    const { names } = this.#header;
+    if (names !== null) return this.#records.take(number, this.#named(number, cells, names));
+    return this.#records.take(number, this.#unnamed(number, cells));
+  }
+
+  #unnamed(number: number, cells: readonly string[]): Field[] {
+    const { name, domain } = this.#options;
+    cells.forEach((cell, i) => {
+      if (cell.includes('@') || (domain !== undefined && cells.length === 1)) {
+        const other = this.#otherwise.get(i);
+        if (other !== undefined) {
+          const why = `column ${i + 1} has no @, but an address in row ${number}`;
+          throw new PublishError('SOURCE', `${name}, row ${other}: ${why}; say with columns = [...] which to take`);
+        }
+        this.#addressed.add(i);
+      } else if (cell.trim() !== '' && !this.#addressed.has(i) && !this.#otherwise.has(i))
+        this.#otherwise.set(i, number);
+    });
+    const fields = cells.flatMap((cell, i): Field[] => (this.#addressed.has(i) ? [['address', cell]] : []));
+    // A row in which nothing looks like an address is a mistake, unless it holds nothing.
+    return fields.some(([, cell]) => cell.trim() !== '') ? fields : cells.map((cell): Field => ['address', cell]);
+  }
+
+  #named(number: number, cells: readonly string[], names: readonly string[]): Field[] {
+    const failed = (why: string) => new PublishError('SOURCE', `${this.#options.name}, row ${number}: ${why}`);
+    const beyond = cells.findIndex((cell, i) => i >= names.length && cell.includes('@'));
+    if (beyond >= 0)
+      throw failed(
+        `${cells.length} columns, the header has ${names.length}, and an address is in column ${beyond + 1}`,
+      );
+    const first = this.#header?.first ?? 0;
+    if (cells.length <= first)
+      throw failed(
+        `${cells.length === 1 ? '1 column' : `${cells.length} columns`}, the address is in column ${first + 1}`,
+      );
+    return names.map((name, i): Field => [name, cells[i] ?? '']);
+  }
+}
+
+/**
+ * Cells row by row. A quoted cell may go on over many lines, and each of them is looked at once: a row that is read anew with every line
+ * that comes to it takes minutes.
+ */
+class RowReader {
+  /** Characters of the row so far. */
+  size = 0;
+  separator: string | undefined;
+  #cells: string[] = [];
+  /** The lines of a quoted cell that is not closed. */
+  #open: string[] = [];
+
+  constructor(separator: string | undefined) {
+    this.separator = separator;
+  }
+
+  get isOpen(): boolean {
+    return this.#open.length > 0;
+  }
+
+  /**
+   * The cells of the row that ends with this line; `open` where a quoted cell goes on in the next one, null where text follows a closing
+   * quote. A quote within an unquoted cell is a character like any other: taken for more, it would swallow the rows up to the next one.
+   */
+  read(line: string): string[] | 'open' | null {
+    const row = line.replace(/\r$/, '');
+    this.size = this.isOpen ? this.size + line.length + 1 : line.length;
+    for (let at = 0; ;) {
+      const quoted = this.isOpen || row[at] === '"';
+      // A first row that begins with a quote shows its separator behind that.
+      if (!quoted) this.separator ??= separatorOf(row);
+      let end = quoted ? this.#quotedCell(line, row, at) : row.indexOf(this.separator ?? ',', at);
+      if (end === 'open') return 'open';
+      if (!quoted) this.#cells.push(row.slice(at, end < 0 ? undefined : end));
+      else if (end >= row.length) end = -1;
+      else {
+        const next = row[end] ?? '';
+        this.separator ??= SEPARATORS.includes(next) ? next : separatorOf(row.slice(end));
+        if (next !== this.separator) return null;
+      }
+      if (end < 0) {
+        const cells = this.#cells;
+        this.#cells = [];
+        return cells;
+      }
+      at = end + 1;
+    }
+  }
+
+  /** Takes a quoted cell that begins at `at`, or goes on. @returns where it ends. */
+  #quotedCell(line: string, row: string, at: number): number | 'open' {
+    const from = this.isOpen ? 0 : at + 1;
+    const close = closingQuote(row, from);
+    if (close < 0) {
+      this.#open.push(line.slice(from));
+      return 'open';
+    }
+    this.#cells.push([...this.#open, row.slice(from, close)].join('\n').replaceAll('""', '"'));
+    this.#open = [];
+    return close + 1;
+  }
+}
+
+/** The first of the usual separators that the row has outside its quotes. A `%` shows only behind a quoted cell: it is a character of addresses. */
+export function separatorOf(row: string): string {
+  const plain = row.replace(/"[^"]*"/g, '');
+  return SEPARATORS.slice(0, 4).find((each) => plain.includes(each)) ?? ',';
+}
+
+/** Where the quote closes that is open at `from`, or -1; two quotes in a row are one of the text. */
+function closingQuote(row: string, from: number): number {
+  for (let at = row.indexOf('"', from); at >= 0; at = row.indexOf('"', at + 2)) if (row[at + 1] !== '"') return at;
+  return -1;
+}

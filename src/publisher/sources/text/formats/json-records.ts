@@ -1,0 +1,196 @@
+/** The records within a value of JSON, wherever they stand: found by their keys, or at the paths that the configuration names. Pure. */
+import { PublishError } from '../../../errors.ts';
+import type { Entry } from '../../source-reader.ts';
+import { columnOf, isInactive, type Column } from '../columns.ts';
+import { pageOf, type Page } from '../page.ts';
+import type { ReadingOptions } from '../reading.ts';
+import { Records, type Field } from '../records.ts';
+import { holdsAddress } from '../values.ts';
+
+type Members = Readonly<Record<string, unknown>>;
+type Path = readonly string[];
+
+const TAKEN: readonly Column[] = ['address', 'alias', 'user'];
+const isObject = (value: unknown): value is Members =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? (value as unknown[]) : [value]);
+
+export class JsonRecords {
+  readonly #options: ReadingOptions;
+  readonly #pages: Page[];
+  readonly #records: Records;
+  readonly #paths: readonly Path[] | null;
+  /** Of the element of the outermost array; null in a document, whose records are counted. */
+  #element: number | null = null;
+  #elements = 0;
+  #count = 0;
+  #found = false;
+
+  /** @param pages is given what a document says of other pages of the list. */
+  constructor(options: ReadingOptions, pages: Page[]) {
+    this.#options = options;
+    this.#pages = pages;
+    this.#paths = options.columns?.map((path) => String(path).split('.')) ?? null;
+    this.#records = new Records({ ...options, unit: 'entry', columns: this.#paths === null ? undefined : ['wanted'] });
+  }
+
+  /** @param element its number in the outermost array; null for a document. */
+  take(value: unknown, element: number | null): Entry[] {
+    this.#element = element;
+    this.#elements = Math.max(this.#elements, element ?? 0);
+    const before = this.#count;
+    const found = this.#paths === null ? this.#walk(value) : this.#pick(value, this.#paths);
+    // A line of NDJSON is a record, and no page.
+    if (element === null && isObject(value) && !Object.keys(value).some((key) => TAKEN.includes(columnOf(key)))) {
+      const page = pageOf(value, this.#count - before);
+      if (page !== null) this.#pages.push(page);
+    }
+    return found;
+  }
+
+  /** @throws PublishError SOURCE: a path that the configuration names stands nowhere. */
+  end(): void {
+    // An array says nothing of further pages, but its length may.
+    if (this.#elements > 0)
+      this.#pages.push({ next: null, query: null, more: null, total: null, records: this.#elements, before: 0 });
+    if (this.#paths !== null && !this.#found) {
+      const named = this.#options.columns?.map((each) => JSON.stringify(each)).join(', ');
+      throw new PublishError(
+        'SOURCE',
+        `${this.#options.name} has no ${named}; for JSON columns are paths like "items.mail"`,
+      );
+    }
+  }
+
+  #record(fields: readonly Field[]): Entry[] {
+    this.#count++;
+    return this.#records.take(this.#element ?? this.#count, fields);
+  }
+
+  #walk(value: unknown): Entry[] {
+    if (typeof value === 'string') return this.#record([['address', value]]);
+    if (Array.isArray(value)) return value.flatMap((each) => this.#walk(each));
+    if (!isObject(value)) throw this.#failed('is neither text nor an object');
+    const kinds = Object.keys(value).map((key) => this.#kindOf(key, false));
+    const isRecord = Object.values(value).some(
+      (each, i) => kinds[i] === 'address' || (['user', 'alias'].includes(kinds[i] ?? '') && typeof each === 'string'),
+    );
+    if (isRecord) return this.#record(this.#fields(value, false));
+    // A page, a domain: what holds the records. Texts of its own that hold an address are read by nobody.
+    const inner = Object.values(value).filter((each, i) => kinds[i] !== 'other' && holdsRecords(each));
+    const texts = Object.fromEntries(Object.entries(value).filter(([, each]) => !inner.includes(each)));
+    const fields = this.#fields(texts, false).filter(([key, each]) => key === 'key' || holdsAddress(each));
+    if (inner.length === 0 || fields.length > 0) return this.#record(fields);
+    return inner.flatMap((each) => this.#walk(each));
+  }
+
+  /** @param within whether the object stands in a column of addresses, where `value` is one. */
+  #kindOf(key: string, within: boolean): Column {
+    return within && key.toLowerCase() === 'value' ? 'address' : this.#records.kindOf(key);
+  }
+
+  /** The texts of a record by key. A list of addresses with their types is a part of the record. */
+  #fields(members: Members, within: boolean): Field[] {
+    // Google tells all addresses of a person here, those elsewhere too, and its own in other keys.
+    const isGoogle = Object.keys(members).some((key) => key.toLowerCase() === 'primaryemail');
+    return Object.entries(members).flatMap(([key, value]): Field[] => {
+      if (holdsAddress(key)) return [['key', key]];
+      if (isGoogle && key.toLowerCase() === 'emails') return [];
+      const kind = this.#kindOf(key, within);
+      if (kind === 'address' || kind === 'alias')
+        return listOf(value).flatMap((each) => this.#addresses(key, kind, each));
+      if (kind === 'unknown') {
+        const text = textWithAddress(value);
+        return text === null ? [] : [[key, text]];
+      }
+      return within ? [] : scalar(value).map((text): Field => [key, text]);
+    });
+  }
+
+  #addresses(key: string, kind: Column, value: unknown): Field[] {
+    const name = kind === 'alias' ? key : 'address';
+    if (value === null || value === undefined) return [[name, '']];
+    if (typeof value === 'string') return [[name, value]];
+    if (!isObject(value)) throw this.#failed(`: ${key} is not text`);
+    const isOff = Object.entries(value).some(
+      ([inner, each]) =>
+        this.#records.kindOf(inner) === 'status' && scalar(each).some((text) => isInactive(inner, text, false)),
+    );
+    if (isOff) this.#options.left.add('inactive', 'entry');
+    return isOff ? [] : this.#fields(value, true);
+  }
+
+  /** The records at the paths, wherever in the value these begin. */
+  #pick(value: unknown, paths: readonly Path[]): Entry[] {
+    if (Array.isArray(value)) return value.flatMap((each) => this.#pick(each, paths));
+    if (!isObject(value)) return [];
+    if (paths.every((path) => step(value, path) === null))
+      return Object.values(value).flatMap((each) => this.#pick(each, paths));
+    this.#found = true;
+    const records = new Map<Members, Field[]>();
+    for (const path of paths) this.#follow(value, path, records);
+    return [...records].flatMap(([record, fields]) => this.#record([...fields, ...this.#status(record)]));
+  }
+
+  /** Collects the texts at the end of a path, by the object in which its last key stands. */
+  #follow(members: Members, path: Path, records: Map<Members, Field[]>): void {
+    const [key, rest] = step(members, path) ?? [null, []];
+    if (rest.length > 0) {
+      for (const each of listOf(members[key ?? ''])) if (isObject(each)) this.#follow(each, rest, records);
+    } else if (key !== null || path.length === 1) {
+      const fields = records.get(members) ?? [];
+      records.set(members, fields);
+      for (const each of key === null ? [] : listOf(members[key])) {
+        if (typeof each === 'string') fields.push(['wanted', each]);
+        else if (each !== null) throw this.#failed(`: ${key} is not text`);
+      }
+    }
+  }
+
+  #status(members: Members): Field[] {
+    return Object.entries(members).flatMap(([key, value]): Field[] =>
+      this.#records.kindOf(key) === 'status' ? scalar(value).map((text): Field => [key, text]) : [],
+    );
+  }
+
+  #failed(why: string): PublishError {
+    const number = this.#element ?? this.#count + 1;
+    return new PublishError('SOURCE', `${this.#options.name} entry ${number}${why.startsWith(':') ? '' : ' '}${why}`);
+  }
+}
+
+/** The text of a value that has no parts. */
+function scalar(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  return typeof value === 'number' || typeof value === 'boolean' ? [String(value)] : [];
+}
+
+/** The key with which a path goes on in an object, by name or else in another case, and the rest of the path. A key may hold dots. */
+function step(members: Members, path: Path): [key: string, rest: Path] | null {
+  for (let length = path.length; length > 0; length--) {
+    const name = path.slice(0, length).join('.');
+    const key = Object.hasOwn(members, name)
+      ? name
+      : Object.keys(members).find((each) => each.toLowerCase() === name.toLowerCase());
+    if (key !== undefined) return [key, path.slice(length)];
+  }
+  return null;
+}
+
+/** Whether there may be records: objects, or a list that has an address among its texts. */
+function holdsRecords(value: unknown): boolean {
+  if (Array.isArray(value))
+    return value.some((each) => (typeof each === 'string' ? holdsAddress(each) : holdsRecords(each) || isObject(each)));
+  return isObject(value) && textWithAddress(value) !== null;
+}
+
+/** A text with an address, or a key that is one, at any depth; or null. */
+function textWithAddress(value: unknown): string | null {
+  if (typeof value === 'string') return holdsAddress(value) ? value : null;
+  if (typeof value !== 'object' || value === null) return null;
+  for (const [key, each] of Object.entries(value)) {
+    const found = holdsAddress(key) ? key : textWithAddress(each);
+    if (found !== null) return found;
+  }
+  return null;
+}

@@ -1,0 +1,123 @@
+/** LDIF (RFC 2849) as it streams: an entry is a record, its attributes are columns. Pure. */
+import { PublishError } from '../../../errors.ts';
+import type { Entry } from '../../source-reader.ts';
+import type { ReadingOptions } from '../reading.ts';
+import { Records, type Field } from '../records.ts';
+
+const MAX_VALUE = 16 * 1024 * 1024;
+
+/** @throws PublishError SOURCE: no LDIF, changes instead of entries, or an answer that the server has cut off. */
+export async function* ldifEntries(
+  options: ReadingOptions,
+  batches: AsyncIterable<readonly string[]>,
+): AsyncGenerator<Entry[]> {
+  const reader = new LdifReader(options);
+  for await (const lines of batches) {
+    const found: Entry[] = [];
+    for (const line of lines) found.push(...reader.read(line.replace(/\r$/, '')));
+    yield found;
+  }
+  yield reader.end();
+}
+
+class LdifReader {
+  readonly #name: string;
+  readonly #records: Records;
+  #line = 0;
+  /** The logical line that may go on: a folded one begins with a blank. */
+  #open: string | null = null;
+  #fields: Field[] = [];
+  #hasEntry = false;
+  #count = 0;
+
+  constructor(options: ReadingOptions) {
+    this.#name = options.name;
+    this.#records = new Records({ ...options, unit: 'entry', columns: options.columns?.map(String) });
+  }
+
+  read(line: string): Entry[] {
+    this.#line++;
+    if (line.startsWith(' ') && this.#open !== null) {
+      this.#open += line.slice(1);
+      if (this.#open.length > MAX_VALUE) throw this.#failed(`an attribute is over ${MAX_VALUE} characters`);
+      return [];
+    }
+    const found = this.#close();
+    if (line.trim() !== '') {
+      this.#open = line;
+      return found;
+    }
+    return [...found, ...this.#entry()];
+  }
+
+  end(): Entry[] {
+    return [...this.#close(), ...this.#entry()];
+  }
+
+  #close(): Entry[] {
+    const line = this.#open;
+    this.#open = null;
+    if (line === null) return [];
+    // With paging by hand a cookie stands here for as long as there is more.
+    if (line.startsWith('#')) {
+      if (/^# *pagedresults: *(?:estimate=\d+ *)?cookie=\S/.test(line))
+        throw this.#failed('further pages of the answer are missing');
+      return [];
+    }
+    const [, attribute = '', kind = '', rest = ''] = /^([A-Za-z0-9.;=*_-]+):([:<]?)(.*)$/s.exec(line) ?? [];
+    if (attribute === '') throw this.#failed('no attribute and its value');
+    return this.#take(attribute, kind, rest.trim());
+  }
+
+  #take(attribute: string, kind: string, rest: string): Entry[] {
+    const name = attribute.toLowerCase();
+    if (name === 'dn') {
+      const found = this.#entry();
+      this.#hasEntry = true;
+      return found;
+    }
+    if (name === 'changetype' && rest.toLowerCase() !== 'add') throw this.#failed('changes, where a list was expected');
+    if (!this.#hasEntry) {
+      // What ldapsearch writes below the entries.
+      if (name === 'result' && !/^0\b/.test(rest))
+        throw this.#failed(`the directory gave no whole answer (result ${rest.slice(0, 3).trim()})`);
+      if (name === 'ref') throw this.#failed('a referral: a part of the list is on another server');
+      if (/^(?:version|search|result|control)$/.test(name)) return [];
+      throw this.#failed('an attribute before the first dn');
+    }
+    const range = /;range=\d+-(\d+)$/.exec(name);
+    if (range !== null) throw this.#failed('a part of the values (range=...) instead of all');
+    const isRead = ['address', 'alias', 'user', 'status', 'kind'].includes(this.#records.kindOf(attribute));
+    if (kind === '<') {
+      if (isRead) throw this.#failed('a value that stands at a URL');
+      return [];
+    }
+    const value = kind === ':' ? this.#decoded(rest, isRead) : rest;
+    this.#fields.push([attribute.replace(/;range=.*$/i, ''), value]);
+    return [];
+  }
+
+  /** A value that is no text is no address: a picture may hold any bytes. */
+  #decoded(base64: string, isRead: boolean): string {
+    const bytes = Buffer.from(base64, 'base64');
+    if (!/^[A-Za-z0-9+/]*={0,2}$/.test(base64)) throw this.#failed('a value that is no base64');
+    try {
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    } catch (error) {
+      if (isRead) throw this.#failed('a value that is not UTF-8', error);
+      return '';
+    }
+  }
+
+  #entry(): Entry[] {
+    if (!this.#hasEntry) return [];
+    const fields = this.#fields;
+    this.#fields = [];
+    this.#hasEntry = false;
+    return this.#records.take(++this.#count, fields);
+  }
+
+  #failed(why: string, cause?: unknown): PublishError {
+    return new PublishError('SOURCE', `${this.#name}, line ${this.#line}: ${why}`, cause);
+  }
+}

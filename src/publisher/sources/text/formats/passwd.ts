@@ -1,0 +1,36 @@
+/** Files like passwd(5): a name, and what belongs to it behind a colon or, in docker-mailserver, a bar. Nothing but the name is read. Pure. */
+import type { Entry } from '../../source-reader.ts';
+import type { ReadingOptions } from '../reading.ts';
+
+/** Below this a uid of a system is no person's (login.defs, UID_MIN), and 65534 is nobody. */
+const UID_MIN = 1000;
+const NOBODY = 65534;
+
+export async function* passwdEntries(
+  options: ReadingOptions,
+  batches: AsyncIterable<readonly string[]>,
+): AsyncGenerator<Entry[]> {
+  const { domain, left } = options;
+  let number = 0;
+  for await (const lines of batches) {
+    const found: Entry[] = [];
+    for (const line of lines) {
+      number++;
+      const text = line.trim();
+      if (text === '' || text.startsWith('#')) continue;
+      const fields = text.split(/[:|]/);
+      const name = fields[0] ?? '';
+      if (isSystemAccount(fields)) left.add('system', 'line');
+      else if (fields.length === 1 || name.includes('@') || domain === undefined) found.push({ number, text: name });
+      else found.push({ number, text: `${name}@${domain}` });
+    }
+    yield found;
+  }
+}
+
+/** Of /etc/passwd, where the password is elsewhere; a mail server's own file has it here, and whatever uid it likes. */
+function isSystemAccount([name = '', password, uid = '', gid = '', ...rest]: readonly string[]): boolean {
+  if (name.includes('@') || rest.length !== 3 || !/^(?:x|\*|!|!!)?$/.test(password ?? 'none') || !/^\d+$/.test(gid))
+    return false;
+  return /^\d+$/.test(uid) && (Number(uid) < UID_MIN || Number(uid) === NOBODY);
+}

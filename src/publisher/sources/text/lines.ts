@@ -1,0 +1,105 @@
+/** Bytes as they come become lines of text: UTF-8 or nothing, no line without end, the faulty line named. Pure. */
+import { isUtf8 } from 'node:buffer';
+import { PublishError } from '../../errors.ts';
+import type { Seen } from '../source-reader.ts';
+
+const LF = 0x0a;
+const MAX_LINE = 64 * 1024;
+const TOO_LONG = `over ${MAX_LINE} bytes`;
+const BOM = Buffer.of(0xef, 0xbb, 0xbf);
+
+/**
+ * The lines of a source as text, without their LF, in batches.
+ * @param name the source's, for messages. @param chunks each is used no more when the next is asked for.
+ * @throws PublishError SOURCE: it is not UTF-8, or has a line that cannot be one.
+ */
+export async function* linesOf(name: string, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string[]> {
+  const seen = { lines: 0 };
+  for await (const bytes of wholeLines(name, chunks, seen)) {
+    const found = bytes.toString().split('\n');
+    found.pop(); // what stands after the last LF: nothing
+    seen.lines += found.length;
+    yield found;
+  }
+}
+
+/**
+ * The same lines as bytes that are UTF-8, each with its LF; a byte order mark at the source's start is no part of the first. The last
+ * line may lack its LF, and is given one. What is given is used no more when the next is asked for.
+ * @throws PublishError SOURCE
+ */
+export async function* wholeLines(name: string, chunks: AsyncIterable<Uint8Array>, seen: Seen): AsyncGenerator<Buffer> {
+  const checker = new LineChecker(name, seen);
+  let buffer = Buffer.alloc(0);
+  let rest = 0;
+  for await (const chunk of chunks) {
+    // One byte more, for the LF that the last line may lack.
+    buffer = withRoom(buffer, rest, chunk.length + 1);
+    buffer.set(chunk, rest);
+    const length = rest + chunk.length;
+    const end = buffer.subarray(0, length).lastIndexOf(LF) + 1;
+    if (end > 0) yield checker.checked(buffer.subarray(0, end));
+    buffer.copyWithin(0, end, length);
+    rest = length - end;
+    checker.bound(rest);
+  }
+  if (rest === 0) return;
+  buffer[rest] = LF;
+  yield checker.checked(buffer.subarray(0, rest + 1));
+}
+
+/** The buffer, or a larger one with the same `used` bytes, if there is no room for `more`. */
+function withRoom(buffer: Buffer<ArrayBuffer>, used: number, more: number): Buffer<ArrayBuffer> {
+  if (used + more <= buffer.length) return buffer;
+  const larger = Buffer.alloc((used + more) * 2);
+  buffer.copy(larger, 0, 0, used);
+  return larger;
+}
+
+class LineChecker {
+  readonly #name: string;
+  readonly #seen: Seen;
+  #begun = false;
+
+  constructor(name: string, seen: Seen) {
+    this.#name = name;
+    this.#seen = seen;
+  }
+
+  /** @param bytes whole lines, with their LFs. @returns them, without a byte order mark at the start of the first. */
+  checked(bytes: Buffer): Buffer {
+    if (!isUtf8(bytes)) this.#findFault(bytes);
+    this.#boundLines(bytes);
+    const marked = !this.#begun && bytes.subarray(0, BOM.length).equals(BOM);
+    this.#begun = true;
+    return marked ? bytes.subarray(BOM.length) : bytes;
+  }
+
+  /** Bounds the memory that a source without line ends can take. */
+  bound(rest: number): void {
+    if (rest > MAX_LINE) this.#fail(1, TOO_LONG);
+  }
+
+  /** As long a line is refused as would be if it came in two pieces. Looks once in as many bytes as a line may have. */
+  #boundLines(bytes: Buffer): void {
+    for (let start = 0; bytes.length - start > MAX_LINE;) {
+      const end = bytes.lastIndexOf(LF, start + MAX_LINE);
+      if (end < start) this.#fail(bytes.toString('latin1', 0, start).split('\n').length, TOO_LONG);
+      start = end + 1;
+    }
+  }
+
+  /** Looks line by line, to name the one that is wrong. */
+  #findFault(bytes: Buffer): never {
+    let [line, start] = [1, 0];
+    for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, start), line++) {
+      if (!isUtf8(bytes.subarray(start, end))) break;
+      start = end + 1;
+    }
+    return this.#fail(line, 'not UTF-8');
+  }
+
+  #fail(line: number, what: string): never {
+    throw new PublishError('SOURCE', `${this.#name}, line ${this.#seen.lines + line}: ${what}`);
+  }
+}

@@ -1,0 +1,44 @@
+/** A line of a plain list, as text: an address, and what may stand beside it. Pure. */
+import { EntryError, firstField } from '../../entry.ts';
+import { columnOf } from './columns.ts';
+import { refusesMail } from './refusing-value.ts';
+import { addressesIn, PartialValue } from './values.ts';
+
+/** The addresses of a line; or that it is a header, refuses mail, or is an address of another type than SMTP. */
+export type ListLine = readonly string[] | 'header' | 'refusing' | 'other';
+
+/** An address with its type, as PowerShell prints `EmailAddresses`. */
+const TYPED = /^(?:smtp|x400|x500|sip|eum|spo|ms|ccmail|notes|gwise|airsync):/i;
+
+/**
+ * @param begun whether something else than a header has come.
+ * @param domain of a local part that stands alone.
+ * @returns null for a blank line or a comment.
+ * @throws EntryError
+ */
+export function listLine(line: string, begun: boolean, domain: string | undefined): ListLine | null {
+  const field = firstField(line);
+  if (field === null) return null;
+  if (TYPED.test(field)) return typedLine(line);
+  if (!field.includes('@')) {
+    if (domain !== undefined && !field.startsWith('"')) return [`${field}@${domain}`];
+    return !begun && isHeader(line) ? 'header' : [field];
+  }
+  const rest = line.slice(line.indexOf(field) + field.length).trim();
+  return rest !== '' && refusesMail(rest) ? 'refusing' : [field];
+}
+
+function typedLine(line: string): ListLine {
+  try {
+    const found = addressesIn(line);
+    return found.length === 0 ? 'other' : found;
+  } catch (error) {
+    throw error instanceof PartialValue ? new EntryError(error.message, { cause: error }) : error;
+  }
+}
+
+/** Of a CSV with one address a row, or of a column of one: what an export calls its addresses. */
+function isHeader(line: string): boolean {
+  const cell = line.trim().split(/[,;\t|]/)[0] ?? '';
+  return ['address', 'alias', 'user'].includes(columnOf(cell.replace(/^"|"$/g, '')));
+}

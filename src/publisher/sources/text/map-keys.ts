@@ -1,0 +1,89 @@
+/**
+ * What a map says of its keys, by the values beside them: who is a recipient, who is refused, which domain stands for another. A
+ * catch-all with exceptions cannot be said in a list, and is refused (docs/commands.md, section 3). Keeps what it must know at the end.
+ */
+import { PublishError } from '../../errors.ts';
+import type { Entry } from '../source-reader.ts';
+import type { LeftOut } from './left-out.ts';
+import { refusesMail } from './refusing-value.ts';
+
+export interface MapKeysOptions {
+  readonly name: string;
+  readonly unit: string;
+  readonly domain?: string | undefined;
+  readonly left: LeftOut;
+}
+
+export class MapKeys {
+  readonly #options: MapKeysOptions;
+  /** By domain: the place of the first address that the map refuses. */
+  readonly #refused = new Map<string, number>();
+  /** Given out last, so that their exceptions are known. */
+  readonly #wildcards: Entry[] = [];
+
+  constructor(options: MapKeysOptions) {
+    this.#options = options;
+  }
+
+  /** @param key quoted where it has to be. @param value what the map has beside it. */
+  take(number: number, key: string, value: string): Entry[] {
+    const { left, unit } = this.#options;
+    const text = this.#address(key);
+    if (text === null) {
+      left.add('bare', unit);
+      return [];
+    }
+    const [, domain] = /^\*?@(.+)$/.exec(text) ?? [];
+    if (refusesMail(value)) {
+      left.add('refusing', unit);
+      if (domain === undefined) this.refuse(number, text);
+      return [];
+    }
+    if (domain === undefined) return [{ number, text }];
+    const targets = targetsOf(value);
+    if (targets === null || targets.some((target) => target.toLowerCase() === `@${domain.toLowerCase()}`)) {
+      this.#wildcards.push({ number, text });
+      return [];
+    }
+    return targets.map((target) => ({ number, text: `@${domain}`, target }));
+  }
+
+  /** Remembers that an address takes no mail, whatever a catch-all says. */
+  refuse(number: number, address: string): void {
+    const domain = address.slice(address.lastIndexOf('@') + 1).toLowerCase();
+    if (!this.#refused.has(domain)) this.#refused.set(domain, number);
+  }
+
+  /** @throws PublishError WILDCARD */
+  end(): Entry[] {
+    const { name, unit } = this.#options;
+    for (const { number, text } of this.#wildcards) {
+      const domain = text.slice(text.lastIndexOf('@') + 1);
+      const exception = this.#refused.get(domain.toLowerCase());
+      if (exception === undefined) continue;
+      throw new PublishError(
+        'WILDCARD',
+        `${name}, ${unit} ${number}: @${domain} accepts every address of its domain but one that ${unit} ${exception} refuses, and ` +
+          `a list cannot say "all but": list the addresses of ${domain} instead, or leave it out with skip_domains`,
+      );
+    }
+    return this.#wildcards;
+  }
+
+  /** The key as an address, or null for one that is none: a domain, a local user, a client. */
+  #address(key: string): string | null {
+    const { domain } = this.#options;
+    // Sendmail's access map has keys for senders and clients as well.
+    const [, tag, rest = key] = /^(To|From|Connect|Spam|Spam friend):(.*)$/is.exec(key) ?? [];
+    if (tag !== undefined && tag.toLowerCase() !== 'to') return null;
+    if (rest.includes('@')) return rest;
+    return domain === undefined || rest === '' ? null : `${rest}@${domain}`;
+  }
+}
+
+/** The domains that a domain alias stands for: `@target`, or Sendmail's `%1@target`; null for a value of another kind. */
+function targetsOf(value: string): string[] | null {
+  const targets = value.split(/[\s,]+/).filter((each) => each !== '');
+  const domains = targets.map((each) => /^(?:%1)?(@[^@\s]+)$/.exec(each)?.[1] ?? null);
+  return domains.length > 0 && domains.every((each) => each !== null) ? domains : null;
+}

@@ -1,0 +1,111 @@
+/** What a JSON document says of the pages that a list comes in, by the names that interfaces give it. Pure. */
+
+export interface Page {
+  /** The URL of the next page, as it stands. */
+  readonly next: string | null;
+  /** What the next request adds to the query: Google's `pageToken`, SCIM's `startIndex`, a page's number. */
+  readonly query: readonly [name: string, value: string] | null;
+  /** There is more, and nothing says how to ask for it: in words. */
+  readonly more: string | null;
+  /** How many entries the list has in all; more than this page and those before it are missing if it says so. */
+  readonly total: number | null;
+  /** How many entries this page holds, and how many it says stand before it. */
+  readonly records: number;
+  readonly before: number;
+}
+
+type Members = Readonly<Record<string, unknown>>;
+const isObject = (value: unknown): value is Members =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const NEXT = [
+  '@odata.nextlink',
+  'odata.nextlink',
+  'nextlink',
+  'next',
+  'nextpageurl',
+  'nexturl',
+  'nextpagelink',
+  'nextpage',
+];
+const TOKEN: Readonly<Record<string, string>> = { nextpagetoken: 'pageToken', next_page_token: 'page_token' };
+const MORE = [
+  'hasnextpage',
+  'hasnext',
+  'hasmore',
+  'moreresults',
+  'hasmoreitems',
+  'istruncated',
+  'truncated',
+  'incomplete',
+  'incompleteresults',
+];
+const TOTAL = [
+  'totalresults',
+  'totalcount',
+  'total',
+  'totalitems',
+  'totalrecords',
+  'totalrows',
+  'recordstotal',
+  '@odata.count',
+  'count',
+];
+/** Objects of a page that speak of it. */
+const ABOUT = ['links', 'paging', 'pagination', 'page', 'pageinfo', 'meta', 'metadata'];
+
+const plain = (key: string): string => key.toLowerCase().replace(/[_-]/g, '');
+
+/** @param records how many the document holds. @returns null where it says nothing of other pages. */
+export function pageOf(document: unknown, records: number): Page | null {
+  if (!isObject(document)) return null;
+  const about: Members[] = [document];
+  collect(document, about, 0);
+  const found = about.flatMap((members) => Object.entries(members));
+  const value = (names: readonly string[], is: (each: unknown) => boolean) =>
+    found.find(([key, each]) => names.includes(plain(key)) && is(each))?.[1];
+  const start = value(['startindex'], isCount);
+  const before = typeof start === 'number' ? Math.max(0, start - 1) : Number(value(['offset', 'skip'], isCount) ?? 0);
+  const total = value(TOTAL, isCount);
+  const page = {
+    next: null,
+    query: null,
+    more: null,
+    total: typeof total === 'number' ? total : null,
+    records,
+    before,
+  };
+  const next = value(NEXT, isUrl) ?? hrefOf(value(NEXT, isObject));
+  if (typeof next === 'string') return { ...page, next };
+  const token = found.find(([key, each]) => Object.hasOwn(TOKEN, key.toLowerCase()) && isText(each));
+  if (token !== undefined) return { ...page, query: [TOKEN[token[0].toLowerCase()] ?? '', String(token[1])] };
+  const number = value(['next', 'nextpage'], (each) => typeof each === 'number' && each > 0);
+  if (typeof number === 'number') return { ...page, query: ['page', String(number)] };
+  const flag = found.find(([key, each]) => MORE.includes(plain(key)) && each === true);
+  if (flag !== undefined) return { ...page, more: `${flag[0]} is true` };
+  const cursor = value([...NEXT, 'nextcursor', 'endcursor', 'nexttoken', 'continuationtoken'], isText);
+  if (cursor !== undefined && value(MORE, (each) => each === false) === undefined)
+    return { ...page, more: 'a further page has a cursor' };
+  // SCIM (RFC 7644): only there does the place of the next entry say how to ask for it.
+  if (typeof start === 'number' && records > 0 && before + records < (page.total ?? 0))
+    return { ...page, query: ['startIndex', String(before + records + 1)] };
+  return page.total === null ? null : page;
+}
+
+const isCount = (each: unknown): boolean => typeof each === 'number' && Number.isInteger(each) && each >= 0;
+const isText = (each: unknown): boolean => typeof each === 'string' && each !== '';
+const isUrl = (each: unknown): boolean => typeof each === 'string' && /[/?]/.test(each);
+
+function collect(members: Members, about: Members[], depth: number): void {
+  for (const [key, value] of Object.entries(members)) {
+    if (!isObject(value) || depth > 3) continue;
+    if (ABOUT.includes(plain(key))) about.push(value);
+    // GraphQL: { data: { users: { nodes: [...], pageInfo: {...} } } }.
+    collect(value, about, depth + 1);
+  }
+}
+
+/** The target of a link, as HAL and JSON:API write it. */
+function hrefOf(link: unknown): unknown {
+  return isObject(link) ? (link['href'] ?? link['url'] ?? link['link']) : undefined;
+}

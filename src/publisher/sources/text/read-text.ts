@@ -1,0 +1,121 @@
+/**
+ * A source of text, from its bytes to its entries, step by step: bytes -> encoding -> format -> records -> values -> entries. Pure: the
+ * bytes come from the file, the program or the server that the caller reads.
+ */
+import { logOnce } from '../../../io/log.ts';
+import { EntryError } from '../../entry.ts';
+import type { Batch, Entry, Seen } from '../source-reader.ts';
+import { decode } from './decode.ts';
+import { shapeOf, type Shape } from './detect.ts';
+import { aliasEntries } from './formats/aliases.ts';
+import { csvEntries } from './formats/csv.ts';
+import { jsonEntries } from './formats/json.ts';
+import { ldifEntries } from './formats/ldif.ts';
+import { passwdEntries } from './formats/passwd.ts';
+import { postfixEntries } from './formats/postfix.ts';
+import { propertyEntries, tableEntries } from './formats/table.ts';
+import { LeftOut } from './left-out.ts';
+import { linesOf, wholeLines } from './lines.ts';
+import { listLine } from './list-line.ts';
+import type { Page } from './page.ts';
+import type { ReadingOptions, TextOptions } from './reading.ts';
+import { Waiting } from './waiting.ts';
+
+type Lines = AsyncIterable<readonly string[]>;
+/** Formats that are read line by line, and what a message calls the place of their entries. */
+const BY_LINES: Partial<
+  Record<Shape, readonly [unit: string, read: (options: ReadingOptions, lines: Lines) => AsyncGenerator<Entry[]>]>
+> = {
+  csv: ['row', csvEntries],
+  ldif: ['entry', ldifEntries],
+  postfix: ['row', postfixEntries],
+  aliases: ['line', aliasEntries],
+  passwd: ['line', passwdEntries],
+  table: ['line', tableEntries],
+  properties: ['line', propertyEntries],
+};
+
+/** One of several texts that make up a source. */
+export interface Part {
+  /** Before a message's `line 7`: the page, or the file. */
+  readonly place?: string;
+  readonly domain?: string | undefined;
+  /** Given what the text says of further pages. */
+  readonly pages?: Page[];
+}
+
+export class TextSource {
+  readonly #options: ReadingOptions;
+
+  constructor(name: string, options: TextOptions) {
+    this.#options = { ...options, name, left: new LeftOut(name), waiting: new Waiting() };
+  }
+
+  /**
+   * @param chunks each is used no more when the next is asked for.
+   * @throws PublishError SOURCE: not the format that it should be, cut short, or not to be taken whole.
+   */
+  async *read(chunks: AsyncIterable<Uint8Array>, seen: Seen, part: Part = {}): AsyncGenerator<Batch> {
+    const { place, domain = this.#options.domain, pages } = part;
+    const name = place === undefined ? this.#options.name : `${this.#options.name}, ${place}`;
+    const options = { ...this.#options, domain, name };
+    const unit = (word: string) => (place === undefined ? word : `${place}, ${word}`);
+    const bytes = chunks[Symbol.asyncIterator]();
+    try {
+      const { head, all } = await decode(name, { [Symbol.asyncIterator]: () => bytes }, options.encoding);
+      const shape = shapeOf(head, options);
+      if (options.format === undefined && shape !== 'text')
+        logOnce('notice', `${this.#options.name}: read as ${wordOf(shape)}`);
+      const [word, read] = BY_LINES[shape] ?? ['', null];
+      if (read !== null) {
+        for await (const entries of read(options, linesOf(name, all))) yield { unit: unit(word), entries };
+      } else if (shape === 'json') {
+        for await (const entries of jsonEntries(options, all, pages)) yield { unit: unit('entry'), entries };
+      } else if (part.place === undefined) yield* wholeLines(name, all, seen);
+      else for await (const entries of listEntries(options, linesOf(name, all))) yield { unit: unit('line'), entries };
+    } finally {
+      // Whoever stops reading lets go of the file, the program or the connection.
+      await bytes.return?.();
+    }
+  }
+
+  /** What could be judged only at the end, and what was left out, in words. */
+  *end(): Generator<Batch> {
+    yield { unit: 'entry', entries: this.#options.waiting.end(this.#options.left) };
+    this.#options.left.tell();
+  }
+
+  get left(): LeftOut {
+    return this.#options.left;
+  }
+}
+
+/** A plain list that is one of several: the gathering takes the bytes of a single one. */
+async function* listEntries({ domain, left }: ReadingOptions, lines: Lines): AsyncGenerator<Entry[]> {
+  let [number, begun] = [0, false];
+  for await (const batch of lines) {
+    const found: Entry[] = [];
+    for (const line of batch) {
+      number++;
+      const read = lineOf(line, begun, domain);
+      if (read === null) continue;
+      begun = true;
+      if (read === 'refusing' || read === 'other') left.add(read, 'line');
+      else if (read !== 'header') found.push(...read.map((text) => ({ number, text })));
+    }
+    yield found;
+  }
+}
+
+/** A line that breaks a rule goes on as it is: the gathering refuses it by the same rule, and counts it. */
+function lineOf(line: string, begun: boolean, domain: string | undefined) {
+  try {
+    return listLine(line, begun, domain);
+  } catch (error) {
+    if (error instanceof EntryError) return [line];
+    throw error;
+  }
+}
+
+const wordOf = (shape: Shape): string =>
+  shape === 'table' || shape === 'properties' ? `what PowerShell shows (${shape})` : shape;

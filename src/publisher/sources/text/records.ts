@@ -1,0 +1,136 @@
+/**
+ * Records of an export, in whatever form they came, become entries: every address column is read, an inactive record is left out, and a
+ * column that nobody reads must not hold an address (docs/commands.md, section 3). Pure, but for what it counts.
+ */
+import { PublishError } from '../../errors.ts';
+import type { Entry } from '../source-reader.ts';
+import { columnOf, isDirectoryColumn, isElsewhere, isInactive, plainName, type Column } from './columns.ts';
+import type { LeftOut } from './left-out.ts';
+import type { Waiting } from './waiting.ts';
+import { addressesIn, holdsAddress, PartialValue } from './values.ts';
+
+/** A column's name and one value of it. */
+export type Field = readonly [name: string, value: string];
+
+export interface RecordOptions {
+  /** The source's, for messages. */
+  readonly name: string;
+  readonly unit: string;
+  /** The columns to take, by name; all that are known where there are none. */
+  readonly columns?: readonly string[] | undefined;
+  readonly domain?: string | undefined;
+  readonly left: LeftOut;
+  readonly waiting: Waiting;
+}
+
+export class Records {
+  readonly #options: RecordOptions;
+  readonly #wanted: ReadonlySet<string> | null;
+  readonly #kinds = new Map<string, Column>();
+
+  constructor(options: RecordOptions) {
+    this.#options = options;
+    this.#wanted = options.columns === undefined ? null : new Set(options.columns.map(plainName));
+  }
+
+  kindOf(name: string): Column {
+    let kind = this.#kinds.get(name);
+    if (kind === undefined) {
+      if (this.#wanted === null) kind = columnOf(name);
+      else if (this.#wanted.has(plainName(name))) kind = 'address';
+      else kind = columnOf(name) === 'status' ? 'status' : 'other';
+      this.#kinds.set(name, kind);
+    }
+    return kind;
+  }
+
+  /** @throws PublishError SOURCE: a column that is not read holds an address, or a value is a part of what it stands for. */
+  take(number: number, fields: readonly Field[]): Entry[] {
+    const { unit, left, waiting } = this.#options;
+    if (this.#isLeftOut(fields, left, unit)) return [];
+    const found: string[] = [];
+    const unread: Field[] = [];
+    const users: string[] = [];
+    let addressed = false;
+    for (const [column, value] of fields) {
+      const kind = this.kindOf(column);
+      if (kind === 'address' || kind === 'alias') {
+        if (kind === 'address') addressed = true;
+        found.push(...this.#addresses(number, column, value, kind));
+      } else if (kind === 'user') users.push(value);
+      else if (kind === 'unknown' && holdsAddress(value)) unread.push([column, value]);
+    }
+    waiting.addressed ||= addressed;
+    // Beside an address a user name is what somebody logs in with, whatever it looks like.
+    const names = addressed ? [] : users.flatMap((each) => this.#addresses(number, 'user', each, 'address'));
+    if (names.length > 0)
+      waiting.users(
+        names.map((text) => ({ number, text })),
+        found.length === 0,
+      );
+    else if (found.length === 0) left.add('empty', unit);
+    const known = new Set(found.map((each) => each.toLowerCase()));
+    const lost = unread.find(([, value]) => addresses(value).some((each) => !known.has(each.toLowerCase())));
+    if (lost !== undefined) this.#refuseUnread(number, lost[0]);
+    const entries = found.map((text) => ({ number, text }));
+    if (fields.some(([column, value]) => this.kindOf(column) === 'kind' && isElsewhere(value))) {
+      waiting.elsewhere(entries);
+      return [];
+    }
+    waiting.taken(entries);
+    return entries;
+  }
+
+  #isLeftOut(fields: readonly Field[], left: LeftOut, unit: string): boolean {
+    const signIn = fields.some(([column]) => isDirectoryColumn(column));
+    if (fields.some(([column, value]) => this.kindOf(column) === 'status' && isInactive(column, value, signIn))) {
+      left.add('inactive', unit);
+      return true;
+    }
+    // GAM lists a tenant's domains among its addresses.
+    const isDomain = fields.some(([column, value]) => plainName(column) === 'type' && /^domain/i.test(value));
+    if (isDomain && !fields.some(([, value]) => value.includes('@'))) {
+      left.add('domain', unit);
+      return true;
+    }
+    return false;
+  }
+
+  #addresses(number: number, column: string, value: string, kind: Column): string[] {
+    const { name, unit, domain } = this.#options;
+    try {
+      if (kind === 'alias') return value.includes('@') ? addressesIn(value) : this.#nickname(value);
+      return addressesIn(value, domain);
+    } catch (error) {
+      if (!(error instanceof PartialValue)) throw error;
+      throw new PublishError('SOURCE', `${name}, ${unit} ${number}: ${shownColumn(column)} ${error.message}`, error);
+    }
+  }
+
+  /** Exchange's `Alias` is a name without a domain; a list of them that is cut off or was not joined is no name. */
+  #nickname(value: string): string[] {
+    if (/[.…]$|^System\./.test(value.trim())) addressesIn(value);
+    return [];
+  }
+
+  #refuseUnread(number: number, column: string): never {
+    const { name, unit } = this.#options;
+    throw new PublishError(
+      'SOURCE',
+      `${name}, ${unit} ${number}: ${shownColumn(column)} is not read and holds an address; say with columns = [...] which to take`,
+    );
+  }
+}
+
+/** As `addressesIn`, for a text that need not be a list of addresses. */
+function addresses(value: string): string[] {
+  try {
+    return addressesIn(value);
+  } catch {
+    return [value];
+  }
+}
+
+/** A column's name, unless it is one that a secret could stand in the place of. */
+export const shownColumn = (name: string): string =>
+  /^[\p{L}][\p{L}\p{N} ._[\]()-]{0,39}$/u.test(name) ? `column "${name}"` : 'a column';

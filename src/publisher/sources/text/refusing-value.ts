@@ -1,0 +1,14 @@
+/** Whether the value of a map says that its key takes no mail. Pure. */
+
+/** Actions of access(5) that end in no delivery, reply codes, and the transports and mailers that refuse. */
+const REFUSING = new RegExp(
+  [
+    String.raw`^"?(?:reject|discard|defer|defer_if_reject|defer_if_permit)(?:\s|"|$)`,
+    String.raw`^"?[45]\d\d(?:\D|$)`,
+    String.raw`^"?(?:error|retry|discard):`,
+    String.raw`^:(?:fail|defer|unknown|blackhole):`,
+  ].join('|'),
+  'i',
+);
+
+export const refusesMail = (value: string): boolean => REFUSING.test(value);
