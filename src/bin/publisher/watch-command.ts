@@ -21,10 +21,10 @@ export async function watchCommand(file: string): Promise<void> {
   let next = read();
   await becomePublisher(next.config.state_dir);
   requireState(next.config.state_dir, true);
-  let ended = false;
+  const state = { ended: false };
   let watch: Watch | null = null;
   const stop = () => {
-    ended = true;
+    state.ended = true;
     watch?.stop();
   };
   process.once('SIGTERM', stop).once('SIGINT', stop);
@@ -41,7 +41,7 @@ export async function watchCommand(file: string): Promise<void> {
     }
   });
   const now = () => new Date();
-  while (!ended) {
+  for (;;) {
     const { config, keys } = next;
     const pages = await servePages(config);
     watch = new Watch(config, keys, now, (run) => {
@@ -51,6 +51,7 @@ export async function watchCommand(file: string): Promise<void> {
     const idle = await watch.run();
     await pages.close();
     // A source that still answers would keep the process; a publish may be ended at any step.
-    if (ended && !idle) process.exit(0);
+    if (state.ended && !idle) process.exit(0);
+    if (state.ended) return;
   }
 }
