@@ -32,7 +32,7 @@ export interface Prepared {
   readonly wrote: readonly string[];
 }
 
-const refused = (message: string, cause?: unknown) => new HostError('CONFIG', message, cause);
+const refused = (message: string | readonly string[], cause?: unknown) => new HostError('CONFIG', message, cause);
 
 /** @throws HostError CONFIG: nothing has been written then. */
 export function prepareConfig(file: string, wanted: Wanted): Prepared {
@@ -107,9 +107,10 @@ function bundleOf(file: string, config: GatewayConfig, wanted: Wanted): BundleCo
   const bundle = config.bundle.find((b) => b.name === wanted.name);
   if (bundle !== undefined) return bundle;
   const keys = path.join(path.dirname(path.resolve(file)), 'keys', wanted.name);
-  throw refused(
-    `${file} follows ${config.bundle.map((b) => b.name).join(', ')} and stays as it is. To follow ${wanted.name} too, add this to it and type the same again:\n${bundleSection(file, keys, wanted)}`,
-  );
+  throw refused([
+    `${file} follows ${config.bundle.map((b) => b.name).join(', ')} and stays as it is. To follow ${wanted.name} too, add this to it and type the same again:`,
+    ...bundleSection(file, keys, wanted).trimEnd().split('\n'),
+  ]);
 }
 
 interface Difference {
@@ -146,7 +147,7 @@ function differs(file: string, name: string, all: readonly Difference[], more = 
   const lines = all.map(({ key, option, has, asked }) => `  ${key}: ${has}; ${option} is ${asked}`);
   const how =
     more === '' ? 'To write what was typed: the same with --replace' : `It must be changed by hand: it differs ${more}`;
-  return refused(`${file} says something else of ${name}, and stays as it is:\n${lines.join('\n')}\n${how}`);
+  return refused([`${file} says something else of ${name}, and stays as it is:`, ...lines, how]);
 }
 
 /** The text with the values of one bundle changed, in one line each; null where they do not stand in one line. */
