@@ -8,6 +8,7 @@ import { NAME } from '../../bundle/offer/name.ts';
 import { parsePublicKey, publicKeyPem } from '../../bundle/trust/public-key.ts';
 import { HostError } from '../../errors.ts';
 import { AtomicFile, createFile, isAbsent, makeFolder } from '../../io/atomic-file.ts';
+import { whyUnread } from '../../io/denied.ts';
 import { readGatewayConfig, type BundleConfig, type GatewayConfig } from '../config.ts';
 import { domainForms } from '../domain-forms.ts';
 import { publicKeyFiles } from '../keys/ring-fingerprint.ts';
@@ -89,7 +90,7 @@ function textOf(file: string): string | null {
     return readFileSync(file, 'utf8');
   } catch (error) {
     if (isAbsent(error)) return null;
-    throw refused(`cannot read the configuration ${file}: ${(error as Error).message}`, error);
+    throw refused(`cannot read the configuration ${file}: ${whyUnread(error, file)}`, error);
   }
 }
 
@@ -183,7 +184,7 @@ function publicKey(file: string): Uint8Array {
   try {
     pem = readFileSync(file, 'latin1');
   } catch (error) {
-    throw refused(`cannot read the public key --key ${file}: ${(error as Error).message}`, error);
+    throw refused(`cannot read the public key --key ${file}: ${whyUnread(error, file)}`, error);
   }
   try {
     return parsePublicKey(pem);
