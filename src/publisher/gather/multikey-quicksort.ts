@@ -85,6 +85,10 @@ export class RowSort {
   #byKeys(from: number, to: number, depth: number): void {
     const keys = this.#keys;
     while (to - from > SMALL) {
+      if (this.#inOrder(from, to)) {
+        this.#runs(from, to, depth);
+        return;
+      }
       const pivot = this.#pivot(from, to);
       // [from, less) below the pivot, [less, at) equal to it, [more, to) above.
       let [less, at, more] = [from, from, to];
@@ -106,6 +110,25 @@ export class RowSort {
       }
     }
     this.#insertion(from, to, depth);
+  }
+
+  /** Whether the keys are in order already: mostly answered by the first few. Without it sorted rows took longer than any others. */
+  #inOrder(from: number, to: number): boolean {
+    const keys = this.#keys;
+    for (let i = from + 1; i < to; i++) if ((keys[i - 1] ?? 0) > (keys[i] ?? 0)) return false;
+    return true;
+  }
+
+  /** Sorts each run of rows with the same key by what follows the key. */
+  #runs(from: number, to: number, depth: number): void {
+    const keys = this.#keys;
+    for (let start = from; start < to;) {
+      const key = keys[start] ?? 0;
+      let end = start + 1;
+      while (end < to && keys[end] === key) end++;
+      if (!endsIn(key)) this.sort(start, end, depth + 4);
+      start = end;
+    }
   }
 
   /** The median of three, taken by chance: were their places known, a source could give rows for which this takes the square of time. */
