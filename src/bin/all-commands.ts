@@ -35,6 +35,20 @@ command('health', 'monitoring-plugin output: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKN
     status = await healthCommand(options, new Date());
   });
 
+command('status', 'everything at a glance: lists, keys, mirrors, maps, mail server, what comes next')
+  .option('--json', 'print the facts as JSON', false)
+  .action(async (options: Common & { json: boolean }) => {
+    const { statusCommand } = await import('./gateway/status-command.ts');
+    status = await statusCommand(options, new Date());
+  });
+
+command('keys', 'the keys that are trusted, by keyid and file, and who signed the live copy').action(
+  async (options: Common) => {
+    const { keysCommand } = await import('./gateway/keys-command.ts');
+    status = await keysCommand(options);
+  },
+);
+
 command('check', 'does this host use the maps, and safely? Each finding with the line to type')
   .addHelpText('after', '\nExit status: 0 nothing found, or notes only; 1 errors or warnings; 2 could not.')
   .action(async (options: Common) => {
@@ -47,8 +61,11 @@ command('init', 'configure this host for a list: write, fetch, compare, say what
   .requiredOption('--url <URL>', 'where it is: https, a folder')
   .requiredOption('--key <FILE>', "the publisher's public key, brought here by a way that you trust")
   .option('--domains <LIST>', 'all that it may speak for: example.org,*.example.org')
+  .option('--token-file <FILE>', 'the bearer token that its server asks for')
+  .option('--ca-file <FILE>', "the CA of its server's certificate, where it is one of your own")
+  .option('--replace', 'write these values over other ones in the configuration', false)
   .option('--apply', 'have Postfix use it, once a good list is installed; unknown recipients get 450', false)
-  .addHelpText('after', '\nAn existing configuration that says something else is never changed.')
+  .addHelpText('after', '\nAn existing configuration that says something else is changed by --replace only.')
   .action(async (options: InitOptions) => {
     const { initCommand } = await import('./gateway/init-command.ts');
     status = await initCommand(options, new Date());

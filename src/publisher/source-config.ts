@@ -38,7 +38,8 @@ export interface SqlSource extends Common {
 }
 export interface LdapSource extends Common {
   readonly type: 'ldap';
-  readonly url: string;
+  /** One server, or several of one directory: the next is asked where one is down. */
+  readonly url: string | readonly string[];
   readonly starttls: boolean;
   readonly bind_dn?: string | undefined;
   readonly password_file?: string | undefined;
@@ -87,14 +88,15 @@ export const Source = z.strictObject({
   remove_after: z.optional(removalDelay()),
   skip_domains: z.optional(list(text())),
   path: z.optional(text()),
-  url: z.optional(text()),
+  url: z.optional(z.union([text(), list(text())], { error: 'must be a URL, or a list of them' })),
   url_file: z.optional(absolute()),
   preset: z.optional(text()),
   query: z.optional(text()),
   starttls: z.optional(flag()),
   bind_dn: z.optional(text()),
   password_file: z.optional(absolute()),
-  base_dn: z.optional(text()),
+  // Empty: the whole directory.
+  base_dn: z.optional(z.string({ error: 'must be text' })),
   filter: z.optional(text()),
   attributes: z.optional(list(text())),
   ca_file: z.optional(absolute()),
@@ -153,6 +155,7 @@ function sourceConfig(file: string, raw: RawSource, index: number): SourceConfig
   const known = new Set<string>([...EVERY_TYPE, ...must.flat(), ...may]);
   const foreign = Object.keys(raw).find((key) => !known.has(key));
   if (foreign !== undefined) throw wrong(`${foreign} means nothing for type "${raw.type}"`);
+  if (typeof raw.url === 'object' && raw.type !== 'ldap') throw wrong('url must be one URL');
   const { type, name = raw.path ?? withoutPassword(raw.url) ?? raw.url_file ?? raw.argv?.join(' ') ?? type } = raw;
   if (type === 'file' && !path.isAbsolute(raw.path ?? '')) {
     throw new HostError('CONFIG', `${file}: source.${index}.path must be an absolute path`);
@@ -204,6 +207,7 @@ export function namedApart(file: string, raw: readonly RawSource[]): SourceConfi
   });
 }
 
-function withoutPassword(url: string | undefined): string | undefined {
-  return url?.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, '$1');
+function withoutPassword(url: string | readonly string[] | undefined): string | undefined {
+  const text = typeof url === 'string' ? url : url?.join(' ');
+  return text?.replace(/(^|\s)([a-z][a-z0-9+.-]*:\/\/)[^/?# ]*@/gi, '$1$2');
 }

@@ -5,7 +5,7 @@ import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, writeFileSync }
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { publishWithDelta } from '../support/delta.ts';
-import type { Fetched } from '../support/gateway.ts';
+import type { Fetched, Snapshot } from '../support/gateway.ts';
 import { LIST, LONGER, Scene, type SceneOptions } from '../support/scene.ts';
 
 const NOBODY = 65_534;
@@ -36,13 +36,16 @@ function give(folder: string): void {
 let busy: Scene;
 let holder: ChildProcess;
 let waiting: Promise<Fetched>;
+let before: Snapshot;
 beforeAll(async () => {
   busy = await Scene.open();
   busy.publish(LONGER);
   const lock = path.join(busy.gateway.stateDir, 'lock');
   holder = spawn('flock', ['-x', '-F', lock, 'sh', '-c', 'echo held; exec sleep 90']);
   if (holder.stdout !== null) await once(holder.stdout, 'data');
-  waiting = busy.failed('BUSY');
+  busy.endpoint.take();
+  before = busy.gateway.maps();
+  waiting = busy.gateway.fetch();
   waiting.catch(() => undefined); // the test tells
 });
 afterAll(async () => {
@@ -233,7 +236,11 @@ test('started as root, everything becomes the state owner’s; secrets are read 
 });
 
 test('BUSY: another run has the lock for longer than 30 seconds', async () => {
-  const { ms, stderr } = await waiting;
+  const { ms, stderr, status, outcome, code, bundles } = await waiting;
+  expect([status, outcome, code, bundles]).toEqual([2, 'kept', 'BUSY', []]);
   expect(ms).toBeGreaterThan(29_000);
+  // What it found needed no lock; nothing of it is left.
+  expect(busy.endpoint.take()[0]).toBe('manifest.json');
+  expect([busy.gateway.maps(), busy.gateway.strays()]).toEqual([before, []]);
   expect(stderr).toMatch(/waiting/);
 });

@@ -22,8 +22,8 @@ const ROWS = 10_000;
 
 /** relaymap's own schedule and pace, which are TypeScript. */
 async function ownParts(site) {
-  const gateway = path.resolve(here, '../../src/gateway');
-  const entryPoints = ['schedule.ts', 'pace.ts'].map((name) => path.join(gateway, name));
+  const daemon = path.resolve(here, '../../src/gateway/daemon');
+  const entryPoints = ['schedule.ts', 'backoff.ts'].map((name) => path.join(daemon, name));
   const outdir = site.at('parts');
   const options = {
     bundle: true,
@@ -34,7 +34,7 @@ async function ownParts(site) {
   };
   await build({ entryPoints, outdir, ...options });
   const [{ Schedule }, { Pace, afterTick }] = await Promise.all(
-    ['schedule.mjs', 'pace.mjs'].map((name) => import(pathToFileURL(path.join(outdir, name)).href)),
+    ['schedule.mjs', 'backoff.mjs'].map((name) => import(pathToFileURL(path.join(outdir, name)).href)),
   );
   return { Schedule, Pace, afterTick };
 }

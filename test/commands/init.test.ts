@@ -136,17 +136,25 @@ describe('the configuration', () => {
     const first = await init();
     expect([first.status, existsSync(`${site.mapDir}/relay_recipients.cdb`)]).toEqual([2, false]);
     expect(first.stderr).toMatch(/TLS/);
-    expect(first.stderr).toContain('take the # from token_file');
-    expect(first.stderr).toContain('take the # from ca_file');
-    trustCa();
-    const second = await init();
+    const line = /^ {2}relaymap (init .* --replace --ca-file) \S+$/m.exec(first.stderr)?.[1] ?? '';
+    expect(first.stderr).toMatch(/^ {2}relaymap init .* --replace --token-file \S+$/m);
+    const second = await site.relaymap(...line.split(' '), `${site.dir}/tls.pem`);
+    expect(readFileSync(at('relaymap.toml'), 'utf8')).toMatch(/^ca_file = "/m);
     expect([second.status, second.stderr.includes('token')], second.stderr).toEqual([0, false]);
-    expect(second.stdout).toMatch(/^example-org: installed version 1, 5 rows/);
+    expect(second.stdout).toMatch(/^example-org: installed version 1, 5 rows/m);
   });
 
   test.each([
-    ['another URL', { url: 'https://other.example/' }, /stays as it is: change it there/],
-    ['other domains', { domains: 'example.net' }, /--domains is example\.net\. The file stays as it is/],
+    [
+      'another URL',
+      { url: 'https://other.example/' },
+      /stays as it is:\n.*urls: https:.*; --url is https:\/\/other\.example\/\n.*--replace/,
+    ],
+    [
+      'other domains',
+      { domains: 'example.net' },
+      /stays as it is:\n.*domains: no domains; --domains is example\.net\n.*--replace/,
+    ],
     [
       'another bundle',
       { name: 'example-net' },
@@ -166,6 +174,29 @@ describe('the configuration', () => {
     expect(run.stderr).toMatch(why);
     expect(readFileSync(at('relaymap.toml'), 'utf8')).toBe(before);
     expect(readdirSync(at('keys'))).toEqual(['example-org']);
+  });
+
+  test('whose URL was mistyped is corrected by the right line with --replace, and by nothing less', async () => {
+    await configured('--domains', 'example.org,*.example.org');
+    const text = readFileSync(at('relaymap.toml'), 'utf8');
+    const wrong = text.replace(site.url, 'https://mx.exmaple.org/');
+    writeFileSync(at('relaymap.toml'), wrong);
+    expect([(await init()).status, readFileSync(at('relaymap.toml'), 'utf8')]).toEqual([2, wrong]);
+    const run = await init('--replace');
+    expect([run.status, run.stdout.startsWith(`changed ${at('relaymap.toml')}\n`)], run.stderr).toEqual([0, true]);
+    const changed = readFileSync(at('relaymap.toml'), 'utf8');
+    expect(changed.replace(/^urls = .*$/m, '')).toBe(text.replace(/^urls = .*$/m, ''));
+    expect((await init()).stdout).not.toMatch(/^changed/m);
+  });
+
+  test('takes the token and the CA from the command line at once', async () => {
+    places();
+    writeFileSync(at('token'), 'secret', { mode: 0o600 });
+    const run = await init('--token-file', at('token'), '--ca-file', `${site.dir}/tls.pem`);
+    expect(run.status, run.stderr).toBe(0);
+    const toml = readFileSync(at('relaymap.toml'), 'utf8');
+    expect(toml).toContain(`\ntoken_file = "${at('token')}"`);
+    expect(toml).toContain(`\nca_file = "${site.dir}/tls.pem"`);
   });
 
   test('is not made of mistakes: nothing is written', async () => {
@@ -357,6 +388,85 @@ describe('--apply', () => {
     expect([mainCf(), readFileSync(`${site.stateDir}/init.json`, 'utf8')]).toEqual([before, record]);
   });
 
+  test('an unknown recipient that is refused for good since is not deferred again', async () => {
+    await configured();
+    await mx({ mainCf: { relay_recipient_maps: '' } });
+    await init('--apply');
+    shell("postconf -e 'unknown_relay_recipient_reject_code = 550'");
+    const before = mainCf();
+    const again = await init('--apply');
+    expect([again.status, mainCf()]).toEqual([0, before]);
+    expect(again.stdout).toContain('nothing to change');
+    shell('postconf -X unknown_relay_recipient_reject_code');
+    const without = mainCf();
+    await init('--apply');
+    expect(mainCf()).toBe(without);
+  });
+
+  test('a table that cannot be listed stays beside the map: SRS and BATV addresses are accepted as before', async () => {
+    const [srs, batv] = ['SRS0=x=y=a.example=b@example.org', 'prvs=1234=alice@example.org'];
+    await configured('--domains', 'example.org,*.example.org');
+    await mx({
+      mainCf: { relay_recipient_maps: 'texthash:{dir}/old, regexp:{dir}/srs' },
+      files: { old: 'alice@example.org OK\ncarol@example.org OK\n', srs: '/^(srs0=|prvs=)/ OK\n' },
+    });
+    await answers([250, 250, 250, 550], 'alice@example.org', srs, batv, 'nobody@example.org');
+    const run = await init('--apply');
+    expect([run.status, under(run.stdout, /would be rejected/)]).toEqual([0, ['carol@example.org']]);
+    expect(run.stdout.replace(/\s+/g, ' ')).toMatch(
+      /regexp:\S+ stays beside the new map: whom it accepts cannot be listed/,
+    );
+    await answers([250, 250, 250, 450], 'alice@example.org', srs, batv, 'nobody@example.org');
+  });
+
+  test('a Postfix that keeps its list in an access check does not accept everybody, and whom it has is named', async () => {
+    await configured('--domains', 'example.org,*.example.org');
+    await mx({
+      mainCf: {
+        relay_recipient_maps: '',
+        smtpd_recipient_restrictions: 'check_recipient_access hash:{dir}/access.hash, reject',
+      },
+      files: { 'access.hash': 'alice@example.org OK\ncarol@example.org OK\ndave@example.org REJECT\n' },
+    });
+    await answers([250, 554], 'carol@example.org', 'nobody@example.org');
+    const run = await init();
+    expect(run.stdout).not.toContain('accepts every address');
+    expect(under(run.stdout, /^1 address accepted now would be rejected:$/)).toEqual(['carol@example.org']);
+  });
+
+  test('where the list is asked as virtual mailboxes already, nothing is changed', async () => {
+    await configured('--domains', 'example.org,*.example.org');
+    await mx({
+      mainCf: {
+        relay_recipient_maps: '',
+        relay_domains: '',
+        virtual_mailbox_domains: 'example.org, sub.example.org',
+        virtual_mailbox_maps: `cdb:${site.mapDir}/relay_recipients`,
+        virtual_transport: 'discard:',
+      },
+    });
+    const before = mainCf();
+    const run = await init('--apply');
+    expect([run.status, mainCf()]).toEqual([0, before]);
+    expect(run.stdout).toContain('Postfix uses the map already (virtual_mailbox_maps); nothing to change.');
+  });
+
+  test('what decides beside and cannot be compared is named, and nobody is promised anything', async () => {
+    await configured('--domains', 'example.org,*.example.org');
+    await mx({
+      mainCf: {
+        relay_recipient_maps: 'texthash:{dir}/old',
+        smtpd_recipient_restrictions: 'check_policy_service unix:private/nowhere',
+      },
+      files: { old: 'alice@example.org OK\n' },
+    });
+    const run = await init();
+    expect(run.stdout).not.toMatch(/Nobody who is accepted now/);
+    expect(under(run.stdout, /^This decides as well, and was not compared:$/)[0]).toBe(
+      'the policy service unix:private/nowhere (smtpd_recipient_restrictions)',
+    );
+  });
+
   test('without a good list Postfix stays as it is', async () => {
     await configured();
     await mx({ mainCf: { relay_recipient_maps: 'texthash:{dir}/old' }, files: { old: 'carol@example.org OK\n' } });
@@ -402,6 +512,19 @@ describe('--apply', () => {
     const command = `${process.execPath} "${relaymap}" init --config ${at('relaymap.toml')} --name example-org --url ${site.url} --key x --apply 2>&1 || test $? = 2`;
     expect(shell(`setpriv --reuid daemon --clear-groups sh -c '${command}'`)).toContain('run it as root');
   });
+});
+
+test('maps that a purged package left: they stay, it is said, and the same line works', async () => {
+  await configured();
+  expect((await init()).status).toBe(0);
+  rmSync(site.stateDir, { recursive: true });
+  mkdirSync(site.stateDir);
+  const run = await init();
+  expect([run.status, run.stdout.replace(/\s+/g, ' ')], run.stderr).toEqual([
+    0,
+    expect.stringContaining('has the maps of an earlier installation whose records are gone') as string,
+  ]);
+  expect(run.stderr).not.toContain('STATE_CORRUPT');
 });
 
 test('where there is no Postfix the lines are shown all the same', async () => {

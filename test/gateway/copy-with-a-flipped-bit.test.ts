@@ -254,7 +254,7 @@ describe('a spool', () => {
     const spool = other.spool(copy.table);
     spool.write(readFileSync(file));
     expect(() => other.keep(spool, judged(digit(7)))).toThrow(expect.objectContaining({ code: 'INTERNAL' }));
-    expect(readdirSync(other.folder)).toEqual([]);
+    expect(existsSync(other.folder)).toBe(false);
     spool.discard();
   });
 
@@ -268,22 +268,35 @@ describe('a spool', () => {
     expect(readdirSync(copies.folder).length).toBe(2);
   });
 
-  test('of two at once, each has what was written to it', () => {
+  test.each([
+    ['a small one, in memory', 1],
+    ['a large one, in a file', 40_000],
+  ])('of two at once, each has what was written to it: %s', (_, times) => {
     const [one, two] = [copies.spool(digit(1)), copies.spool(digit(2))];
+    const texts = { one: 'one'.repeat(times), two: 'two'.repeat(times), more: 'more'.repeat(times) };
     for (const [spool, text] of [
-      [one, 'one'],
-      [two, 'two'],
-      [one, 'more'],
+      [one, texts.one],
+      [two, texts.two],
+      [one, texts.more],
     ] as const)
       spool.write(Buffer.from(text));
-    const said = (spool: typeof one) => Buffer.concat([...spool.chunks()].map((c) => Buffer.from(c))).toString();
-    expect([said(one), said(two)]).toEqual(['onemore', 'two']);
+    const chunks = (spool: typeof one) => Buffer.concat([...spool.chunks()]).toString();
+    const copied = (spool: typeof one) => {
+      const parts: string[] = [];
+      spool.copyTo((chunk) => parts.push(Buffer.from(chunk).toString()));
+      return parts.join('');
+    };
+    for (const read of [chunks, copied])
+      expect([read(one) === texts.one + texts.more, read(two) === texts.two]).toEqual([true, true]);
+    expect(readdirSync(copies.folder).length).toBe(2);
     for (const spool of [one, two]) spool.discard();
   });
 
   test('that a killed process has left a name for is begun all the same', () => {
-    mkdirSync(path.join(copies.folder, '.spool.new', 'within'), { recursive: true });
-    copies.spool(digit(1)).discard();
+    mkdirSync(path.join(copies.folder, '.scratch.new', 'within'), { recursive: true });
+    const spool = copies.spool(digit(1));
+    spool.write(Buffer.alloc(1_000_000));
     expect(readdirSync(copies.folder).length).toBe(2);
+    spool.discard();
   });
 });

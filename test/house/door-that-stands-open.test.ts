@@ -24,16 +24,16 @@ import { verifyManifest, type Ring, type VerifiedManifest } from '${root}src/bun
 import { Copies, Spool, type Copy } from '${root}src/gateway/record/copies.ts';
 import { compile, Draft, type CompiledMap } from '${root}src/gateway/maps/compile.ts';
 import { install, mapsRecord } from '${root}src/gateway/maps/install.ts';
-import { Ahead } from '${root}src/gateway/maps/early-maps.ts';
+import { EarlyMaps } from '${root}src/gateway/maps/early-maps.ts';
 import { makeMaps, type MapMaker } from '${root}src/gateway/maps/make-maps.ts';
 import type { CopyRef, GatewayState } from '${root}src/gateway/record/state.ts';
 export * from '${root}src/bundle/offer/offer.ts';
 declare const bytes: Uint8Array, ring: Ring, manifest: VerifiedManifest['manifest'], verified: VerifiedManifest;
 declare const rules: OfferRules, findings: TableFindings, judged: JudgedTable, table: string, ref: CopyRef;
 declare const copies: Copies, spool: Spool, copy: Copy, maker: MapMaker, state: GatewayState;
-declare const draft: Draft, ahead: Ahead, map: CompiledMap;
-void [judgeOffer, judgeTable, verifyManifest, Copies, Spool, compile, Draft, install, mapsRecord, Ahead, makeMaps];
-void [bytes, ring, manifest, verified, rules, findings, judged, table, ref, copies, spool, copy, maker, state, draft, ahead, map];
+declare const draft: Draft, early: EarlyMaps, map: CompiledMap;
+void [judgeOffer, judgeTable, verifyManifest, Copies, Spool, compile, Draft, install, mapsRecord, EarlyMaps, makeMaps];
+void [bytes, ring, manifest, verified, rules, findings, judged, table, ref, copies, spool, copy, maker, state, draft, early, map];
 export type Used = [AcceptedOffer, CompiledMap];
 `;
 
@@ -68,8 +68,8 @@ const DOORS: readonly Door[] = [
   },
   {
     is: 'maps that are made early are accepted only on the same word',
-    through: 'ahead.accept(judgeTable(findings), {} as never)',
-    around: ['ahead.accept({ table }, {} as never)', 'ahead.accept(table, {} as never)'],
+    through: 'early.accept(judgeTable(findings), {} as never)',
+    around: ['early.accept({ table }, {} as never)', 'early.accept(table, {} as never)'],
   },
   {
     is: 'only keep and reopen make a Copy, and maps are made of nothing else',
@@ -79,8 +79,8 @@ const DOORS: readonly Door[] = [
       "void makeMaps(maker, state, new Map([['a', ref]]))",
       "void makeMaps(maker, state, new Map([['a', spool]]))",
       "void makeMaps(maker, state, new Map([['a', { table, rows: () => copies.rows(table) }]]))",
-      'void ahead.take(ref)',
-      'void ahead.take({ table, rows: () => copies.rows(table) })',
+      'void early.take(ref)',
+      'void early.take({ table, rows: () => copies.rows(table) })',
     ],
   },
   {

@@ -18,15 +18,18 @@ const figures = path.join(here, 'last-run.json');
 const page = path.join(root, 'docs/mutants.md');
 const LEAST = 0.9;
 
+/** The source files below a folder, at any depth. */
 const folder = (name) =>
-  readdirSync(path.join(root, name))
+  readdirSync(path.join(root, name), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
-    .map((file) => `${name}/${file}`);
+    .map((file) => `${name}/${file.split(path.sep).join('/')}`)
+    .sort();
 /** The data of Unicode is no code: every code point of it is compared with Postfix elsewhere. */
 const TARGETS = [
   ...folder('src/bundle').filter((file) => !file.endsWith('-data.ts')),
   ...folder('src/map'),
-  ...['install', 'state', 'copies', 'ledger', 'ahead', 'read-back'].map((name) => `src/gateway/${name}.ts`),
+  ...['maps/install', 'maps/early-maps', 'maps/read-back'].map((name) => `src/gateway/${name}.ts`),
+  ...['state', 'copies', 'envelopes', 'version-history'].map((name) => `src/gateway/record/${name}.ts`),
 ];
 
 const named = process.argv.slice(2);

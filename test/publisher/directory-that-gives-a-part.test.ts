@@ -56,7 +56,10 @@ describe('pages', () => {
     [11, /^SOURCE list gave only a part, up to a limit of its own.*LDAP result 11/],
     [10, /^SOURCE list refers to another server; name that one .*LDAP result 10/],
     [1, /^SOURCE list refused it .*LDAP result 1/],
-    [51, /^SOURCE list refused it .*LDAP result 51/],
+    [51, /^SOURCE list is too busy .LDAP result 51/],
+    [52, /^SOURCE list is not available .LDAP result 52/],
+    [12, /^SOURCE list cannot give its entries in pages .*nobody could tell a part from the whole.*LDAP result 12/],
+    [53, /^SOURCE list refused it .*LDAP result 53/],
     [32, /^SOURCE list has no such base_dn/],
   ])('a second page that ends with result %i', async (code, words) => {
     server.handler = ({ cookie }) =>

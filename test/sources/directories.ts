@@ -58,15 +58,29 @@ async function listening(dir: string, port: number, host: string): Promise<void>
 export interface Slapd extends RunningDirectory {
   readonly ldap: string;
   readonly ldaps: string;
+  /** Through a socket. */
+  readonly ldapi: string;
+  readonly port: number;
 }
+
+export interface SlapdOptions {
+  /** Attributes and classes beside those of the package. */
+  readonly schema?: string;
+  readonly suffix?: string;
+  /** Everybody may read everything, as a Postfix of the test's own does. */
+  readonly open?: boolean;
+}
+
+/** What is above the entries of a test. */
+const TOP = 'dn: dc=example,dc=org\nobjectClass: dcObject\nobjectClass: organization\ndc: example\no: Example\n\n';
 
 /**
  * An OpenLDAP that lets nobody have more than 500 entries of a search, in pages or not; but for `cn=reader`, who may have all, 500 at a time.
  * @param entries in LDIF, below `dc=example,dc=org`, which is there.
  */
-export async function startSlapd(entries: string): Promise<Slapd> {
+export async function startSlapd(entries: string, options: SlapdOptions = {}): Promise<Slapd> {
   const dir = folder('slapd', 'DNS:localhost,IP:127.0.0.1');
-  const base = 'dc=example,dc=org';
+  const base = options.suffix ?? 'dc=example,dc=org';
   const [port, securePort] = [await freePort(), await freePort()];
   mkdirSync(path.join(dir, 'data'));
   writeFileSync(
@@ -82,40 +96,46 @@ pidfile ${dir}/pid
 TLSCACertificateFile ${dir}/ca.pem
 TLSCertificateFile ${dir}/tls.pem
 TLSCertificateKeyFile ${dir}/tls.key
-sizelimit 500
+sizelimit ${options.open === true ? 'unlimited' : 500}
 database mdb
 maxsize 268435456
 suffix "${base}"
 directory ${dir}/data
-rootdn "cn=admin,${base}"
+rootdn "cn=admin${base === '' ? '' : `,${base}`}"
+index objectClass,mail eq
 rootpw ${JSON.stringify(PASSWORD)}
-limits dn.exact="cn=reader,${base}" size.pr=500 size.prtotal=unlimited
+${options.open === true ? '' : `limits dn.exact="cn=reader,${base}" size.pr=500 size.prtotal=unlimited`}
 access to attrs=userPassword by anonymous auth by * none
-access to * by dn.exact="cn=reader,${base}" read by dn.exact="cn=limited,${base}" read by * none
+${options.open === true ? 'access to * by * read' : ''}
+${options.open === true ? '' : `access to * by dn.exact="cn=reader,${base}" read by dn.exact="cn=limited,${base}" read by * none`}
 `,
   );
   // qmail-ldap's and another's, as far as the tests need them.
   writeFileSync(
     path.join(dir, 'own.schema'),
-    `attributetype ( 1.3.6.1.4.1.7914.1.2.1.2 NAME 'mailAlternateAddress' EQUALITY caseIgnoreIA5Match SYNTAX 1.3.6.1.4.1.1466.115.121.1.26{256} )
+    options.schema ??
+      `attributetype ( 1.3.6.1.4.1.7914.1.2.1.2 NAME 'mailAlternateAddress' EQUALITY caseIgnoreIA5Match SYNTAX 1.3.6.1.4.1.1466.115.121.1.26{256} )
 attributetype ( 1.3.6.1.4.1.7914.1.2.1.14 NAME 'accountStatus' EQUALITY caseIgnoreIA5Match SYNTAX 1.3.6.1.4.1.1466.115.121.1.26{256} )
 objectclass ( 1.3.6.1.4.1.7914.1.2.2.1 NAME 'qmailUser' SUP top AUXILIARY MAY ( mailAlternateAddress $ accountStatus ) )
 `,
   );
   const reader = (name: string) =>
     `dn: cn=${name},${base}\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\ncn: ${name}\nuserPassword: ${PASSWORD}\n\n`;
-  const top = `dn: ${base}\nobjectClass: dcObject\nobjectClass: organization\ndc: example\no: Example\n\n`;
-  writeFileSync(path.join(dir, 'data.ldif'), `${top}${reader('reader')}${reader('limited')}${entries}`);
+  const whole = options.open === true ? entries : `${TOP}${reader('reader')}${reader('limited')}${entries}`;
+  writeFileSync(path.join(dir, 'data.ldif'), whole);
   const conf = path.join(dir, 'slapd.conf');
   await run('slapadd', ['-q', '-f', conf, '-l', path.join(dir, 'data.ldif')], {
     env: { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin` },
   });
-  const urls = `ldap://127.0.0.1:${port}/ ldaps://127.0.0.1:${securePort}/ ldaps://127.0.0.2:${securePort}/ ldap://127.0.0.2:${port}/`;
+  const socket = path.join(dir, 'ldapi');
+  const urls = `ldapi://${encodeURIComponent(socket)} ldap://127.0.0.1:${port}/ ldaps://127.0.0.1:${securePort}/ ldaps://127.0.0.2:${securePort}/ ldap://127.0.0.2:${port}/`;
   const guardian = guardServer(dir, 'TERM', ['slapd', '-d', '0', '-f', conf, '-h', urls]);
   await listening(dir, port, '127.0.0.1');
   return {
     dir,
     base,
+    port,
+    ldapi: `ldapi://${encodeURIComponent(socket)}`,
     ldap: `ldap://localhost:${port}`,
     ldaps: `ldaps://localhost:${securePort}`,
     admin: `cn=admin,${base}`,

@@ -19,7 +19,7 @@ export function ownFolder(): string {
 
 /** The keys of one source as TOML. */
 export const sourceToml = (keys: Keys): string =>
-  `[[source]]\ntype = "sql"\n${Object.entries(keys)
+  `[[source]]\n${Object.entries({ type: 'sql', ...keys })
     .map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`)
     .join('')}`;
 
@@ -42,5 +42,19 @@ export async function refusal(keys: Keys, policy?: string): Promise<string> {
   } catch (error) {
     if (error instanceof PublishError || error instanceof HostError) return `${error.code} ${error.message}`;
     throw error;
+  }
+}
+
+/** The rows of an LDAP source with leave for these catch-alls, or the code and message of its refusal. */
+export async function readLdap(
+  keys: Keys,
+  wildcards: readonly string[],
+): Promise<{ readonly rows: readonly string[]; readonly refusal: string }> {
+  const policy = `postmaster = false\nwildcards = ${JSON.stringify(wildcards)}`;
+  try {
+    return { rows: await rowsOf({ ...keys, type: 'ldap' }, policy), refusal: '' };
+  } catch (error) {
+    if (!(error instanceof PublishError || error instanceof HostError)) throw error;
+    return { rows: [], refusal: `${error.code} ${error.message}` };
   }
 }

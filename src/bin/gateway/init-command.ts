@@ -14,10 +14,10 @@ import {
   type Setting,
 } from '../../gateway/init/main-cf-settings.ts';
 import { compare, type NewMap } from '../../gateway/init/compare.ts';
-import type { GatewayConfig } from '../../gateway/config.ts';
+import { DEFAULT_CONFIG, type GatewayConfig } from '../../gateway/config.ts';
 import { prepareConfig, type Prepared } from '../../gateway/init/config-file.ts';
 import { comparisonLines } from '../../gateway/init/comparison-lines.ts';
-import { deferringSince, rememberDeferring } from '../../gateway/check/deferring-since.ts';
+import { deferringRecord, rememberDeferring } from '../../gateway/check/deferring-since.ts';
 import { postfixRuns, readPostfix, type PostfixConfig } from '../../gateway/mta/postfix/main-cf.ts';
 import { mtaOf } from '../../gateway/mta/of-config.ts';
 import { sampleRows } from '../../gateway/maps/sample-rows.ts';
@@ -27,8 +27,10 @@ import { HostError } from '../../errors.ts';
 import { log, progress } from '../../io/log.ts';
 import { printable } from '../../io/printable.ts';
 import { fetchCommand } from './fetch-command.ts';
-import { startAgain } from '../start-again.ts';
+import { startAgain, writeAs } from '../start-again.ts';
 import { becomeOwner, keepRoot, ownerBeside } from '../../gateway/become-owner.ts';
+import { mapsExist } from '../../gateway/maps/live-maps.ts';
+import { StateFiles } from '../../gateway/record/state.ts';
 import { openMap } from '../../gateway/maps/open-map.ts';
 import { setting, shell } from '../../gateway/mta/postfix/shell-lines.ts';
 import { paragraph } from '../../gateway/say/wrap.ts';
@@ -40,6 +42,9 @@ export interface InitOptions {
   readonly key: string;
   readonly domains?: string;
   readonly apply: boolean;
+  readonly tokenFile?: string;
+  readonly caFile?: string;
+  readonly replace: boolean;
 }
 
 const say = (line: string): void => void process.stdout.write(`${printable(line)}\n`);
@@ -50,6 +55,8 @@ export async function initCommand(options: InitOptions, now: Date): Promise<numb
   process.umask(0o022); // what is written here is for the service to read
   const prepared = prepareConfig(options.config, {
     ...options,
+    ...(options.tokenFile === undefined ? {} : { tokenFile: path.resolve(options.tokenFile) }),
+    ...(options.caFile === undefined ? {} : { caFile: path.resolve(options.caFile) }),
     domains: (options.domains ?? '').split(/[\s,]+/).filter((domain) => domain !== ''),
   });
   for (const line of prepared.wrote) say(line);
@@ -58,10 +65,15 @@ export async function initCommand(options: InitOptions, now: Date): Promise<numb
   if (options.apply && before !== null) requireType(config, before.postfix);
   const beside = ownerBeside(config.state_dir);
   const rootAgain = options.apply && beside === null ? keepRoot() : () => undefined;
+  const rebuildState = isLeftOver(config);
+  if (rebuildState) {
+    const text = `${config.map_dir} has the maps of an earlier installation whose records are gone. They stay in use until this list is installed, and its version begins a new record.`;
+    for (const line of paragraph(text)) say(line);
+  }
   const status =
     beside === null
-      ? await fetchCommand(cycleOptions(options.config))
-      : startAgain(beside, ['fetch', '--config', options.config]);
+      ? await fetchCommand({ ...cycleOptions(options.config), rebuildState })
+      : startAgain(beside, ['fetch', '--config', options.config, ...(rebuildState ? ['--rebuild-state'] : [])]);
   if (status !== 0) {
     howOn(options, prepared);
     return status;
@@ -82,6 +94,12 @@ export async function initCommand(options: InitOptions, now: Date): Promise<numb
     map.close();
   }
 }
+
+/** A package that is removed with its records leaves the maps, since Postfix may be using them. */
+const isLeftOver = (config: GatewayConfig): boolean =>
+  new StateFiles(config.state_dir).read().is === 'absent' &&
+  !existsSync(path.join(config.state_dir, 'pending.json')) &&
+  mapsExist(config.map_dir);
 
 const SAMPLE = 1000;
 
@@ -110,20 +128,32 @@ function requireRootAndPostfix(here: ReturnType<typeof readPostfix>): void {
   throw new HostError('CONFIG', `--apply: ${why}; apt-get install postfix postfix-cdb`);
 }
 
-/** The cycle has said what is wrong; here is where it is mended. */
-function howOn({ config: file, apply }: InitOptions, { bundle }: Prepared): void {
+/** The cycle has said what is wrong; here is the line that mends it. */
+function howOn(options: InitOptions, { bundle }: Prepared): void {
+  const { config: file, apply } = options;
   const folder = path.dirname(path.resolve(file));
-  const lines = [
-    `Nothing of Postfix has been changed. ${file} is there; when the reason is mended, type the same again.`,
-    ...(bundle.token_file === undefined
-      ? [`If the server asks for a token: put it into ${folder}/token, and take the # from token_file in ${file}.`]
-      : []),
-    ...(bundle.ca_file === undefined
-      ? [`If its certificate is of a CA of your own: put that into ${folder}/ca.pem, and take the # from ca_file.`]
-      : []),
-    ...(apply ? ['--apply changes Postfix only when a good list is installed.'] : []),
-  ];
-  for (const line of lines.flatMap(paragraph)) log('notice', line);
+  const notice = (text: string) => {
+    for (const line of paragraph(text)) log('notice', line);
+  };
+  notice(`Nothing of Postfix has been changed. ${file} is there; when the reason is mended, type the same again.`);
+  if (bundle.token_file === undefined) {
+    notice('If the server asks for a token, put it into a file that only root and relaymap may read, and type:');
+    log('notice', `  ${typed(options)} --replace --token-file ${shell(path.join(folder, 'token'))}`);
+  }
+  if (bundle.ca_file === undefined) {
+    notice('If its certificate is of a CA of your own, put that into a file, and type:');
+    log('notice', `  ${typed(options)} --replace --ca-file ${shell(path.join(folder, 'ca.pem'))}`);
+  }
+  notice('If the URL is mistyped, type the line with the right one and --replace.');
+  if (apply) notice('--apply changes Postfix only when a good list is installed.');
+}
+
+/** The command line as it was typed. */
+function typed({ config, name, url, key, domains, apply }: InitOptions): string {
+  const words = ['--name', name, '--url', url, '--key', key];
+  if (config !== DEFAULT_CONFIG) words.unshift('--config', config);
+  if (domains !== undefined) words.push('--domains', domains);
+  return ['relaymap', 'init', ...words, ...(apply ? ['--apply'] : [])].map(shell).join(' ');
 }
 
 function withoutPostfix(config: GatewayConfig): number {
@@ -137,9 +167,9 @@ function withoutPostfix(config: GatewayConfig): number {
 
 const editLine = ({ name, value }: Setting): string => `  postconf -e ${shell(`${name} = ${value}`)}`;
 
-function suggest({ postfix }: Today, all: readonly Setting[]): void {
+function suggest({ postfix, uses }: Today, all: readonly Setting[]): void {
   const wanted = changes(postfix, all);
-  if (wanted.length === 0) say('Postfix uses the map already.');
+  if (wanted.length === 0) say(`${usedLine(uses)}.`);
   else {
     say('To have Postfix use the list (or type the same with --apply, as root):');
     for (const each of wanted) say(editLine(each));
@@ -149,9 +179,9 @@ function suggest({ postfix }: Today, all: readonly Setting[]): void {
   lastLines();
 }
 
-function apply(config: GatewayConfig, { postfix }: Today, all: readonly Setting[], now: Date): void {
+function apply(config: GatewayConfig, { postfix, uses }: Today, all: readonly Setting[], now: Date): void {
   const wanted = changes(postfix, all);
-  if (wanted.length === 0) say('Postfix uses the map already; nothing to change.');
+  if (wanted.length === 0) say(`${usedLine(uses)}; nothing to change.`);
   else {
     applySettings(wanted);
     say('Postfix has been told:');
@@ -160,13 +190,22 @@ function apply(config: GatewayConfig, { postfix }: Today, all: readonly Setting[
     deferringLine(wanted);
   }
   if (!postfixRuns(postfix)) say('Postfix does not run: postfix start');
+  else if (wanted.length === 0) say('It need not be reloaded.');
   else if (mtaOf(config).reload() === 'pending') log('error', 'Postfix could not be reloaded: postfix reload');
   else say('Postfix has been reloaded.');
-  if (ownerBeside(config.state_dir) === null) becomeOwner(config.state_dir);
-  if (wanted.some(({ name }) => name === REJECT_CODE) || deferringSince(config.state_dir) === null) {
-    rememberDeferring(config.state_dir, now);
+  const beside = ownerBeside(config.state_dir);
+  if (beside === null) becomeOwner(config.state_dir);
+  if (wanted.some(({ name }) => name === REJECT_CODE)) {
+    const { file, text } = deferringRecord(config.state_dir, now);
+    if (beside === null) rememberDeferring(config.state_dir, now);
+    else writeAs(beside, file, text);
   }
   lastLines();
+}
+
+function usedLine(uses: Today['uses']): string {
+  const places = uses.filter(({ map }) => map === 'relay_recipients').map(({ where }) => where);
+  return `Postfix uses the map already (${places.join(', ')})`;
 }
 
 function back({ raw, set }: PostfixConfig, wanted: readonly Setting[]): void {
@@ -178,8 +217,9 @@ function back({ raw, set }: PostfixConfig, wanted: readonly Setting[]): void {
 
 function deferringLine(wanted: readonly Setting[]): void {
   if (!wanted.some(({ name }) => name === REJECT_CODE)) return;
-  const text = `With 450 whoever is not on the list is deferred, not refused. Read the log for "User unknown in relay recipient table"; after 7 days relaymap check reminds you of: postconf -X ${REJECT_CODE}`;
+  const text = `With 450 whoever is not on the list is deferred, not refused. Read the log for "User unknown in relay recipient table"; after 7 days relaymap check reminds you to end that:`;
   for (const line of paragraph(text)) say(line);
+  say(`  postconf -X ${REJECT_CODE}`);
 }
 
 function lastLines(): void {

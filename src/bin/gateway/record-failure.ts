@@ -1,6 +1,6 @@
 /** What a run leaves behind however it ended: its failure in `status.json`, and the textfile of node_exporter. */
 import type { GatewayConfig } from '../../gateway/config.ts';
-import { failed } from '../../gateway/cycle/cycle.ts';
+import { recordFailure } from '../../gateway/cycle/cycle.ts';
 import { lookAtHealth } from '../../gateway/health/look.ts';
 import { failure, type Outcome } from '../../gateway/outcome.ts';
 import { unrecorded, writeTextfile } from '../../gateway/health/textfile.ts';
@@ -11,13 +11,16 @@ import { VERSION } from '../program.ts';
 
 /** A report that cannot be written must not hide what it was to report. */
 export async function onRecord(config: GatewayConfig, now: Date, error: StepError, dryRun: boolean): Promise<Outcome> {
+  const outcome = failure(error.code, error.message);
+  if (dryRun) return outcome;
   try {
     await becomeOwner(config.state_dir);
-    return failed({ config, now }, error, dryRun);
   } catch (e) {
     log('warning', `status.json could not be written: ${(e as Error).message}`);
-    return failure(error.code, error.message);
+    return outcome;
   }
+  await recordFailure({ config, now, log }, outcome);
+  return outcome;
 }
 
 /** With the rights of the owner of `state_dir`, if the process has them by now. */

@@ -8,8 +8,15 @@ const Record = z.object({ deferringSince: z.string() });
 
 const fileOf = (stateDir: string): string => path.join(stateDir, 'init.json');
 
+/** The record and its place. */
+export const deferringRecord = (stateDir: string, now: Date): { readonly file: string; readonly text: string } => ({
+  file: fileOf(stateDir),
+  text: `${JSON.stringify({ deferringSince: now.toISOString() })}\n`,
+});
+
 export function rememberDeferring(stateDir: string, now: Date): void {
-  writeFileAtomic(fileOf(stateDir), `${JSON.stringify({ deferringSince: now.toISOString() })}\n`, 0o644);
+  const { file, text } = deferringRecord(stateDir, now);
+  writeFileAtomic(file, text, 0o644);
 }
 
 /** @returns milliseconds; null where nothing is on record: main.cf's own date then has to do */

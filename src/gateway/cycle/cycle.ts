@@ -1,30 +1,38 @@
 /**
- * The hallway: the steps of a cycle in their order (docs/commands.md section 2.3), one catch per bundle and one for the cycle. It decides
- * nothing that a step decides. Always ends in a report.
+ * The hallway: the steps of a cycle in their order (docs/commands.md section 2.3). It decides nothing that a step decides.
  *
- *   lock -> recover -> heal -> per bundle (source -> verify -> judge -> obtain -> judge) -> union -> compile -> install -> commit -> report
+ *   no lock      look at the record (mend it first, under the lock, where it or the maps are damaged)
+ *   per bundle   source -> verify -> judge the offer -> obtain -> judge the table
+ *   under lock   read the record again -> judge again -> keep -> union -> compile -> install -> commit -> report
+ *
+ * `poll` ends where a table is to be downloaded or maps are to be made. `cycle` goes all the way, and always ends in a report. A dry run
+ * takes no lock and writes nothing at all.
  */
-import { StepError, UnionError } from '../../errors.ts';
-import { Ahead } from '../maps/early-maps.ts';
-import { bundleCycle, type BundleResult } from './bundle-cycle.ts';
+import { HostError, StepError } from '../../errors.ts';
 import type { BundleConfig } from '../config.ts';
-import type { Copies } from '../record/copies.ts';
-import { advance, allCopies, goodEnvelopes, noteSettings, refOf, rememberSeen } from '../record/version-history.ts';
-import { draftAhead, installedCopies, makeMaps, mapInputs, settleReload, type MapMaker } from '../maps/make-maps.ts';
-import { failure, overall, type BundleOutcome, type Outcome } from '../outcome.ts';
-import { report, type Warnings } from '../health/report.ts';
-import { openSession, withLock, type Session } from './session.ts';
 import type { Source } from '../fetch/source.ts';
-import { bundleState, type CopyRef, type GatewayState } from '../record/state.ts';
-import { asStepError } from '../step-error.ts';
-import type { SessionContext } from './session-context.ts';
+import { report, type Warnings } from '../health/report.ts';
 import type { TrustedBundle } from '../keys/trusted-keys.ts';
+import { EarlyMaps } from '../maps/early-maps.ts';
+import { draftEarly, installedCopies, makeMaps, settleReload, type GoodCopies } from '../maps/make-maps.ts';
+import { failure, overall, type Outcome } from '../outcome.ts';
+import type { Copies } from '../record/copies.ts';
+import { Notes, remember } from '../record/remember.ts';
+import { bundleState, type GatewayState } from '../record/state.ts';
+import { allCopies, goodEnvelopes, noteSettings, refOf, rememberSeen } from '../record/version-history.ts';
+import { asStepError } from '../step-error.ts';
+import { askBundle, needsTable, takeBundle, type Way } from './bundle-way.ts';
+import { illnessOf } from './heal.ts';
+import { isNew, nextRecord, outcomeOf, type Next, type Run } from './next-record.ts';
+import { lookAtRecord, openSession, readRecord, toolsOf, withLock, type Session } from './session.ts';
+import type { SessionContext } from './session-context.ts';
+import { keep, verdictOn } from './verdict.ts';
 
 export interface CycleOptions {
   readonly force: boolean;
   readonly acceptShrink: boolean;
   readonly partial: boolean;
-  /** Judge what would be done; install nothing, remember nothing. */
+  /** Judge what would be done; write nothing. */
   readonly dryRun: boolean;
   readonly rebuildState: boolean;
 }
@@ -37,249 +45,240 @@ export interface CycleContext extends SessionContext {
   readonly only?: string;
   /** Monotonic milliseconds. */
   readonly clock: () => number;
-  /** To do only what is over in a moment: where a table is to be taken or maps are to be made, it ends with `more`, and nothing is done. */
-  readonly pollOnly?: boolean;
 }
 
-type Done = { readonly outcome: Outcome; readonly state: GatewayState };
+/** By bundle, what stands for its configuration: on record when the cycle began, and its own. */
+type Settings = ReadonlyMap<string, { readonly recorded: string; readonly own: string }>;
+
+/** What a cycle begins with, and what it was told on the way. */
+interface Begun {
+  readonly state: GatewayState;
+  readonly settings: Settings;
+  /** The copies could not serve to mend the maps: whole tables are needed. */
+  readonly broken: boolean;
+  readonly warnings: Warnings;
+}
+
+/** What was found without the lock. `conclude` goes on with it. */
+export interface Found {
+  readonly ways: readonly Way[];
+  readonly begun: Begun;
+  readonly early: EarlyMaps | null;
+}
+
+export type Polled =
+  /** Nothing is left to do but to report. */
+  | { readonly is: 'settled'; readonly found: Found }
+  /** A table is to be downloaded, or maps are to be made. */
+  | { readonly is: 'unsettled' };
+
+/** Asks every bundle's origins. Holds no lock and changes nothing. @throws StepError */
+export async function poll(cx: CycleContext): Promise<Polled> {
+  const state = await lookAtRecord(cx, toolsOf(cx));
+  if (state === null) return { is: 'unsettled' };
+  const begun = begin(cx, state, false);
+  const ways = await Promise.all(
+    asked(cx, begun, null).map((bundle) => closing(bundle, (b) => askBundle(b, cx.clock))),
+  );
+  if (ways.some(needsTable)) return { is: 'unsettled' };
+  const { needsMaps } = nextRecord(cx.config, state, await judged(ways, state), cx.options, cx.now);
+  return needsMaps ? { is: 'unsettled' } : { is: 'settled', found: { ways, begun, early: null } };
+}
 
 /**
  * Never throws: whatever goes wrong is in the outcome.
  * @returns null if `cx.signal` ended it between two steps: nothing was installed, and nothing is reported.
  */
-export function cycle(cx: CycleContext & { readonly signal?: undefined; readonly pollOnly?: false }): Promise<Outcome>;
-export function cycle(cx: CycleContext & { readonly pollOnly?: false }): Promise<Outcome | null>;
-export function cycle(cx: CycleContext): Promise<Outcome | null | 'more'>;
-export async function cycle(cx: CycleContext): Promise<Outcome | null | 'more'> {
-  const warnings: Warnings = new Map();
-  const { config, now, options } = cx;
+export async function cycle(cx: CycleContext): Promise<Outcome | null> {
   try {
-    return await withLock(cx, async () => {
-      try {
-        const session = await openSession(cx, options.rebuildState ? namesOf(cx) : []);
-        if (session.ill) return 'more';
-        const done = await steps(cx, session, warnings);
-        if (done === null || done === 'more') return done;
-        const { outcome, state } = done;
-        if (!options.dryRun) report(config, state, outcome, warnings, now);
-        return outcome;
-      } catch (error) {
-        return failed(cx, error, options.dryRun);
-      }
-    });
+    if (cx.options.dryRun) return await rehearse(cx);
+    const looked = cx.options.rebuildState ? null : await lookAtRecord(cx, toolsOf(cx));
+    const mended = looked === null ? await withLock(cx, () => openSession(cx, { rebuild: rebuilt(cx) })) : null;
+    const begun = begin(cx, looked ?? (mended as Session).state, mended?.broken ?? false);
+    return await conclude(cx, await take(cx, begun, earlyMaps(cx)));
   } catch (error) {
-    if (cx.signal?.aborted === true) return null;
-    return asFailure(error); // no lock, or no room even for the report
+    return await failed(cx, error);
   }
 }
 
-/** The bundles that this cycle is asked for. */
-const namesOf = ({ config, only }: CycleContext): string[] =>
-  config.bundle.map(({ name }) => name).filter((name) => only === undefined || name === only);
+/** The bundles whose record is rebuilt by hand. */
+const rebuilt = ({ config, only, options }: CycleContext): string[] =>
+  options.rebuildState
+    ? config.bundle.map(({ name }) => name).filter((name) => only === undefined || name === only)
+    : [];
 
-/** A run that failed before any bundle, on record: health must not take it for a daemon that does not run. */
-export function failed(
-  { config, now }: Pick<CycleContext, 'config' | 'now'>,
-  error: unknown,
-  dryRun: boolean,
-): Outcome {
-  const outcome = asFailure(error);
-  if (!dryRun) report(config, null, outcome, new Map(), now);
-  return outcome;
+/** Says what a cycle would do, by the record as it can be read. */
+async function rehearse(cx: CycleContext): Promise<Outcome> {
+  const warn = (message: string) => cx.log('warning', message);
+  const { state } = await readRecord(cx, toolsOf(cx), [], warn);
+  const illness = illnessOf(cx, state);
+  if (illness !== null)
+    warn(`${illness.damage ?? 'there are no maps'}; a cycle would make them from the last good copies`);
+  const { ways } = await take(cx, begin(cx, state, false), null);
+  const runs = await judged(ways, state);
+  const would = ({ result }: Run) => (isNew(result) ? { would: result.change } : {});
+  return overall(runs.map((run) => ({ ...outcomeOf(run, state), ...would(run) })));
 }
 
-function asFailure(error: unknown): Outcome {
-  const { code, message } = asStepError(error);
-  return failure(code, message);
-}
-
-async function steps(cx: CycleContext, session: Session, warnings: Warnings): Promise<Done | null | 'more'> {
-  const { options, pollOnly = false } = cx;
-  const { state, maker, copiesOf, broken } = session;
-  const warn = (name: string) => (message: string) => {
-    cx.log('warning', `${name}: ${message}`);
-    warnings.set(name, [...(warnings.get(name) ?? []), message]);
-  };
-  const before = JSON.stringify(state);
+function begin(cx: CycleContext, state: GatewayState, broken: boolean): Begun {
+  const of = (name: string) => bundleState(state, name).settings;
+  const recorded = new Map(cx.config.bundle.map(({ name }) => [name, of(name)]));
   noteSettings(cx.config, state);
-  const asked = cx.bundles.flatMap((trusted) => {
-    const source = cx.sourceOf(trusted.bundle);
-    return source === null ? [] : [{ trusted, source }];
-  });
-  const draft = options.dryRun || pollOnly ? null : draftAhead(maker);
-  const ahead = draft === null ? null : new Ahead(draft);
-  try {
-    const common = { state, force: options.force || broken, ahead, pollOnly };
-    const runs = await Promise.all(
-      asked.map(({ trusted, source }) => {
-        const { name } = trusted.bundle;
-        return runBundle(cx, trusted, { ...common, source, copies: copiesOf(name), warn: warn(name) });
-      }),
-    );
-    return await concluded(cx, session, runs, ahead, before);
-  } finally {
-    ahead?.discard();
-  }
+  const settings = new Map(Array.from(recorded, ([name, was]) => [name, { recorded: was, own: of(name) }]));
+  return { state, settings, broken, warnings: new Map() };
 }
 
-/** Brings live what came, and puts it on record; of a dry run nothing stays. */
-async function concluded(
-  cx: CycleContext,
-  { state, files, maker, copiesOf }: Session,
-  runs: readonly Run[],
-  ahead: Ahead | null,
-  before: string,
-): Promise<Done | null | 'more'> {
-  if (cx.signal?.aborted === true) return null; // a table that was taken meanwhile is cleaned away by the next cycle
-  if (runs.some(({ result }) => !(result instanceof StepError) && result.is === 'more')) return 'more';
-  if (cx.options.dryRun) {
-    clean(JSON.parse(before) as GatewayState, copiesOf); // what was only looked at
-    return {
-      outcome: overall(
-        runs.map((run) => ({ ...outcomeOf(run, state), ...(isNew(run.result) ? { would: run.result.change } : {}) })),
-      ),
-      state,
+type Asked = Way['cx'];
+
+/** The bundles that are asked in this cycle. */
+function asked(cx: CycleContext, { state, broken, warnings }: Begun, early: EarlyMaps | null): Asked[] {
+  const { copiesOf } = toolsOf(cx);
+  const { force, acceptShrink, dryRun } = cx.options;
+  return cx.bundles.flatMap(({ bundle, ring }: TrustedBundle) => {
+    const source = cx.sourceOf(bundle);
+    if (source === null) return [];
+    const { name } = bundle;
+    const warn = (message: string) => {
+      cx.log('warning', `${name}: ${message}`);
+      warnings.set(name, [...(warnings.get(name) ?? []), message]);
     };
-  }
-  const settled = await bringLive(cx, maker, state, runs, ahead);
-  if (settled === 'more') return 'more';
-  const kept = settled.state;
-  if (JSON.stringify(kept) !== before) files.write(kept);
-  settleReload(maker, kept);
-  if (!files.isPending()) clean(kept, copiesOf); // an installation that was cut short still needs its copies
-  return { outcome: overall(settled.runs.map((run) => outcomeOf(run, kept))), state: kept };
+    const { config, now } = cx;
+    const own = { bundle, config, ring, source, now, warn, early, dryRun, acceptShrink, force: force || broken };
+    return [{ ...own, state: bundleState(state, name), copies: copiesOf(name), notes: new Notes() }];
+  });
 }
 
-interface Run {
-  readonly name: string;
-  readonly result: BundleResult | StepError;
-  readonly wireBytes: number;
-  readonly ms: number;
+/** Asks all bundles and downloads what they need, each on its own. Without the lock. */
+async function take(cx: CycleContext, begun: Begun, early: EarlyMaps | null): Promise<Found> {
+  const way = async (bundle: Asked) => takeBundle(await askBundle(bundle, cx.clock), cx.clock);
+  const ways = await Promise.all(asked(cx, begun, early).map((bundle) => closing(bundle, way)));
+  return { ways, begun, early };
 }
 
-interface Means {
-  readonly state: GatewayState;
-  readonly source: Source;
-  readonly copies: Copies;
-  readonly force: boolean;
-  readonly ahead: Ahead | null;
-  readonly warn: (message: string) => void;
-}
-
-async function runBundle(cx: CycleContext, { bundle, ring }: TrustedBundle, means: Means): Promise<Run> {
-  const { source } = means;
-  const started = cx.clock();
-  let result: Run['result'];
+async function closing(bundle: Asked, way: (bundle: Asked) => Promise<Way>): Promise<Way> {
   try {
-    result = await bundleCycle({
-      ...means,
-      bundle,
-      config: cx.config,
-      ring,
-      state: bundleState(means.state, bundle.name),
-      now: cx.now,
-      acceptShrink: cx.options.acceptShrink,
-    });
-  } catch (error) {
-    result = asStepError(error);
+    return await way(bundle);
   } finally {
-    await source.close();
+    await bundle.source.close();
   }
-  return { name: bundle.name, result, wireBytes: source.received(), ms: Math.round(cx.clock() - started) };
 }
 
-/** Takes the new copies live, or keeps everything as it is and says why. */
+/** The maps of an only bundle are made while its table comes. */
+function earlyMaps(cx: CycleContext): EarlyMaps | null {
+  const draft = draftEarly(toolsOf(cx).maker);
+  return draft === null ? null : new EarlyMaps(draft);
+}
+
+/** What each way comes to by this record. */
+function judged(ways: readonly Way[], state: GatewayState): Promise<Run[]> {
+  return Promise.all(
+    ways.map(async (way) => {
+      const { name, wireBytes, ms } = way;
+      const result = await verdictOn(way, bundleState(state, name)).catch(asStepError);
+      return { name, result, wireBytes, ms };
+    }),
+  );
+}
+
+/**
+ * Takes the lock, judges what was found by the record as it is now, and brings it live or keeps everything as it is and says why.
+ * @throws StepError without the lock. @returns null if `cx.signal` ended it.
+ */
+export async function conclude(cx: CycleContext, { ways, begun, early }: Found): Promise<Outcome | null> {
+  try {
+    if (cx.signal?.aborted === true) return null;
+    return await withLock(cx, async () => {
+      const session = await openSession(cx, { isLookedAt: true });
+      const { outcome, state } = await carriedOut(cx, session, { ways, begun, early });
+      report(cx.config, state, outcome, begun.warnings, cx.now);
+      return outcome;
+    });
+  } finally {
+    early?.discard();
+    for (const { obtained } of ways) obtained?.spool?.discard();
+  }
+}
+
+/** Under the lock: judge again -> keep -> union -> compile -> install -> commit. */
+async function carriedOut(
+  cx: CycleContext,
+  session: Session,
+  { ways, begun, early }: Found,
+): Promise<{ outcome: Outcome; state: GatewayState }> {
+  const { state, files, maker, copiesOf } = session;
+  const before = JSON.stringify(state);
+  const stale = isStale(begun.settings, state);
+  if (!stale) noteSettings(cx.config, state);
+  const runs = stale ? ways.map(outOfDate) : await judged(ways, state);
+  const kept = keepAll(copiesOf, state, ways, runs);
+  const next = nextRecord(cx.config, state, kept.runs, cx.options, cx.now);
+  const settled = next.needsMaps && !stale ? await bringLive(cx, session, state, next, kept.copies, early) : next;
+  if (JSON.stringify(settled.state) !== before) files.write(settled.state);
+  settleReload(maker, settled.state);
+  if (!files.isPending()) clean(settled.state, copiesOf); // an installation that was cut short still needs its copies
+  return { outcome: overall(settled.runs.map((run) => outcomeOf(run, settled.state))), state: settled.state };
+}
+
+/** Whether a run with another configuration has been here meanwhile: its own is the newer one. */
+function isStale(settings: Settings, state: GatewayState): boolean {
+  return Array.from(settings).some(([name, { recorded, own }]) => {
+    const found = bundleState(state, name).settings;
+    return found !== recorded && found !== own;
+  });
+}
+
+const outOfDate = ({ name, wireBytes, ms }: Way): Run => ({
+  name,
+  result: new HostError('CONFIG', 'the configuration has changed since this run began; the next run goes by it'),
+  wireBytes,
+  ms,
+});
+
+/** Stores what is to be remembered, and the new copies. One that cannot be stored fails alone. */
+function keepAll(
+  copiesOf: (name: string) => Copies,
+  state: GatewayState,
+  ways: readonly Way[],
+  runs: readonly Run[],
+): { runs: Run[]; copies: GoodCopies } {
+  const copies: Map<string, ReturnType<typeof keep>> = new Map();
+  const stored = runs.map((run) => {
+    const notes = ways.find(({ name }) => name === run.name)?.cx.notes;
+    try {
+      if (isNew(run.result)) copies.set(run.name, keep(copiesOf(run.name), run.result));
+      if (notes !== undefined) remember(copiesOf(run.name), bundleState(state, run.name), notes.value);
+      return run;
+    } catch (error) {
+      return { ...run, result: asStepError(error) };
+    }
+  });
+  return { runs: stored, copies };
+}
+
+/** Makes the maps of the next record and commits it. Where that fails, the record stays as it was. */
 async function bringLive(
   cx: CycleContext,
-  maker: MapMaker,
+  { maker }: Session,
   state: GatewayState,
-  runs: readonly Run[],
-  ahead: Ahead | null,
-): Promise<{ state: GatewayState; runs: readonly Run[] } | 'more'> {
-  const { config, options } = cx;
-  const next = structuredClone(state);
-  for (const { name, result } of runs) {
-    if (result instanceof StepError) continue;
-    const st = bundleState(next, name);
-    if (result.is === 'new') advance(st, result.copy, config.maps.keep, cx.now, result.shrinkAccepted);
-    else st.unconditional = false;
-    // ETags only for a payload that is live once this state is: kept after activation, not after download.
-    if (result.etags === null) continue;
-    st.etags = {
-      ...Object.fromEntries(Object.entries(st.etags).filter(([, e]) => e.digest === st.installed?.digest)),
-      ...result.etags,
-    };
-  }
-  const missing = config.bundle.filter((b) => !next.bundles[b.name]?.installed).map((b) => b.name);
-  if (state.maps === null && missing.length > 0 && !options.partial) return waiting(state, runs, missing);
-  if (missing.length === config.bundle.length) return { state, runs };
-  const fresh = runs.some(({ result }) => !(result instanceof StepError) && result.is === 'new');
-  const forced = options.force && fresh;
-  if (!forced && next.maps !== null && next.maps.inputs === mapInputs(config, next)) return { state: next, runs };
-  if (cx.pollOnly === true) return 'more';
+  next: Next,
+  copies: GoodCopies,
+  early: EarlyMaps | null,
+): Promise<Omit<Next, 'needsMaps'>> {
   try {
-    const kept = runs.flatMap(({ name, result }) => (isNew(result) ? [[name, result.good] as const] : []));
-    await makeMaps(maker, next, installedCopies(maker, next, new Map(kept)), ahead);
-    return { state: next, runs };
+    await makeMaps(maker, next.state, installedCopies(maker, next.state, copies), early);
+    return next;
   } catch (error) {
     const failed = asStepError(error);
-    // Whatever was to change is kept as it was; a bundle that has a reason of its own keeps that.
-    const concerned = (run: Run) => (fresh ? isNew(run.result) : !(run.result instanceof StepError));
-    for (const { name, result } of runs) {
-      // Verified and good, though not installed: another payload of its version is found out all the same.
-      if (!(result instanceof StepError) && result.is === 'new')
-        rememberSeen(bundleState(state, name), refOf(result.copy));
+    // Verified and good, though not installed: another payload of its version is found out all the same.
+    for (const { name, result } of next.runs) {
+      if (isNew(result)) rememberSeen(bundleState(state, name), refOf(result.ref));
     }
-    const kept = runs.map((run) => (concerned(run) ? { ...run, result: failed } : run));
-    if (!runs.some(concerned)) cx.log('warning', `${failed.code}: ${failed.message}`);
-    return { state, runs: kept };
+    // Whatever was to change is kept as it was; a bundle that has a reason of its own keeps that.
+    const fresh = next.runs.some(({ result }) => isNew(result));
+    const concerned = ({ result }: Run) => (fresh ? isNew(result) : !(result instanceof StepError));
+    if (!next.runs.some(concerned)) cx.log('warning', `${failed.code}: ${failed.message}`);
+    return { state, runs: next.runs.map((run) => (concerned(run) ? { ...run, result: failed } : run)) };
   }
-}
-
-const isNew = (result: Run['result']): result is BundleResult & { is: 'new' } =>
-  !(result instanceof StepError) && result.is === 'new';
-
-/** First appearance: nothing is installed until every configured bundle has a good copy; mail is deferred, not rejected. */
-function waiting(
-  state: GatewayState,
-  runs: readonly Run[],
-  missing: readonly string[],
-): { state: GatewayState; runs: readonly Run[] } {
-  const error = new UnionError(
-    'WAITING',
-    `a good copy is here and waits for the first copy of ${missing.join(', ')}; to go on without: --partial`,
-  );
-  return {
-    state,
-    runs: runs.map((run) => {
-      if (!isNew(run.result)) return run;
-      const st = bundleState(state, run.name);
-      st.waiting = run.result.copy;
-      // A good copy that is kept is a floor, installed or not.
-      if (st.floor === null || st.waiting.version >= st.floor.version) st.floor = refOf(st.waiting);
-      return { ...run, result: error };
-    }),
-  };
-}
-
-function outcomeOf({ name, result, wireBytes, ms }: Run, state: GatewayState): BundleOutcome {
-  const live: CopyRef | null = state.maps === null ? null : (state.bundles[name]?.installed ?? null);
-  const installed = { version: live?.version ?? null, rows: live?.rows ?? null };
-  if (result instanceof StepError) {
-    return {
-      name,
-      outcome: 'kept',
-      code: result.code,
-      message: result.message,
-      ...installed,
-      via: 'none',
-      wireBytes,
-      ms,
-    };
-  }
-  const outcome = result.is === 'new' ? 'installed' : 'unchanged';
-  const via = result.is === 'new' ? result.via : 'none';
-  return { name, outcome, code: null, message: null, ...installed, via, wireBytes, ms };
 }
 
 /** Tables and envelopes that no record names any more. */
@@ -287,5 +286,26 @@ function clean(state: GatewayState, copiesOf: (name: string) => Copies): void {
   for (const [name, st] of Object.entries(state.bundles)) {
     const tables = [...allCopies(st), ...(st.waiting === null ? [] : [st.waiting])].map((c) => c.table);
     copiesOf(name).clean(new Set(tables), goodEnvelopes(st), st.seen);
+  }
+}
+
+/** A run that failed before any bundle, on record. @returns null if `cx.signal` has ended it. */
+export async function failed(cx: CycleContext, error: unknown): Promise<Outcome | null> {
+  if (cx.signal?.aborted === true) return null;
+  const { code, message } = asStepError(error);
+  const outcome = failure(code, message);
+  if (!cx.options.dryRun && code !== 'BUSY') await recordFailure(cx, outcome);
+  return outcome;
+}
+
+/** Puts a failure on record: health must not take it for a daemon that does not run. The last report's facts stay. */
+export async function recordFailure(
+  cx: Pick<SessionContext, 'config' | 'now' | 'log' | 'takeLock'>,
+  outcome: Outcome,
+): Promise<void> {
+  try {
+    await withLock(cx, () => report(cx.config, null, outcome, new Map(), cx.now));
+  } catch (error) {
+    cx.log('warning', `status.json could not be written: ${(error as Error).message}`);
   }
 }

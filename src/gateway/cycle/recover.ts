@@ -30,7 +30,7 @@ export interface RecoverContext {
   readonly log: (message: string) => void;
 }
 
-/** @throws StateError STATE_CORRUPT */
+/** Reads, and writes nothing. @throws StateError STATE_CORRUPT */
 export async function recover(cx: RecoverContext): Promise<Recovery> {
   const { state, changed } = await found(cx);
   let isNew = changed;
@@ -57,7 +57,6 @@ const rebuild = (cx: RecoverContext, h: Holder, hint: Hints): Promise<BundleStat
 
 async function found(cx: RecoverContext): Promise<Recovery> {
   const { config, files, holders, log } = cx;
-  files.removeUnfinished();
   const read = files.read();
   const pending = files.readPending();
   // Also where the record is lost, or was never written, as in a first installation: the pending set is the whole next record.

@@ -162,7 +162,7 @@ type Work = (session: Session, next: GatewayState) => Change[] | Promise<Change[
 
 function change(cx: SessionContext, work: Work): Promise<Change[]> {
   return withLock(cx, async () => {
-    const session = await openSession(cx, []);
+    const session = await openSession(cx);
     const next = structuredClone(session.state);
     const changes = await work(session, next);
     const isChanged = changes.some((c) => c.is === 'done');

@@ -9,12 +9,10 @@ export interface SessionContext {
   readonly now: Date;
   readonly log: (level: 'warning' | 'notice', message: string) => void;
   /**
-   * The live maps were hashed before (docs/commands.md section 2.3, Healing): `here` by this process, so that size, mtime and inode are enough;
-   * `on record` by an earlier one, if the record says so.
+   * The live maps were hashed before (docs/commands.md section 2.3, Healing): `here` by this process, so that size, mtime and inode are
+   * enough; `on record` by an earlier one, if the record says so.
    */
   readonly hashed?: 'here' | 'on record';
-  /** See `CycleContext`: what would take long is left. */
-  readonly pollOnly?: boolean;
   /** How the lock is taken; else by a child for each time. */
   readonly takeLock?: TakeLock;
   /** The process is to end: nothing is begun any more, and no waiting goes on. */

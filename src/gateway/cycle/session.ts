@@ -1,43 +1,35 @@
 /**
- * What every command that may change something stands on: the lock, the record read or rebuilt, an interrupted installation completed,
- * and live maps that are what was installed.
+ * The record and the live maps: looked at without the lock; or, under it, mended first, so that every command that may change something
+ * stands on a record that is read or rebuilt, an interrupted installation that is completed, and live maps that are what was installed.
  */
 import path from 'node:path';
+import { StepError } from '../../errors.ts';
 import { makeFolder } from '../../io/atomic-file.ts';
 import { takeLock } from '../../io/lock.ts';
 import { requireUnwritable } from '../../io/rights.ts';
-import { Copies } from '../record/copies.ts';
 import { removeUnfinished } from '../maps/live-maps.ts';
 import { type MapMaker } from '../maps/make-maps.ts';
 import { hashedNow, hashedToday } from '../maps/map-damage.ts';
 import { postfixGroup } from '../mta/postfix/commands.ts';
-import { recover } from './recover.ts';
-import type { Holder } from './rebuild-bundle.ts';
+import { Copies } from '../record/copies.ts';
 import { StateFiles, type GatewayState } from '../record/state.ts';
 import { illnessOf, heal } from './heal.ts';
+import type { Holder } from './rebuild-bundle.ts';
+import { recover, type Recovery } from './recover.ts';
 import type { SessionContext } from './session-context.ts';
 
+/** Seconds to wait for another run. It holds the lock for no longer than an installation takes. */
 const LOCK_WAIT = 30;
-
-export interface Session {
-  readonly files: StateFiles;
-  readonly state: GatewayState;
-  readonly maker: MapMaker;
-  readonly copiesOf: (name: string) => Copies;
-  /** The copies could not serve to make the maps again: whole tables are needed. */
-  readonly broken: boolean;
-  /** The live maps are not what was installed, and of a `pollOnly` session they still are not. */
-  readonly ill: boolean;
-}
 
 /** @throws HostError BUSY, NO_SPACE, INTERNAL, or what the work throws */
 export async function withLock<T>(
-  { config, log, signal, takeLock: take = takeLock }: SessionContext,
-  work: () => Promise<T>,
+  { config, log, signal, takeLock: take = takeLock }: Pick<SessionContext, 'config' | 'log' | 'signal' | 'takeLock'>,
+  work: () => T | Promise<T>,
+  wait = LOCK_WAIT,
 ): Promise<T> {
   makeFolder(config.state_dir, 0o755);
   const waits = (holder: string) => log('notice', `waiting for another run to end: ${holder}`);
-  const lock = await take(path.join(config.state_dir, 'lock'), LOCK_WAIT, waits, signal);
+  const lock = await take(path.join(config.state_dir, 'lock'), wait, waits, signal);
   try {
     return await work();
   } finally {
@@ -45,14 +37,23 @@ export async function withLock<T>(
   }
 }
 
-/**
- * @param rebuild the bundles whose floor `--rebuild-state` gives up
- * @throws StateError STATE_CORRUPT, InstallError, HostError NO_SPACE; CONFIG where others could write the state or the maps.
- */
-export async function openSession(cx: SessionContext, rebuild: readonly string[]): Promise<Session> {
-  const { config } = cx;
-  requireUnwritable('state_dir', config.state_dir);
-  requireUnwritable('map_dir', config.map_dir);
+/** What reads and writes the record, the copies and the maps of a configuration. Made without touching them. */
+export interface Tools {
+  readonly files: StateFiles;
+  readonly copiesOf: (name: string) => Copies;
+  readonly maker: MapMaker;
+}
+
+/** By context: a cycle asks for them at each of its steps. */
+const known = new WeakMap<SessionContext, Tools>();
+
+export function toolsOf(cx: SessionContext): Tools {
+  const tools = known.get(cx) ?? newTools(cx);
+  known.set(cx, tools);
+  return tools;
+}
+
+function newTools({ config, now, log }: SessionContext): Tools {
   const files = new StateFiles(config.state_dir);
   const gid = postfixGroup();
   const copies = new Map(config.bundle.map((b) => [b.name, new Copies(config.state_dir, b.name, gid)]));
@@ -62,26 +63,80 @@ export async function openSession(cx: SessionContext, rebuild: readonly string[]
     files,
     copiesOf,
     gid,
-    now: cx.now,
-    warn: (message) => cx.log('warning', message),
-    log: (message) => cx.log('notice', message),
+    now,
+    warn: (message) => log('warning', message),
+    log: (message) => log('notice', message),
   };
+  return { files, copiesOf, maker };
+}
+
+/** The record as far as it can be made out. Writes nothing. @throws StateError, HostError CONFIG */
+export function readRecord(
+  cx: SessionContext,
+  { files, copiesOf }: Tools,
+  rebuild: readonly string[],
+  log: (message: string) => void,
+): Promise<Recovery> {
+  const { config } = cx;
+  requireUnwritable('state_dir', config.state_dir);
+  requireUnwritable('map_dir', config.map_dir);
   const holders: Holder[] = cx.bundles.map(({ bundle, ring }) => ({
     name: bundle.name,
     ring,
     copies: copiesOf(bundle.name),
   }));
+  return recover({ config, files, holders, rebuild: new Set(rebuild), log });
+}
+
+/**
+ * The record, read without the lock.
+ * @returns null where it or the live maps must be mended first, or another run is changing them: only the lock can tell.
+ * @throws HostError CONFIG
+ */
+export async function lookAtRecord(cx: SessionContext, tools: Tools): Promise<GatewayState | null> {
+  try {
+    const { state, changed } = await readRecord(cx, tools, [], () => undefined);
+    return changed || tools.files.isPending() || illnessOf(cx, state) !== null ? null : state;
+  } catch (error) {
+    if (error instanceof StepError && error.code !== 'STATE_CORRUPT') throw error;
+    return null;
+  }
+}
+
+export interface Session extends Tools {
+  readonly state: GatewayState;
+  /** The copies could not serve to make the maps again: whole tables are needed. */
+  readonly broken: boolean;
+}
+
+export interface SessionOptions {
+  /** The bundles whose floor `--rebuild-state` gives up. */
+  readonly rebuild?: readonly string[];
+  /** The live maps were looked at a moment ago, and were in order. */
+  readonly isLookedAt?: boolean;
+}
+
+/**
+ * Needs the lock.
+ * @throws StateError STATE_CORRUPT, InstallError, HostError NO_SPACE; CONFIG where others could write the state or the maps.
+ */
+export async function openSession(
+  cx: SessionContext,
+  { rebuild = [], isLookedAt = false }: SessionOptions = {},
+): Promise<Session> {
+  const { config } = cx;
+  const tools = toolsOf(cx);
+  const { files, maker } = tools;
+  files.removeUnfinished();
   removeUnfinished(config.map_dir);
-  const { state, changed } = await recover({ config, files, holders, rebuild: new Set(rebuild), log: maker.warn });
-  const session = { files, state, maker, copiesOf };
-  const illness = illnessOf(cx, state);
-  if (illness !== null && cx.pollOnly === true) return { ...session, broken: false, ill: true };
-  if (illness !== null) return { ...session, broken: await heal(maker, state, illness.damage), ill: false };
+  const { state, changed } = await readRecord(cx, tools, rebuild, maker.warn);
+  const illness = illnessOf(isLookedAt ? { ...cx, hashed: 'here' } : cx, state);
+  if (illness !== null) return { ...tools, state, broken: await heal(maker, state, illness.damage) };
   const { maps } = state;
   // Once a day where each run is a process of its own: from here on for a day the record stands for the bytes.
-  const seen = cx.hashed === 'on record' && maps !== null && !hashedToday(maps, cx.now);
-  if (seen) maps.hashed = hashedNow(config.map_dir, Object.keys(maps.files), cx.now);
-  if (changed || seen) files.write(state);
+  const isHashed = cx.hashed === 'on record' && maps !== null && !hashedToday(maps, cx.now);
+  if (isHashed) maps.hashed = hashedNow(config.map_dir, Object.keys(maps.files), cx.now);
+  if (changed || isHashed) files.write(state);
   if (changed) files.dropPending();
-  return { ...session, broken: false, ill: false };
+  return { ...tools, state, broken: false };
 }

@@ -1,17 +1,17 @@
 /**
- * The daemon's cycle: the poll here, where it mostly ends with nothing new; whatever is more than that in a process of its own. Ends in the
- * same outcome either way.
+ * The daemon's cycle. It polls here, and mostly there is nothing new. Where a table must be downloaded or maps must be made, a process of
+ * its own does the cycle. The outcome is the same either way.
  */
 import { HostError } from '../../errors.ts';
+import type { BundleConfig } from '../config.ts';
+import { conclude, cycle, failed, poll, recordFailure, type CycleContext, type Polled } from '../cycle/cycle.ts';
 import { noting } from '../fetch/poll-answers.ts';
-import { cycle, type CycleContext } from '../cycle/cycle.ts';
 import type { BundleAccess } from '../keys/credentials.ts';
 import { cycleProcess } from './cycle-child.ts';
 import { overall, type Outcome } from '../outcome.ts';
-import { report } from '../health/report.ts';
 import { readStatus } from '../health/status.ts';
 
-export interface DaemonCycleContext extends Omit<CycleContext, 'pollOnly'> {
+export interface DaemonCycleContext extends CycleContext {
   /** By bundle. */
   readonly access: ReadonlyMap<string, BundleAccess>;
   /** The module that a process of its own runs, and which version of relaymap it must be of. */
@@ -29,20 +29,27 @@ export async function daemonCycle(cx: DaemonCycleContext): Promise<Outcome | nul
       return source === null ? [] : [[bundle.name, noting(source)]];
     }),
   );
-  const polled = await cycle({ ...cx, pollOnly: true, sourceOf: ({ name }) => noted.get(name)?.source ?? null });
-  if (polled !== 'more') return polled;
+  const polling = { ...cx, sourceOf: ({ name }: BundleConfig) => noted.get(name)?.source ?? null };
+  let polled: Polled;
+  try {
+    polled = await poll(polling);
+    if (polled.is === 'settled') return await conclude(polling, polled.found);
+  } catch (error) {
+    return await failed(polling, error);
+  }
   const asked = new Map([...noted].map(([name, { answers }]) => [name, answers()]));
   const task = { version, config, bundles, access, asked, hashed: cx.hashed === 'here', now };
   const ended = await cycleProcess(cx.program, task, cx.log, cx.signal);
   if (ended.is === 'done') return ended.outcome;
   if (cx.signal.aborted) return null;
-  if (ended.is === 'killed') return killed(cx, [...asked.keys()], ended.by);
+  if (ended.is === 'killed') return await killed(cx, [...asked.keys()], ended.by);
   cx.log('warning', `no process for this cycle (${ended.why}); it goes on in this one`);
-  return await cycle({ ...cx, pollOnly: false });
+  return await cycle(cx);
 }
 
 /** On record as a failure of every bundle that was asked, which is then left alone for a while. What is live stays. */
-function killed({ config, now, log }: DaemonCycleContext, asked: readonly string[], by: string): Outcome {
+async function killed(cx: DaemonCycleContext, asked: readonly string[], by: string): Promise<Outcome> {
+  const { config } = cx;
   const { code, message } = new HostError(
     'INTERNAL',
     `the process of this cycle was ended by ${by} before it was done`,
@@ -55,10 +62,6 @@ function killed({ config, now, log }: DaemonCycleContext, asked: readonly string
       return { name, outcome: 'kept', code, message, version, rows, via: 'none', wireBytes: 0, ms: 0 };
     }),
   );
-  try {
-    report(config, null, outcome, new Map(), now);
-  } catch (error) {
-    log('warning', `status.json could not be written: ${(error as Error).message}`);
-  }
+  await recordFailure(cx, outcome);
   return outcome;
 }

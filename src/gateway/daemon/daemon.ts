@@ -4,7 +4,7 @@
  */
 import { StepError } from '../../errors.ts';
 import type { Level } from '../../io/log.ts';
-import { failed, type CycleOptions } from '../cycle/cycle.ts';
+import { recordFailure, type CycleOptions } from '../cycle/cycle.ts';
 import type { GatewayConfig } from '../config.ts';
 import { CycleLog, tell, type Say } from './cycle-log.ts';
 import { countersOf, NO_COUNTERS, summed, type Counters } from '../health/counters.ts';
@@ -17,7 +17,7 @@ import { HealthServer } from '../../io/health/server.ts';
 import { healthPages, statusLine } from '../health/pages.ts';
 import { StandingLock } from '../../io/lock.ts';
 import { Notifier } from './systemd-notify.ts';
-import type { Outcome } from '../outcome.ts';
+import { failure, type Outcome } from '../outcome.ts';
 import { afterTick, Pace } from './backoff.ts';
 import { Schedule } from './schedule.ts';
 import { unrecorded, writeTextfile } from '../health/textfile.ts';
@@ -237,11 +237,9 @@ export class Daemon {
       await this.#cycle(kind);
     } catch (error) {
       this.fault(error);
-      try {
-        failed({ config: this.#equipment.config, now }, error, false);
-      } catch (again) {
-        this.fault(again);
-      }
+      const { code, message } = asStepError(error);
+      const { log } = this.#setup;
+      await recordFailure({ config: this.#equipment.config, now, log }, failure(code, message));
     } finally {
       this.#cycleSince = null;
     }

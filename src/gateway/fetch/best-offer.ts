@@ -1,15 +1,16 @@
 /**
  * What a bundle's origins offer: all are asked at once, each answer is verified and judged, the highest acceptable version wins
- * (docs/commands.md section 2.3, Mirrors). Remembers payloads that were refused; fetches no table.
+ * (docs/commands.md section 2.3, Mirrors). Notes payloads that were refused. Fetches no table, writes nothing.
  */
 import { clockWarning, judgingTime } from '../../bundle/offer/clock.ts';
 import { judgeOffer, type AcceptedOffer } from '../../bundle/offer/offer.ts';
 import { verifyManifest, type Ring, type VerifiedManifest } from '../../bundle/trust/verify.ts';
 import { exitStatus, OfferError, StepError } from '../../errors.ts';
-import type { Ahead } from '../maps/early-maps.ts';
+import type { EarlyMaps } from '../maps/early-maps.ts';
 import type { BundleConfig, GatewayConfig } from '../config.ts';
 import type { Copies } from '../record/copies.ts';
-import { isTrusted, rememberSeen, trusted } from '../record/version-history.ts';
+import type { Equivocation, Notes } from '../record/remember.ts';
+import { isTrusted, trusted } from '../record/version-history.ts';
 import type { Origin, Source } from './source.ts';
 import type { BundleState } from '../record/state.ts';
 
@@ -17,18 +18,20 @@ export interface BundleContext {
   readonly bundle: BundleConfig;
   readonly config: GatewayConfig;
   readonly ring: Ring;
-  /** Changed in place: ETags and payloads seen. */
-  readonly state: BundleState;
+  /** As it was when it was last read: another run may change it meanwhile. */
+  readonly state: Readonly<BundleState>;
   readonly copies: Copies;
   readonly source: Source;
   readonly now: Date;
   readonly force: boolean;
   readonly acceptShrink: boolean;
   /** Makes the maps while the table is read, where it alone makes them. */
-  readonly ahead: Ahead | null;
+  readonly early: EarlyMaps | null;
   readonly warn: (message: string) => void;
-  /** See `CycleContext`. */
-  readonly pollOnly?: boolean;
+  /** Nothing is written: a table is read and judged, and not spooled. */
+  readonly dryRun: boolean;
+  /** What this bundle's way wants remembered. */
+  readonly notes: Notes;
 }
 
 /** An acceptable offer and where it came from. */
@@ -40,8 +43,15 @@ export interface Offered {
   readonly answeredAt: string;
 }
 
+export interface Offers {
+  /** All that can be taken. */
+  readonly offered: readonly Offered[];
+  /** The one of the highest version. */
+  readonly best: Offered;
+}
+
 /** Asks all origins at once; the highest acceptable version wins, and what the others did wrong is a warning. */
-export async function bestOffer(cx: BundleContext): Promise<{ offered: Offered[]; best: Offered }> {
+export async function bestOffer(cx: BundleContext): Promise<Offers> {
   const answers = await Promise.all(cx.source.origins.map((origin) => ask(cx, origin)));
   const judged = answers.map((a) => (a instanceof StepError ? a : (contradicted(cx, a, answers) ?? a)));
   const offered = judged.filter((a): a is Offered => !(a instanceof StepError));
@@ -69,8 +79,9 @@ function contradicted(
   if (offer.digest === cx.state.installed?.digest) return null; // what is live stays the measure; the other one is the liar
   const others = answers.flatMap((a) => (a instanceof StepError ? [] : [a.offer]));
   const rival = others.find((o) => o.manifest.version === offer.manifest.version && o.digest !== offer.digest);
-  if (rival !== undefined) return equivocation(cx, offer, cx.copies.envelopes.keepSeen(rival));
-  const refused = cx.state.seen.find((s) => s.version === offer.manifest.version && s.digest !== offer.digest);
+  if (rival !== undefined) return equivocation(cx, offer, rival);
+  const { version } = offer.manifest;
+  const refused = cx.notes.value.seen.find((s) => s.manifest.version === version && s.digest !== offer.digest);
   return refused === undefined ? null : equivocation(cx, offer, refused);
 }
 
@@ -89,16 +100,21 @@ async function ask(cx: BundleContext, origin: Origin): Promise<Offered | StepErr
     const etag = condition !== null && holds(condition, state.installed?.digest, cx.now) ? condition.etag : null;
     const answer = await origin.manifest(etag);
     if (answer.is === 'offered') {
-      const offer = judge(cx, verifyManifest(answer.bytes, ring));
+      const offer = asked(cx, verifyManifest(answer.bytes, ring));
       return { origin, offer, etag: answer.etag, answeredAt: cx.now.toISOString() };
     }
     const live = state.installed === null ? null : trusted(copies, state, state.installed);
     if (live === null) throw new StepError('INTERNAL', 'a 304 for a payload that is not stored');
-    return { origin, offer: judge(cx, live), etag, answeredAt: condition?.at ?? '' };
+    return { origin, offer: asked(cx, live), etag, answeredAt: condition?.at ?? '' };
   } catch (error) {
     if (error instanceof StepError) return error;
     throw error;
   }
+}
+
+function asked(cx: BundleContext, v: VerifiedManifest): AcceptedOffer {
+  warnOfClock(cx, v);
+  return judge(cx, v);
 }
 
 const HOUR = 3_600_000;
@@ -117,9 +133,9 @@ function conditional({ state, force }: BundleContext): boolean {
   return !force && !state.unconditional && state.installed !== null && isTrusted(state, state.installed);
 }
 
-function judge(cx: BundleContext, v: VerifiedManifest): AcceptedOffer {
+/** Judges a verified payload by what is on record in `cx.state`. @throws OfferError */
+export function judge(cx: BundleContext, v: VerifiedManifest): AcceptedOffer {
   const { state, config, bundle } = cx;
-  warnOfClock(cx, v);
   const seen = [
     ...(state.floor === null ? [] : [state.floor]),
     ...state.seen,
@@ -140,7 +156,7 @@ function judge(cx: BundleContext, v: VerifiedManifest): AcceptedOffer {
     if (!(error instanceof OfferError)) throw error;
     const other = seen.find((s) => s.version === v.manifest.version && s.digest !== v.digest);
     if (error.code === 'EQUIVOCATION' && other !== undefined) throw equivocation(cx, v, other, error);
-    if (error.code !== 'WRONG_NAME' && error.code !== 'ROLLBACK') rememberSeen(state, cx.copies.envelopes.keepSeen(v));
+    if (error.code !== 'WRONG_NAME' && error.code !== 'ROLLBACK') cx.notes.see(v);
     throw error;
   }
 }
@@ -148,12 +164,13 @@ function judge(cx: BundleContext, v: VerifiedManifest): AcceptedOffer {
 function equivocation(
   cx: BundleContext,
   v: VerifiedManifest,
-  other: { version: number; digest: string },
+  other: Equivocation['other'],
   error?: OfferError,
 ): OfferError {
-  const folder = cx.copies.keepEvidence(v, other);
+  cx.notes.equivocation(v, other);
   const reason = error?.message ?? `two signed payloads of version ${v.manifest.version} came in one cycle`;
-  return new OfferError('EQUIVOCATION', `${reason}; both are kept as evidence in ${folder}`, error);
+  const kept = cx.dryRun ? 'a cycle keeps both' : 'both are kept';
+  return new OfferError('EQUIVOCATION', `${reason}; ${kept} as evidence in ${cx.copies.evidenceFolder}`, error);
 }
 
 const installedCreated = ({ state }: BundleContext): Date | null =>

@@ -1,6 +1,6 @@
 /**
- * Gets a table: its body is spooled and checked while it streams, in one pass (format sections 3 and 4): length, gzip, hash, rows.
- * What was found on the way is handed to the judge. Nothing is kept here: the spool is the caller's to keep or to drop.
+ * Reads a table in one pass: its body is spooled and checked while it streams (docs/bundle-format.md sections 3 and 4): length, gzip,
+ * hash, rows. What is found on the way is for the judge. Nothing is kept here: the spool is the caller's to keep or to discard.
  */
 import { createHash } from 'node:crypto';
 import { applyDelta } from '../../bundle/table/delta.ts';
@@ -17,7 +17,7 @@ import { TableError } from '../../errors.ts';
 import { havePassed } from '../../io/v8-collect.ts';
 
 /** Where a body is kept as it passes. */
-export interface Spool {
+export interface SpoolWriter {
   write(bytes: Uint8Array): void;
 }
 
@@ -46,7 +46,7 @@ export interface Questions {
 export async function obtainWhole(
   body: AsyncIterable<Uint8Array>,
   entry: TableEntry,
-  spool: Spool,
+  spool: SpoolWriter,
   questions: Questions,
 ): Promise<Findings> {
   const inspection = new Inspection(questions);
@@ -69,14 +69,14 @@ export async function obtainWhole(
 /**
  * The table that a delta makes of the installed one, compressed into the spool. Nothing of it is believed before the result has the
  * manifest's hash.
- * @throws Error of any kind: whatever goes wrong with a delta, the whole table is taken instead (format section 5).
+ * @throws Error of any kind: whatever goes wrong with a delta, the whole table is taken instead (docs/bundle-format.md section 5).
  */
 export async function obtainByDelta(
   body: AsyncIterable<Uint8Array>,
   delta: DeltaEntry,
   base: RowStream,
   entry: TableEntry,
-  spool: Spool,
+  spool: SpoolWriter,
   questions: Questions,
 ): Promise<Findings> {
   // What a delta takes away need not be looked for.
@@ -143,7 +143,11 @@ class Plain {
 }
 
 /** Writes the body to the spool as it passes. */
-async function* spooled(body: AsyncIterable<Uint8Array>, wireBytes: number, spool: Spool): AsyncGenerator<Uint8Array> {
+async function* spooled(
+  body: AsyncIterable<Uint8Array>,
+  wireBytes: number,
+  spool: SpoolWriter,
+): AsyncGenerator<Uint8Array> {
   for await (const chunk of limited(body, wireBytes)) {
     spool.write(chunk);
     yield chunk;

@@ -1,13 +1,13 @@
 /**
- * The fear of a migration: someone who gets mail today gets none tomorrow. Compares whom Postfix takes mail for with the list that has
- * been installed. Asks tables and the installed map; changes nothing.
+ * Who gets mail today and would get none tomorrow: compares whom Postfix takes mail for with the list that has been installed. Asks tables
+ * and the installed map; changes nothing.
  */
 import { setImmediate } from 'node:timers/promises';
 import { foldCase } from '../../bundle/address/case-folding.ts';
 import { lookup, type Has } from '../../map/lookup.ts';
 import type { PostfixConfig } from '../mta/postfix/main-cf.ts';
 import { isTable, queryTable, words } from '../mta/postfix/tables.ts';
-import { domainOf, keysOf, type OldTable, type Today } from './current-recipients.ts';
+import { domainOf, isStatic, keysOf, type OldTable, type Today } from './current-recipients.ts';
 
 export interface NewMap {
   readonly recipients: Has;
@@ -37,7 +37,9 @@ export async function compare(before: Today, map: NewMap, sample: readonly strin
   const { relayed } = before;
   const strangers = [...before.domains.keys()].filter((domain) => !own.has(domain));
   const isKept = (table: OldTable): boolean => {
-    if (table.keys === null) return strangers.length > 0 || before.unlistable.length > 0;
+    if (table.isAccess || isStatic(table.table)) return false;
+    // Nobody knows whom it accepts: SRS and BATV addresses, a directory, a database.
+    if (table.keys === null) return true;
     for (const key of keysOf(table)) {
       const domain = domainOf(foldCase(key));
       if (domain !== null && !own.has(domain) && relayed.has(domain)) return true;
@@ -63,7 +65,9 @@ export async function compare(before: Today, map: NewMap, sample: readonly strin
   );
   const rest = [...missing].filter((row) => !byKept(row));
   const byOthers = await matched(decidedBefore(before.postfix), rest);
-  const lost = rest.filter((row) => !byOthers(row));
+  // Who is refused today loses nothing; a temporary refusal says nothing.
+  const isRefused = (row: string) => (before.answers?.get(row)?.code ?? 0) >= 500;
+  const lost = rest.filter((row) => !byOthers(row) && !isRefused(row));
   return {
     lost: lost.sort(),
     lostDomains: before.everyone === null ? [] : strangers.sort(),

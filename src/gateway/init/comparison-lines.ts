@@ -21,8 +21,10 @@ export function comparisonLines(before: Today, found: Comparison): string[] {
       ),
     ),
     ...lost(before, found),
-    ...found.kept.flatMap(({ table }) =>
-      paragraph(`${table} stays beside the new map: it may serve domains that the list does not have.`),
+    ...found.kept.flatMap(({ table, keys }) =>
+      paragraph(
+        `${table} stays beside the new map: ${keys === null ? 'whom it accepts cannot be listed' : 'it serves domains that the list does not have'}.`,
+      ),
     ),
     ...(found.staying === 0
       ? []
@@ -46,7 +48,8 @@ function everyone(before: Today): string[] {
   ];
 }
 
-function lost({ tables, everyone: all }: Today, { lost: rows, lostDomains, common }: Comparison): string[] {
+function lost(before: Today, { lost: rows, lostDomains, common, unlisted }: Comparison): string[] {
+  const { tables, everyone: all, unseen } = before;
   const wholes = [...lostDomains.map((domain) => `@${domain}`), ...rows.filter((row) => row.startsWith('@'))];
   const single = rows.filter((row) => !row.startsWith('@'));
   const lines: string[] = [];
@@ -60,8 +63,19 @@ function lost({ tables, everyone: all }: Today, { lost: rows, lostDomains, commo
     );
   }
   const compared = tables.some(({ keys }) => keys !== null);
+  // What stays in place decides as before, and is named; what could not be listed otherwise makes every claim a guess.
+  const isGuess = unseen.length > 0 || unlisted.some(({ table }) => table.isAccess);
   if (lines.length === 0 && compared && all === null) {
-    lines.push(`Nobody who is accepted now would be rejected (${people(common)} compared).`);
+    lines.push(
+      isGuess
+        ? `Of those that could be compared nobody would be rejected (${people(common)}).`
+        : `Nobody who is accepted now would be rejected (${people(common)} compared).`,
+    );
   }
-  return lines;
+  return [
+    ...lines,
+    ...(unseen.length === 0
+      ? []
+      : ['This decides as well, and was not compared:', ...unseen.map((what) => `  ${what}`)]),
+  ];
 }

@@ -1,6 +1,6 @@
 /**
- * The configuration that `init` begins with, and the public key beside it. Writes both; an existing configuration that says something
- * else is never touched. What is written has been read as a configuration first.
+ * The configuration that `init` begins with, and the public key beside it. Writes both; an existing bundle that says something else is
+ * changed only by --replace. What is written has been read as a configuration first.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -8,7 +8,9 @@ import { NAME } from '../../bundle/offer/name.ts';
 import { parsePublicKey, publicKeyPem } from '../../bundle/trust/public-key.ts';
 import { HostError } from '../../errors.ts';
 import { AtomicFile, createFile, isAbsent, makeFolder } from '../../io/atomic-file.ts';
+import { whyUnread } from '../../io/denied.ts';
 import { readGatewayConfig, type BundleConfig, type GatewayConfig } from '../config.ts';
+import { domainForms } from '../domain-forms.ts';
 import { publicKeyFiles } from '../keys/ring-fingerprint.ts';
 
 export interface Wanted {
@@ -18,6 +20,10 @@ export interface Wanted {
   readonly domains: readonly string[];
   /** The file with the public key. */
   readonly key: string;
+  readonly tokenFile?: string;
+  readonly caFile?: string;
+  /** Write the values over those of an existing bundle. */
+  readonly replace: boolean;
 }
 
 export interface Prepared {
@@ -27,7 +33,7 @@ export interface Prepared {
   readonly wrote: readonly string[];
 }
 
-const refused = (message: string, cause?: unknown) => new HostError('CONFIG', message, cause);
+const refused = (message: string | readonly string[], cause?: unknown) => new HostError('CONFIG', message, cause);
 
 /** @throws HostError CONFIG: nothing has been written then. */
 export function prepareConfig(file: string, wanted: Wanted): Prepared {
@@ -37,24 +43,41 @@ export function prepareConfig(file: string, wanted: Wanted): Prepared {
   const text = textOf(file);
   if (text !== null && /^\s*\[\[\s*bundle\s*\]\]/m.test(text)) {
     const config = readGatewayConfig(file);
-    const bundle = agreeing(file, config, { ...wanted, url });
-    return { config, bundle, wrote: addKey(bundle.keys, wanted, raw) };
+    const bundle = bundleOf(file, config, { ...wanted, url });
+    const differing = differences(bundle, { ...wanted, url });
+    if (differing.length === 0) return { config, bundle, wrote: addKey(bundle.keys, wanted, raw) };
+    if (!wanted.replace) throw differs(file, wanted.name, differing);
+    const replaced = replaceIn(text, wanted.name, differing);
+    if (replaced === null)
+      throw differs(file, wanted.name, differing, 'and is written in a way that --replace cannot edit');
+    return { ...write(file, replaced, wanted.name, raw, { keys: bundle.keys, wanted }), wrote: [`changed ${file}`] };
   }
   const keys = path.join(path.dirname(path.resolve(file)), 'keys', wanted.name);
   const section = bundleSection(file, keys, { ...wanted, url });
   const whole = text === null || isBlank(text) ? HEAD(file) + section + TAIL : `${text.trimEnd()}\n\n${section}`;
-  const folder = path.dirname(path.resolve(file));
-  if (text === null) makeFolder(folder, 0o755);
+  if (text === null) makeFolder(path.dirname(path.resolve(file)), 0o755);
+  const { config, bundle, wrote } = write(file, whole, wanted.name, raw, { keys, wanted });
+  return { config, bundle, wrote: [`${text === null || isBlank(text) ? 'wrote' : 'added to'} ${file}`, ...wrote] };
+}
+
+/** Puts the text into place once it has been read as a configuration; the key first. */
+function write(
+  file: string,
+  text: string,
+  name: string,
+  raw: Uint8Array,
+  { keys, wanted }: { readonly keys: string; readonly wanted: Wanted },
+): Prepared {
   const candidate = new AtomicFile(path.resolve(file), 0o644);
   try {
-    candidate.write(Buffer.from(whole));
+    candidate.write(Buffer.from(text));
     candidate.finish();
     const config = readCandidate(candidate.temp, file);
-    const bundle = config.bundle.find((b) => b.name === wanted.name);
-    if (bundle === undefined) throw refused(`${file} cannot take the bundle ${wanted.name}`);
+    const bundle = config.bundle.find((b) => b.name === name);
+    if (bundle === undefined) throw refused(`${file} cannot take the bundle ${name}`);
     const wrote = addKey(keys, wanted, raw);
     candidate.commit();
-    return { config, bundle, wrote: [`${text === null || isBlank(text) ? 'wrote' : 'added to'} ${file}`, ...wrote] };
+    return { config, bundle, wrote };
   } finally {
     candidate.discard();
   }
@@ -67,7 +90,7 @@ function textOf(file: string): string | null {
     return readFileSync(file, 'utf8');
   } catch (error) {
     if (isAbsent(error)) return null;
-    throw refused(`cannot read the configuration ${file}: ${(error as Error).message}`, error);
+    throw refused(`cannot read the configuration ${file}: ${whyUnread(error, file)}`, error);
   }
 }
 
@@ -80,28 +103,80 @@ function readCandidate(temp: string, file: string): GatewayConfig {
   }
 }
 
-/** The bundle of a configuration that is there already, if it says what is wanted. */
-function agreeing(file: string, config: GatewayConfig, wanted: Wanted): BundleConfig {
+/** The bundle of a configuration that is there already. */
+function bundleOf(file: string, config: GatewayConfig, wanted: Wanted): BundleConfig {
   const bundle = config.bundle.find((b) => b.name === wanted.name);
-  if (bundle === undefined) {
-    const keys = path.join(path.dirname(path.resolve(file)), 'keys', wanted.name);
-    throw refused(
-      `${file} follows ${config.bundle.map((b) => b.name).join(', ')} and stays as it is. To follow ${wanted.name} too, add this to it and type the same again:\n${bundleSection(file, keys, wanted)}`,
-    );
+  if (bundle !== undefined) return bundle;
+  const keys = path.join(path.dirname(path.resolve(file)), 'keys', wanted.name);
+  throw refused([
+    `${file} follows ${config.bundle.map((b) => b.name).join(', ')} and stays as it is. To follow ${wanted.name} too, add this to it and type the same again:`,
+    ...bundleSection(file, keys, wanted).trimEnd().split('\n'),
+  ]);
+}
+
+interface Difference {
+  readonly key: 'urls' | 'domains' | 'token_file' | 'ca_file';
+  readonly option: string;
+  readonly has: string;
+  readonly asked: string;
+  /** The value as TOML. */
+  readonly toml: string;
+}
+
+/** What the command line says otherwise than the file; what it does not say is as the file has it. */
+function differences(bundle: BundleConfig, { url, domains, tokenFile, caFile }: Wanted): Difference[] {
+  const found: Difference[] = [];
+  if (!bundle.urls.includes(url)) {
+    found.push({ key: 'urls', option: '--url', has: bundle.urls.join(', '), asked: url, toml: list([url]) });
   }
-  if (!bundle.urls.includes(wanted.url)) {
-    throw refused(
-      `${file} has ${bundle.urls.join(', ')} for ${wanted.name}, --url is ${wanted.url}. The file stays as it is: change it there, or type its own URL`,
-    );
+  const sorted = (names: readonly string[]) => [...new Set(names.flatMap(domainForms))].sort().join(', ');
+  if (domains.length > 0 && sorted(domains) !== sorted(bundle.domains ?? [])) {
+    const has = bundle.domains === undefined ? 'no domains' : bundle.domains.join(', ');
+    found.push({ key: 'domains', option: '--domains', has, asked: domains.join(', '), toml: list(domains) });
   }
-  const own = [...(bundle.domains ?? [])].sort().join(', ');
-  const asked = [...wanted.domains].sort().join(', ');
-  if (asked !== '' && asked !== own) {
-    throw refused(
-      `${file} has ${own === '' ? 'no domains' : `the domains ${own}`} for ${wanted.name}, --domains is ${asked}. The file stays as it is: change it there, or leave --domains out`,
-    );
+  for (const [key, option, asked] of [
+    ['token_file', '--token-file', tokenFile],
+    ['ca_file', '--ca-file', caFile],
+  ] as const) {
+    if (asked === undefined || asked === bundle[key]) continue;
+    found.push({ key, option, has: bundle[key] ?? 'none', asked, toml: JSON.stringify(asked) });
   }
-  return bundle;
+  return found;
+}
+
+function differs(file: string, name: string, all: readonly Difference[], more = ''): HostError {
+  const lines = all.map(({ key, option, has, asked }) => `  ${key}: ${has}; ${option} is ${asked}`);
+  const how =
+    more === '' ? 'To write what was typed: the same with --replace' : `It must be changed by hand: it differs ${more}`;
+  return refused([`${file} says something else of ${name}, and stays as it is:`, ...lines, how]);
+}
+
+/** The text with the values of one bundle changed, in one line each; null where they do not stand in one line. */
+function replaceIn(text: string, name: string, all: readonly Difference[]): string | null {
+  const lines = text.split('\n');
+  const starts = lines.flatMap((line, i) => (/^\s*\[\[?[^\]]*\]\]?/.test(line) ? [i] : []));
+  const isName = (line: string) => /^\s*name\s*=\s*["']([^"']*)["']/.exec(line)?.[1] === name;
+  const start = starts.find((from, i) => {
+    const part = lines.slice(from, starts[i + 1]);
+    return /^\s*\[\[\s*bundle\s*\]\]/.test(part[0] ?? '') && part.some(isName);
+  });
+  if (start === undefined) return null;
+  for (const { key, toml } of all) {
+    const end = starts.find((i) => i > start) ?? lines.length;
+    const at = lines.findIndex((line, i) => i > start && i < end && new RegExp(`^\\s*${key}\\s*=`).test(line));
+    const commented = lines.findIndex((line, i) => i > start && i < end && new RegExp(`^# ${key} = `).test(line));
+    if (at >= 0) {
+      const line = lines[at] ?? '';
+      if (line.includes('[') && !/\]\s*(#.*)?$/.test(line)) return null;
+      lines[at] = `${key} = ${toml}`;
+    } else if (commented >= 0) lines[commented] = `${key} = ${toml}`;
+    else {
+      const after = lines.findIndex((line, i) => i > start && isName(line));
+      lines.splice(after + 1, 0, `${key} = ${toml}`);
+      for (const [i, from] of starts.entries()) if (from > after) starts[i] = from + 1;
+    }
+  }
+  return lines.join('\n');
 }
 
 function publicKey(file: string): Uint8Array {
@@ -109,7 +184,7 @@ function publicKey(file: string): Uint8Array {
   try {
     pem = readFileSync(file, 'latin1');
   } catch (error) {
-    throw refused(`cannot read the public key --key ${file}: ${(error as Error).message}`, error);
+    throw refused(`cannot read the public key --key ${file}: ${whyUnread(error, file)}`, error);
   }
   try {
     return parsePublicKey(pem);
@@ -152,7 +227,7 @@ const HEAD = (file: string): string => `# ${file}: which lists this host follows
 
 `;
 
-function bundleSection(file: string, keys: string, { name, url, domains }: Omit<Wanted, 'key'>): string {
+function bundleSection(file: string, keys: string, { name, url, domains, tokenFile, caFile }: Wanted): string {
   const beside = path.dirname(path.resolve(file));
   const speaks =
     domains.length === 0
@@ -164,8 +239,8 @@ urls = ${list([url])}   # mirrors of the same list may follow
 keys = ${JSON.stringify(keys)}   # every *.pub in it is trusted
 ${speaks}
 # required = ["postmaster@${domains.find((d) => !d.startsWith('*.')) ?? 'example.org'}"]   # a list without it is refused
-# token_file = ${JSON.stringify(path.join(beside, 'token'))}   # if the server asks for one; chown root:relaymap, chmod 0640
-# ca_file = ${JSON.stringify(path.join(beside, 'ca.pem'))}   # if its certificate is of a CA of your own
+${tokenFile === undefined ? '# ' : ''}token_file = ${JSON.stringify(tokenFile ?? path.join(beside, 'token'))}   # if the server asks for one; chown root:relaymap, chmod 0640
+${caFile === undefined ? '# ' : ''}ca_file = ${JSON.stringify(caFile ?? path.join(beside, 'ca.pem'))}   # if its certificate is of a CA of your own
 # client_cert = ${JSON.stringify(path.join(beside, 'client.pem'))}
 # client_key = ${JSON.stringify(path.join(beside, 'client.key'))}
 `;

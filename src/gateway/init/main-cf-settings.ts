@@ -22,7 +22,11 @@ export function settings(
   found: Comparison,
   domains: readonly string[],
 ): Setting[] {
-  const { postfix } = before;
+  const { postfix, uses } = before;
+  const places = uses.filter(({ map }) => map === 'relay_recipients').map(({ where }) => where);
+  // Asked in another way, as virtual mailboxes or in an access check: these lines would only be in its way.
+  if (places.length > 0 && !places.includes('relay_recipient_maps')) return [];
+  if (places.length > 0) return completed(config, before);
   const kept = new Set(found.kept.map(({ table }) => table));
   const recipients = words(postfix.main.get('relay_recipient_maps') ?? '').filter((word) => kept.has(word));
   const relayed = keptDomains(config, before, domains);
@@ -42,6 +46,13 @@ export function settings(
       : []),
     { name: REJECT_CODE, value: '450' },
   ];
+}
+
+/** Where Postfix asks the recipients already nothing is taken out, and what it answers to strangers is left as it was set since. */
+function completed(config: GatewayConfig, { postfix, uses }: Today): Setting[] {
+  if (uses.some(({ map }) => map === 'relay_domains')) return [];
+  const now = postfix.set.has('relay_domains') ? words(postfix.raw.get('relay_domains') ?? '') : [];
+  return [{ name: 'relay_domains', value: [ourTable(config, postfix.types, 'relay_domains'), ...now].join(', ') }];
 }
 
 /** The words of relay_domains that name something that the list does not. */

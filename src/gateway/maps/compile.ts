@@ -8,7 +8,14 @@ import path from 'node:path';
 import { DomainSet } from '../../bundle/table/domain-set.ts';
 import type { RowBlock } from '../../bundle/table/rows.ts';
 import { CompileError, HostError, InstallError } from '../../errors.ts';
-import { AtomicFile, makeFolder, translateSpace } from '../../io/atomic-file.ts';
+import {
+  AtomicFile,
+  makeFolder,
+  removeUnfinished as removeTemp,
+  tempName,
+  translateSpace,
+} from '../../io/atomic-file.ts';
+import { ScratchFile } from '../../io/scratch-file.ts';
 import { CdbWriter } from '../../map/cdb.ts';
 import { domainRows } from '../../map/domains.ts';
 import { expressible, sourceRoom, sourceText } from '../../map/source-text.ts';
@@ -21,6 +28,8 @@ import { addDomains } from '../../bundle/address/row-domain.ts';
 import { ENDINGS, type MapType } from '../map-files.ts';
 
 const MODE = 0o640;
+/** Rows from which on it takes longer to copy the files than to start the program that names them. */
+const LARGE = 100_000;
 
 declare const compiled: unique symbol;
 export interface CompiledMap {
@@ -48,22 +57,24 @@ export interface CompileRules {
   readonly warn: (message: string) => void;
 }
 
-/** Maps in the making. Rows go in in their order; nothing comes of them before `finish`. */
+/**
+ * Maps in the making. Rows are added in their order; nothing comes of them before `finish`, which needs the lock. A draft that is
+ * `nameless` has no names in the map folder until then, and needs no lock before.
+ */
 export class Draft {
-  readonly #files: AtomicFile[] = [];
+  readonly #files: (AtomicFile | ScratchFile)[] = [];
   readonly #rules: CompileRules;
   readonly #recipients: MapPair;
-  readonly #domains: MapPair;
 
   /** @throws CompileError, InstallError, HostError NO_SPACE */
-  constructor(rules: CompileRules) {
+  constructor(rules: CompileRules, how: 'named' | 'nameless') {
     this.#rules = rules;
     try {
       makeFolder(rules.mapDir, 0o755);
-      this.#recipients = new MapPair('relay_recipients', rules.expected, rules, this.#files);
-      this.#domains = new MapPair('relay_domains', 1024, rules, this.#files);
+      this.#recipients = new MapPair('relay_recipients', rules.expected, rules, this.#files, how);
     } catch (error) {
-      throw this.#failed(error);
+      this.discard();
+      throw translate(error, rules.mapDir);
     }
   }
 
@@ -72,7 +83,8 @@ export class Draft {
     try {
       this.#recipients.add(block);
     } catch (error) {
-      throw this.#failed(error);
+      this.discard();
+      throw translate(error, this.#rules.mapDir);
     }
   }
 
@@ -82,14 +94,16 @@ export class Draft {
    * @throws as the constructor does; the draft is discarded then.
    */
   async finish(names: DomainSet): Promise<CompiledMap> {
-    const [recipients, domains] = [this.#recipients, this.#domains];
+    const recipients = this.#recipients;
     try {
       if (recipients.rows === 0) {
         const why = 'the union of all bundles has no rows; an empty map rejects all mail';
         throw new CompileError('COMPILE_FAILED', why);
       }
+      const files = await recipients.finish();
+      const domains = new MapPair('relay_domains', names.size, this.#rules, this.#files, 'named');
       for (const block of domainRows(names)) domains.add(block);
-      const files = [...(await recipients.finish()), ...(await domains.finish())];
+      files.push(...(await domains.finish()));
       return { files, rows: recipients.rows, left: recipients.left } as unknown as CompiledMap;
     } catch (error) {
       throw this.#failed(error);
@@ -101,6 +115,7 @@ export class Draft {
     for (const file of this.#files) file.discard();
   }
 
+  /** With the lock. */
   #failed(error: unknown): unknown {
     this.discard();
     try {
@@ -114,7 +129,7 @@ export class Draft {
 
 /** @throws CompileError, InstallError, HostError NO_SPACE; leaves no file behind then. */
 export async function compile(members: readonly Member[], rules: CompileRules): Promise<CompiledMap> {
-  const draft = new Draft(rules);
+  const draft = new Draft(rules, 'named');
   const names = new DomainSet();
   try {
     for await (const block of union(members)) {
@@ -140,30 +155,40 @@ function translate(error: unknown, mapDir: string): unknown {
   return new CompileError('COMPILE_FAILED', `the maps could not be made: ${message ?? String(full)}`, full);
 }
 
-/** A text and a cdb of the same rows, being written. */
+/** A text and a cdb of the same rows, being written. What has no name yet is copied into files that have one at the end. */
 class MapPair {
   rows = 0;
   /** Rows that the text cannot express. */
   left = 0;
   readonly #name: string;
   readonly #rules: CompileRules;
-  readonly #files: AtomicFile[];
+  readonly #files: (AtomicFile | ScratchFile)[];
   readonly #value: Uint8Array;
-  readonly #text: AtomicFile;
+  #text: AtomicFile | ScratchFile;
   readonly #textHash = createHash('sha256');
-  readonly #cdb: AtomicFile;
+  #cdb: AtomicFile | ScratchFile;
   readonly #writer: CdbWriter;
   readonly #samples = new Samples();
   #lines: Uint8Array = Buffer.allocUnsafeSlow(64 * 1024);
 
-  constructor(name: string, expected: number, rules: CompileRules, files: AtomicFile[]) {
+  constructor(
+    name: string,
+    expected: number,
+    rules: CompileRules,
+    files: (AtomicFile | ScratchFile)[],
+    how: 'named' | 'nameless',
+  ) {
     this.#name = name;
     this.#rules = rules;
     this.#files = files;
     this.#value = Buffer.from(rules.value);
-    this.#text = this.#open(name);
-    this.#cdb = this.#open(`${name}.cdb`);
-    const append = (bytes: Uint8Array) => this.#cdb.write(bytes);
+    this.#text = how === 'named' ? this.#open(name) : this.#scratch();
+    this.#cdb = how === 'named' ? this.#open(`${name}.cdb`) : this.#scratch();
+    let end = 0;
+    const append = (bytes: Uint8Array) => {
+      this.#cdb.write(bytes, end); // told, since a file that was named meanwhile is open anew
+      end += bytes.length;
+    };
     const writeAt = (bytes: Uint8Array, position: number) => this.#cdb.write(bytes, position);
     this.#writer = new CdbWriter({ append, writeAt }, this.#value, expected);
   }
@@ -181,8 +206,11 @@ class MapPair {
   }
 
   async finish(): Promise<CompiledMap['files'][number][]> {
+    const { keys } = this.#samples;
+    const name = this.#name;
+    const text = (this.#text = this.#named(name, this.#text));
+    const cdb = (this.#cdb = this.#named(`${name}.cdb`, this.#cdb));
     this.#writer.finish();
-    const [name, text, cdb, { keys }] = [this.#name, this.#text, this.#cdb, this.#samples];
     const found = readBack(cdb, this.rows, keys, this.#value);
     const bytes = fstatSync(text.fd).size;
     text.finish();
@@ -194,8 +222,25 @@ class MapPair {
     ];
   }
 
-  #open(base: string): AtomicFile {
-    const file = new AtomicFile(path.join(this.#rules.mapDir, base), MODE);
+  #scratch(): ScratchFile {
+    const file = new ScratchFile(this.#rules.mapDir, this.#rules.expected >= LARGE);
+    this.#files.push(file);
+    return file;
+  }
+
+  #named(base: string, from: AtomicFile | ScratchFile): AtomicFile {
+    if (from instanceof AtomicFile) return from;
+    const temp = tempName(path.join(this.#rules.mapDir, base));
+    removeTemp(path.join(this.#rules.mapDir, base));
+    const isNamed = from.name(temp);
+    const file = this.#open(base, isNamed ? temp : undefined);
+    if (!isNamed) from.copyTo((chunk) => file.write(chunk));
+    from.discard();
+    return file;
+  }
+
+  #open(base: string, made?: string): AtomicFile {
+    const file = new AtomicFile(path.join(this.#rules.mapDir, base), MODE, made);
     this.#files.push(file);
     giveToGroup(file, this.#rules);
     return file;
@@ -209,7 +254,7 @@ async function foreignMaps(
   rows: number,
   keys: readonly Uint8Array[],
   rules: CompileRules,
-  files: AtomicFile[],
+  files: (AtomicFile | ScratchFile)[],
 ): Promise<CompiledMap['files'][number][]> {
   const made: CompiledMap['files'][number][] = [];
   for (const type of rules.types.filter((t) => t !== 'cdb')) {

@@ -1,6 +1,6 @@
 /**
  * Makes the maps of an only bundle while its table is still being read and judged, so that a table is read once and not twice. Whatever
- * goes wrong with that is no failure: the maps are then made from the copy, as they are with several bundles.
+ * goes wrong with that is no failure: the maps are then made from the copy, as they are with several bundles. Needs no lock until `take`.
  */
 import type { JudgedTable } from '../../bundle/offer/guard.ts';
 import type { DomainSet } from '../../bundle/table/domain-set.ts';
@@ -8,12 +8,12 @@ import type { RowBlock } from '../../bundle/table/rows.ts';
 import type { Copy } from '../record/copies.ts';
 import type { CompiledMap, Draft } from './compile.ts';
 
-export class Ahead {
+export class EarlyMaps {
   readonly #begin: (rows: number) => Draft;
   #draft: Draft | null = null;
   #accepted: { readonly table: string; readonly domains: DomainSet } | null = null;
 
-  /** @param begin starts maps of about so many rows. */
+  /** @param begin starts nameless maps of about so many rows. */
   constructor(begin: (rows: number) => Draft) {
     this.#begin = begin;
   }
@@ -33,21 +33,21 @@ export class Ahead {
     this.#accepted = { table, domains };
   }
 
-  /** The maps of this copy's table, if it is what was added and accepted; once. */
+  /** The maps of this copy's table, if it is what was added and accepted; once. Needs the lock. */
   async take({ table }: Copy): Promise<CompiledMap | null> {
     const [draft, accepted] = [this.#draft, this.#accepted];
     if (draft === null || accepted?.table !== table) return null;
     try {
       return await draft.finish(accepted.domains);
     } catch {
-      return null; // why, the making from the copy will tell
+      return null; // the making from the copy will tell why
     } finally {
       this.#draft = null;
       this.#accepted = null;
     }
   }
 
-  /** Removes what was made for nothing. */
+  /** Gives back the room of what was made for nothing. */
   discard(): void {
     this.#draft?.discard();
     this.#draft = null;
@@ -58,7 +58,7 @@ export class Ahead {
     try {
       step();
     } catch {
-      this.discard(); // why, the making from the copy will tell
+      this.discard(); // the making from the copy will tell why
     }
   }
 }

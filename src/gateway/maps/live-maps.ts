@@ -1,10 +1,11 @@
 /**
- * The map files that an MTA opens: are they there, and do they look like what was installed? What only their bytes can tell is
- * map-bytes.ts's matter: a health check mostly need not ask.
+ * The map files that an MTA opens: are they there, and do they look like what was installed? map-damage.ts reads their bytes, which a
+ * health check seldom needs.
  */
 import { lstatSync, rmSync, type Stats } from 'node:fs';
 import path from 'node:path';
 import { isAbsent, tempName } from '../../io/atomic-file.ts';
+import { SCRATCH_NAME } from '../../io/scratch-file.ts';
 import type { GatewayState, MapFileRecord } from '../record/state.ts';
 import { MAPS, ENDINGS, type MapType } from '../map-files.ts';
 
@@ -24,7 +25,7 @@ const isRegular = (file: string): boolean => lstatOrNull(file)?.isFile() === tru
 
 export type MapFiles = Readonly<Record<string, MapFileRecord>>;
 
-/** What a look at the live map files says: the first that is not what was installed, and those that only their bytes can clear. */
+/** What a look at the live map files says: the first that is not what was installed, and those whose bytes must be read to know. */
 export interface Look {
   readonly damage: string | null;
   readonly unsure: readonly string[];
@@ -46,8 +47,9 @@ function wrongKind(name: string, found: Stats, record: MapFileRecord): string | 
   return found.size === record.bytes ? null : `${name} has ${found.size} bytes, ${record.bytes} were installed`;
 }
 
-/** Takes away what a killed run left beside the maps. */
+/** Removes what a killed run left beside the maps. Needs the lock. */
 export function removeUnfinished(mapDir: string): void {
+  rmSync(path.join(mapDir, SCRATCH_NAME), { force: true, recursive: true });
   for (const map of MAPS) {
     const text = tempName(path.join(mapDir, map));
     const left = [text, tempName(path.join(mapDir, `${map}.cdb`)), ...COMPILED.map((ending) => text + ending)];

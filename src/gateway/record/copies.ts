@@ -10,7 +10,7 @@ import type { JudgedTable } from '../../bundle/offer/guard.ts';
 import { gunzipOne } from '../../bundle/table/gzip.ts';
 import { rowBlocks, type RowBlock, type RowStream } from '../../bundle/table/rows.ts';
 import type { VerifiedManifest } from '../../bundle/trust/verify.ts';
-import { StepError, TableError } from '../../errors.ts';
+import { HostError, StepError, TableError } from '../../errors.ts';
 import { AtomicFile, makeFolder, removeDurable, writeFileAtomic } from '../../io/atomic-file.ts';
 import { havePassed } from '../../io/v8-collect.ts';
 import { ScratchFile } from '../../io/scratch-file.ts';
@@ -29,28 +29,63 @@ export interface Copy {
   rows(): RowStream;
 }
 
+/** A spool of so many bytes needs no file: a thousand small bundles would else hold a thousand of them open. */
+const IN_MEMORY = 64 * 1024;
+/** What is moved to memory where the disk has no room for it twice. */
+const MOST_IN_MEMORY = 128 * 1024 * 1024;
+
 /** A table's body while it is being read and judged. */
 export class Spool {
   readonly table: string;
-  readonly #file: ScratchFile;
+  readonly #folder: string;
+  #first: Uint8Array[] = [];
+  #length = 0;
+  #file: ScratchFile | null = null;
 
   constructor(folder: string, table: string) {
+    this.#folder = folder;
     this.table = table;
-    this.#file = new ScratchFile(folder);
   }
 
   /** @throws HostError NO_SPACE */
   write(bytes: Uint8Array): void {
+    this.#length += bytes.length;
+    if (this.#file === null && this.#length <= IN_MEMORY) {
+      this.#first.push(new Uint8Array(bytes));
+      return;
+    }
+    if (this.#file === null) {
+      makeFolder(this.#folder, 0o750);
+      this.#file = new ScratchFile(this.#folder);
+      for (const chunk of this.#first.splice(0)) this.#file.write(chunk);
+    }
     this.#file.write(bytes);
   }
 
+  /** Each chunk is the reader's to keep. */
   chunks(): Iterable<Uint8Array> {
-    return this.#file.chunks();
+    return this.#file?.chunks() ?? this.#first;
+  }
+
+  /** Each chunk is good until the next one. */
+  copyTo(write: (chunk: Uint8Array) => void): void {
+    if (this.#file === null) this.#first.forEach(write);
+    else this.#file.copyTo(write);
+  }
+
+  /** Gives back its room on the disk, and is as good as before. @returns false where there is none, or too much to hold */
+  moveToMemory(): boolean {
+    if (this.#file === null || this.#length > MOST_IN_MEMORY) return false;
+    this.#first = [...this.#file.chunks()];
+    this.#file.discard();
+    this.#file = null;
+    return true;
   }
 
   /** Gives its room back; safe to call at any time. */
   discard(): void {
-    this.#file.close();
+    this.#file?.discard();
+    this.#first = [];
   }
 }
 
@@ -68,7 +103,6 @@ export class Copies {
 
   /** For the body of a table that is about to be read; needs no lock. */
   spool(table: string): Spool {
-    makeFolder(this.folder, 0o750);
     return new Spool(this.folder, table);
   }
 
@@ -77,18 +111,29 @@ export class Copies {
     if (spool.table !== judged.table) {
       throw new StepError('INTERNAL', `the table ${spool.table} was spooled, ${judged.table} was judged`);
     }
+    makeFolder(this.folder, 0o750);
     const target = this.#table(spool.table);
     // A folder cannot be renamed onto; this one is ours, and nothing but copies belongs here.
     if (lstatSync(target, { throwIfNoEntry: false })?.isDirectory() === true) removeDurable(target);
+    try {
+      this.#write(target, spool);
+    } catch (error) {
+      // There may be room for the table and not for its spool beside it.
+      if (!(error instanceof HostError && error.code === 'NO_SPACE' && spool.moveToMemory())) throw error;
+      this.#write(target, spool);
+    }
+    return this.reopen(spool.table);
+  }
+
+  #write(target: string, spool: Spool): void {
     const file = new AtomicFile(target, MODE);
     try {
       this.#giveToGroup(file);
-      for (const chunk of spool.chunks()) file.write(chunk);
+      spool.copyTo((chunk) => file.write(chunk));
       file.commit();
     } finally {
       file.discard();
     }
-    return this.reopen(spool.table);
   }
 
   /** A table that was kept before. */
@@ -137,12 +182,17 @@ export class Copies {
     return this.envelopes.read(ref);
   }
 
-  /** Two signed payloads of one version are kept as evidence, for a person. */
-  keepEvidence(v: VerifiedManifest, other: EnvelopeRef): string {
-    const folder = path.join(this.folder, 'evidence');
+  /** Where two signed payloads of one version are kept, for a person. */
+  get evidenceFolder(): string {
+    return path.join(this.folder, 'evidence');
+  }
+
+  /** @param other in hand, or stored; where it is gone, there is evidence of the one payload alone. */
+  keepEvidence(v: VerifiedManifest, other: VerifiedManifest | EnvelopeRef): string {
+    const folder = this.evidenceFolder;
     makeFolder(folder, 0o750);
     const name = (digest: string) => path.join(folder, `${v.manifest.version}-${digest.slice(0, 16)}.json`);
-    const earlier = this.envelope(other);
+    const earlier = 'envelope' in other ? other.envelope : this.envelope(other);
     if (earlier !== null) writeFileAtomic(name(other.digest), earlier, MODE);
     writeFileAtomic(name(v.digest), v.envelope, MODE);
     return folder;

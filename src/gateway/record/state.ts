@@ -168,13 +168,13 @@ export class StateFiles {
   /** The set that was about to be installed; a corrupt one was never promised and counts as none. */
   readPending(): GatewayState | null {
     const pending = read(this.#pending);
-    if (pending.is === 'corrupt') this.dropPending();
     return pending.is === 'whole' ? pending.value : null;
   }
 
-  /** Takes away what a killed run left half written. */
+  /** Takes away what a killed run left half written, and a pending set that is corrupt. */
   removeUnfinished(): void {
     for (const file of [this.#state, this.#pending]) removeUnfinished(file);
+    if (read(this.#pending).is === 'corrupt') this.dropPending();
   }
 
   /** Whether an installation has begun that is not committed. */

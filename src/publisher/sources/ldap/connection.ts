@@ -29,6 +29,8 @@ export interface Target {
   /** What messages call it. */
   readonly name: string;
   readonly url: URL;
+  /** A UNIX socket in place of the URL's host. */
+  readonly socket: string | undefined;
   readonly starttls: boolean;
   /** PEM; the only authority that counts, instead of those that Node knows. */
   readonly ca: string | undefined;
@@ -84,7 +86,10 @@ export class Directory {
       timeout: patience.answer,
       connectTimeout: patience.connect,
       ...(secure ? { tlsOptions: this.#tls() } : {}),
-      createConnection: ((port: number, host: string) => this.#only(net.connect(port, host))) as typeof net.connect,
+      createConnection: ((port: number, host: string) =>
+        this.#only(
+          target.socket === undefined ? net.connect(port, host) : net.connect(target.socket),
+        )) as typeof net.connect,
       createSecureConnection: ((...args: Parameters<typeof tls.connect>) =>
         this.#only(tls.connect(...args), !secure)) as typeof tls.connect,
     });
@@ -108,8 +113,7 @@ export class Directory {
     const directory = new Directory(target, patience);
     try {
       if (target.starttls) await directory.#startTls(patience.connect);
-      const { login } = target;
-      await directory.#unlessOver(directory.#client.bind(login?.dn ?? '', login?.password ?? ''));
+      await directory.#logIn();
       return directory;
     } catch (error) {
       directory.close();
@@ -117,14 +121,34 @@ export class Directory {
     }
   }
 
+  /** Through a socket of this host the server knows who asks: it is asked to (SASL EXTERNAL) unless somebody is named. */
+  async #logIn(): Promise<void> {
+    const { login, socket } = this.#target;
+    if (login !== undefined || socket === undefined) {
+      await this.#unlessOver(this.#client.bind(login?.dn ?? '', login?.password ?? ''));
+      return;
+    }
+    try {
+      await this.#unlessOver(this.#client.bind('EXTERNAL'));
+    } catch (error) {
+      if (!(error instanceof ResultCodeError) || error.code !== NO_SUCH_METHOD) throw error;
+      await this.#unlessOver(this.#client.bind('', ''));
+    }
+  }
+
   /**
-   * All entries below a base, in batches.
+   * All entries below a base, or those just below it, in batches.
    * @throws PublishError SOURCE
    */
-  async *entries(base: string, filter: string, attributes: readonly string[]): AsyncGenerator<Entry[]> {
+  async *entries(
+    base: string,
+    filter: string,
+    attributes: readonly string[],
+    scope: 'sub' | 'one' = 'sub',
+  ): AsyncGenerator<Entry[]> {
     let cookie = Buffer.alloc(0);
     do {
-      const answer = await this.#search(base, filter, 'sub', attributes, new Page(cookie));
+      const answer = await this.#search(base, filter, scope, attributes, new Page(cookie));
       yield answer.entries;
       cookie = answer.cookie;
     } while (cookie.length > 0);
@@ -151,7 +175,7 @@ export class Directory {
   async #search(
     base: string,
     filter: string,
-    scope: 'base' | 'sub',
+    scope: 'base' | 'sub' | 'one',
     attributes: readonly string[],
     page?: Page,
   ): Promise<{ readonly entries: Entry[]; readonly cookie: Buffer<ArrayBuffer> }> {
@@ -227,14 +251,19 @@ export class Directory {
   }
 }
 
+const NO_SUCH_METHOD = 7;
 const RESULT: Readonly<Record<number, string>> = {
   3: 'gave only a part, up to its time limit',
   4: 'gave only a part, up to its size limit; let this reader have all (OpenLDAP: limits ... size=unlimited)',
   8: 'wants TLS or another way to log in',
+  7: 'does not know this way to log in',
   10: 'refers to another server; name that one',
   11: 'gave only a part, up to a limit of its own; let this reader have all (OpenLDAP: limits ... size.prtotal=unlimited)',
+  12: 'cannot give its entries in pages (RFC 2696), and so nobody could tell a part from the whole; name a server that can',
   32: 'has no such base_dn',
   49: 'refused bind_dn and password',
+  51: 'is too busy',
+  52: 'is not available',
 };
 
 /** The DN of an LDAP URL, as far as it can be told. */

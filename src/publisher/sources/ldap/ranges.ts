@@ -1,6 +1,6 @@
 /** An entry of a directory as its attributes with all their values: what the server cuts into ranges is asked for to its end. */
 import { PublishError } from '../../errors.ts';
-import type { Attributes } from './presets.ts';
+import type { Attributes } from './presets/question.ts';
 
 /** An entry as ldapts gives it: values by description, one value by itself, none as an empty list. */
 export interface Entry {

@@ -1,6 +1,7 @@
 /** Rows of a query become addresses: one column, or a local part and a domain (docs/commands.md section 3). Pure. */
 import { foldCase } from '../../../bundle/address/case-folding.ts';
 import { PublishError } from '../../errors.ts';
+import { quotedAddress, quotedLocal } from '../quoted.ts';
 
 /** What a driver hands over at once. */
 export interface Rows {
@@ -8,10 +9,6 @@ export interface Rows {
   /** One value a column, in their order; drivers leave out none. */
   readonly rows: readonly (readonly unknown[])[];
 }
-
-/** Without quotes a local part can have these (RFC 5322, RFC 6531). */
-const PLAIN = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\u0080-\u{10ffff}-]+$/u;
-const QUOTED = /^"(?:[^"\\]|\\.)*"$/u;
 
 export class RowReader {
   readonly #name: string;
@@ -55,10 +52,10 @@ export class RowReader {
     for (const row of rows) {
       this.#count++;
       const first = this.#text(columns, row, 0);
-      if (columns.length === 2) found.push(`${localPart(first)}@${this.#text(columns, row, 1)}`);
+      if (columns.length === 2) found.push(`${quotedLocal(first)}@${this.#text(columns, row, 1)}`);
       else if (this.#preset === null) found.push(first);
       else if (this.#preset === 'exact' && foldCase(first).trimEnd() !== first) this.#unreachable++;
-      else found.push(quotedWhereNeeded(first));
+      else found.push(quotedAddress(first));
     }
     return found;
   }
@@ -85,16 +82,4 @@ function kindOf(value: unknown): string {
   if (value instanceof Uint8Array) return 'binary data';
   if (value instanceof Date) return 'a time';
   return typeof value === 'object' ? 'a structure' : `a ${typeof value}`;
-}
-
-/** A preset's address is what the software's own Postfix asks for: its local part has no quotes, whatever is in it. */
-function quotedWhereNeeded(address: string): string {
-  const at = address.lastIndexOf('@');
-  return at < 1 ? address : `${quoted(address.slice(0, at))}${address.slice(at)}`;
-}
-
-const quoted = (text: string): string => (PLAIN.test(text) ? text : `"${text.replace(/["\\]/g, String.raw`\$&`)}"`);
-
-function localPart(text: string): string {
-  return QUOTED.test(text) ? text : quoted(text);
 }

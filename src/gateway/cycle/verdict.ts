@@ -1,0 +1,110 @@
+/**
+ * What one bundle's way comes to, by the record as it is now: another run may have changed it while this one waited for the network. The
+ * judges are asked once more, in their order (docs/commands.md section 2.4). Reads copies, writes nothing.
+ */
+import type { JudgedTable } from '../../bundle/offer/guard.ts';
+import { isoTime } from '../../bundle/offer/manifest.ts';
+import type { AcceptedOffer } from '../../bundle/offer/offer.ts';
+import { HostError, OfferError, type StepError } from '../../errors.ts';
+import { judge } from '../fetch/best-offer.ts';
+import { judgeObtained } from '../fetch/take-table.ts';
+import type { Copies, Copy, Spool } from '../record/copies.ts';
+import type { BundleState, CopyRef } from '../record/state.ts';
+import type { Way } from './bundle-way.ts';
+
+/** By URL, for the payload that was offered; null where no URL was asked: those on record stay. */
+type Etags = BundleState['etags'] | null;
+
+export type Verdict =
+  | { readonly is: 'unchanged'; readonly etags: Etags }
+  | {
+      readonly is: 'new';
+      readonly ref: CopyRef;
+      /** To be stored; null where it is already. */
+      readonly offer: AcceptedOffer | null;
+      /** To be kept; null where the table is already. */
+      readonly table: { readonly spool: Spool; readonly judged: JudgedTable } | null;
+      readonly via: 'full' | 'delta' | 'none';
+      readonly etags: Etags;
+      /** In words, for a dry run. */
+      readonly change: string;
+    };
+
+/** @throws StepError: why the bundle stays as it is. */
+export async function verdictOn(way: Way, state: BundleState): Promise<Verdict> {
+  const { offers, obtained } = way;
+  if (offers === null || way.refusal !== null) throw way.refusal as StepError;
+  const cx = { ...way.cx, state };
+  const offer = judge(cx, offers.best.offer);
+  const etags = etagsOf(way, offer);
+  const current = state.installed ?? state.waiting;
+  if (current?.digest === offer.digest && !cx.force) {
+    if (state.installed !== null) return { is: 'unchanged', etags };
+    return { is: 'new', ref: current, offer: null, table: null, via: 'none', etags, change: 'the copy that waits' };
+  }
+  try {
+    // Held when the cycle began: then no table was downloaded, also where the bundle was resumed meanwhile.
+    const held = state.held ?? (obtained === null ? way.cx.state.held : null);
+    if (held !== null) {
+      throw new OfferError('HELD', `version ${offer.manifest.version} is good but held back since ${held.since}`);
+    }
+    const renewed = !cx.force && current?.table === offer.manifest.tables.recipients.sha256 ? current : null;
+    if (renewed === null && obtained === null) {
+      throw new HostError('BUSY', 'another run has changed the record meanwhile; the next cycle takes what is offered');
+    }
+    const judged = renewed === null && obtained !== null ? await judgeObtained(cx, offer, obtained) : null;
+    const domains = renewed?.domains ?? obtained?.findings.domains.size ?? 0;
+    const ref = refOf(offer, domains, renewed, cx.now);
+    return {
+      is: 'new',
+      ref,
+      offer,
+      table: judged === null || !obtained?.spool ? null : { spool: obtained.spool, judged },
+      via: judged === null || obtained === null ? 'none' : obtained.via,
+      etags,
+      change: change(ref, current, renewed === null ? obtained?.findings.removed?.rows : 0),
+    };
+  } catch (error) {
+    cx.notes.see(offer);
+    throw error;
+  }
+}
+
+/** Stores what a verdict makes a copy of. Needs the lock. @throws HostError NO_SPACE */
+export function keep(copies: Copies, { ref, offer, table }: Verdict & { is: 'new' }): Copy {
+  const copy = table === null ? copies.reopen(ref.table) : copies.keep(table.spool, table.judged);
+  if (offer !== null) copies.keepEnvelope(offer);
+  return copy;
+}
+
+/** Remembered for every origin that offered this payload; used only once it is live. */
+function etagsOf({ cx, offers }: Way, { digest }: AcceptedOffer): Etags {
+  if (cx.source.offline || offers === null) return null;
+  const same = offers.offered.filter((o) => o.offer.digest === digest);
+  return Object.fromEntries(
+    same.flatMap((o) => (o.etag === null ? [] : [[o.origin.label, { etag: o.etag, digest, at: o.answeredAt }]])),
+  );
+}
+
+function refOf({ manifest, digest }: AcceptedOffer, domains: number, renewed: CopyRef | null, now: Date): CopyRef {
+  const { sha256, rows, bytes } = manifest.tables.recipients;
+  const at = now.toISOString();
+  return {
+    version: manifest.version,
+    digest,
+    table: sha256,
+    rows,
+    bytes,
+    domains,
+    created: isoTime(manifest.created),
+    expires: isoTime(manifest.expires),
+    since: renewed?.since ?? at,
+    at,
+  };
+}
+
+function change(copy: CopyRef, current: CopyRef | null, removed: number | undefined): string {
+  if (current === null) return `version ${copy.version}, the first, ${copy.rows} rows`;
+  const gone = removed ?? Math.max(0, current.rows - copy.rows);
+  return `version ${copy.version} for ${current.version}, ${copy.rows - current.rows + gone} rows come, ${gone} go`;
+}
