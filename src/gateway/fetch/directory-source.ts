@@ -1,6 +1,6 @@
 /**
- * The same offers and blobs from a directory or a USB stick: regular files only, no link, FIFO or device is ever followed or read.
- * Reads below that directory and nothing else.
+ * The same offers and blobs from a directory or a USB stick. Reads regular files below that directory and nothing else: no link is
+ * followed, no FIFO or device is read.
  */
 import { closeSync, constants, createReadStream, fstatSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import path from 'node:path';
