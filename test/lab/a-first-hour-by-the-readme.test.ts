@@ -131,15 +131,20 @@ test('a reload ends no service, and changes no process', async () => {
   expect(await mx.trixie.ok('relaymap fetch --force')).toMatch(/installed version/);
 });
 
-test('the journal has the lines under the commands’ names', async () => {
-  const names = async (host: LabHost, unit: string) =>
-    (await host.ok(`journalctl --no-pager -u ${unit} -o json --output-fields=SYSLOG_IDENTIFIER,_COMM,MESSAGE`))
+test('the journal has the lines under the commands’ names, and the first one says what runs', async () => {
+  const journal = async (host: LabHost, unit: string) => {
+    const said = await host.ok(`journalctl --no-pager -u ${unit} -o json`);
+    return said
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line) as { SYSLOG_IDENTIFIER: string })
-      .map(({ SYSLOG_IDENTIFIER }) => SYSLOG_IDENTIFIER);
-  expect(new Set(await names(mx.trixie, 'relaymap'))).toEqual(new Set(['systemd', 'relaymap']));
-  expect(new Set(await names(from, 'relaymap-publish'))).toEqual(new Set(['systemd', 'relaymap-publish']));
+      .map((line) => JSON.parse(line) as { SYSLOG_IDENTIFIER: string; MESSAGE: string });
+  };
+  const gateway = await journal(mx.trixie, 'relaymap');
+  expect(new Set(gateway.map((line) => line.SYSLOG_IDENTIFIER))).toEqual(new Set(['systemd', 'relaymap']));
+  const first = gateway.find((line) => line.SYSLOG_IDENTIFIER === 'relaymap');
+  expect(first?.MESSAGE).toMatch(/^relaymap \d[\w.+~]*: example-org version \d+; schedule .* next cycle 20/);
+  const central = await journal(from, 'relaymap-publish');
+  expect(new Set(central.map((line) => line.SYSLOG_IDENTIFIER))).toEqual(new Set(['systemd', 'relaymap-publish']));
 });
 
 test('the signing key is stolen: the lines of docs/operations.md, by root', async () => {

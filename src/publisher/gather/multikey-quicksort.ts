@@ -5,6 +5,8 @@
  * Each row ends with an LF, which is below every byte a row may hold. So a row that is the beginning of another sorts first
  * without its length being known, and nothing that follows its LF counts.
  */
+import { hashStart } from '../../bundle/table/seeded-hash.ts';
+
 const LF = 0x0a;
 /** Below this many rows an insertion sort is faster. */
 const SMALL = 12;
@@ -58,6 +60,9 @@ export function compareRows(a: Uint8Array, aStart: number, b: Uint8Array, bStart
 
 /** Puts `starts`, where LF-ended rows begin, into the order of the rows' bytes. Equal rows stay side by side. */
 export class RowSort {
+  /** Keys that were compared with a pivot, for the tests. */
+  steps = 0;
+  #chance = hashStart() | 1;
   readonly #bytes: RowKeys;
   readonly #starts: Int32Array;
   readonly #keys: Uint32Array;
@@ -87,6 +92,7 @@ export class RowSort {
       const pivot = this.#pivot(from, to);
       // [from, less) below the pivot, [less, at) equal to it, [more, to) above.
       let [less, at, more] = [from, from, to];
+      this.steps += to - from;
       while (at < more) {
         const key = keys[at] ?? 0;
         if (key < pivot) this.#swap(less++, at++);
@@ -125,12 +131,18 @@ export class RowSort {
     }
   }
 
-  /** The median of three. */
+  /** The median of three, taken by chance: were their places known, a source could give rows for which this takes the square of time. */
   #pivot(from: number, to: number): number {
-    const a = this.#keys[from] ?? 0;
-    const b = this.#keys[(from + to) >>> 1] ?? 0;
-    const c = this.#keys[to - 1] ?? 0;
+    const [a, b, c] = [this.#any(from, to), this.#any(from, to), this.#any(from, to)];
     return a < b ? Math.min(b, Math.max(a, c)) : Math.min(a, Math.max(b, c));
+  }
+
+  /** One of the keys, by the seed of the hash tables (xorshift, Marsaglia 2003). */
+  #any(from: number, to: number): number {
+    this.#chance ^= this.#chance << 13;
+    this.#chance ^= this.#chance >>> 17;
+    this.#chance ^= this.#chance << 5;
+    return this.#keys[from + ((this.#chance >>> 0) % (to - from))] ?? 0;
   }
 
   #swap(i: number, j: number): void {

@@ -17,7 +17,7 @@ const ADDRESS = words(`
   mailadresse smtp smtpaddress smtpaddresses smtpalias smtpaliases primarysmtpaddress primaryemail primaryemailaddress primaryaddress
   proxyaddress proxyaddresses emailproxyaddresses aliassmtpaddress aliassmtpaddresses emailalias emailaliases aliasemail aliasemails
   aliasemailaddress aliasemailaddresses aliasaddress aliasaddresses mailalias mailaliases noneditablealias noneditablealiases
-  recipient recipients recipientaddress windowsemailaddress groupemail groupemailaddress groupprimaryemail primarygroupemail
+  recipient recipientaddress windowsemailaddress groupemail groupemailaddress groupprimaryemail primarygroupemail
   useremail accountemail mailboxaddress mailboxemail sharedmailbox correo courriel adressemail
   mailalternateaddress mailalternativeaddress maillocaladdress mailequivalentaddress gosamailalternateaddress mailprimaryaddress
   mailacceptinggeneralid shadowaddress rfc822mailbox zimbramaildeliveryaddress zimbramailalias
@@ -27,7 +27,7 @@ const USER = words('username user account mailbox');
 const STATUS = words(`
   active isactive enabled isenabled status state accountstatus accountactive mailstatus mailboxstatus userstatus suspended issuspended
   archived deleted isdeleted deleteddatetime softdeletiontimestamp disabled isdisabled inactive blocked banned closed
-  zimbraaccountstatus zimbramailstatus postfix
+  isinactivemailbox suspendedincoming zimbraaccountstatus zimbramailstatus postfix
 `);
 const KIND = words('type recipienttype recipienttypedetails usertype objectclass');
 /** Addresses of others, of the same person elsewhere, names to log in with, and what only looks like an address. */
@@ -36,7 +36,7 @@ const OTHER = words(`
   recoveryemail recoveryemailaddress secondaryemail homesecondaryemail worksecondaryemail newprimaryemail manageremail manager managers
   managedby managerupn othermail othermails othermailbox alternateemail alternateemails alternateemailaddress
   alternateemailaddresses emailother contactemail privateemail externalemailaddress externalemail targetaddress forwardingaddress
-  forwardingsmtpaddress forwardingemail forwardto forwardsto forward forwards forwarding forwardaddress goto destination destinations
+  forwardingsmtpaddress forwardingemail forwardto forwardsto forwarddestination forwarddestinations forward forwards forwarding forwardaddress goto destination destinations
   target targets deliverto delivery maildrop mailroutingaddress mailforwardingaddress zimbraprefmailforwardingaddress
   zimbramailforwardingaddress members member memberemail owner owners grouppermissions uniquemember memberof memberuid
   distinguishedname dn entrydn creatorsname modifiersname legacyexchangedn grantsendonbehalfto acceptmessagesonlyfrom
@@ -62,7 +62,7 @@ export const plainName = (name: string): string =>
 
 export function columnOf(name: string): Column {
   // `aliases.0.alias`, as GAM writes the parts of a list.
-  const plain = plainName(name.replace(/\.\d+(?:\.\w+)?$/, ''));
+  const plain = plainName(name.replace(/\.\d+(?:\.(?:address|value|email|alias))?$/i, ''));
   if (ADDRESS.has(plain)) return 'address';
   if (ALIAS.has(plain)) return 'alias';
   if (USER.has(plain)) return 'user';
@@ -72,13 +72,13 @@ export function columnOf(name: string): Column {
 }
 
 const NO = words(
-  '0 false f no n off inactive suspended disabled deleted closed blocked deactivated banned archived removed',
+  '0 false f no n off inactive suspended disabled deleted closed blocked deactivated banned archived removed inaktiv gesperrt deaktiviert',
 );
 const YES = words('1 true t yes y on suspended disabled deleted closed blocked archived banned inactive');
 /** Columns of which yes means that the record does not count. */
-const NEGATIVE = words(
-  'suspended issuspended archived deleted isdeleted disabled isdisabled inactive blocked banned closed',
-);
+const NEGATIVE = words(`
+  suspended issuspended suspendedincoming archived deleted isdeleted disabled isdisabled inactive isinactivemailbox blocked banned closed
+`);
 /** Columns that hold the time of an end. */
 const TIME = words('deleteddatetime softdeletiontimestamp');
 /** Columns of which only a word says that the record does not count: they may hold a state of America, or a number. */
@@ -97,6 +97,10 @@ export function isInactive(name: string, value: string, signIn: boolean): boolea
   if (signIn && plain.endsWith('enabled')) return false;
   return NO.has(text);
 }
+
+/** Of a user that Google tells of: its own addresses stand here, and in `emails` those elsewhere too. */
+export const isGooglePrimary = (name: string): boolean => plainName(name) === 'primaryemail';
+export const isGoogleMixed = (name: string): boolean => /^emails(?:\.|$)/i.test(name);
 
 /** Columns that a directory has, and a mail system has not. */
 export const isDirectoryColumn = (name: string): boolean =>
