@@ -52,13 +52,29 @@ export const isCode = (text: unknown): text is Code => typeof text === 'string' 
 /** The exit status of a refusal with this code. */
 export const exitStatus = (code: Code): 1 | 2 => EXIT[code];
 
-/** A step that refused or could not. The message names the two values that disagree; it never holds an address from outside. */
+/** The text with C0, C1 and DEL characters, bidirectional controls and line separators written as `\xNN` or `\u{N}`. */
+export function printable(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, (c) => {
+    const code = c.charCodeAt(0);
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
+  });
+}
+
+/**
+ * A step that refused or could not. The message names the two values that disagree; it never holds an address from outside. What comes
+ * from outside is escaped here, once, before anything is composed of it: a line feed in it never begins a line of the log.
+ */
 export class StepError<C extends Code = Code> extends Error {
   readonly code: C;
+  /** The message by lines: more than one only where its maker gave several. */
+  readonly lines: readonly string[];
 
-  constructor(code: C, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
+  /** @param message one line, or several, each by itself */
+  constructor(code: C, message: string | readonly string[], cause?: unknown) {
+    const lines = (typeof message === 'string' ? [message] : message).map(printable);
+    super(lines.join('\n'), cause === undefined ? undefined : { cause });
     this.code = code;
+    this.lines = lines;
     this.name = new.target.name;
   }
 }

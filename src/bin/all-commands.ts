@@ -35,6 +35,20 @@ command('health', 'monitoring-plugin output: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKN
     status = await healthCommand(options, new Date());
   });
 
+command('status', 'everything at a glance: lists, keys, mirrors, maps, mail server, what comes next')
+  .option('--json', 'print the facts as JSON', false)
+  .action(async (options: Common & { json: boolean }) => {
+    const { statusCommand } = await import('./gateway/status-command.ts');
+    status = await statusCommand(options, new Date());
+  });
+
+command('keys', 'the keys that are trusted, by keyid and file, and who signed the live copy').action(
+  async (options: Common) => {
+    const { keysCommand } = await import('./gateway/keys-command.ts');
+    status = await keysCommand(options);
+  },
+);
+
 command('check', 'does this host use the maps, and safely? Each finding with the line to type')
   .addHelpText('after', '\nExit status: 0 nothing found, or notes only; 1 errors or warnings; 2 could not.')
   .action(async (options: Common) => {

@@ -1,6 +1,6 @@
 /**
- * The module of a cycle in a process of its own, which `relaymap run` starts: takes its task from there, works, and says what became of
- * it. Ends between two steps at SIGTERM, and when the daemon is gone.
+ * The child of `relaymap run` that does one cycle. It takes its task from the daemon and sends back the outcome. It ends between two steps
+ * at SIGTERM, and when the daemon is gone.
  */
 import { setMaxListeners } from 'node:events';
 import './seed-hashes.ts';

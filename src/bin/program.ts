@@ -114,7 +114,14 @@ async function exitStatusOf(program: Command, argv: string[], { status, usage, k
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usage(argv);
     const { code, status: failed } = known(error) ?? { code: 'INTERNAL', status: 2 };
-    log('error', `${code}: ${error instanceof Error ? error.message : String(error)}`);
+    log('error', linesOf(code, error));
     return failed;
   }
+}
+
+/** A message of several lines only where the error was made of several. */
+function linesOf(code: string, error: unknown): readonly string[] {
+  if (!(error instanceof Error)) return [`${code}: ${String(error)}`];
+  const [first = '', ...rest] = 'lines' in error ? (error.lines as readonly string[]) : [error.message];
+  return [`${code}: ${first}`, ...rest];
 }

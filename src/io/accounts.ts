@@ -24,6 +24,12 @@ export function userByName(name: string): { readonly uid: number; readonly gid: 
   return line === undefined || !Number.isInteger(uid) || !Number.isInteger(gid) ? null : { uid, gid };
 }
 
+/** The number of a group by name; null where there is none. */
+export function groupNumber(name: string): number | null {
+  const gid = Number(rows('/etc/group').find((fields) => fields[0] === name)?.[2]);
+  return Number.isInteger(gid) ? gid : null;
+}
+
 function rows(file: string): string[][] {
   try {
     return readFileSync(file, 'utf8')

@@ -46,7 +46,7 @@ export const isAbsent = (error: unknown): boolean => systemCode(error) === 'ENOE
 /** The temp name under which `target` is written; fixed, hidden, in the same folder. */
 export const tempName = (target: string): string => path.join(path.dirname(target), `.${path.basename(target)}.new`);
 
-export function fsyncFolder(folder: string): void {
+function fsyncFolder(folder: string): void {
   const fd = openSync(folder, O_RDONLY | O_DIRECTORY);
   try {
     fsyncSync(fd);
@@ -143,7 +143,7 @@ export class AtomicFile {
 }
 
 /** Renames within one file system and makes the new name durable. */
-export function renameDurable(from: string, to: string): void {
+function renameDurable(from: string, to: string): void {
   try {
     renameSync(from, to);
     fsyncFolder(path.dirname(to));

@@ -1,7 +1,8 @@
 /**
  * One run at a time: flock(2) on a descriptor that this process keeps. The kernel gives the lock back when the process ends,
- * however it ends. Node cannot call flock itself, so flock(1) takes the lock on the descriptor it inherits. A process that takes it every
- * minute keeps a shell that starts flock(1): forking Node, with all its memory, costs four times as much. The file holds the number of the
+ * however it ends. Node cannot call flock itself, so flock(1) takes the lock on the descriptor it inherits. A command has flock(1) started
+ * for each lock, and closes the descriptor to give it back at once. The daemon takes the lock every minute and keeps a shell that starts
+ * flock(1): forking Node, with all its memory, costs four times as much. The file holds the number of the
  * process that has the lock, and nothing while nobody has it: lock-held.ts reads that.
  */
 import { spawn, spawnSync, type ChildProcessByStdio, type SpawnOptionsWithStdioTuple } from 'node:child_process';

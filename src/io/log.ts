@@ -26,9 +26,12 @@ function isJournal(): boolean {
 const journal = isJournal();
 const colour = isatty(2) && !process.env['NO_COLOR'];
 
-/** Writes one message, each of its lines as a log line. Never throws: a log that cannot be written must not stop the mail. */
-export function log(level: Level, message: string): void {
-  for (const line of message.split('\n')) {
+/**
+ * Writes one message as one line; several lines only where they are given as such, so that no text from outside can begin one. Never
+ * throws: a log that cannot be written must not stop the mail.
+ */
+export function log(level: Level, message: string | readonly string[]): void {
+  for (const line of typeof message === 'string' ? [message] : message) {
     const text = printable(line);
     const tint = colour ? COLOUR[level] : undefined;
     const word = level === 'error' || level === 'warning' ? `${level}: ` : '';

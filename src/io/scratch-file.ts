@@ -2,11 +2,14 @@
  * A file without a name. It is gone when its process ends, however that ends, and no other process can reach it: so it may be written
  * without a lock, and leaves nothing to clean.
  */
+import { spawnSync } from 'node:child_process';
 import { closeSync, constants, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { translateSpace } from './atomic-file.ts';
 
-const { O_CREAT, O_EXCL, O_RDWR, O_NOFOLLOW } = constants;
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_RDWR, O_NOFOLLOW } = constants;
+/** Linux: a file that never had a name, and may be given one. Not every file system has them. */
+const O_TMPFILE = 0o20000000 | O_DIRECTORY;
 
 /** The name that it has for a moment, the same each time. A process that is killed in that moment leaves an empty file. */
 export const SCRATCH_NAME = '.scratch.new';
@@ -16,25 +19,39 @@ const COPIED = 1024 * 1024;
 
 export class ScratchFile {
   readonly #fd: number;
+  readonly #mayBeNamed: boolean;
   #open = true;
   #length = 0;
 
-  /** @param folder on whose file system it takes its room. */
-  constructor(folder: string) {
-    this.#fd = openNameless(path.join(folder, SCRATCH_NAME));
+  /**
+   * @param folder on whose file system it takes its room.
+   * @param isLarge it is worth starting a program to spare a copy of it.
+   */
+  constructor(folder: string, isLarge = false) {
+    const fd = isLarge ? openUnnamed(folder) : null;
+    this.#mayBeNamed = fd !== null;
+    this.#fd = fd ?? openNameless(path.join(folder, SCRATCH_NAME));
   }
 
-  /** Appends. @throws HostError NO_SPACE */
-  write(bytes: Uint8Array): void {
+  /** Gives it this name, which must be free. @returns false where that is not possible: then it can be copied. */
+  name(file: string): boolean {
+    if (!this.#mayBeNamed) return false;
+    // Node has no linkat(2) that follows a link; ln(1) of coreutils has.
+    const stdio = ['ignore', 'ignore', 'ignore', this.#fd] as const;
+    return spawnSync('ln', ['-L', '-T', '/proc/self/fd/3', file], { stdio: [...stdio] }).status === 0;
+  }
+
+  /** Appends, or writes at `position` (bytes from the start). @throws HostError NO_SPACE */
+  write(bytes: Uint8Array, position = this.#length): void {
     if (!this.#open) throw new Error('a scratch file was written to after it was given up');
     try {
       for (let done = 0; done < bytes.length;) {
-        done += writeSync(this.#fd, bytes, done, bytes.length - done, this.#length + done);
+        done += writeSync(this.#fd, bytes, done, bytes.length - done, position + done);
       }
     } catch (error) {
       throw translateSpace(error, 'what is downloaded');
     }
-    this.#length += bytes.length;
+    this.#length = Math.max(this.#length, position + bytes.length);
   }
 
   /** Hands over all that was written, from its beginning; each chunk is good until the next one. */
@@ -68,6 +85,14 @@ export class ScratchFile {
     if (!this.#open) return;
     this.#open = false;
     closeSync(this.#fd);
+  }
+}
+
+function openUnnamed(folder: string): number | null {
+  try {
+    return openSync(folder, O_TMPFILE | O_RDWR, 0o600);
+  } catch {
+    return null; // not on this file system, or no room: opening it the other way tells
   }
 }
 

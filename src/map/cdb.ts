@@ -239,7 +239,9 @@ export class CdbReader {
     let slot = slots === 0 ? 0 : (hash >>> 8) % slots;
     // A few slots at first, which nearly always do; then more and more at once.
     for (let left = slots, size = FIRST_SLOTS; left > 0; size = Math.min(2 * size, MOST_SLOTS)) {
-      const count = Math.min(size, left, slots - slot);
+      // A table that runs out of a damaged file is read as far as it goes.
+      const inFile = Math.max(1, Math.floor((this.#size - position) / 8) - slot);
+      const count = Math.min(size, left, slots - slot, inFile);
       const entries = this.#view(position + slot * 8, count * 8);
       for (let i = 0; i < count; i++) {
         this.steps++;

@@ -1,4 +1,5 @@
-/** The publisher's own failures and their exit statuses (docs/commands.md section 3.4): 1 a guard refused, 2 could not. Imports nothing. */
+/** The publisher's own failures and their exit statuses (docs/commands.md section 3.4): 1 a guard refused, 2 could not. */
+import { printable } from '../errors.ts';
 
 const EXIT = {
   /** A source that failed or gave nothing. */
@@ -31,10 +32,15 @@ export type PublishCode = keyof typeof EXIT;
 
 export class PublishError extends Error {
   readonly code: PublishCode;
+  /** The message by lines: more than one only where its maker gave several. */
+  readonly lines: readonly string[];
 
-  constructor(code: PublishCode, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
+  /** @param message one line, or several, each by itself: what a server says is escaped before it becomes part of one */
+  constructor(code: PublishCode, message: string | readonly string[], cause?: unknown) {
+    const lines = (typeof message === 'string' ? [message] : message).map(printable);
+    super(lines.join('\n'), cause === undefined ? undefined : { cause });
     this.code = code;
+    this.lines = lines;
     this.name = 'PublishError';
   }
 

@@ -130,6 +130,19 @@ describe('the history of row counts', () => {
     expect(rowsDayAgo(history, at(26))).toBe(850);
   });
 
+  test.each([
+    ['of five hundred and twelve entries keeps each', 1000, 810, 512, [512, 1000, 810]],
+    ['of one more keeps of ten minutes the highest and the last', 810, 1000, 513, [3, 810, 1000]],
+    ['and none twice', 1000, 810, 513, [1, 1000, undefined]],
+  ] as const)('%s', (_, even, odd, entries, expected) => {
+    let history: RowCount[] = [];
+    for (let i = 0; i < entries; i++) history = rememberRows(history, i % 2 === 0 ? even : odd, at(i / 3600), false);
+    expect([history.length, history[0]?.rows, history[1]?.rows]).toEqual(expected);
+    expect(history[0]?.at).toBe(at(0).toISOString());
+    if (expected[0] === 3)
+      expect(history.slice(1).map((h) => h.at)).toEqual([at(0), at(512 / 3600)].map((d) => d.toISOString()));
+  });
+
   test('has a bound, and what is thinned out refuses more, never less', () => {
     const exact: RowCount[] = [];
     let history: RowCount[] = [];

@@ -404,6 +404,11 @@ describe('the time', () => {
   ])('created %i ms ahead, and what is installed %j: a warning of %j min', (created, installed, minutes) => {
     const warning = clockWarning(clock, ahead(created), installed === null ? null : ahead(installed));
     if (minutes === null) expect(warning).toBeNull();
-    else expect(warning).toMatch(new RegExp(`clock \\(2026-11-24T07:00:00Z\\) is ${minutes} min behind`));
+    else
+      expect(warning).toMatch(
+        new RegExp(
+          `clock \\(2026-11-24T07:00:00Z\\) is ${minutes} min behind a manifest.*\\(2026-.*Z\\): set the clock`,
+        ),
+      );
   });
 });

@@ -514,6 +514,19 @@ describe('--apply', () => {
   });
 });
 
+test('maps that a purged package left: they stay, it is said, and the same line works', async () => {
+  await configured();
+  expect((await init()).status).toBe(0);
+  rmSync(site.stateDir, { recursive: true });
+  mkdirSync(site.stateDir);
+  const run = await init();
+  expect([run.status, run.stdout.replace(/\s+/g, ' ')], run.stderr).toEqual([
+    0,
+    expect.stringContaining('has the maps of an earlier installation whose records are gone') as string,
+  ]);
+  expect(run.stderr).not.toContain('STATE_CORRUPT');
+});
+
 test('where there is no Postfix the lines are shown all the same', async () => {
   await configured();
   const run = await init();

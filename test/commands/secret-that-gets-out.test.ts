@@ -238,6 +238,8 @@ describe('a central side', () => {
     for (const [name, text] of [
       ['password', `${PASSWORD}\n`],
       ['two lines', `${PASSWORD}\n${PASSWORD}\n`],
+      ['header', `X-API-Key: ${PASSWORD}\n`],
+      ['basic', `reader:${PASSWORD}\n`],
       ['no url', `postgres://reader:${PASSWORD}@127.0.0.1:no-port/mail\n`],
       ['postgres', `postgres://reader:${PASSWORD}@127.0.0.1:1/mail\n`],
       ['mysql', `mysql://reader:${PASSWORD}@127.0.0.1:1/mail\n`],
@@ -245,7 +247,7 @@ describe('a central side', () => {
       writeFileSync(made.at(name), text, { mode: 0o600 });
     return made;
   }
-  const KEPT = ['0.key', 'password', 'two lines', 'no url', 'postgres', 'mysql', 'publish.toml'];
+  const KEPT = ['0.key', 'password', 'two lines', 'header', 'basic', 'no url', 'postgres', 'mysql', 'publish.toml'];
   const sql = { type: 'sql', query: 'SELECT a FROM b' };
 
   const SOURCES: [string, (at: (name: string) => string) => Record<string, unknown>][] = [
@@ -280,6 +282,19 @@ describe('a central side', () => {
     ],
     ['a URL that does not answer', (at) => ({ type: 'http', url: 'https://127.0.0.1:1/', token_file: at('password') })],
     ['a URL with a password', () => ({ type: 'http', url: `https://r:${PASSWORD}@127.0.0.1:1/` })],
+    [
+      'a user and a password of two lines',
+      (at) => ({ type: 'http', url: 'https://127.0.0.1:1/', basic_file: at('two lines') }),
+    ],
+    [
+      'a password that is no header',
+      (at) => ({ type: 'http', url: 'https://127.0.0.1:1/', header_file: at('password') }),
+    ],
+    ['a header, and no answer', (at) => ({ type: 'http', url: 'https://127.0.0.1:1/', header_file: at('header') })],
+    [
+      'a user and a password, and no answer',
+      (at) => ({ type: 'http', url: 'https://127.0.0.1:1/', basic_file: at('basic') }),
+    ],
     ['a token of two lines', (at) => ({ type: 'http', url: 'https://127.0.0.1:1/', token_file: at('two lines') })],
   ];
   test.each(SOURCES)('%s: publish and explain', async (_name, of) => {
@@ -289,6 +304,40 @@ describe('a central side', () => {
       expect((await run(COMMAND, [...args, '--config', site.config])).status).not.toBe(0);
     }
     requireUnwritten(site.dir, ...KEPT);
+  });
+
+  /** Exports with a password in them, each with a fault: none of them can be published. */
+  const EXPORTS: [string, string, Record<string, unknown>][] = [
+    ['a passwd-file as a plain list', `alice@example.org:{PLAIN}${PASSWORD}:5000::\n`, { format: 'text' }],
+    ['the password first', `${PASSWORD}:alice@example.org\n`, { format: 'text' }],
+    ['a password alone', `alice@example.org\n${PASSWORD}\n`, {}],
+    ['a passwd-file with a mistyped name', `al ice@example.org:{PLAIN}${PASSWORD}:5000::\n`, { format: 'passwd' }],
+    ['a passwd-file without a domain', `alice:{PLAIN}${PASSWORD}\n`, {}],
+    ['docker-mailserver, cut', `alice@|{PLAIN}${PASSWORD}\n`, { format: 'passwd' }],
+    ['a CSV with a password', `mail,password\nalice,${PASSWORD}\n`, {}],
+    ['a CSV in which it stands for the address', `name,mail\nalice@example.org,${PASSWORD}\n`, {}],
+    ['a CSV in which it holds an @', `mail,secret\nalice@example.org,x@${PASSWORD}\n`, {}],
+    ['a CSV without a header', `alice,${PASSWORD}\n`, { format: 'csv' }],
+    ['a CSV with a quote left open', `mail,password\nalice@example.org,"${PASSWORD}\n`, {}],
+    ['JSON', JSON.stringify([{ mail: 'alice', password: PASSWORD }]), {}],
+    ['JSON, with its key', JSON.stringify([{ mail: 'alice@example.org', [`x@${PASSWORD}`]: 1 }]), {}],
+    ['JSON that is cut', `[{"mail": "alice@example.org", "password": "${PASSWORD}`, {}],
+    ['JSON that is none', `[{"mail": "alice@example.org", "password": ${PASSWORD}}]`, {}],
+    ['LDIF', `dn: cn=a\nuserPassword: ${PASSWORD}\nmail: alice\n`, {}],
+    ['LDIF that is none', `dn: cn=a\nmail: alice@example.org\n${PASSWORD}\n`, {}],
+    ['a map', `alice ${PASSWORD}\n${PASSWORD}@ x\n`, { format: 'postfix' }],
+    ['aliases', `alice: ${PASSWORD}\n${PASSWORD}\n`, { format: 'aliases' }],
+    ['a table of PowerShell', `Name  mail\n----  ----\nalice ${PASSWORD}\n`, {}],
+    ['a list of PowerShell', `mail     : alice\nPassword : ${PASSWORD}\n`, {}],
+  ];
+  test.each(EXPORTS)('an export with a fault: %s', async (_name, text, keys) => {
+    const site = central();
+    writeFileSync(site.at('export'), text, { mode: 0o600 });
+    site.configure({ further: source({ type: 'file', path: site.at('export'), ...keys }) });
+    const config = ['--config', site.config];
+    const { status, said } = await run(COMMAND, ['publish', ...config]);
+    expect([status === 1 || status === 2, /SOURCE|INVALID_ENTRY/.test(said)], said).toEqual([true, true]);
+    requireUnwritten(site.dir, ...KEPT, 'export');
   });
 
   test('publish, keygen, inspect and serve, when all is well', async () => {

@@ -211,7 +211,7 @@ describe('what fails is told once, tried again, and nothing is written', () => {
     const watching = await Watching.begin({ further });
     watching.central.rows([...HUNDRED, ...Array.from({ length: 30 }, (_, i) => `bad ${i}`)]);
     await watching.says(
-      /error: example-org: INVALID_ENTRY: the list, line 101: "bad" has no @ \(and 19 more\); version 1 stays/,
+      /error: example-org: INVALID_ENTRY: the list, line 101: the entry has no @ \(and 19 more\); version 1 stays/,
     );
     expect(watching.count(/./)).toBe(3);
   });

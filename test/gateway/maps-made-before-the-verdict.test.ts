@@ -1,8 +1,8 @@
 // Maps are made while their table is still being read. They count for that table alone, once, and only after it was judged good.
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { DomainSet } from '../../src/bundle/table/domain-set.ts';
 import type { RowBlock } from '../../src/bundle/table/rows.ts';
 import { EarlyMaps } from '../../src/gateway/maps/early-maps.ts';
@@ -150,4 +150,38 @@ test('they have no names before they are taken, and two runs do not meet in them
   expect((await other.take(kept(OTHER)))?.rows).toBe(1);
   early.discard();
   expect(readFileSync(path.join(folder, '.relay_recipients.new'), 'utf8')).toBe('b@y.example\tOK\n');
+});
+
+test.each<[string, number, string | undefined]>([
+  ['small ones are copied', 2, undefined],
+  ['large ones are named where they are', 100_000, undefined],
+  ['large ones are copied where no program can name them', 100_000, '/nonexistent'],
+])('they are the same files, however they come by their names: %s', async (_, expected, programs) => {
+  const rows = Array.from({ length: 5000 }, (_row, i) => `user${String(i).padStart(4, '0')}@x.example`);
+  const before = process.env['PATH'];
+  onTestFinished(() => {
+    process.env['PATH'] = before;
+  });
+  const names = new DomainSet();
+  for (const block of blocks(rows)) addDomains(names, block);
+  const named = new Draft(
+    { mapDir: folder, value: 'OK', types: ['cdb'], expected: 1, gid: null, warn: () => undefined },
+    'named',
+  );
+  for (const block of blocks(rows)) named.add(block);
+  const made = await named.finish(names);
+  const bytes = () => left().map((name) => [name, readFileSync(path.join(folder, name)).toString('latin1')]);
+  const wanted = bytes();
+  for (const { file } of made.files) file.discard();
+  process.env['PATH'] = programs ?? before;
+  const early = new EarlyMaps(() => draft(expected));
+  early.begin(expected);
+  early.accept(judged(GOOD), add(early, rows));
+  expect(left()).toEqual([]);
+  const map = await early.take(kept(GOOD));
+  expect(map?.files.map(({ name, sha256 }) => [name, sha256])).toEqual(
+    made.files.map(({ name, sha256 }) => [name, sha256]),
+  );
+  expect(bytes()).toEqual(wanted);
+  for (const name of left()) expect(statSync(path.join(folder, name))).toMatchObject({ nlink: 1, mode: 0o100640 });
 });

@@ -40,7 +40,7 @@ test('no control character is left of any text, and what holds none is untouched
 
 describe('a line of the log', () => {
   const script = `import { log } from ${JSON.stringify(fileURLToPath(new URL('../../src/io/log.ts', import.meta.url)))};
-    for (const level of ['error', 'warning', 'notice', 'info', 'debug']) log(level, 'one\\u001b[1m\\nand two');`;
+    for (const level of ['error', 'warning', 'notice', 'info', 'debug']) log(level, ['one\\u001b[1m', 'and\\ntwo']);`;
 
   /** What a process writes to a file in place of a terminal or the journal. */
   function logged(environment: (fd: number) => Record<string, string>): string[] {
@@ -66,10 +66,10 @@ describe('a line of the log', () => {
   test('in a file: words, no colours, each line one line', () => {
     expect(logged(() => ({}))).toEqual([
       String.raw`error: one\x1b[1m`,
-      'error: and two',
+      String.raw`error: and\x0atwo`,
       String.raw`warning: one\x1b[1m`,
-      'warning: and two',
-      ...['notice', 'info', 'debug'].flatMap(() => [String.raw`one\x1b[1m`, 'and two']),
+      String.raw`warning: and\x0atwo`,
+      ...['notice', 'info', 'debug'].flatMap(() => [String.raw`one\x1b[1m`, String.raw`and\x0atwo`]),
     ]);
   });
 
@@ -78,7 +78,9 @@ describe('a line of the log', () => {
       const { dev, ino } = fstatSync(fd);
       return { JOURNAL_STREAM: `${dev}:${ino}` };
     };
-    expect(logged(journal)).toEqual([3, 4, 5, 6, 7].flatMap((n) => [String.raw`<${n}>one\x1b[1m`, `<${n}>and two`]));
+    expect(logged(journal)).toEqual(
+      [3, 4, 5, 6, 7].flatMap((n) => [String.raw`<${n}>one\x1b[1m`, String.raw`<${n}>and\x0atwo`]),
+    );
   });
 
   test('with a JOURNAL_STREAM that is another one', () => {

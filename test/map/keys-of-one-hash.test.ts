@@ -83,6 +83,18 @@ test('a hundred keys of one hash are found in one walk, and what is not there is
   expect(cdb.steps).toBeLessThan(3 * same.length);
 });
 
+test('in a file that is cut within a table a key before the cut is found, and one behind it is damage', () => {
+  const { bytes } = write(same.slice(0, 64));
+  const end = bytes.lastIndexOf(Buffer.from('@example.org')) + 14;
+  const first = same[0] ?? '';
+  const cut = (length: number) => new CdbReader((at, size) => bytes.subarray(at, Math.min(at + size, length)), length);
+  const table = bytes.readUInt32LE(([...Buffer.from(first)].reduce(CDB.step, CDB.start) & 255) * 8);
+  const slot = ([...Buffer.from(first)].reduce(CDB.step, CDB.start) >>> 8) % 128;
+  expect(table).toBeGreaterThanOrEqual(end);
+  expect(cut(table + slot * 8 + 8).get(Buffer.from(first))).not.toBeNull();
+  expect(() => cut(table + slot * 8 + 8).get(Buffer.from(same[1] ?? ''))).toThrow('are not in a file of');
+});
+
 test('a look-up may take as many steps as keys have the hash, and no read for each slot', () => {
   let reads = 0;
   const written = write(same);

@@ -23,13 +23,20 @@ export const sourceToml = (keys: Readonly<Record<string, unknown>>): string =>
     .join('')}`;
 
 /** The rows of a source, sorted. */
-export async function rowsFrom(
-  keys: Readonly<Record<string, unknown>>,
+export const rowsFrom = async (keys: Readonly<Record<string, unknown>>, policy?: string): Promise<string[]> =>
+  await sourcesFrom([keys], policy);
+
+/** The rows of several sources, of which the second has a name of its own. */
+export async function sourcesFrom(
+  sources: readonly Readonly<Record<string, unknown>>[],
   policy = 'postmaster = false',
 ): Promise<string[]> {
   const config = path.join(folder(), 'publish.toml');
   const top = `name = "example-org"\noutput = "/nowhere"\nkeys = ["/nowhere/a.key"]\n`;
-  writeFileSync(config, `${top}${sourceToml(keys)}[policy]\n${policy}\n`);
+  writeFileSync(
+    config,
+    `${top}${sources.map((keys, i) => sourceToml(i === 0 ? keys : { name: `list ${i + 1}`, ...keys })).join('')}[policy]\n${policy}\n`,
+  );
   const { table } = await gather(readPublisherConfig(config), new Date());
   return Buffer.from(table.text).toString().split('\n').slice(0, -1);
 }

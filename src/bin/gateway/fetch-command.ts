@@ -12,6 +12,7 @@ import { jsonLine } from '../../io/printable.ts';
 import { log, progress } from '../../io/log.ts';
 import { forNodeExporter, onRecord } from './record-failure.ts';
 import { becomeOwner } from '../become-owner.ts';
+import { requireStateRights } from './state-rights.ts';
 import { trustedBundles } from '../../gateway/keys/trusted-keys.ts';
 
 export interface CycleCommandOptions extends CycleOptions {
@@ -83,6 +84,7 @@ async function run(options: CycleCommandOptions, sources: (config: GatewayConfig
     }
     const read = readOwnConfig(options.config);
     requireBundle(read, options.bundle);
+    requireStateRights(read.state_dir);
     config = read;
     const bundles = trustedBundles(config);
     const { of: sourceOf, close } = sources(config);

@@ -1,5 +1,6 @@
 /** `relaymap health`: reads config, status and maps, and grades them. Needs no root, no network and no lock. */
 import { writeSync } from 'node:fs';
+import path from 'node:path';
 import { readGatewayConfig } from '../../gateway/config.ts';
 import { HEALTH_EXIT, healthJson, healthText, type Health } from '../../gateway/health/grade.ts';
 import { lookAtHealth } from '../../gateway/health/look.ts';
@@ -17,6 +18,11 @@ export async function healthCommand(options: HealthOptions, now: Date): Promise<
   try {
     const config = readGatewayConfig(options.config);
     await becomeOwner(config.state_dir);
+    if (options.deep) {
+      const { requireReadable } = await import('./state-rights.ts');
+      const maps = ['relay_recipients', 'relay_domains'].map((name) => path.join(config.map_dir, `${name}.cdb`));
+      requireReadable('to read the maps', config.state_dir, maps);
+    }
     const { health, unknown: why } = await lookAtHealth(config, now, options.deep);
     if (why !== null) return await unknown(options.json, why);
     return await answer(options.json, health, () => healthText(health, config, now));

@@ -10,6 +10,7 @@ import { diffRows } from '../../bundle/table/delta.ts';
 import { HostError } from '../../errors.ts';
 import { log } from '../../io/log.ts';
 import { printable } from '../../io/printable.ts';
+import { requireStateRights } from './state-rights.ts';
 import { requireBundle } from './fetch-command.ts';
 import { becomeOwner } from '../become-owner.ts';
 import { keptCopiesOf, type Kept } from '../../gateway/record/kept-copies.ts';
@@ -26,6 +27,7 @@ export async function changeCommand(
 ): Promise<number> {
   const config = readOwnConfig(options.config);
   requireBundle(config, options.bundle);
+  requireStateRights(config.state_dir);
   const bundles = config.bundle.map((bundle) => ({ bundle, ring: ownRing(bundle) }));
   const to = options.to === undefined ? null : version(options.to, '--to');
   await becomeOwner(config.state_dir);
@@ -76,6 +78,7 @@ export async function historyCommand(
 ): Promise<number> {
   const config = readGatewayConfig(options.config);
   requireBundle(config, options.bundle);
+  requireStateRights(config.state_dir);
   await becomeOwner(config.state_dir);
   const state = readState(config);
   const kept = keptCopiesOf(state, bundleNames(config, options.bundle));

@@ -29,6 +29,8 @@ import { printable } from '../../io/printable.ts';
 import { fetchCommand } from './fetch-command.ts';
 import { startAgain, writeAs } from '../start-again.ts';
 import { becomeOwner, keepRoot, ownerBeside } from '../../gateway/become-owner.ts';
+import { mapsExist } from '../../gateway/maps/live-maps.ts';
+import { StateFiles } from '../../gateway/record/state.ts';
 import { openMap } from '../../gateway/maps/open-map.ts';
 import { setting, shell } from '../../gateway/mta/postfix/shell-lines.ts';
 import { paragraph } from '../../gateway/say/wrap.ts';
@@ -63,10 +65,15 @@ export async function initCommand(options: InitOptions, now: Date): Promise<numb
   if (options.apply && before !== null) requireType(config, before.postfix);
   const beside = ownerBeside(config.state_dir);
   const rootAgain = options.apply && beside === null ? keepRoot() : () => undefined;
+  const rebuildState = isLeftOver(config);
+  if (rebuildState) {
+    const text = `${config.map_dir} has the maps of an earlier installation whose records are gone. They stay in use until this list is installed, and its version begins a new record.`;
+    for (const line of paragraph(text)) say(line);
+  }
   const status =
     beside === null
-      ? await fetchCommand(cycleOptions(options.config))
-      : startAgain(beside, ['fetch', '--config', options.config]);
+      ? await fetchCommand({ ...cycleOptions(options.config), rebuildState })
+      : startAgain(beside, ['fetch', '--config', options.config, ...(rebuildState ? ['--rebuild-state'] : [])]);
   if (status !== 0) {
     howOn(options, prepared);
     return status;
@@ -87,6 +94,12 @@ export async function initCommand(options: InitOptions, now: Date): Promise<numb
     map.close();
   }
 }
+
+/** A package that is removed with its records leaves the maps, since Postfix may be using them. */
+const isLeftOver = (config: GatewayConfig): boolean =>
+  new StateFiles(config.state_dir).read().is === 'absent' &&
+  !existsSync(path.join(config.state_dir, 'pending.json')) &&
+  mapsExist(config.map_dir);
 
 const SAMPLE = 1000;
 

@@ -1,6 +1,8 @@
-/** `relaymap lookup`: asks the installed maps what Postfix would ask them. */
+/** `relaymap lookup`: asks the installed maps, and the other tables that Postfix asks beside them, what Postfix would ask them. */
+import path from 'node:path';
 import '../seed-hashes.ts';
 import { answers, type LookupAnswer } from '../../gateway/lookup/lookup-address.ts';
+import { byOtherTables } from '../../gateway/lookup/other-tables.ts';
 import { histories } from '../../gateway/lookup/lookup-history.ts';
 import { readGatewayConfig } from '../../gateway/config.ts';
 import { postfixHabits } from '../../gateway/mta/postfix/commands.ts';
@@ -9,6 +11,7 @@ import { log } from '../../io/log.ts';
 import { printable } from '../../io/printable.ts';
 import { typedAddress } from '../../map/typed-address.ts';
 import { becomeOwner } from '../become-owner.ts';
+import { requireReadable } from './state-rights.ts';
 import { historyLine, lookupLine } from '../../gateway/lookup/lookup-lines.ts';
 
 export async function lookupCommand(
@@ -23,10 +26,12 @@ export async function lookupCommand(
     return address;
   });
   await becomeOwner(config.state_dir);
+  requireReadable('to read the maps', config.state_dir, [path.join(config.map_dir, 'relay_recipients.cdb')]);
   const habits = { ...postfixHabits(), ...(options.delimiter === undefined ? {} : { delimiter: options.delimiter }) };
   let found: LookupAnswer[] | null;
   try {
     found = await answers(config, asked, habits);
+    if (found !== null) found = await byOtherTables(config, found, habits);
   } catch (error) {
     if (!(error instanceof CompileError)) throw error;
     log('error', `${error.code}: ${error.message}. The next cycle makes the map again: relaymap fetch`);

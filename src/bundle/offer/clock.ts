@@ -10,8 +10,8 @@ const WARN_FROM = 600_000;
 
 /** The host's clock, or the installed manifest's `created` where that is later by at most an hour. */
 export function judgingTime(clock: Date, installedCreated: Date | null): Date {
-  const ahead = (installedCreated?.getTime() ?? 0) - clock.getTime();
-  return installedCreated !== null && ahead > 0 && ahead <= MOST_AHEAD ? installedCreated : clock;
+  const [now, created] = [clock.getTime(), installedCreated?.getTime() ?? 0];
+  return new Date(created > now + MOST_AHEAD ? now : Math.max(now, created));
 }
 
 /** Says that this host's clock and the central side's differ by ten minutes or more; null where they do not. */

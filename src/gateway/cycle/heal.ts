@@ -18,8 +18,8 @@ export function illnessOf(
 }
 
 /**
- * Makes the live maps again where they are not what was installed: from the copies, without the network, looking at neither
- * expiry nor keys: mail first. What is damaged and cannot be rebuilt is removed.
+ * Makes the live maps again from the copies, without the network. It looks at neither expiry nor keys: mail comes first. A map that is
+ * damaged and cannot be made again is removed. Needs the lock.
  * @returns whether the copies could not serve, so that whole tables are needed again.
  */
 export async function heal(maker: MapMaker, state: GatewayState, damage: string | null): Promise<boolean> {

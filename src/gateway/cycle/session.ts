@@ -44,7 +44,16 @@ export interface Tools {
   readonly maker: MapMaker;
 }
 
-export function toolsOf({ config, now, log }: SessionContext): Tools {
+/** By context: a cycle asks for them at each of its steps. */
+const known = new WeakMap<SessionContext, Tools>();
+
+export function toolsOf(cx: SessionContext): Tools {
+  const tools = known.get(cx) ?? newTools(cx);
+  known.set(cx, tools);
+  return tools;
+}
+
+function newTools({ config, now, log }: SessionContext): Tools {
   const files = new StateFiles(config.state_dir);
   const gid = postfixGroup();
   const copies = new Map(config.bundle.map((b) => [b.name, new Copies(config.state_dir, b.name, gid)]));

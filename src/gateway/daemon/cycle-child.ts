@@ -1,6 +1,6 @@
 /**
- * A cycle that changes something, in a process of its own: its memory is given back, and what ends it does not end the daemon. That process
- * takes the lock itself, so that it is never without, whatever becomes of us. Starts it, and nothing else.
+ * Starts the child that does a cycle in which something changes. Its memory is given back when it ends, and what ends it does not end the
+ * daemon. The child takes its own lock. If the daemon dies, the child still holds it and finishes safely.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import type { Answers } from '../fetch/poll-answers.ts';
@@ -10,9 +10,9 @@ import type { Outcome } from '../outcome.ts';
 import type { SessionContext } from '../cycle/session-context.ts';
 import type { TrustedBundle } from '../keys/trusted-keys.ts';
 
-/** All that a process needs that may read neither keys nor credentials. Structured clone carries it. */
+/** All that the child needs: it may be unable to read keys and credentials. Structured clone carries it. */
 export interface Task {
-  /** Of relaymap: files that an upgrade has put in place meanwhile do not work for a daemon of before. */
+  /** Of relaymap. A child from the files of an upgrade does not work for a daemon that was started before it. */
   readonly version: string;
   readonly config: GatewayConfig;
   readonly bundles: readonly TrustedBundle[];
@@ -24,7 +24,7 @@ export interface Task {
   readonly now: Date;
 }
 
-/** What it says; the outcome is its last word, null if it was ended between two steps. */
+/** What the child says. The outcome comes last; it is null if a signal ended the child between two steps. */
 export type Word =
   | { readonly is: 'begun' }
   | { readonly is: 'log'; readonly level: 'warning' | 'notice'; readonly message: string }
@@ -32,15 +32,15 @@ export type Word =
 
 export type Ended =
   | { readonly is: 'done'; readonly outcome: Outcome | null }
-  /** It came to nothing before it began. */
+  /** It did not begin. */
   | { readonly is: 'not started'; readonly why: string }
   /** In words. */
   | { readonly is: 'killed'; readonly by: string };
 
-/** Characters of stderr that are looked at. */
+/** How much of the child's stderr is looked at, in characters. */
 const MOST = 8192;
 
-/** @param signal ends it as SIGTERM does us: an installation is completed, nothing else is begun. */
+/** @param signal ends the child by SIGTERM: it completes an installation and begins nothing else. */
 export function cycleProcess(
   program: string,
   task: Task,
@@ -49,7 +49,7 @@ export function cycleProcess(
 ): Promise<Ended> {
   return new Promise((resolve) => {
     const child = fork(program, [], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
-    // What Node itself has to say of its end: one line of it is told, the stack is not.
+    // Where Node says why the child ended, one line of that is told, and no stack.
     let said = '';
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(0, MOST)));
     let begun = false;
@@ -86,7 +86,7 @@ function lastWords(said: string): string {
   return line === undefined ? '' : ` (${line.slice(0, 200)})`;
 }
 
-/** One that is gone by then is told by its end. */
+/** If the child is gone by then, its `close` event tells. */
 function give(child: ChildProcess, task: Task): void {
   if (child.pid !== undefined) child.send(task, () => undefined);
 }

@@ -16,6 +16,7 @@ import { lookAtHealth, type HealthLook } from '../health/look.ts';
 import { HealthServer } from '../../io/health/server.ts';
 import { healthPages, statusLine } from '../health/pages.ts';
 import { StandingLock } from '../../io/lock.ts';
+import { startLine, type List } from './start-line.ts';
 import { Notifier } from './systemd-notify.ts';
 import { failure, type Outcome } from '../outcome.ts';
 import { afterTick, Pace } from './backoff.ts';
@@ -97,7 +98,7 @@ export class Daemon {
     this.#log = new CycleLog(log, steady);
     this.#pace = new Pace(setup.first.config.health.warn_after);
     this.#notifier = new Notifier(env, (message) => log('warning', message));
-    this.#schedule = new Schedule({ wall: () => Date.now(), steady }, () => this.#tick());
+    this.#schedule = new Schedule({ wall: () => Date.now(), steady }, () => void this.#tick());
     this.#server = new HealthServer(
       healthPages(version, () => this.#facts()),
       log,
@@ -189,15 +190,26 @@ export class Daemon {
     this.#schedule.follow(config.schedule.cron);
     // Where a list is missing mail waits: no jitter then.
     const waits = config.bundle.some(({ name }) => status?.bundles.find((b) => b.name === name)?.version == null);
-    if (waits || this.#wanted !== null) this.#want('all');
-    else this.#tick();
+    const now = waits || this.#wanted !== null;
+    const lists = config.bundle.map(({ name }): List => [
+      name,
+      status?.bundles.find((b) => b.name === name)?.version ?? null,
+    ]);
+    const delay = now ? 0 : this.#tick();
+    this.#setup.log(
+      'notice',
+      startLine(this.#setup.version, lists, config.schedule.cron, new Date(Date.now() + delay)),
+    );
+    if (now) this.#want('all');
   }
 
-  /** The schedule says so. */
-  #tick(): void {
-    if (this.#stopping || this.#jitter !== null || this.#working !== null) return;
+  /** The schedule says so. @returns the milliseconds until the cycle. */
+  #tick(): number {
+    if (this.#stopping || this.#jitter !== null || this.#working !== null) return 0;
     const { jitter } = this.#equipment.config.schedule;
-    this.#jitter = setTimeout(() => this.#want('due'), afterTick(jitter, Math.random()));
+    const delay = afterTick(jitter, Math.random());
+    this.#jitter = setTimeout(() => this.#want('due'), delay);
+    return delay;
   }
 
   #want(kind: Exclude<Kind, 'look'>): void {

@@ -35,6 +35,17 @@ export function requireCron(file: string, expression: string): void {
   }
 }
 
+/** The next time that an expression names. @throws what node-cron says of one that names none */
+export function nextRun(expression: string, now: Date): Date {
+  const task = taskOf(expression);
+  try {
+    const next = task.getNextRuns(2).find((run) => run > now);
+    return next ?? now;
+  } finally {
+    void task.destroy();
+  }
+}
+
 /** In UTC: no hour is missing or comes twice. */
 const taskOf = (expression: string): ScheduledTask =>
   createTask(expression, () => undefined, { timezone: 'UTC', logger: SILENT });

@@ -1,11 +1,22 @@
 /**
- * The same offers and blobs from a directory or a USB stick: regular files only, no link, FIFO or device is ever followed or read.
- * Reads below that directory and nothing else.
+ * The same offers and blobs from a directory or a USB stick. Reads regular files below that directory and nothing else: no link is
+ * followed, no FIFO or device is read.
  */
-import { closeSync, constants, createReadStream, fstatSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  type Stats,
+} from 'node:fs';
 import path from 'node:path';
 import { decodeEnvelope, MAX_ENVELOPE } from '../../bundle/trust/envelope.ts';
 import { SourceError, StepError, TableError } from '../../errors.ts';
+import { whyUnread } from '../../io/denied.ts';
 import type { Source } from './source.ts';
 
 export function directorySource(folder: string): Source {
@@ -30,7 +41,7 @@ export function directorySource(folder: string): Source {
         },
         blob: (name, wireBytes) => {
           const inner = path.join(folder, path.dirname(name));
-          if (!lstatSync(inner, { throwIfNoEntry: false })?.isDirectory()) throw unreadable(inner, 'it is no folder');
+          if (!lookAt(inner)?.isDirectory()) throw unreadable(inner, 'it is no folder');
           const { fd, size } = openRegular(path.join(folder, name));
           if (size === wireBytes) return Promise.resolve(counted(fd));
           closeSync(fd);
@@ -44,12 +55,21 @@ export function directorySource(folder: string): Source {
 const unreadable = (file: string, why: string, cause?: unknown) =>
   new SourceError('NETWORK', `${file} cannot be read: ${why}`, cause);
 
+/** What is there; null for nothing. A folder that this user may not enter is named, whatever a copy has made of it. */
+function lookAt(file: string): Stats | null {
+  try {
+    return lstatSync(file, { throwIfNoEntry: false }) ?? null;
+  } catch (error) {
+    throw unreadable(file, whyUnread(error, file), error);
+  }
+}
+
 function openRegular(file: string): { fd: number; size: number } {
   let fd: number;
   try {
     fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
-    throw unreadable(file, (error as Error).message, error);
+    throw unreadable(file, whyUnread(error, file), error);
   }
   const stat = fstatSync(fd);
   if (stat.isFile()) return { fd, size: stat.size };
@@ -77,17 +97,17 @@ export interface Found {
 
 /** The folder itself, or where it has no manifest those directly below it that do. @throws SourceError where there is none. */
 export function findBundles(folder: string): Found[] {
-  if (lstatSync(path.join(folder, 'manifest.json'), { throwIfNoEntry: false }) !== undefined) {
+  if (lookAt(path.join(folder, 'manifest.json')) !== null) {
     return [{ folder, name: claimedName(folder) }];
   }
   let names: string[];
   try {
     names = readdirSync(folder).sort();
   } catch (error) {
-    throw unreadable(folder, (error as Error).message, error);
+    throw unreadable(folder, whyUnread(error, folder), error);
   }
-  const inner = names.map((name) => path.join(folder, name)).filter((f) => lstatSync(f).isDirectory());
-  const found = inner.filter((f) => lstatSync(path.join(f, 'manifest.json'), { throwIfNoEntry: false }) !== undefined);
+  const inner = names.map((name) => path.join(folder, name)).filter((f) => lookAt(f)?.isDirectory() === true);
+  const found = inner.filter((f) => lookAt(path.join(f, 'manifest.json')) !== null);
   if (found.length === 0) throw unreadable(path.join(folder, 'manifest.json'), 'it is not there');
   return found.map((f) => ({ folder: f, name: claimedName(f) }));
 }

@@ -1,6 +1,4 @@
-/**
- * What origins have answered to a poll, as plain values: the process that goes on with a cycle need not ask once more. Touches nothing.
- */
+/** What origins have answered to a poll, as plain values: the child that does the cycle need not ask again. Touches nothing. */
 import { SourceError } from '../../errors.ts';
 import type { Manifest, Source } from './source.ts';
 
@@ -14,7 +12,7 @@ export interface Answers {
   readonly received: number;
 }
 
-/** The same source, and a way to tell what it has answered so far. */
+/** The same source, which notes its answers. */
 export function noting(source: Source): { readonly source: Source; readonly answers: () => Answers } {
   const of = new Map<string, { etag: string | null; answer: Answer }>();
   const origins = source.origins.map((origin) => ({
@@ -34,7 +32,7 @@ export function noting(source: Source): { readonly source: Source; readonly answ
   return { source: { ...source, origins }, answers: () => ({ of, received: source.received() }) };
 }
 
-/** The same source, where what is known is not asked once more; an answer counts only under its own condition. */
+/** The same source, which gives the known answers without asking. An answer counts only under the condition it was given to. */
 export function knowing(source: Source, { of, received }: Answers): Source {
   return {
     ...source,

@@ -1,6 +1,6 @@
 /**
- * Gets a table: its body is spooled and checked while it streams, in one pass (format sections 3 and 4): length, gzip, hash, rows.
- * What was found on the way is handed to the judge. Nothing is kept here: the spool is the caller's to keep or to drop.
+ * Reads a table in one pass: its body is spooled and checked while it streams (docs/bundle-format.md sections 3 and 4): length, gzip,
+ * hash, rows. What is found on the way is for the judge. Nothing is kept here: the spool is the caller's to keep or to discard.
  */
 import { createHash } from 'node:crypto';
 import { applyDelta } from '../../bundle/table/delta.ts';
@@ -69,7 +69,7 @@ export async function obtainWhole(
 /**
  * The table that a delta makes of the installed one, compressed into the spool. Nothing of it is believed before the result has the
  * manifest's hash.
- * @throws Error of any kind: whatever goes wrong with a delta, the whole table is taken instead (format section 5).
+ * @throws Error of any kind: whatever goes wrong with a delta, the whole table is taken instead (docs/bundle-format.md section 5).
  */
 export async function obtainByDelta(
   body: AsyncIterable<Uint8Array>,

@@ -8,6 +8,7 @@ import { NAME } from '../../bundle/offer/name.ts';
 import { parsePublicKey, publicKeyPem } from '../../bundle/trust/public-key.ts';
 import { HostError } from '../../errors.ts';
 import { AtomicFile, createFile, isAbsent, makeFolder } from '../../io/atomic-file.ts';
+import { whyUnread } from '../../io/denied.ts';
 import { readGatewayConfig, type BundleConfig, type GatewayConfig } from '../config.ts';
 import { domainForms } from '../domain-forms.ts';
 import { publicKeyFiles } from '../keys/ring-fingerprint.ts';
@@ -32,7 +33,7 @@ export interface Prepared {
   readonly wrote: readonly string[];
 }
 
-const refused = (message: string, cause?: unknown) => new HostError('CONFIG', message, cause);
+const refused = (message: string | readonly string[], cause?: unknown) => new HostError('CONFIG', message, cause);
 
 /** @throws HostError CONFIG: nothing has been written then. */
 export function prepareConfig(file: string, wanted: Wanted): Prepared {
@@ -89,7 +90,7 @@ function textOf(file: string): string | null {
     return readFileSync(file, 'utf8');
   } catch (error) {
     if (isAbsent(error)) return null;
-    throw refused(`cannot read the configuration ${file}: ${(error as Error).message}`, error);
+    throw refused(`cannot read the configuration ${file}: ${whyUnread(error, file)}`, error);
   }
 }
 
@@ -107,9 +108,10 @@ function bundleOf(file: string, config: GatewayConfig, wanted: Wanted): BundleCo
   const bundle = config.bundle.find((b) => b.name === wanted.name);
   if (bundle !== undefined) return bundle;
   const keys = path.join(path.dirname(path.resolve(file)), 'keys', wanted.name);
-  throw refused(
-    `${file} follows ${config.bundle.map((b) => b.name).join(', ')} and stays as it is. To follow ${wanted.name} too, add this to it and type the same again:\n${bundleSection(file, keys, wanted)}`,
-  );
+  throw refused([
+    `${file} follows ${config.bundle.map((b) => b.name).join(', ')} and stays as it is. To follow ${wanted.name} too, add this to it and type the same again:`,
+    ...bundleSection(file, keys, wanted).trimEnd().split('\n'),
+  ]);
 }
 
 interface Difference {
@@ -146,7 +148,7 @@ function differs(file: string, name: string, all: readonly Difference[], more = 
   const lines = all.map(({ key, option, has, asked }) => `  ${key}: ${has}; ${option} is ${asked}`);
   const how =
     more === '' ? 'To write what was typed: the same with --replace' : `It must be changed by hand: it differs ${more}`;
-  return refused(`${file} says something else of ${name}, and stays as it is:\n${lines.join('\n')}\n${how}`);
+  return refused([`${file} says something else of ${name}, and stays as it is:`, ...lines, how]);
 }
 
 /** The text with the values of one bundle changed, in one line each; null where they do not stand in one line. */
@@ -182,7 +184,7 @@ function publicKey(file: string): Uint8Array {
   try {
     pem = readFileSync(file, 'latin1');
   } catch (error) {
-    throw refused(`cannot read the public key --key ${file}: ${(error as Error).message}`, error);
+    throw refused(`cannot read the public key --key ${file}: ${whyUnread(error, file)}`, error);
   }
   try {
     return parsePublicKey(pem);

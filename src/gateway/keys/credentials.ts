@@ -5,6 +5,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { HostError } from '../../errors.ts';
+import { groupNumber } from '../../io/accounts.ts';
+import { whyUnread } from '../../io/denied.ts';
 import type { Access } from '../../io/http.ts';
 import { filesFor, type CredentialFiles } from '../bundle-urls.ts';
 import type { BundleConfig, GatewayConfig } from '../config.ts';
@@ -65,7 +67,7 @@ function read(option: string, file: string, secret: boolean): string {
       if (secret && (mode & 0o027) !== 0) {
         throw new HostError(
           'CONFIG',
-          `${option} ${file} can be read or written by others (mode ${(mode & 0o777).toString(8)}): chmod 0600 ${file}`,
+          `${option} ${file} can be read or written by others (mode ${(mode & 0o777).toString(8).padStart(4, '0')}): ${closing(file)}`,
         );
       }
       return readFileSync(fd, 'utf8');
@@ -74,9 +76,16 @@ function read(option: string, file: string, secret: boolean): string {
     }
   } catch (error) {
     if (error instanceof HostError) throw error;
-    throw new HostError('CONFIG', `cannot read ${option} ${file}: ${(error as Error).message}`, error);
+    throw new HostError('CONFIG', `cannot read ${option} ${file}: ${whyUnread(error, file)}`, error);
   }
 }
+
+/** The service reads secrets by its group, where it is not root; without such a group the owner alone does. */
+function closing(file: string): string {
+  return groupNumber(SERVICE) === null ? `chmod 0600 ${file}` : `chgrp ${SERVICE} ${file} && chmod 0640 ${file}`;
+}
+
+const SERVICE = 'relaymap';
 
 function bearer(file: string, content: string): string {
   const token = content.trim();

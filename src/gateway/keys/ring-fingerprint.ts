@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { publicKeyBlocks } from '../../bundle/trust/pem.ts';
 import { HostError } from '../../errors.ts';
+import { whyUnread } from '../../io/denied.ts';
 import type { BundleConfig } from '../config.ts';
 
 /** The `*.pub` of a key directory, in order. @throws HostError CONFIG */
@@ -16,7 +17,7 @@ export function publicKeyFiles(folder: string): string[] {
       .sort()
       .map((name) => path.join(folder, name));
   } catch (error) {
-    throw new HostError('CONFIG', `cannot read the key directory ${folder}: ${(error as Error).message}`, error);
+    throw new HostError('CONFIG', `cannot read the key directory ${folder}: ${whyUnread(error, folder)}`, error);
   }
 }
 

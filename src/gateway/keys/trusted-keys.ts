@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { keyid, parsePublicKey } from '../../bundle/trust/public-key.ts';
 import type { Ring } from '../../bundle/trust/verify.ts';
 import { HostError } from '../../errors.ts';
+import { whyUnread } from '../../io/denied.ts';
 import { requireUnwritable } from '../../io/rights.ts';
 import type { BundleConfig, GatewayConfig } from '../config.ts';
 import { markOf, publicKeyFiles } from './ring-fingerprint.ts';
@@ -35,7 +36,7 @@ function parse(file: string): Uint8Array {
   try {
     pem = readFileSync(file, 'latin1');
   } catch (error) {
-    throw new HostError('CONFIG', `cannot read the public key ${file}: ${(error as Error).message}`, error);
+    throw new HostError('CONFIG', `cannot read the public key ${file}: ${whyUnread(error, file)}`, error);
   }
   try {
     return parsePublicKey(pem);

@@ -12,6 +12,8 @@ export interface LookupAnswer extends Answer {
   readonly address: string;
   /** The bundles whose installed copies hold the row, with their versions. */
   readonly from: readonly { readonly name: string; readonly version: number }[];
+  /** Another table of Postfix's that accepts it, where relaymap's maps do not. */
+  readonly table?: string;
 }
 
 /**

@@ -13,6 +13,7 @@ const REJECTED: Record<Rejection, string> = {
 
 export function lookupLine(a: LookupAnswer): string {
   if (a.rejection !== null) return `${a.address}: rejected, ${REJECTED[a.rejection]}`;
+  if (a.table !== undefined) return `${a.address}: accepted by the row ${a.row} of ${a.table}, not by a list`;
   const from = a.from.map((f) => `${f.name} version ${f.version}`).join(', ');
   return `${a.address}: accepted by the row ${a.row}${from === '' ? '' : ` of ${from}`}`;
 }

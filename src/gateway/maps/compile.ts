@@ -8,7 +8,13 @@ import path from 'node:path';
 import { DomainSet } from '../../bundle/table/domain-set.ts';
 import type { RowBlock } from '../../bundle/table/rows.ts';
 import { CompileError, HostError, InstallError } from '../../errors.ts';
-import { AtomicFile, makeFolder, translateSpace } from '../../io/atomic-file.ts';
+import {
+  AtomicFile,
+  makeFolder,
+  removeUnfinished as removeTemp,
+  tempName,
+  translateSpace,
+} from '../../io/atomic-file.ts';
 import { ScratchFile } from '../../io/scratch-file.ts';
 import { CdbWriter } from '../../map/cdb.ts';
 import { domainRows } from '../../map/domains.ts';
@@ -22,6 +28,8 @@ import { addDomains } from '../../bundle/address/row-domain.ts';
 import { ENDINGS, type MapType } from '../map-files.ts';
 
 const MODE = 0o640;
+/** Rows from which on it takes longer to copy the files than to start the program that names them. */
+const LARGE = 100_000;
 
 declare const compiled: unique symbol;
 export interface CompiledMap {
@@ -176,7 +184,11 @@ class MapPair {
     this.#value = Buffer.from(rules.value);
     this.#text = how === 'named' ? this.#open(name) : this.#scratch();
     this.#cdb = how === 'named' ? this.#open(`${name}.cdb`) : this.#scratch();
-    const append = (bytes: Uint8Array) => this.#cdb.write(bytes);
+    let end = 0;
+    const append = (bytes: Uint8Array) => {
+      this.#cdb.write(bytes, end); // told, since a file that was named meanwhile is open anew
+      end += bytes.length;
+    };
     const writeAt = (bytes: Uint8Array, position: number) => this.#cdb.write(bytes, position);
     this.#writer = new CdbWriter({ append, writeAt }, this.#value, expected);
   }
@@ -211,21 +223,24 @@ class MapPair {
   }
 
   #scratch(): ScratchFile {
-    const file = new ScratchFile(this.#rules.mapDir);
+    const file = new ScratchFile(this.#rules.mapDir, this.#rules.expected >= LARGE);
     this.#files.push(file);
     return file;
   }
 
   #named(base: string, from: AtomicFile | ScratchFile): AtomicFile {
     if (from instanceof AtomicFile) return from;
-    const file = this.#open(base);
-    from.copyTo((chunk) => file.write(chunk));
+    const temp = tempName(path.join(this.#rules.mapDir, base));
+    removeTemp(path.join(this.#rules.mapDir, base));
+    const isNamed = from.name(temp);
+    const file = this.#open(base, isNamed ? temp : undefined);
+    if (!isNamed) from.copyTo((chunk) => file.write(chunk));
     from.discard();
     return file;
   }
 
-  #open(base: string): AtomicFile {
-    const file = new AtomicFile(path.join(this.#rules.mapDir, base), MODE);
+  #open(base: string, made?: string): AtomicFile {
+    const file = new AtomicFile(path.join(this.#rules.mapDir, base), MODE, made);
     this.#files.push(file);
     giveToGroup(file, this.#rules);
     return file;

@@ -9,7 +9,7 @@ import type { CompiledMap } from './compile.ts';
 import { lstatOrNull, type LiveMaps } from './live-maps.ts';
 import type { MapFileRecord } from '../record/state.ts';
 
-/** What the record of compiled maps will be once they are installed: a rename keeps inode and mtime. */
+/** The record of these maps once they are installed: a rename keeps inode and mtime. */
 export function mapsRecord(map: CompiledMap, inputs: string): LiveMaps {
   const files: Record<string, MapFileRecord> = {};
   for (const { name, file, sha256, bytes } of map.files) {
@@ -20,8 +20,8 @@ export function mapsRecord(map: CompiledMap, inputs: string): LiveMaps {
 }
 
 /**
- * A link or a pipe in a map's place is replaced by the rename. A folder is in its way: an empty one goes, one that holds
- * something is not ours to delete.
+ * A rename replaces a link or a pipe in a map's place, and not a folder: an empty one is removed, one that holds something is not ours
+ * to delete.
  * @throws InstallError INSTALL_FAILED, before anything is renamed.
  */
 export function requirePlaces(map: CompiledMap): void {
@@ -37,7 +37,7 @@ export function requirePlaces(map: CompiledMap): void {
 
 /**
  * @returns whether a map appeared where there was none, so that Postfix must be reloaded.
- * @throws InstallError; what was renamed before stays, and the pending set says how to go on.
+ * @throws InstallError. What was renamed before it stays, and the pending set says how to go on.
  */
 export function install(map: CompiledMap): { appeared: boolean } {
   let appeared = false;

@@ -1,6 +1,6 @@
 /**
- * The map files that an MTA opens: are they there, and do they look like what was installed? What only their bytes can tell is
- * map-damage.ts's matter: a health check mostly need not ask.
+ * The map files that an MTA opens: are they there, and do they look like what was installed? map-damage.ts reads their bytes, which a
+ * health check seldom needs.
  */
 import { lstatSync, rmSync, type Stats } from 'node:fs';
 import path from 'node:path';
@@ -25,7 +25,7 @@ const isRegular = (file: string): boolean => lstatOrNull(file)?.isFile() === tru
 
 export type MapFiles = Readonly<Record<string, MapFileRecord>>;
 
-/** What a look at the live map files says: the first that is not what was installed, and those that only their bytes can clear. */
+/** What a look at the live map files says: the first that is not what was installed, and those whose bytes must be read to know. */
 export interface Look {
   readonly damage: string | null;
   readonly unsure: readonly string[];
@@ -47,7 +47,7 @@ function wrongKind(name: string, found: Stats, record: MapFileRecord): string | 
   return found.size === record.bytes ? null : `${name} has ${found.size} bytes, ${record.bytes} were installed`;
 }
 
-/** Takes away what a killed run left beside the maps. */
+/** Removes what a killed run left beside the maps. Needs the lock. */
 export function removeUnfinished(mapDir: string): void {
   rmSync(path.join(mapDir, SCRATCH_NAME), { force: true, recursive: true });
   for (const map of MAPS) {

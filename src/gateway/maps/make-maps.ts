@@ -1,6 +1,6 @@
 /**
- * From the copies to the live maps: union, compile, pending set, install, commit, reload. The one way in which maps change; the
- * cycle and healing both take it.
+ * From the copies to the live maps: union, compile, pending set, install, commit, reload. Cycle, healing and rollback all change the maps
+ * in this one way. Needs the lock.
  */
 import { createHash } from 'node:crypto';
 import { CompileError, StepError } from '../../errors.ts';
@@ -26,7 +26,7 @@ export interface MapMaker {
   readonly log: (message: string) => void;
 }
 
-/** Stands for everything that the maps are made of: other copies or other settings give another text. */
+/** Stands for everything that the maps are made of: with other copies or other settings it is another text. */
 export function mapInputs(config: GatewayConfig, state: GatewayState): string {
   const members = config.bundle.flatMap((b) => {
     const table = state.bundles[b.name]?.installed?.table;
@@ -36,7 +36,7 @@ export function mapInputs(config: GatewayConfig, state: GatewayState): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** Maps that are made while an only bundle's table is being read; null where the maps are a union of several. */
+/** Begins maps that are made while the table of the only bundle is read; null where the maps are a union of several. */
 export const draftEarly = (maker: MapMaker): ((rows: number) => Draft) | null =>
   maker.config.bundle.length > 1 ? null : (rows) => new Draft(compileRules(maker, rows), 'nameless');
 
@@ -114,8 +114,8 @@ export async function makeMaps(
 }
 
 /**
- * The record is on disk: from here on nothing may make the caller believe that nothing was installed, and write the old one over it. A
- * set that stays is completed once more at the next start, before anything else is installed.
+ * The record is on disk. A failure from here on must not look as if nothing was installed, or the caller would write the old record over
+ * it. A pending set that stays is completed once more at the next start, before anything else is installed.
  */
 function dropSettled({ files, warn }: MapMaker): void {
   try {

@@ -1,4 +1,4 @@
-/** Whether live map files are to the byte what was installed; takes damaged ones away when there is no other way. */
+/** Whether live map files are to the byte what was installed. Removes damaged ones where they cannot be made again. */
 import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import path from 'node:path';
@@ -18,13 +18,13 @@ export function touchedDamage(mapDir: string, files: MapFiles): string | null {
 
 const DAY = 86_400_000;
 
-/** Whether an earlier run has seen these bytes within a day. What rots on the disk without being touched is found once a day. */
+/** Whether an earlier run has hashed these files within a day. Bytes that rot on the disk untouched are found once a day. */
 export function hashedToday({ hashed }: LiveMaps, now: Date): boolean {
   const age = hashed === null ? -1 : now.getTime() - Date.parse(hashed.at);
   return age >= 0 && age < DAY;
 }
 
-/** The same by the word of that run: only files that were touched since are hashed again. */
+/** The same where the record of that run counts: only files that were touched since are hashed again. */
 export function recordedDamage(mapDir: string, { files, hashed }: LiveMaps): string | null {
   const { damage, unsure } = lookAtMaps(mapDir, files);
   const touched = Object.keys(files).filter((name) => ctimeMs(mapDir, name) !== hashed?.ctimesMs[name]);
@@ -60,11 +60,11 @@ function readableSha256(file: string): string | null {
   try {
     return fileSha256(file);
   } catch {
-    return null; // not for this user's eyes, or gone since
+    return null; // this user may not read it, or it is gone
   }
 }
 
-/** Takes damaged map files away, domains first: deferring mail beats rejecting it. What is good stays. */
+/** Removes damaged map files, domains first: deferring mail beats rejecting it. What is good stays. */
 export function removeDamaged(mapDir: string, files: MapFiles): void {
   for (const [name, record] of Object.entries(files).sort(([a], [b]) => (a < b ? -1 : 1))) {
     const file = path.join(mapDir, name);

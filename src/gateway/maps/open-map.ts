@@ -6,7 +6,7 @@ import type { Has } from '../../map/lookup.ts';
 
 const MOST_IN_MEMORY = 2 ** 30;
 
-/** @param inMemory for many questions: the whole file is read at once, unless it is very large. */
+/** @param inMemory for many look-ups: reads the whole file at once, unless it is very large. */
 export function openMap(file: string, inMemory = false): { has: Has; close: () => void } | null {
   let fd: number;
   try {

@@ -327,7 +327,7 @@ class Gathering {
 
   #refuseFaults(cause?: EntryError): void {
     if (this.#policy.skip_invalid || this.#faults.length === 0) return;
-    throw new PublishError('INVALID_ENTRY', this.#faults.join('\n'), cause);
+    throw new PublishError('INVALID_ENTRY', this.#faults, cause);
   }
 }
 

@@ -10,6 +10,7 @@ import { leftOutLines } from '../gather/left-out-lines.ts';
 import { FileWatch } from './file-watch.ts';
 import { publish, type PublishResult } from '../publish.ts';
 import type { SigningKey } from '../repository/signing-key.ts';
+import { isFolder } from '../sources/folder.ts';
 import { mapFile } from '../sources/postfix-map.ts';
 
 /** Milliseconds between two looks at the files, events or none. */
@@ -60,7 +61,8 @@ export class Watch {
     this.#keys = keys;
     this.#now = now;
     const files = config.source.flatMap((source) => {
-      if (source.type === 'file') return [source.path];
+      // A folder of files is asked at intervals: what changes in one of them changes nothing of the folder.
+      if (source.type === 'file') return isFolder(source.path) ? [] : [source.path];
       return source.type === 'postfix-map' ? [mapFile(source).file] : [];
     });
     this.#polled = files.length < config.source.length;

@@ -17,7 +17,7 @@ const ADDRESS = words(`
   mailadresse smtp smtpaddress smtpaddresses smtpalias smtpaliases primarysmtpaddress primaryemail primaryemailaddress primaryaddress
   proxyaddress proxyaddresses emailproxyaddresses aliassmtpaddress aliassmtpaddresses emailalias emailaliases aliasemail aliasemails
   aliasemailaddress aliasemailaddresses aliasaddress aliasaddresses mailalias mailaliases noneditablealias noneditablealiases
-  recipient recipients recipientaddress windowsemailaddress groupemail groupemailaddress groupprimaryemail primarygroupemail
+  recipient recipientaddress windowsemailaddress groupemail groupemailaddress groupprimaryemail primarygroupemail
   useremail accountemail mailboxaddress mailboxemail sharedmailbox correo courriel adressemail
   mailalternateaddress mailalternativeaddress maillocaladdress mailequivalentaddress gosamailalternateaddress mailprimaryaddress
   mailacceptinggeneralid shadowaddress rfc822mailbox zimbramaildeliveryaddress zimbramailalias
@@ -62,7 +62,7 @@ export const plainName = (name: string): string =>
 
 export function columnOf(name: string): Column {
   // `aliases.0.alias`, as GAM writes the parts of a list.
-  const plain = plainName(name.replace(/\.\d+(?:\.\w+)?$/, ''));
+  const plain = plainName(name.replace(/\.\d+(?:\.(?:address|value|email|alias))?$/i, ''));
   if (ADDRESS.has(plain)) return 'address';
   if (ALIAS.has(plain)) return 'alias';
   if (USER.has(plain)) return 'user';
@@ -72,7 +72,7 @@ export function columnOf(name: string): Column {
 }
 
 const NO = words(
-  '0 false f no n off inactive suspended disabled deleted closed blocked deactivated banned archived removed',
+  '0 false f no n off inactive suspended disabled deleted closed blocked deactivated banned archived removed inaktiv gesperrt deaktiviert',
 );
 const YES = words('1 true t yes y on suspended disabled deleted closed blocked archived banned inactive');
 /** Columns of which yes means that the record does not count. */
@@ -97,6 +97,10 @@ export function isInactive(name: string, value: string, signIn: boolean): boolea
   if (signIn && plain.endsWith('enabled')) return false;
   return NO.has(text);
 }
+
+/** Of a user that Google tells of: its own addresses stand here, and in `emails` those elsewhere too. */
+export const isGooglePrimary = (name: string): boolean => plainName(name) === 'primaryemail';
+export const isGoogleMixed = (name: string): boolean => /^emails(?:\.|$)/i.test(name);
 
 /** Columns that a directory has, and a mail system has not. */
 export const isDirectoryColumn = (name: string): boolean =>

@@ -61,6 +61,7 @@ function isCsv(first: string, lines: readonly string[]): boolean {
   if (/^[^\s,;|"@]+@[^\s,;|"@]+[,;|]/.test(first)) return true;
   if (first.includes('@')) return false;
   const cells = first.split(separatorOf(first)).map((cell) => cell.trim().replace(/^"|"$/g, ''));
-  if (!cells.some(isName)) return false;
+  // Known columns without one of addresses: the reader of CSV says what is missing.
+  if (!cells.some(isName)) return cells.some((cell) => columnOf(cell) === 'other');
   return cells.length > 1 || lines.slice(1, 200).some((line) => /[;,|"]|\b(?:smtp|x500):/i.test(line));
 }

@@ -33,7 +33,7 @@ export class MapKeys {
       left.add('bare', unit);
       return [];
     }
-    const [, domain] = /^\*?@(.+)$/.exec(text) ?? [];
+    const domain = text.startsWith('@') || text.startsWith('*') ? /^\*?@(.+)$/.exec(text)?.[1] : undefined;
     if (refusesMail(value)) {
       left.add('refusing', unit);
       if (domain === undefined) this.refuse(number, text);
@@ -72,12 +72,16 @@ export class MapKeys {
 
   /** The key as an address, or null for one that is none: a domain, a local user, a client. */
   #address(key: string): string | null {
-    const { domain } = this.#options;
     // Sendmail's access map has keys for senders and clients as well.
+    if (!key.includes(':')) return key.includes('@') ? key : this.#withDomain(key);
     const [, tag, rest = key] = /^(To|From|Connect|Spam|Spam friend):(.*)$/is.exec(key) ?? [];
     if (tag !== undefined && tag.toLowerCase() !== 'to') return null;
-    if (rest.includes('@')) return rest;
-    return domain === undefined || rest === '' ? null : `${rest}@${domain}`;
+    return rest.includes('@') ? rest : this.#withDomain(rest);
+  }
+
+  #withDomain(local: string): string | null {
+    const { domain } = this.#options;
+    return domain === undefined || local === '' ? null : `${local}@${domain}`;
   }
 }
 

@@ -4,7 +4,16 @@
  */
 import { PublishError } from '../../errors.ts';
 import type { Entry } from '../source-reader.ts';
-import { columnOf, isDirectoryColumn, isElsewhere, isInactive, plainName, type Column } from './columns.ts';
+import {
+  columnOf,
+  isDirectoryColumn,
+  isElsewhere,
+  isGoogleMixed,
+  isGooglePrimary,
+  isInactive,
+  plainName,
+  type Column,
+} from './columns.ts';
 import type { LeftOut } from './left-out.ts';
 import type { Waiting } from './waiting.ts';
 import { addressesIn, holdsAddress, PartialValue } from './values.ts';
@@ -52,7 +61,9 @@ export class Records {
     const unread: Field[] = [];
     const users: string[] = [];
     let addressed = false;
+    const isGoogle = this.#wanted === null && fields.some(([column]) => isGooglePrimary(column));
     for (const [column, value] of fields) {
+      if (isGoogle && isGoogleMixed(column)) continue;
       const kind = this.kindOf(column);
       if (kind === 'address' || kind === 'alias') {
         if (kind === 'address') addressed = true;
@@ -107,9 +118,9 @@ export class Records {
     }
   }
 
-  /** Exchange's `Alias` is a name without a domain; a list of them that is cut off or was not joined is no name. */
+  /** Exchange's `Alias` is a name without a domain. A list of addresses that is cut off or was not joined is no name. */
   #nickname(value: string): string[] {
-    if (/[.…]$|^System\./.test(value.trim())) addressesIn(value);
+    addressesIn(value);
     return [];
   }
 

@@ -1,7 +1,7 @@
 /** The records within a value of JSON, wherever they stand: found by their keys, or at the paths that the configuration names. Pure. */
 import { PublishError } from '../../../errors.ts';
 import type { Entry } from '../../source-reader.ts';
-import { columnOf, isInactive, type Column } from '../columns.ts';
+import { columnOf, isGoogleMixed, isGooglePrimary, isInactive, type Column } from '../columns.ts';
 import { pageOf, type Page } from '../page.ts';
 import type { ReadingOptions } from '../reading.ts';
 import { Records, type Field } from '../records.ts';
@@ -39,7 +39,7 @@ export class JsonRecords {
     this.#element = element;
     this.#elements = Math.max(this.#elements, element ?? 0);
     const before = this.#count;
-    const found = this.#paths === null ? this.#walk(value) : this.#pick(value, this.#paths);
+    const found = this.#paths === null ? this.#walk(value, element !== null) : this.#pick(value, this.#paths);
     // A line of NDJSON is a record, and no page.
     if (element === null && isObject(value) && !Object.keys(value).some((key) => TAKEN.includes(columnOf(key)))) {
       const page = pageOf(value, this.#count - before);
@@ -67,9 +67,10 @@ export class JsonRecords {
     return this.#records.take(this.#element ?? this.#count, fields);
   }
 
-  #walk(value: unknown): Entry[] {
+  /** @param listed whether the value is one of a list: then it is a record, and no page that holds a list of addresses. */
+  #walk(value: unknown, listed: boolean): Entry[] {
     if (typeof value === 'string') return this.#record([['address', value]]);
-    if (Array.isArray(value)) return value.flatMap((each) => this.#walk(each));
+    if (Array.isArray(value)) return value.flatMap((each) => this.#walk(each, true));
     if (!isObject(value)) throw this.#failed('is neither text nor an object');
     const kinds = Object.keys(value).map((key) => this.#kindOf(key, false));
     const isRecord = Object.values(value).some(
@@ -77,11 +78,11 @@ export class JsonRecords {
     );
     if (isRecord) return this.#record(this.#fields(value, false));
     // A page, a domain: what holds the records. Texts of its own that hold an address are read by nobody.
-    const inner = Object.values(value).filter((each, i) => kinds[i] !== 'other' && holdsRecords(each));
+    const inner = Object.values(value).filter((each, i) => kinds[i] !== 'other' && holdsRecords(each, !listed));
     const texts = Object.fromEntries(Object.entries(value).filter(([, each]) => !inner.includes(each)));
-    const fields = this.#fields(texts, false).filter(([key, each]) => key === 'key' || holdsAddress(each));
+    const fields = this.#fields(texts, false).filter(([key, each]) => key === '' || holdsAddress(each));
     if (inner.length === 0 || fields.length > 0) return this.#record(fields);
-    return inner.flatMap((each) => this.#walk(each));
+    return inner.flatMap((each) => this.#walk(each, listed));
   }
 
   /** @param within whether the object stands in a column of addresses, where `value` is one. */
@@ -92,10 +93,10 @@ export class JsonRecords {
   /** The texts of a record by key. A list of addresses with their types is a part of the record. */
   #fields(members: Members, within: boolean): Field[] {
     // Google tells all addresses of a person here, those elsewhere too, and its own in other keys.
-    const isGoogle = Object.keys(members).some((key) => key.toLowerCase() === 'primaryemail');
+    const isGoogle = Object.keys(members).some(isGooglePrimary);
     return Object.entries(members).flatMap(([key, value]): Field[] => {
-      if (holdsAddress(key)) return [['key', key]];
-      if (isGoogle && key.toLowerCase() === 'emails') return [];
+      if (holdsAddress(key)) return [['', key]];
+      if (isGoogle && isGoogleMixed(key)) return [];
       const kind = this.#kindOf(key, within);
       if (kind === 'address' || kind === 'alias')
         return listOf(value).flatMap((each) => this.#addresses(key, kind, each));
@@ -177,11 +178,12 @@ function step(members: Members, path: Path): [key: string, rest: Path] | null {
   return null;
 }
 
-/** Whether there may be records: objects, or a list that has an address among its texts. */
-function holdsRecords(value: unknown): boolean {
-  if (Array.isArray(value))
-    return value.some((each) => (typeof each === 'string' ? holdsAddress(each) : holdsRecords(each) || isObject(each)));
-  return isObject(value) && textWithAddress(value) !== null;
+/** Whether there may be records: objects, or, where it may be a list of addresses, one that has an address among its texts. */
+function holdsRecords(value: unknown, list: boolean): boolean {
+  if (!Array.isArray(value)) return isObject(value) && textWithAddress(value) !== null;
+  return value.some((each) =>
+    typeof each === 'string' ? list && holdsAddress(each) : isObject(each) || holdsRecords(each, list),
+  );
 }
 
 /** A text with an address, or a key that is one, at any depth; or null. */

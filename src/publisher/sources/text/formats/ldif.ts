@@ -80,7 +80,7 @@ class LdifReader {
     if (!this.#hasEntry) {
       // What ldapsearch writes below the entries.
       if (name === 'result' && !/^0\b/.test(rest))
-        throw this.#failed(`the directory gave no whole answer (result ${rest.slice(0, 3).trim()})`);
+        throw this.#failed(`the directory gave no whole answer (result ${/^\d{1,3}/.exec(rest)?.[0] ?? 'unknown'})`);
       if (name === 'ref') throw this.#failed('a referral: a part of the list is on another server');
       if (/^(?:version|search|result|control)$/.test(name)) return [];
       throw this.#failed('an attribute before the first dn');

@@ -29,7 +29,9 @@ export async function* tableEntries(
         if (header !== null)
           throw new PublishError('SOURCE', `${options.name}, line ${number - 1}: no line of dashes under the header`);
         columns = null;
-      } else if (columns !== null) {
+      } else if (columns !== null && /^\(\d+ rows?\)$/.test(text))
+        columns = null; // psql
+      else if (columns !== null) {
         const row = columns.map(({ name, start, end }): Field => [name, text.slice(start, end).trim()]);
         found.push(...records.take(number, row));
       } else if (header !== null) {
