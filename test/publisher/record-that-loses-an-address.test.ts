@@ -146,6 +146,8 @@ test('what is inactive, and what only looks like it', async () => {
     { state: 'blocked' },
     { deletedDateTime: '2026-01-01' },
     { isDeleted: true },
+    { suspended_incoming: 1 },
+    { IsInactiveMailbox: 'True' },
     { disabled: 'yes' },
   ])
     expect(await json(users(off)), JSON.stringify(off)).toEqual(['b@d.example']);
@@ -157,6 +159,11 @@ test('what is inactive, and what only looks like it', async () => {
     { state: 'NO' },
     { status: 'locked' },
     { suspended: false },
+    { suspended_incoming: 0 },
+    { IsInactiveMailbox: 'False' },
+    { archived: 0 },
+    { blocked: 'no' },
+    { closed: false },
     { deletedDateTime: null },
   ])
     expect(await json(users(on)), JSON.stringify(on)).toEqual(['a@d.example', 'b@d.example']);

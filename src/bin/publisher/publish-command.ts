@@ -67,8 +67,13 @@ function versionOf(text: string | undefined): number | null {
   return version;
 }
 
-/** As many rows that wait are named. */
+/** As many rows that wait, and domains that come or go, are named; more are counted. */
 const NAMED = 20;
+
+function domainLines(domains: readonly string[], line: (domain: string) => string, what: string): string[] {
+  const more = domains.length - NAMED;
+  return [...domains.slice(0, NAMED).map(line), ...(more > 0 ? [`... and ${more} more ${what}`] : [])];
+}
 
 function waitingLines(rows: readonly WaitingRow[], count: number): string[] {
   const named = rows.slice(0, NAMED).map(({ row, source, until }) => {
@@ -94,8 +99,8 @@ function words(name: string, r: PublishResult): string[] {
     ...d.rows.map((row, i) => `${row}${from(d.from[i] ?? [])}`),
     ...(rest > 0 ? [`... and ${rest} more`] : []),
     ...waitingLines(d.waiting, r.waiting),
-    ...d.domainsRemoved.map((domain) => `the whole domain ${domain} would go`),
-    ...d.domainsAdded.map((domain) => `the domain ${domain} would come`),
+    ...domainLines(d.domainsRemoved, (domain) => `the whole domain ${domain} would go`, 'whole domains would go'),
+    ...domainLines(d.domainsAdded, (domain) => `the domain ${domain} would come`, 'domains would come'),
     `${name}: ${d.added} would come, ${d.removed} would go, ${size} then; nothing written`,
     ...(d.refusal === null ? [] : [`${name}: the guard would refuse it: ${d.refusal}`]),
   ];

@@ -27,7 +27,7 @@ const USER = words('username user account mailbox');
 const STATUS = words(`
   active isactive enabled isenabled status state accountstatus accountactive mailstatus mailboxstatus userstatus suspended issuspended
   archived deleted isdeleted deleteddatetime softdeletiontimestamp disabled isdisabled inactive blocked banned closed
-  zimbraaccountstatus zimbramailstatus postfix
+  isinactivemailbox suspendedincoming zimbraaccountstatus zimbramailstatus postfix
 `);
 const KIND = words('type recipienttype recipienttypedetails usertype objectclass');
 /** Addresses of others, of the same person elsewhere, names to log in with, and what only looks like an address. */
@@ -36,7 +36,7 @@ const OTHER = words(`
   recoveryemail recoveryemailaddress secondaryemail homesecondaryemail worksecondaryemail newprimaryemail manageremail manager managers
   managedby managerupn othermail othermails othermailbox alternateemail alternateemails alternateemailaddress
   alternateemailaddresses emailother contactemail privateemail externalemailaddress externalemail targetaddress forwardingaddress
-  forwardingsmtpaddress forwardingemail forwardto forwardsto forward forwards forwarding forwardaddress goto destination destinations
+  forwardingsmtpaddress forwardingemail forwardto forwardsto forwarddestination forwarddestinations forward forwards forwarding forwardaddress goto destination destinations
   target targets deliverto delivery maildrop mailroutingaddress mailforwardingaddress zimbraprefmailforwardingaddress
   zimbramailforwardingaddress members member memberemail owner owners grouppermissions uniquemember memberof memberuid
   distinguishedname dn entrydn creatorsname modifiersname legacyexchangedn grantsendonbehalfto acceptmessagesonlyfrom
@@ -76,9 +76,9 @@ const NO = words(
 );
 const YES = words('1 true t yes y on suspended disabled deleted closed blocked archived banned inactive');
 /** Columns of which yes means that the record does not count. */
-const NEGATIVE = words(
-  'suspended issuspended archived deleted isdeleted disabled isdisabled inactive blocked banned closed',
-);
+const NEGATIVE = words(`
+  suspended issuspended suspendedincoming archived deleted isdeleted disabled isdisabled inactive isinactivemailbox blocked banned closed
+`);
 /** Columns that hold the time of an end. */
 const TIME = words('deleteddatetime softdeletiontimestamp');
 /** Columns of which only a word says that the record does not count: they may hold a state of America, or a number. */

@@ -27,6 +27,7 @@ const NEXT = [
   'nexturl',
   'nextpagelink',
   'nextpage',
+  'nextrecordsurl',
 ];
 const TOKEN: Readonly<Record<string, string>> = { nextpagetoken: 'pageToken', next_page_token: 'page_token' };
 const MORE = [
@@ -39,7 +40,10 @@ const MORE = [
   'truncated',
   'incomplete',
   'incompleteresults',
+  'morerecords',
 ];
+/** Of which no means more. */
+const LAST = ['last', 'islast', 'lastpage', 'islastpage', 'done'];
 const TOTAL = [
   'totalresults',
   'totalcount',
@@ -48,11 +52,12 @@ const TOTAL = [
   'totalrecords',
   'totalrows',
   'recordstotal',
+  'totalelements',
   '@odata.count',
   'count',
 ];
 /** Objects of a page that speak of it. */
-const ABOUT = ['links', 'paging', 'pagination', 'page', 'pageinfo', 'meta', 'metadata'];
+const ABOUT = ['links', 'paging', 'pagination', 'page', 'pageinfo', 'meta', 'metadata', 'responsemetadata', 'info'];
 
 const plain = (key: string): string => key.toLowerCase().replace(/[_-]/g, '');
 
@@ -83,7 +88,9 @@ export function pageOf(document: unknown, records: number): Page | null {
   if (typeof number === 'number') return { ...page, query: ['page', String(number)] };
   const flag = found.find(([key, each]) => MORE.includes(plain(key)) && each === true);
   if (flag !== undefined) return { ...page, more: `${flag[0]} is true` };
-  const cursor = value([...NEXT, 'nextcursor', 'endcursor', 'nexttoken', 'continuationtoken'], isText);
+  const last = found.find(([key, each]) => LAST.includes(plain(key)) && each === false);
+  if (last !== undefined) return { ...page, more: `${last[0]} is false` };
+  const cursor = value([...NEXT, 'nextcursor', 'aftercursor', 'endcursor', 'nexttoken', 'continuationtoken'], isText);
   if (cursor !== undefined && value(MORE, (each) => each === false) === undefined)
     return { ...page, more: 'a further page has a cursor' };
   // SCIM (RFC 7644): only there does the place of the next entry say how to ask for it.
