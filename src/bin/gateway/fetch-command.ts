@@ -5,8 +5,8 @@ import { cycle, type CycleOptions } from '../../gateway/cycle/cycle.ts';
 import { directorySource, findBundles } from '../../gateway/fetch/directory-source.ts';
 import { urlSources, type Sources } from '../../gateway/fetch/url-sources.ts';
 import { failure, outcomeExit, type Outcome } from '../../gateway/outcome.ts';
-import type { Source } from '../../gateway/fetch/source.ts';
-import { doneLine, keptLines, number } from '../../gateway/say/outcome-lines.ts';
+import { FetchProgress } from '../../gateway/fetch/fetch-progress.ts';
+import { doneLine, keptLines } from '../../gateway/say/outcome-lines.ts';
 import { HostError, OfferError, StepError } from '../../errors.ts';
 import { jsonLine } from '../../io/printable.ts';
 import { log, progress } from '../../io/log.ts';
@@ -63,6 +63,10 @@ const clock = (): number => performance.now();
 
 async function command(options: CycleCommandOptions, sources: (config: GatewayConfig) => Sources): Promise<number> {
   const now = new Date();
+  process.once('SIGINT', () => {
+    log('notice', 'interrupted: each map is whole, the old one or the new one; the next cycle ends what was begun');
+    process.exit(2);
+  });
   const { outcome, config } = await run(options, sources, now);
   if (config !== null && !options.dryRun) await forNodeExporter(config, outcome, now);
   if (options.json) process.stdout.write(`${jsonLine(options.dryRun ? { ...outcome, dryRun: true } : outcome)}\n`);
@@ -89,8 +93,8 @@ async function run(options: CycleCommandOptions, sources: (config: GatewayConfig
     const bundles = trustedBundles(config);
     const { of: sourceOf, close } = sources(config);
     await becomeOwner(config.state_dir);
-    const asked: Source[] = [];
-    const done = progress(() => `fetching, ${number(asked.reduce((sum, s) => sum + s.received(), 0))} bytes received`);
+    const watched = new FetchProgress(clock);
+    const done = progress(() => watched.line());
     try {
       const outcome = await cycle({
         config,
@@ -99,8 +103,7 @@ async function run(options: CycleCommandOptions, sources: (config: GatewayConfig
         ...(options.bundle === undefined ? {} : { only: options.bundle }),
         sourceOf: (b) => {
           const source = options.bundle === undefined || options.bundle === b.name ? sourceOf(b) : null;
-          if (source !== null) asked.push(source);
-          return source;
+          return source === null ? null : watched.watch(source);
         },
         now,
         clock,
