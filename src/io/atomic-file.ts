@@ -71,7 +71,7 @@ export class AtomicFile {
     this.target = target;
     this.temp = made ?? tempName(target);
     try {
-      if (made === undefined) rmSync(this.temp, { force: true, recursive: true }); // a killed run or an attacker left it
+      if (made === undefined) rmSync(this.temp, { force: true, recursive: true }); // a leftover, or a trap
       this.fd = openSync(this.temp, (made === undefined ? O_CREAT | O_EXCL : 0) | O_RDWR | O_NOFOLLOW, 0o600);
     } catch (error) {
       throw translateSpace(error, this.temp);

@@ -1,4 +1,4 @@
-/** `relaymap-publish watch`: configuration and keys once, then publishes until a signal ends it. */
+/** `relaymap-publish watch`: reads configuration and keys once, then publishes until a signal ends it. */
 import '../seed-hashes.ts';
 import { readPublisherConfig } from '../../publisher/config.ts';
 import { readKey } from '../../publisher/repository/signing-key.ts';
@@ -9,7 +9,7 @@ import { servePages } from './serve-pages.ts';
 import { becomePublisher, requireState, stateOwner } from './become-publisher.ts';
 import { Watch } from '../../publisher/watch/watch.ts';
 
-/** @throws HostError CONFIG, PublishError KEY: it never began. */
+/** @throws HostError CONFIG or PublishError KEY if it did not start. */
 export async function watchCommand(file: string): Promise<void> {
   const config = readPublisherConfig(file);
   const owner = stateOwner(config.state_dir);
@@ -20,12 +20,12 @@ export async function watchCommand(file: string): Promise<void> {
   const pages = await servePages(config);
   const watch = new Watch(config, keys, now, (ended) => {
     reportRun(config, ended, VERSION, now());
-    void pages.listen(config.health.listen, logOnce); // an address that was taken is tried again
+    void pages.listen(config.health.listen, logOnce); // retries if the address was taken
   });
   const stop = () => watch.stop();
   process.once('SIGTERM', stop).once('SIGINT', stop);
   const idle = await watch.run();
   await pages.close();
-  // A source that still answers would keep the process; a publish may be ended at any step.
+  // A source that is still answering would keep the process alive. A publish may be ended at any step.
   if (!idle) process.exit(0);
 }
