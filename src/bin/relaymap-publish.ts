@@ -54,15 +54,8 @@ command('watch', 'publish whenever a source changes, and renew in time')
 command('serve', 'the embedded HTTPS endpoint over the published files')
   .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
   .action(async (options: { config: string }) => {
-    const { readPublisherConfig } = await import('../publisher/config.ts');
-    const { serve } = await import('../publisher/serve/serve.ts');
-    const { servePages } = await import('./publisher/serve-pages.ts');
-    const config = readPublisherConfig(options.config);
-    const serving = await serve(config);
-    const pages = await servePages(config);
-    process.stdout.write(`serving ${serving.url}\n`);
-    await new Promise((resolve) => process.once('SIGTERM', resolve).once('SIGINT', resolve));
-    await Promise.all([serving.close(), pages.close()]);
+    const { serveCommand } = await import('./publisher/serve-command.ts');
+    await serveCommand(options.config);
   });
 
 command('health', 'is the list published, and in time? For monitoring; exit 0, 1, 2 or 3')

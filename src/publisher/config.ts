@@ -9,6 +9,19 @@ import { domainForms } from './policy-domains.ts';
 import { absolute, MAX_ROWS, namedApart, removalDelay, Source, type SourceConfig } from './source-config.ts';
 
 const DAY = 86_400_000;
+/** One of several folders that `serve` hands out, and who may read it. */
+const Site = z.strictObject({
+  path: text().check(
+    z.refine((path) => /^\/(?:[A-Za-z0-9._~-]+\/)+$/.test(path) && !/\/\.{1,2}\//.test(path), {
+      error: 'must be like "/example-org/"',
+    }),
+  ),
+  output: absolute(),
+  client_ca: z.optional(absolute()),
+  token_file: z.optional(absolute()),
+  public: z._default(flag(), false),
+});
+
 export const Config = z.strictObject({
   name: z.string({ error: 'must be text' }).check(z.regex(NAME, { error: 'must match [a-z0-9][a-z0-9.-]{0,63}' })),
   output: absolute(),
@@ -44,6 +57,7 @@ export const Config = z.strictObject({
       client_ca: z.optional(absolute()),
       token_file: z.optional(absolute()),
       public: z._default(flag(), false),
+      site: z._default(list(Site), []),
     }),
   ),
   health: z.prefault(

@@ -17,6 +17,9 @@ export function laterKey(values: unknown): string | null {
   const keys = listOf(config['keys']);
   if (keys.some((key) => typeof key === 'object'))
     return missing('a key that is not a file (public with agent or command)');
+  const serve = tableOf(config['serve']);
+  for (const table of [serve, ...listOf(serve['site']).map(tableOf)])
+    for (const key of ['tokens', 'access_log']) if (Object.hasOwn(table, key)) return missing(`serve's ${key}`);
   const threshold = config['threshold'];
   if (typeof threshold === 'number' && threshold > keys.length)
     return missing(`threshold = ${threshold} above the ${keys.length} own keys`);

@@ -18,10 +18,10 @@ export interface Serving {
 
 export function configure(central: Central, lines: string, listen = '127.0.0.1:0'): void {
   const { key, cert } = certificate('good');
-  writeFileSync(central.at('tls.key'), key);
+  writeFileSync(central.at('tls.key'), key, { mode: 0o600 });
   writeFileSync(central.at('tls.pem'), cert);
   writeFileSync(central.at('ca.pem'), authority().cert);
-  writeFileSync(central.at('token'), `${TOKEN}\n`);
+  writeFileSync(central.at('token'), `${TOKEN}\n`, { mode: 0o600 });
   const file = (name: string) => JSON.stringify(central.at(name));
   central.configure({
     further: `[serve]\nlisten = "${listen}"\ncert = ${file('tls.pem')}\nkey = ${file('tls.key')}\n${lines.replaceAll(/@(\w[\w.]*)/g, (_, name: string) => file(name))}`,

@@ -48,10 +48,11 @@ export function meaning(tree: Tree): Record<string, unknown> {
   return Object.fromEntries(
     Array.from(tree, ([name, entry]): [string, unknown] => {
       if (entry.is !== 'file') return [name, entry];
-      const content = /\.json(\.new)?$/.test(name)
-        ? essence(json(tree, name))
-        : /\.gz$|\/lock$/.test(name)
-          ? 'there'
+      // mta.json holds nothing but when the mail server was looked at, and since when it asks.
+      const content = /\.gz$|\/(lock|mta\.json)$/.test(name)
+        ? 'there'
+        : /\.json(\.new)?$/.test(name)
+          ? essence(json(tree, name))
           : sha256(entry.bytes);
       return [name, { mode: entry.mode, content }];
     }),

@@ -1,31 +1,57 @@
-/** `relaymap-publish watch`: reads configuration and keys once, then publishes until a signal ends it. */
+/** `relaymap-publish watch`: publishes until a signal ends it; SIGHUP reads configuration and keys again. */
 import '../seed-hashes.ts';
+import { StepError } from '../../errors.ts';
+import { log, logOnce } from '../../io/log.ts';
 import { readPublisherConfig } from '../../publisher/config.ts';
-import { readKey } from '../../publisher/repository/signing-key.ts';
-import { logOnce } from '../../io/log.ts';
+import { PublishError } from '../../publisher/errors.ts';
 import { reportRun } from '../../publisher/health/report.ts';
-import { VERSION } from '../program.ts';
-import { servePages } from './serve-pages.ts';
-import { becomePublisher, requireState, stateOwner } from './become-publisher.ts';
+import { readKey } from '../../publisher/repository/signing-key.ts';
 import { Watch } from '../../publisher/watch/watch.ts';
+import { VERSION } from '../program.ts';
+import { becomePublisher, requireState, stateOwner } from './become-publisher.ts';
+import { servePages } from './serve-pages.ts';
 
 /** @throws HostError CONFIG or PublishError KEY if it did not start. */
 export async function watchCommand(file: string): Promise<void> {
-  const config = readPublisherConfig(file);
-  const owner = stateOwner(config.state_dir);
-  const keys = config.keys.map((key) => readKey(key, owner));
-  await becomePublisher(config.state_dir);
-  requireState(config.state_dir, true);
-  const now = () => new Date();
-  const pages = await servePages(config);
-  const watch = new Watch(config, keys, now, (ended) => {
-    reportRun(config, ended, VERSION, now());
-    void pages.listen(config.health.listen, logOnce); // retries if the address was taken
-  });
-  const stop = () => watch.stop();
+  const read = () => {
+    const config = readPublisherConfig(file);
+    const owner = stateOwner(config.state_dir);
+    return { config, keys: config.keys.map((key) => readKey(key, owner)) };
+  };
+  let next = read();
+  await becomePublisher(next.config.state_dir);
+  requireState(next.config.state_dir, true);
+  const state = { ended: false };
+  let watch: Watch | null = null;
+  const stop = () => {
+    state.ended = true;
+    watch?.stop();
+  };
   process.once('SIGTERM', stop).once('SIGINT', stop);
-  const idle = await watch.run();
-  await pages.close();
-  // A source that is still answering would keep the process alive. A publish may be ended at any step.
-  if (!idle) process.exit(0);
+  process.on('SIGHUP', () => {
+    try {
+      const found = read();
+      requireState(found.config.state_dir, true);
+      next = found;
+      log('notice', 'the configuration is read again');
+      watch?.stop(); // the next one begins when what is under way is over
+    } catch (error) {
+      if (!(error instanceof StepError) && !(error instanceof PublishError)) throw error;
+      log('error', `${error.code}: ${error.message}. The old configuration goes on`);
+    }
+  });
+  const now = () => new Date();
+  for (;;) {
+    const { config, keys } = next;
+    const pages = await servePages(config);
+    watch = new Watch(config, keys, now, (run) => {
+      reportRun(config, run, VERSION, now());
+      void pages.listen(config.health.listen, logOnce); // an address that was taken is tried again
+    });
+    const idle = await watch.run();
+    await pages.close();
+    // A source that still answers would keep the process; a publish may be ended at any step.
+    if (state.ended && !idle) process.exit(0);
+    if (state.ended) return;
+  }
 }

@@ -11,6 +11,7 @@ import type { BundleConfig, GatewayConfig } from '../config.ts';
 import type { Copies } from '../record/copies.ts';
 import type { Equivocation, Notes } from '../record/remember.ts';
 import { isTrusted, trusted } from '../record/version-history.ts';
+import { withClock } from './clock-doubt.ts';
 import type { Origin, Source } from './source.ts';
 import type { BundleState } from '../record/state.ts';
 
@@ -107,7 +108,7 @@ async function ask(cx: BundleContext, origin: Origin): Promise<Offered | StepErr
     if (live === null) throw new StepError('INTERNAL', 'a 304 for a payload that is not stored');
     return { origin, offer: asked(cx, live), etag, answeredAt: condition?.at ?? '' };
   } catch (error) {
-    if (error instanceof StepError) return error;
+    if (error instanceof StepError) return withClock(error, cx.now, state.installed);
     throw error;
   }
 }

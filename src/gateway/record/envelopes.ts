@@ -79,7 +79,9 @@ export class Envelopes {
       if (bytes !== null) write(this.#seen, ref, bytes);
     }
     removeOthers(this.#good, new Set([...good.map(fileName), ...others, path.basename(this.#seen)]));
-    removeOthers(this.#seen, new Set(seen.map(fileName)));
+    // An empty folder goes too: a run that was disturbed leaves nothing that an undisturbed one has not.
+    if (seen.length === 0) rmSync(this.#seen, { force: true, recursive: true });
+    else removeOthers(this.#seen, new Set(seen.map(fileName)));
   }
 }
 

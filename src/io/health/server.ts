@@ -5,6 +5,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { limitConnections } from '../net/limit-connections.ts';
 import { listenAddress } from './listen-address.ts';
 
 export interface Page {
@@ -12,6 +13,8 @@ export interface Page {
   readonly type: string;
   readonly body: string;
 }
+
+const MOST_CONNECTIONS = 64;
 
 type Log = (level: 'notice' | 'warning', message: string) => void;
 
@@ -36,7 +39,7 @@ export class HealthServer {
     const address = listen === undefined ? null : listenAddress(listen);
     if (listen === undefined || address === null) return;
     const server = createServer({ keepAliveTimeout: 5_000, requestTimeout: 10_000, headersTimeout: 5_000 });
-    server.maxConnections = 64;
+    limitConnections(server, MOST_CONNECTIONS);
     server.on('request', (request, response) => void this.#answer(request, response));
     await new Promise<void>((resolve) => {
       server.once('error', (error) => {

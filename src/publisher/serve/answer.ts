@@ -1,37 +1,44 @@
 /** The answer to one request: the four kinds of published files and nothing else, by the maintained `send` library. Reads only those. */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { TLSSocket } from 'node:tls';
 import send from 'send';
+import { isIssuedFor } from './client-certificate.ts';
+import { digest } from './digest.ts';
+import { siteOf, type Site } from './sites.ts';
 
 /** The only paths that exist (format section 1); temp files do not. */
 const MANIFEST = /^\/(?:manifest\.json|keyring\/[1-9][0-9]{0,9}\.json)$/;
 const BLOB = /^\/recipients\/[0-9a-f]{64}(?:-[0-9a-f]{64}\.delta)?\.gz$/;
 
 /**
- * Has a server answer: with 200, 206, 304, 401, 404, 405, 412 or 416.
- * @param root the folder of the published files. @param token its digest; null where none is asked for.
+ * Has a server answer: with 200, 206, 304, 401, 403, 404, 405, 412 or 416.
+ * @param sites what is served, now.
  */
-export function answering(server: Server, root: string, token: Buffer | null): void {
-  const listener = (request: IncomingMessage, response: ServerResponse) => answer(request, response, root, token);
+export function answering(server: Server, sites: () => readonly Site[]): void {
+  const listener = (request: IncomingMessage, response: ServerResponse) => answer(request, response, sites());
   server.on('request', listener);
   // Nobody is told to go on with a body that is not wanted; and Node puts that word behind the head of an answer that waits its turn.
   server.on('checkContinue', listener);
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, root: string, token: Buffer | null): void {
-  const path = (request.url ?? '').split('?', 1)[0] ?? '';
+function answer(request: IncomingMessage, response: ServerResponse, sites: readonly Site[]): void {
+  const found = siteOf(sites, (request.url ?? '').split('?', 1)[0] ?? '');
+  const path = found?.path ?? '';
   const blob = BLOB.test(path);
   const refuse = (status: number, headers: Record<string, string> = {}) => {
     // The disk has failed in the middle of a file: a second head cannot be sent, and thrown from here it would end the process.
     if (response.headersSent) response.destroy();
     else response.writeHead(status, { 'content-length': '0', 'cache-control': 'no-store', ...headers }).end();
   };
-  if (token !== null && !isAllowed(request, token)) refuse(401, { 'www-authenticate': 'Bearer' });
+  if (found === null) refuse(404);
+  else if (!hasToken(request, found.site)) refuse(401, { 'www-authenticate': 'Bearer' });
+  else if (!hasCertificate(request, found.site)) refuse(403);
   else if (request.method !== 'GET' && request.method !== 'HEAD') refuse(405, { allow: 'GET, HEAD' });
   else if (!blob && !MANIFEST.test(path)) refuse(404);
   else {
     response.setHeader('cache-control', blob ? 'private, max-age=86400, immutable' : 'private, no-cache');
-    send(request, path, { root, cacheControl: false, index: false, dotfiles: 'deny' })
+    send(request, path, { root: found.site.root, cacheControl: false, index: false, dotfiles: 'deny' })
       .on('directory', () => refuse(404))
       .on('error', (error: { status?: number }) =>
         refuse(error.status === 412 || error.status === 416 ? error.status : 404),
@@ -41,9 +48,11 @@ function answer(request: IncomingMessage, response: ServerResponse, root: string
 }
 
 /** Compared by hash, so that neither length nor content shows in the time it takes. */
-function isAllowed(request: IncomingMessage, token: Buffer): boolean {
+function hasToken(request: IncomingMessage, { token }: Site): boolean {
+  if (token === null) return true;
   const given = /^Bearer +(.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
   return timingSafeEqual(digest(given), token);
 }
 
-export const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+const hasCertificate = ({ socket }: IncomingMessage, { authorities }: Site): boolean =>
+  authorities === null || (socket instanceof TLSSocket && isIssuedFor(socket, authorities));

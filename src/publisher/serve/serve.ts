@@ -1,73 +1,138 @@
-/** The embedded HTTPS endpoint over the published files. It refuses to serve the world: every address of the site is in these files. */
-import { createServer } from 'node:https';
+/**
+ * The embedded HTTPS endpoint over the published files. It refuses to serve the world: every address of the site is in these files. A
+ * certificate, token or authority that changes on the disk is in use a second later; one that is half written or does not fit changes nothing.
+ */
+import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
 import { HostError } from '../../errors.ts';
+import { log, logOnce } from '../../io/log.ts';
+import { limitConnections } from '../../io/net/limit-connections.ts';
 import type { PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
-import { answering, digest } from './answer.ts';
-import { readOption, tlsOptions } from './tls.ts';
+import { FileWatch } from '../watch/file-watch.ts';
+import { answering } from './answer.ts';
+import { readSites, type ServeConfig, type Site } from './sites.ts';
+import { clientRule, secureContext } from './tls.ts';
 
 /** Milliseconds. */
 const IDLE = 60_000;
+const HANDSHAKE = 10_000;
 /** What is under way at the end may take so long, in milliseconds. */
 const CLOSING = 5_000;
+/** Milliseconds between two looks at the files. */
+const LOOK = 1_000;
+const MOST_CONNECTIONS = 1024;
 
 export interface Serving {
   readonly url: string;
+  /** Another configuration, from now on. @throws HostError CONFIG: the old one goes on. */
+  reload(config: PublisherConfig): void;
   close(): Promise<void>;
+}
+
+/** What is served now, by which files. */
+interface Current {
+  readonly output: string;
+  readonly serve: ServeConfig;
+  readonly sites: readonly Site[];
+  readonly context: SecureContextOptions;
+  readonly files: FileWatch;
+  /** Of the files when they were read. */
+  readonly state: string;
 }
 
 /** @throws HostError CONFIG, PublishError SERVE */
 export async function serve(config: PublisherConfig): Promise<Serving> {
-  const options = config.serve;
-  if (options === undefined)
-    throw new HostError('CONFIG', 'there is no [serve] in the configuration; it needs listen, cert and key');
-  if (options.client_ca === undefined && options.token_file === undefined && !options.public) {
-    throw new HostError(
-      'CONFIG',
-      'serve: anyone could read every address; set token_file or client_ca, or say public = true',
-    );
-  }
-  const token = options.token_file === undefined ? null : readToken(options.token_file);
-  const { host, port } = listenAddress(options.listen);
-  const server = createServer(tlsOptions(options));
+  const address = config.serve === undefined ? null : listenAddress(config.serve.listen);
+  let current = read(config.output, config.serve);
+  const { host, port } = address ?? listenAddress(current.serve.listen);
+  const server = createServer({ ...current.context, ...clientRule(current.sites), handshakeTimeout: HANDSHAKE });
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
+  limitConnections(server, MOST_CONNECTIONS);
   server.requestTimeout = 30_000;
   server.headersTimeout = 10_000;
   server.setTimeout(IDLE); // a reader that takes nothing for so long is let go
-  answering(server, config.output, token);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) =>
-      reject(new PublishError('SERVE', `cannot listen on ${options.listen}: ${error.message}`, error)),
-    );
-    server.listen(port, host, resolve);
-  });
+  answering(server, () => current.sites);
+  try {
+    await listening(server, current.serve.listen, host, port);
+  } catch (error) {
+    current.files.close();
+    throw error;
+  }
+  const use = (next: Current) => {
+    current.files.close();
+    current = next;
+    server.setSecureContext(next.context);
+    Object.assign(server, clientRule(next.sites)); // Node has no other way to change these two
+  };
+  const look = setInterval(() => {
+    if (current.files.state() === current.state) return;
+    try {
+      use(read(current.output, current.serve));
+      log('notice', 'certificate, tokens and authorities have changed and are read again');
+    } catch (error) {
+      if (!(error instanceof HostError)) throw error;
+      logOnce('warning', `${error.message}. What was read before stays in use until the file is right`);
+    }
+  }, LOOK);
   const bound = (server.address() as AddressInfo).port;
   const name = host === '0.0.0.0' || host === '::' ? 'THIS-HOST' : host.includes(':') ? `[${host}]` : host;
   return {
     url: `https://${name}:${bound}/`,
-    close: () =>
-      new Promise((resolve) => {
-        const patience = setTimeout(() => {
-          for (const socket of sockets) socket.destroy(); // also those that never began with TLS
-        }, CLOSING);
-        server.close(() => {
-          clearTimeout(patience);
-          resolve();
-        });
-        server.closeIdleConnections();
-      }),
+    reload: (next) => {
+      if (next.serve?.listen !== current.serve.listen)
+        throw new HostError('CONFIG', 'serve.listen has changed; for that, restart serve');
+      use(read(next.output, next.serve));
+    },
+    close: () => {
+      clearInterval(look);
+      current.files.close();
+      return closed(server, sockets);
+    },
   };
 }
 
-function readToken(file: string): Buffer {
-  const token = readOption('token_file', file).trim();
-  if (token.length < 16) throw new HostError('CONFIG', `serve.token_file ${file} holds fewer than 16 characters`);
-  return digest(token);
+/** @throws HostError CONFIG */
+function read(output: string, options: ServeConfig | undefined): Current {
+  if (options === undefined)
+    throw new HostError('CONFIG', 'there is no [serve] in the configuration; it needs listen, cert and key');
+  const each = [options, ...options.site].flatMap(({ token_file, client_ca }) => [token_file, client_ca]);
+  const files = new FileWatch([options.cert, options.key, ...each].filter((file) => file !== undefined));
+  try {
+    const state = files.state();
+    const sites = readSites(output, options);
+    return { output, serve: options, sites, context: secureContext(options, sites), files, state };
+  } catch (error) {
+    files.close();
+    throw error;
+  }
+}
+
+async function listening(server: Server, listen: string, host: string, port: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) =>
+      reject(new PublishError('SERVE', `cannot listen on ${listen}: ${error.message}`, error)),
+    );
+    server.listen(port, host, resolve);
+  });
+}
+
+function closed(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
+  return new Promise((resolve) => {
+    const patience = setTimeout(() => {
+      for (const socket of sockets) socket.destroy(); // also those that never began with TLS
+    }, CLOSING);
+    server.close(() => {
+      clearTimeout(patience);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
 }
 
 function listenAddress(listen: string): { host: string; port: number } {

@@ -1,34 +1,38 @@
-/** Certificate, key and client authority of the embedded endpoint, checked before anything listens. Reads the files it is named. */
+/** Certificate and key of the embedded endpoint, checked before they are used. Reads the files it is named. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { ServerOptions } from 'node:https';
+import type { SecureContextOptions, TlsOptions } from 'node:tls';
 import { HostError } from '../../errors.ts';
-import type { PublisherConfig } from '../config.ts';
+import { readSecretPem } from '../sources/secret.ts';
+import type { ServeConfig, Site } from './sites.ts';
 
-type ServeConfig = NonNullable<PublisherConfig['serve']>;
-
-/** @throws HostError CONFIG. Node takes a client authority that is none in silence, and the other faults in OpenSSL's words. */
-export function tlsOptions(serve: ServeConfig): ServerOptions {
-  const cert = readOption('cert', serve.cert);
-  const key = readOption('key', serve.key);
+/**
+ * What new connections are made with; can be changed while the server runs.
+ * @throws HostError CONFIG. Node takes a client authority that is none in silence, and the other faults in OpenSSL's words.
+ */
+export function secureContext(serve: ServeConfig, sites: readonly Site[]): SecureContextOptions {
+  const cert = readCertificate(serve.cert);
+  const key = readSecretPem('serve.key', serve.key);
   const certificate = parsed(`serve.cert ${serve.cert} is no certificate`, () => new X509Certificate(cert));
   const privateKey = parsed(`serve.key ${serve.key} is no private key`, () => createPrivateKey(key));
   if (!certificate.checkPrivateKey(privateKey)) {
     throw new HostError('CONFIG', `serve.key ${serve.key} does not belong to serve.cert ${serve.cert}`);
   }
-  const own = { cert, key, minVersion: 'TLSv1.2' } as const;
-  if (serve.client_ca === undefined) return own;
-  const ca = readOption('client_ca', serve.client_ca);
-  parsed(`serve.client_ca ${serve.client_ca} is no certificate`, () => new X509Certificate(ca));
-  return { ...own, ca, requestCert: true, rejectUnauthorized: true };
+  const authorities = sites.flatMap((site) => site.authorities ?? []).map(String);
+  return { cert, key, minVersion: 'TLSv1.2', ...(authorities.length === 0 ? {} : { ca: authorities }) };
 }
 
-/** The text of a file that [serve] names. @throws HostError CONFIG */
-export function readOption(option: string, file: string): string {
+/** Whether a client must show a certificate, as TLS itself can see to; a site that needs none is looked after by its answers. */
+export function clientRule(sites: readonly Site[]): Pick<TlsOptions, 'requestCert' | 'rejectUnauthorized'> {
+  const asking = sites.filter(({ authorities }) => authorities !== null).length;
+  return { requestCert: asking > 0, rejectUnauthorized: asking > 0 && asking === sites.length };
+}
+
+function readCertificate(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new HostError('CONFIG', `cannot read serve.${option}: ${(error as Error).message}`, error);
+    throw new HostError('CONFIG', `cannot read serve.cert: ${(error as Error).message}`, error);
   }
 }
 

@@ -1,7 +1,8 @@
 // What comes to `relaymap-publish serve` inside of TLS: bytes that Node's own parser reads, and the answers of the handler, byte for byte.
 import { createServer, type IncomingMessage } from 'node:http';
 import { Duplex } from 'node:stream';
-import { answering, digest } from '../../../src/publisher/serve/answer.ts';
+import { answering } from '../../../src/publisher/serve/answer.ts';
+import { digest } from '../../../src/publisher/serve/digest.ts';
 import { folder, laid } from '../room.ts';
 import { must, pieces, same, type Target } from '../target.ts';
 
@@ -69,7 +70,8 @@ async function talk(input: Uint8Array, token: string | null): Promise<Talk> {
   const server = createServer();
   server.on('request', (request) => asked.push(request));
   server.on('checkContinue', (request) => asked.push(request));
-  answering(server, published(), token === null ? null : digest(token));
+  const site = { path: '/', root: published(), token: token === null ? null : digest(token), authorities: null };
+  answering(server, () => [site]);
   server.on('checkExpectation', (_, response) => {
     asked.push(null);
     response.writeHead(417).end();

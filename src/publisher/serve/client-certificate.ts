@@ -1,0 +1,25 @@
+/**
+ * Whether a client's certificate was issued by a site's own authorities. TLS has verified it against those of all sites; whoever may read
+ * one customer's list must not read another's. Touches nothing.
+ */
+import type { X509Certificate } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
+
+/** Certificates between a client's and its authority, at most. */
+const LONGEST = 8;
+
+export function isIssuedFor(socket: TLSSocket, authorities: readonly X509Certificate[]): boolean {
+  if (!socket.authorized) return false;
+  let certificate: X509Certificate | undefined = socket.getPeerX509Certificate();
+  for (let i = 0; certificate !== undefined && i < LONGEST; i++) {
+    const own = certificate;
+    if (authorities.some((authority) => isIssuedBy(own, authority))) return true;
+    const issuer: X509Certificate | undefined = own.issuerCertificate;
+    certificate = issuer !== undefined && issuer.ca && isIssuedBy(own, issuer) ? issuer : undefined;
+    if (certificate?.fingerprint256 === own.fingerprint256) return false;
+  }
+  return false;
+}
+
+const isIssuedBy = (certificate: X509Certificate, issuer: X509Certificate): boolean =>
+  certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);

@@ -1,0 +1,76 @@
+/**
+ * What the embedded endpoint serves, and to whom: the published folder of the configuration, or one folder for each `[[serve.site]]`. Reads
+ * the tokens and client authorities that the sites name.
+ */
+import { X509Certificate } from 'node:crypto';
+import { HostError } from '../../errors.ts';
+import type { PublisherConfig } from '../config.ts';
+import { readAuthority, readSecret } from '../sources/secret.ts';
+import { digest } from './digest.ts';
+
+export type ServeConfig = NonNullable<PublisherConfig['serve']>;
+
+export interface Site {
+  /** With a slash at both ends. */
+  readonly path: string;
+  /** The folder of the published files. */
+  readonly root: string;
+  /** The token's digest; null where none is asked for. */
+  readonly token: Buffer | null;
+  /** Who signs the certificates that are let in; null where none is asked for. */
+  readonly authorities: readonly X509Certificate[] | null;
+}
+
+type Admission = Pick<ServeConfig, 'client_ca' | 'token_file' | 'public'>;
+
+/** @throws HostError CONFIG */
+export function readSites(output: string, serve: ServeConfig): Site[] {
+  const sites = serve.site.map(({ path, output: root, ...admission }, i) => {
+    if (serve.site.findIndex((other) => other.path === path) !== i)
+      throw new HostError('CONFIG', `serve.site: two sites have the path ${path}`);
+    return readSite(`serve.site.${i}`, path, root, admission);
+  });
+  // With sites the top needs no folder of its own; without them it is what there is.
+  const top = sites.length === 0 || isAdmitted(serve) ? [readSite('serve', '/', output, serve)] : [];
+  return [...sites, ...top].sort((a, b) => b.path.length - a.path.length);
+}
+
+/** The site that a path belongs to, the longest one first, and the path in it. */
+export function siteOf(sites: readonly Site[], path: string): { readonly site: Site; readonly path: string } | null {
+  const site = sites.find((each) => path.startsWith(each.path));
+  return site === undefined ? null : { site, path: path.slice(site.path.length - 1) };
+}
+
+const isAdmitted = ({ client_ca: ca, token_file: token, public: open }: Admission): boolean =>
+  ca !== undefined || token !== undefined || open;
+
+function readSite(where: string, path: string, root: string, admission: Admission): Site {
+  const { client_ca: ca, token_file: token } = admission;
+  if (!isAdmitted(admission)) {
+    throw new HostError(
+      'CONFIG',
+      `${where}: anyone could read every address; set token_file or client_ca, or say public = true`,
+    );
+  }
+  return {
+    path,
+    root,
+    token: token === undefined ? null : readToken(`${where}.token_file`, token),
+    authorities: ca === undefined ? null : readAuthorities(`${where}.client_ca`, ca),
+  };
+}
+
+function readToken(option: string, file: string): Buffer {
+  const token = readSecret(option, file).trim();
+  if (token.length < 16) throw new HostError('CONFIG', `${option} ${file} holds fewer than 16 characters`);
+  return digest(token);
+}
+
+function readAuthorities(option: string, file: string): X509Certificate[] {
+  const blocks = readAuthority(file, option).match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  try {
+    return blocks.map((block) => new X509Certificate(block));
+  } catch (error) {
+    throw new HostError('CONFIG', `${option} ${file} holds a certificate that cannot be read`, error);
+  }
+}
