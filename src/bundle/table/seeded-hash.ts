@@ -10,7 +10,7 @@ const seed = { fast: 0x811c9dc5 | 0, k0: 0, k1: 0 };
 export function seedHashes([k0 = 0, k1 = 0]: Uint32Array): void {
   seed.k0 = k0 | 0;
   seed.k1 = k1 | 0;
-  seed.fast = Math.imul((0x811c9dc5 ^ k0) | 0, 0x9e3779b1) ^ k1;
+  seed.fast = ((0x811c9dc5 ^ k0) + Math.imul(k1, 0x9e3779b1)) | 0;
 }
 
 /** Where FNV-1a starts. */
