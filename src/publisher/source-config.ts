@@ -5,7 +5,7 @@ import { HostError } from '../errors.ts';
 import { duration, flag, list, percent, text, whole } from '../io/config-file.ts';
 import { EntryError, rowsOf } from './entry.ts';
 import { domainForms } from './policy-domains.ts';
-import { ENCODINGS, FORMATS, type TextOptions } from './sources/text/reading.ts';
+import { ENCODINGS, FORMATS, type TextOptions } from './sources/text/text-options.ts';
 
 interface Common {
   /** What messages call it: its `name`, else its path, URL without password, or command. */

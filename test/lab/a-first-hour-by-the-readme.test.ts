@@ -38,6 +38,17 @@ const deliver = async (host: LabHost, name: 'relaymap' | 'relaymap-publisher'): 
   await host.write(`/root/${path.basename(file)}`, readFileSync(file));
 };
 
+/** The first address of the list, as the README made it. */
+const listed = async (): Promise<string> => (await from.ok('head -n 1 /etc/relaymap-publish/recipients')).trim();
+
+const published = (address: string) =>
+  until(
+    `${address} is published`,
+    60,
+    () => from.run(`relaymap-publish explain ${address}`),
+    ({ stdout }) => /the published version \d+ has it/.test(stdout),
+  );
+
 /** There is no ssh in the lab: `scp HOST:FILE... FOLDER` takes them from here, with the modes that scp gives. */
 async function carry(host: LabHost): Promise<void> {
   const tar = await from.ok('tar -C / -cf - etc/relaymap-publish | base64 -w0');
@@ -79,14 +90,11 @@ test.each(['trixie', 'bookworm'] as const)(
     const host = mx[suite];
     await carry(host);
     await type('README.md', 'gateway', host);
-    await answers(
-      lab,
-      host,
-      ['someone@example.org', 'postmaster@example.org', 'nobody@example.org'],
-      ['250', '250', '550'],
-    );
+    await answers(lab, host, [await listed(), 'postmaster@example.org', 'nobody@example.org'], ['250', '250', '550']);
     await graded(host, 0);
-    const mine = typed.filter(({ host: name }) => name === 'central' || name === host.name);
+    const all = typed.filter(({ host: name }) => name === 'central' || name === host.name);
+    const last = all.findIndex(({ command }) => command.includes('unknown_relay_recipient_reject_code'));
+    const mine = all.slice(0, last + 1);
     const seconds = mine.reduce((sum, each) => sum + each.seconds, 0);
     console.log(
       `first hour, ${suite}: ${mine.length} commands, ${seconds.toFixed(0)} s, none failed, until the first 550`,
@@ -97,6 +105,9 @@ test.each(['trixie', 'bookworm'] as const)(
 );
 
 test('docs/operations.md: no line fails there either', async () => {
+  await from.ok('echo someone@example.org >>/etc/relaymap-publish/recipients');
+  await published('someone@example.org');
+  await mx.trixie.ok('relaymap fetch');
   await type('docs/operations.md', 'central', from);
   await type('docs/operations.md', 'gateway', mx.trixie);
 });
@@ -104,14 +115,9 @@ test('docs/operations.md: no line fails there either', async () => {
 test('an address that is added comes by the timer alone', async () => {
   await from.ok(`mkdir -p /etc/systemd/system/relaymap-publish.timer.d
     printf '[Timer]\\nOnCalendar=\\nOnCalendar=*:*:0/2\\nRandomizedDelaySec=0\\n' >/etc/systemd/system/relaymap-publish.timer.d/lab.conf
-    systemctl daemon-reload; systemctl restart relaymap-publish.timer
+    systemctl daemon-reload; systemctl restart relaymap-publish.timer; systemctl stop relaymap-publish-watch
     echo added@example.org >>/etc/relaymap-publish/recipients`);
-  await until(
-    'it is published',
-    60,
-    () => from.run('relaymap-publish explain added@example.org'),
-    ({ stdout }) => /the published version \d+ has it/.test(stdout),
-  );
+  await published('added@example.org');
   await mx.trixie.ok('systemctl kill -s USR2 --kill-whom=main relaymap');
   await answers(lab, mx.trixie, ['added@example.org'], ['250']);
 });

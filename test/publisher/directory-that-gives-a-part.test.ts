@@ -279,7 +279,7 @@ describe('what an entry of Active Directory stands for', () => {
 
   test('an address that is none is named, and ends it', async () => {
     server.handler = () => [person(1, { proxyAddresses: ['smtp:a,b@example.org'] }), done()];
-    expect(await refused()).toMatch(/^INVALID_ENTRY list, value \d: the entry has a char/);
+    expect(await refused()).toMatch(/^INVALID_ENTRY list, value \d: the entry has no @/);
   });
 
   test('a value that is not UTF-8', async () => {

@@ -2,7 +2,7 @@
 // through that software's own look-ups (and by it, where the software does so, a real Dovecot), and read by the preset. Both, and what a
 // person says of each address, have to agree.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { accepts, atRcpt, compared, printTable, SIZE } from './asking.ts';
+import { accepts, atRcpt, compared, PATIENCE, printTable, SIZE } from './asking.ts';
 import { startMariadb, startPostgres, startSqlite, type Database } from './databases.ts';
 import { startDovecot, startSink, type Listener } from './dovecot.ts';
 import { refusal, rowsOf } from './querying.ts';
@@ -56,7 +56,7 @@ describe.each(cases)('$name', ({ software, kind, database }) => {
     said = await asked(server, software, kind, database, [
       ...new Set([...entries.map(({ address }) => address), ...cross, ...all]),
     ]);
-  });
+  }, PATIENCE);
 
   test('what its own Postfix says at RCPT is what a person says', () => {
     expect(entries.map(({ address }) => [address, said.get(address)])).toEqual(

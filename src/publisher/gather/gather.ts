@@ -15,7 +15,7 @@ import type { SourceConfig } from '../source-config.ts';
 import { openSource } from '../sources/open.ts';
 import { isNamedBy } from '../policy-domains.ts';
 import type { Entries, SourceReader, Seen } from '../sources/source-reader.ts';
-import { LeftOut as LeftOutEntries } from '../sources/text/left-out.ts';
+import { Omissions } from '../sources/text/omissions.ts';
 import { listLine, type ListLine } from '../sources/text/list-line.ts';
 import { DomainAliases } from './domain-aliases.ts';
 
@@ -82,7 +82,7 @@ interface Place {
   unit: string;
   /** Of local parts that stand alone in a plain list. */
   readonly domain: string | undefined;
-  readonly left: LeftOutEntries;
+  readonly left: Omissions;
   readonly isSkipped: (domain: string) => boolean;
   /** Of the last entry, from 1. */
   number: number;
@@ -120,7 +120,7 @@ class Gathering {
     this.#own = this.#options.apart === true ? new RowCollection() : null;
     const isSkipped = isNamedBy(source.skip_domains);
     const simple = new SimpleLines(this.#rows, (each) => isSkipped(each) || this.#isForeign(each));
-    const left = new LeftOutEntries(name);
+    const left = new Omissions(name);
     const place: Place = { name, unit, domain, left, isSkipped, number: 0, begun: false };
     const seen: Seen = { lines: 0 };
     for await (const batch of read(now, seen)) {

@@ -10,7 +10,7 @@ import type { PostfixMapSource } from '../source-config.ts';
 import { outputOf } from './command-output.ts';
 import { fileSource } from './file.ts';
 import type { Batch, Entry, SourceReader } from './source-reader.ts';
-import { LeftOut } from './text/left-out.ts';
+import { Omissions } from './text/omissions.ts';
 import { linesOf } from './text/lines.ts';
 import { MapKeys } from './text/map-keys.ts';
 
@@ -61,7 +61,7 @@ export function postfixMapSource(source: PostfixMapSource): SourceReader {
 }
 
 async function* compiled(name: string, map: string, file: string): AsyncGenerator<Batch> {
-  const left = new LeftOut(name);
+  const left = new Omissions(name);
   const keys = new MapKeys({ name, unit: 'row', left });
   const rows = map.startsWith('cdb:') ? cdbRows(name, file, keys) : listedRows(name, map, keys);
   for await (const entries of rows) yield { unit: 'row', entries };

@@ -1,6 +1,6 @@
 /** The bytes of a source become UTF-8: a byte order mark decides, else the configuration, and UTF-8 is what neither says. Pure. */
 import { PublishError } from '../../errors.ts';
-import type { Encoding } from './reading.ts';
+import type { Encoding } from './text-options.ts';
 
 const CR = 0x0d;
 const LF = 0x0a;

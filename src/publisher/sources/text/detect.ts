@@ -5,7 +5,7 @@
 import { columnOf } from './columns.ts';
 import { DASHES, PROPERTY } from './formats/table.ts';
 import { separatorOf } from './formats/csv.ts';
-import type { Format, TextOptions } from './reading.ts';
+import type { Format, TextOptions } from './text-options.ts';
 
 /** A format, or one of the two ways in which PowerShell shows a list on a screen. */
 export type Shape = Format | 'table' | 'properties';

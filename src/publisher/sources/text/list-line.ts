@@ -1,7 +1,7 @@
 /** A line of a plain list, as text: an address, and what may stand beside it. Pure. */
 import { EntryError, firstField } from '../../entry.ts';
 import { columnOf } from './columns.ts';
-import { refusesMail } from './refusing-value.ts';
+import { refusesMail } from './map-refusal.ts';
 import { addressesIn, PartialValue } from './values.ts';
 
 /** The addresses of a line; or that it is a header, refuses mail, or is an address of another type than SMTP. */

@@ -4,14 +4,14 @@
  */
 import { PublishError } from '../../errors.ts';
 import type { Entry } from '../source-reader.ts';
-import type { LeftOut } from './left-out.ts';
-import { refusesMail } from './refusing-value.ts';
+import type { Omissions } from './omissions.ts';
+import { refusesMail } from './map-refusal.ts';
 
 export interface MapKeysOptions {
   readonly name: string;
   readonly unit: string;
   readonly domain?: string | undefined;
-  readonly left: LeftOut;
+  readonly left: Omissions;
 }
 
 export class MapKeys {

@@ -14,12 +14,12 @@ import { ldifEntries } from './formats/ldif.ts';
 import { passwdEntries } from './formats/passwd.ts';
 import { postfixEntries } from './formats/postfix.ts';
 import { propertyEntries, tableEntries } from './formats/table.ts';
-import { LeftOut } from './left-out.ts';
+import { Omissions } from './omissions.ts';
 import { linesOf, wholeLines } from './lines.ts';
 import { listLine } from './list-line.ts';
 import type { Page } from './page.ts';
-import type { ReadingOptions, TextOptions } from './reading.ts';
-import { Waiting } from './waiting.ts';
+import type { ReadingOptions, TextOptions } from './text-options.ts';
+import { PendingEntries } from './pending-entries.ts';
 
 type Lines = AsyncIterable<readonly string[]>;
 /** Formats that are read line by line, and what a message calls the place of their entries. */
@@ -48,7 +48,7 @@ export class TextSource {
   readonly #options: ReadingOptions;
 
   constructor(name: string, options: TextOptions) {
-    this.#options = { ...options, name, left: new LeftOut(name), waiting: new Waiting() };
+    this.#options = { ...options, name, left: new Omissions(name), pending: new PendingEntries() };
   }
 
   /**
@@ -81,11 +81,11 @@ export class TextSource {
 
   /** What could be judged only at the end, and what was left out, in words. */
   *end(): Generator<Batch> {
-    yield { unit: 'entry', entries: this.#options.waiting.end(this.#options.left) };
+    yield { unit: 'entry', entries: this.#options.pending.end(this.#options.left) };
     this.#options.left.tell();
   }
 
-  get left(): LeftOut {
+  get left(): Omissions {
     return this.#options.left;
   }
 }

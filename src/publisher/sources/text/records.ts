@@ -14,8 +14,8 @@ import {
   plainName,
   type Column,
 } from './columns.ts';
-import type { LeftOut } from './left-out.ts';
-import type { Waiting } from './waiting.ts';
+import type { Omissions } from './omissions.ts';
+import type { PendingEntries } from './pending-entries.ts';
 import { addressesIn, holdsAddress, PartialValue } from './values.ts';
 
 /** A column's name and one value of it. */
@@ -28,8 +28,8 @@ export interface RecordOptions {
   /** The columns to take, by name; all that are known where there are none. */
   readonly columns?: readonly string[] | undefined;
   readonly domain?: string | undefined;
-  readonly left: LeftOut;
-  readonly waiting: Waiting;
+  readonly left: Omissions;
+  readonly pending: PendingEntries;
 }
 
 export class Records {
@@ -55,7 +55,7 @@ export class Records {
 
   /** @throws PublishError SOURCE: a column that is not read holds an address, or a value is a part of what it stands for. */
   take(number: number, fields: readonly Field[]): Entry[] {
-    const { unit, left, waiting } = this.#options;
+    const { unit, left, pending } = this.#options;
     if (this.#isLeftOut(fields, left, unit)) return [];
     const found: string[] = [];
     const unread: Field[] = [];
@@ -71,11 +71,11 @@ export class Records {
       } else if (kind === 'user') users.push(value);
       else if (kind === 'unknown' && holdsAddress(value)) unread.push([column, value]);
     }
-    waiting.addressed ||= addressed;
+    pending.addressed ||= addressed;
     // Beside an address a user name is what somebody logs in with, whatever it looks like.
     const names = addressed ? [] : users.flatMap((each) => this.#addresses(number, 'user', each, 'address'));
     if (names.length > 0)
-      waiting.users(
+      pending.users(
         names.map((text) => ({ number, text })),
         found.length === 0,
       );
@@ -85,14 +85,14 @@ export class Records {
     if (lost !== undefined) this.#refuseUnread(number, lost[0]);
     const entries = found.map((text) => ({ number, text }));
     if (fields.some(([column, value]) => this.kindOf(column) === 'kind' && isElsewhere(value))) {
-      waiting.elsewhere(entries);
+      pending.elsewhere(entries);
       return [];
     }
-    waiting.taken(entries);
+    pending.taken(entries);
     return entries;
   }
 
-  #isLeftOut(fields: readonly Field[], left: LeftOut, unit: string): boolean {
+  #isLeftOut(fields: readonly Field[], left: Omissions, unit: string): boolean {
     const signIn = fields.some(([column]) => isDirectoryColumn(column));
     if (fields.some(([column, value]) => this.kindOf(column) === 'status' && isInactive(column, value, signIn))) {
       left.add('inactive', unit);

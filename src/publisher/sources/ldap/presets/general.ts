@@ -1,5 +1,5 @@
 /** Directories without a mail software of their own: whoever has an address gets mail. Pure. */
-import { addressesIn, anyOf, is, NOTHING, valuesOf, type Question } from './question.ts';
+import { addressesIn, anyOf, is, NOTHING, valuesOf, wholeAddressesIn, type Question } from './question.ts';
 import { addressesOf } from '../values.ts';
 
 /**
@@ -59,7 +59,7 @@ export const freeipa: Question = {
   take: (entry) =>
     valuesOf(entry, 'entryDN').some((dn) => /,\s*cn=provisioning\s*,/i.test(dn))
       ? NOTHING
-      : { accepted: addressesIn(entry, 'mail', 'mailAlternateAddress'), forwarded: [] },
+      : { accepted: wholeAddressesIn(entry, 'mail', 'mailAlternateAddress'), forwarded: [] },
 };
 
 /** A filter of the site's own; of `proxyAddresses` those that are SMTP's count. */

@@ -10,7 +10,7 @@
  * - groups, by the `memberOfGroup` of whoever is in them, external users among them. A group that has members only in that attribute has
  *   no other entry that says so. A mailing list of mlmmj by `mail` and `shadowAddress`.
  */
-import { addressesIn, is, NOTHING, valuesOf, type Attributes, type Question } from './question.ts';
+import { wholeAddressesIn, is, NOTHING, valuesOf, type Attributes, type Question } from './question.ts';
 
 const isA = (entry: Attributes, name: string): boolean => is(entry, 'objectClass', name);
 const has = (entry: Attributes, service: string): boolean => is(entry, 'enabledService', service);
@@ -21,7 +21,7 @@ export const iredmailLdap: Question = {
     '(&(|(objectClass=mailUser)(objectClass=mailAlias)(objectClass=mailList)(objectClass=mailExternalUser))(accountStatus=active)(!(domainStatus=disabled)))',
   attributes: ['objectClass', 'enabledService', 'mail', 'shadowAddress', 'memberOfGroup', 'mailForwardingAddress'],
   take: (entry) => {
-    const own = addressesIn(entry, 'mail', 'shadowAddress');
+    const own = wholeAddressesIn(entry, 'mail', 'shadowAddress');
     const [isUser, isForwarded] = [isA(entry, 'mailuser'), valuesOf(entry, 'mailForwardingAddress').length > 0];
     const byCatchAllTable = isUser && isForwarded ? own : [];
     if (!has(entry, 'mail') || !has(entry, 'deliver')) return { accepted: byCatchAllTable, forwarded: [] };
@@ -44,10 +44,12 @@ export const iredmailLdap: Question = {
 };
 
 function groups(entry: Attributes, isUser: boolean): readonly string[] {
-  const shadows = addressesIn(entry, 'shadowAddress');
-  if (isUser || isA(entry, 'mailexternaluser')) return [...addressesIn(entry, 'memberOfGroup'), ...shadows];
+  const shadows = wholeAddressesIn(entry, 'shadowAddress');
+  if (isUser || isA(entry, 'mailexternaluser')) return [...wholeAddressesIn(entry, 'memberOfGroup'), ...shadows];
   if (!isA(entry, 'mailalias') && !isA(entry, 'maillist')) return NOTHING.accepted;
   const taken = new Set(shadows.map((each) => each.toLowerCase()));
-  const found = addressesIn(entry, 'memberOfGroup').filter((each) => !taken.has(each.toLowerCase()));
-  return isA(entry, 'maillist') && has(entry, 'mlmmj') ? [...found, ...addressesIn(entry, 'mail'), ...shadows] : found;
+  const found = wholeAddressesIn(entry, 'memberOfGroup').filter((each) => !taken.has(each.toLowerCase()));
+  return isA(entry, 'maillist') && has(entry, 'mlmmj')
+    ? [...found, ...wholeAddressesIn(entry, 'mail'), ...shadows]
+    : found;
 }

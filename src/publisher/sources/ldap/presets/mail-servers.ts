@@ -1,5 +1,5 @@
 /** Mail software with a rule or two of its own about its directory. Pure. */
-import { addressesIn, anyOf, is, NOTHING, valuesOf, type Question } from './question.ts';
+import { wholeAddressesIn, anyOf, is, NOTHING, valuesOf, type Question } from './question.ts';
 
 /**
  * docker-mailserver with LDAP, on the schema `postfix-book`, after its target/postfix/ldap-{users,aliases,groups,domains}.cf: `mail`,
@@ -13,8 +13,8 @@ export const postfixBook: Question = {
   take: (entry) => {
     // An alias and a group lead to the entry's `mail`.
     if (valuesOf(entry, 'mail').length === 0) return NOTHING;
-    const groups = addressesIn(entry, 'mailGroupMember').filter((each) => each === each.toLowerCase());
-    return { accepted: addressesIn(entry, 'mail', 'mailAlias'), forwarded: groups };
+    const groups = wholeAddressesIn(entry, 'mailGroupMember').filter((each) => each === each.toLowerCase());
+    return { accepted: wholeAddressesIn(entry, 'mail', 'mailAlias'), forwarded: groups };
   },
 };
 
@@ -28,7 +28,7 @@ export const qmailLdap: Question = {
   attributes: ['mail', 'mailAlternateAddress', 'accountStatus'],
   take: (entry) => {
     if (is(entry, 'accountStatus', 'disabled') || is(entry, 'accountStatus', 'deleted')) return NOTHING;
-    const own = addressesIn(entry, 'mail', 'mailAlternateAddress');
+    const own = wholeAddressesIn(entry, 'mail', 'mailAlternateAddress');
     const all = own.filter((each) => /^catchall@/i.test(each)).map((each) => each.slice(each.indexOf('@')));
     return { accepted: [...own, ...all], forwarded: [] };
   },
@@ -44,10 +44,10 @@ export const kopano: Question = {
   attributes: ['mail', 'kopanoAliases', 'kopanoAccount', 'objectClass', 'memberUid', 'member', 'uniqueMember'],
   take: (entry) => {
     const isAccount = is(entry, 'kopanoAccount', '1') && valuesOf(entry, 'mail').length > 0;
-    if (isAccount) return { accepted: addressesIn(entry, 'mail', 'kopanoAliases'), forwarded: [] };
+    if (isAccount) return { accepted: wholeAddressesIn(entry, 'mail', 'kopanoAliases'), forwarded: [] };
     const isGroup =
       is(entry, 'objectClass', 'kopano-group') &&
       ['memberUid', 'member', 'uniqueMember'].some((name) => valuesOf(entry, name).length > 0);
-    return isGroup ? { accepted: addressesIn(entry, 'mail'), forwarded: [] } : NOTHING;
+    return isGroup ? { accepted: wholeAddressesIn(entry, 'mail'), forwarded: [] } : NOTHING;
   },
 };

@@ -1,5 +1,5 @@
 /** What a directory is asked for, and which addresses its entries stand for. Pure. */
-import { addressesOf } from '../values.ts';
+import { addressesOf, wholeAddressOf } from '../values.ts';
 
 /** An entry's values by attribute, names in lower case. */
 export type Attributes = ReadonlyMap<string, readonly string[]>;
@@ -36,6 +36,10 @@ export const valuesOf = (entry: Attributes, name: string): readonly string[] => 
 /** The addresses in the values of these attributes. */
 export const addressesIn = (entry: Attributes, ...names: readonly string[]): string[] =>
   names.flatMap((name) => valuesOf(entry, name).flatMap(addressesOf));
+
+/** The same where the software's own look-ups compare a value as a whole. */
+export const wholeAddressesIn = (entry: Attributes, ...names: readonly string[]): string[] =>
+  names.flatMap((name) => valuesOf(entry, name).flatMap(wholeAddressOf));
 
 /** Whether an attribute has this value, whatever its case. */
 export const is = (entry: Attributes, name: string, value: string): boolean =>

@@ -7,7 +7,7 @@
  * members has nobody. An alias domain has a catch-all of its own that leads to its target: Postfix accepts everybody there, and it is
  * given as the wildcard that it is.
  */
-import { addressesIn, anyOf, is, NOTHING, valuesOf, type Question } from './question.ts';
+import { wholeAddressesIn, anyOf, is, NOTHING, valuesOf, type Question } from './question.ts';
 
 const KEYS = ['zimbraMailDeliveryAddress', 'zimbraMailAlias', 'zimbraOldMailAddress', 'zimbraMailCatchAllAddress'];
 /** What its look-ups give: an entry with none of these is not found. */
@@ -27,9 +27,12 @@ export const zimbra: Question = {
   attributes: [...new Set([...KEYS, ...RESULTS, ...CANONICAL])],
   take: (entry) => {
     const leads = (names: readonly string[]) => names.some((name) => valuesOf(entry, name).length > 0);
-    if (leads(RESULTS)) return { accepted: addressesIn(entry, ...KEYS), forwarded: [] };
+    if (leads(RESULTS)) return { accepted: wholeAddressesIn(entry, ...KEYS), forwarded: [] };
     if (!leads(CANONICAL)) return NOTHING;
-    return { accepted: addressesIn(entry, ...KEYS.filter((name) => name !== 'zimbraOldMailAddress')), forwarded: [] };
+    return {
+      accepted: wholeAddressesIn(entry, ...KEYS.filter((name) => name !== 'zimbraOldMailAddress')),
+      forwarded: [],
+    };
   },
   domains: {
     scope: 'sub',

@@ -37,6 +37,8 @@ export interface Words {
   readonly withoutExtension: (address: string) => string;
   /** Dovecot's default auth_username_chars, or a look-up fails. */
   readonly dovecotTakes: (address: string) => string;
+  /** What two texts are joined by: MariaDB makes no key over a text of this length, and compares each with each. */
+  readonly joined: (text: string) => string;
   /** The local part needs no quotes: Postfix reads what an alias leads to as it stands in a message. */
   readonly unquoted: (address: string) => string;
   /** The present time as a column of times has it. */
@@ -66,6 +68,7 @@ const postgres: Spoken = {
   catchAll: (domain) => `'@' || ${domain}`,
   address: (local, domain) => `${local} || '@' || ${domain}`,
   withoutExtension: (address) => `regexp_replace(${address}, '^([^+@]+)[+][^@]*@', '\\1@')`,
+  joined: (text) => text,
   dovecotTakes: (address) => `${address} !~ '[^a-zA-Z0-9.@_-]'`,
   unquoted: (address) => `${address} !~ '[][ ,;:\\\\"()<>]'`,
 };
@@ -81,6 +84,7 @@ const sqlite: Spoken = {
   withoutExtension: (address) =>
     `CASE WHEN instr(${address}, '+') > 1 AND instr(${address}, '+') < instr(${address}, '@')
       THEN substr(${address}, 1, instr(${address}, '+') - 1) || substr(${address}, instr(${address}, '@')) ELSE ${address} END`,
+  joined: (text) => text,
   dovecotTakes: (address) => `${address} NOT GLOB '*[^a-zA-Z0-9.@_-]*'`,
   unquoted: (address) => `${address} NOT GLOB '*[][ ,;:\\"()<>]*'`,
 };
@@ -106,6 +110,7 @@ function mysql(schema: Schema, tables: Readonly<Record<string, string>>): Spoken
     withoutExtension: (address) =>
       `CASE WHEN INSTR(${address}, '+') > 1 AND INSTR(${address}, '+') < INSTR(${address}, '@')
         THEN CONCAT(SUBSTRING_INDEX(${address}, '+', 1), '@', ${last(address)}) ELSE ${address} END`,
+    joined: (text) => `MD5(${text})`,
     dovecotTakes: (address) => `${address} NOT REGEXP '[^a-zA-Z0-9.@_-]'`,
     // Without a backslash, which means one thing or another by the server's sql_mode.
     unquoted: (address) => `${address} NOT REGEXP '[][ ,;:"()<>]' AND INSTR(${address}, CHAR(92 USING utf8mb4)) = 0`,

@@ -27,6 +27,7 @@ const query = ({
   withoutExtension,
   dovecotTakes,
   unquoted,
+  joined,
   now,
 }: Words): string => {
   const isOpen = (alias: string) =>
@@ -48,7 +49,7 @@ const query = ({
     WHERE ${finds('da.name', name)} AND ${isMoving})`;
   return `
   WITH RECURSIVE
-  -- What Postfix rewrites, and to what.
+  -- What Postfix rewrites, and to what. DISTINCT keeps MariaDB from computing each step again for every row of the next.
   rewritten AS (
     SELECT ${key('a.address')} AS address, ${key('r.address')} AS recipient
     FROM admin_alias a JOIN modoboa_admin_aliasrecipient r ON r.alias_id = a.id
@@ -56,16 +57,19 @@ const query = ({
       AND ${unquoted(key('a.address'))} AND ${unquoted(key('r.address'))} AND ${finds('a.address', key('a.address'))}),
   -- A recipient that is no alias itself is looked up without its extension, then in the target of its alias domain, then as a catch-all's.
   plain AS (
-    SELECT w.address, CASE WHEN ${hasAlias('w.recipient')} THEN w.recipient ELSE ${withoutExtension('w.recipient')} END AS recipient
+    SELECT DISTINCT w.address, CASE WHEN ${hasAlias('w.recipient')} THEN w.recipient ELSE ${withoutExtension('w.recipient')} END AS recipient
     FROM rewritten w),
   settled AS (
-    SELECT p.address, CASE WHEN ${target(domain('p.recipient'))} IS NULL OR ${hasAlias('p.recipient')}
+    SELECT DISTINCT p.address, CASE WHEN ${target(domain('p.recipient'))} IS NULL OR ${hasAlias('p.recipient')}
       THEN p.recipient ELSE ${moved('p.recipient', target(domain('p.recipient')))} END AS recipient
     FROM plain p),
-  edges AS (
-    SELECT s.address, CASE WHEN ${hasAlias('s.recipient')} OR NOT ${hasAlias(catchAll(domain('s.recipient')))}
+  led AS (
+    SELECT DISTINCT s.address, CASE WHEN ${hasAlias('s.recipient')} OR NOT ${hasAlias(catchAll(domain('s.recipient')))}
       THEN s.recipient ELSE ${catchAll(domain('s.recipient'))} END AS recipient
     FROM settled s),
+  edges AS (
+    SELECT DISTINCT l.address, l.recipient, ${joined('l.address')} AS address_key, ${joined('l.recipient')} AS recipient_key
+    FROM led l),
   -- Where mail ends: at a mailbox that is no alias or one to itself, elsewhere, or with whoever is behind a relayed domain.
   ends AS (
     SELECT ${address(key('m.address'), key('d.name'))} AS address FROM admin_mailbox m JOIN admin_domain d ON d.id = m.domain_id
@@ -74,16 +78,16 @@ const query = ({
     SELECT e.recipient FROM edges e WHERE NOT ${isDomain(domain('e.recipient'), 'domain')}
     UNION
     SELECT ${catchAll(key('d.name'))} FROM admin_domain d WHERE ${is('d.enabled')} AND d.type = 'relaydomain'),
-  selves AS (SELECT DISTINCT e.address FROM edges e WHERE e.address = e.recipient),
+  selves AS (SELECT DISTINCT e.address_key AS own_key FROM edges e WHERE e.address = e.recipient),
   starts AS (
-    SELECT n.address FROM ends n LEFT JOIN selves y ON y.address = n.address
-    WHERE y.address IS NOT NULL OR NOT ${hasAlias('n.address')}
+    SELECT n.address, ${joined('n.address')} AS own_key FROM ends n LEFT JOIN selves y ON y.own_key = ${joined('n.address')}
+    WHERE y.own_key IS NOT NULL OR NOT ${hasAlias('n.address')}
     UNION
-    SELECT e.address FROM edges e GROUP BY e.address HAVING COUNT(DISTINCT e.recipient) > 1),
+    SELECT e.address, e.address_key FROM edges e GROUP BY e.address, e.address_key HAVING COUNT(DISTINCT e.recipient_key) > 1),
   accepted AS (
-    SELECT b.address FROM starts b
+    SELECT b.address, b.own_key FROM starts b
     UNION
-    SELECT e.address FROM accepted g JOIN edges e ON e.recipient = g.address)
+    SELECT e.address, e.address_key FROM accepted g JOIN edges e ON e.recipient_key = g.own_key)
   SELECT g.address FROM accepted g
   WHERE ${isDomain(domain('g.address'), 'domain')} OR ${isDomain(domain('g.address'), 'relaydomain')}
     OR (${target(domain('g.address'))} IS NOT NULL AND ${hasAlias('g.address')})

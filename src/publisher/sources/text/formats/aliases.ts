@@ -1,7 +1,7 @@
 /** Aliases (aliases(5)), Exim's lsearch files and what panels make of them: a key, a colon, a value. Pure. */
 import type { Entry } from '../../source-reader.ts';
 import { MapKeys } from '../map-keys.ts';
-import type { ReadingOptions } from '../reading.ts';
+import type { ReadingOptions } from '../text-options.ts';
 import { logicalLines } from './logical-lines.ts';
 
 /** A key, in quotes or plain, with a colon or, as Exim takes it, white space behind it. */

@@ -1,7 +1,7 @@
 /** Whether the first row of a CSV is a header, and which of its columns are taken. Pure. */
 import { PublishError } from '../../../errors.ts';
 import { columnOf, plainName } from '../columns.ts';
-import type { ReadingOptions } from '../reading.ts';
+import type { ReadingOptions } from '../text-options.ts';
 
 export interface Header {
   /** The first row is one, and holds no addresses. */

@@ -3,7 +3,7 @@ import { PublishError } from '../../../errors.ts';
 import type { Entry } from '../../source-reader.ts';
 import { columnOf, isGoogleMixed, isGooglePrimary, isInactive, type Column } from '../columns.ts';
 import { pageOf, type Page } from '../page.ts';
-import type { ReadingOptions } from '../reading.ts';
+import type { ReadingOptions } from '../text-options.ts';
 import { Records, type Field } from '../records.ts';
 import { holdsAddress } from '../values.ts';
 

@@ -5,7 +5,7 @@
 import { PublishError } from '../../../errors.ts';
 import type { Entry } from '../../source-reader.ts';
 import type { Page } from '../page.ts';
-import type { ReadingOptions } from '../reading.ts';
+import type { ReadingOptions } from '../text-options.ts';
 import { JsonDocuments, JsonFault, type JsonText } from './json-documents.ts';
 import { JsonRecords } from './json-records.ts';
 

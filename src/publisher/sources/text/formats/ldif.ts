@@ -1,7 +1,7 @@
 /** LDIF (RFC 2849) as it streams: an entry is a record, its attributes are columns. Pure. */
 import { PublishError } from '../../../errors.ts';
 import type { Entry } from '../../source-reader.ts';
-import type { ReadingOptions } from '../reading.ts';
+import type { ReadingOptions } from '../text-options.ts';
 import { Records, type Field } from '../records.ts';
 
 const MAX_VALUE = 16 * 1024 * 1024;

@@ -1,6 +1,6 @@
 /** Files like passwd(5): a name, and what belongs to it behind a colon or, in docker-mailserver, a bar. Nothing but the name is read. Pure. */
 import type { Entry } from '../../source-reader.ts';
-import type { ReadingOptions } from '../reading.ts';
+import type { ReadingOptions } from '../text-options.ts';
 
 /** Below this a uid of a system is no person's (login.defs, UID_MIN), and 65534 is nobody. */
 const UID_MIN = 1000;

@@ -4,7 +4,7 @@
  */
 import { PublishError } from '../../../errors.ts';
 import type { Entry } from '../../source-reader.ts';
-import type { ReadingOptions } from '../reading.ts';
+import type { ReadingOptions } from '../text-options.ts';
 import { Records, type Field } from '../records.ts';
 
 export const DASHES = /^\s*-{2,}(?: +-+)*\s*$/;

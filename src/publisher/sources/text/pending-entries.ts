@@ -3,9 +3,9 @@
  * addresses of contacts and guests, which count in domains that others show to be ours. Pure.
  */
 import type { Entry } from '../source-reader.ts';
-import type { LeftOut } from './left-out.ts';
+import type { Omissions } from './omissions.ts';
 
-export class Waiting {
+export class PendingEntries {
   /** Some record had a column that holds addresses. */
   addressed = false;
   readonly #users: Entry[] = [];
@@ -27,7 +27,7 @@ export class Waiting {
     for (const { text } of entries) this.#domains.add(domainOf(text));
   }
 
-  end(left: LeftOut): Entry[] {
+  end(left: Omissions): Entry[] {
     const users = this.addressed ? [] : this.#users;
     if (this.addressed) left.add('empty', 'entry', this.#nameless);
     this.taken(users);

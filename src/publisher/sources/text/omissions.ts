@@ -16,7 +16,7 @@ const REASONS = {
 
 export type Reason = keyof typeof REASONS;
 
-export class LeftOut {
+export class Omissions {
   readonly #name: string;
   readonly #counts = new Map<Reason, { unit: string; count: number }>();
 

@@ -1,6 +1,6 @@
 /** What a reader of a format is told of its source. */
-import type { LeftOut } from './left-out.ts';
-import type { Waiting } from './waiting.ts';
+import type { Omissions } from './omissions.ts';
+import type { PendingEntries } from './pending-entries.ts';
 
 export const FORMATS = ['text', 'csv', 'json', 'ldif', 'postfix', 'aliases', 'passwd'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -22,6 +22,6 @@ export interface TextOptions {
 export interface ReadingOptions extends TextOptions {
   /** The source's, for messages. */
   readonly name: string;
-  readonly left: LeftOut;
-  readonly waiting: Waiting;
+  readonly left: Omissions;
+  readonly pending: PendingEntries;
 }
