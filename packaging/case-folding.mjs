@@ -1,5 +1,6 @@
-// Writes src/bundle/address/case-folding-data.ts from Unicode 15.0's CaseFolding.txt (Debian: apt-get install unicode-data). To be run by
-// hand, `node packaging/case-folding.mjs`, and never with another version: Postfix, every gateway and every publisher have to fold alike.
+// Writes src/bundle/address/case-folding-data.ts from Unicode 15.0's CaseFolding.txt (Debian: apt-get install
+// unicode-data). Run it by hand, `node packaging/case-folding.mjs`, and with no other version: Postfix, every
+// gateway and every publisher must fold alike.
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -49,7 +50,7 @@ const fullWords = entries
   .filter((entry) => entry.to.length > 1)
   .map(({ from, to }) => [from, ...to].map(base36).join('.'));
 
-// Lines of source; each but the last keeps the space that separates it from the next.
+// Lines of source. Each but the last ends with the space that separates it from the next.
 function literal(words) {
   const lines = [''];
   for (const word of words) {

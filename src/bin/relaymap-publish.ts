@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The central side's command: argv -> config -> one call -> exit status. Nothing else knows argv or process.exit. */
+/** The central side's command line. Only the files of src/bin know argv and process.exit. */
 import { exitStatus, StepError } from '../errors.ts';
 import { printable } from '../io/printable.ts';
 import { PublishError } from '../publisher/errors.ts';

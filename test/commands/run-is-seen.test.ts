@@ -48,7 +48,7 @@ beforeAll(async () => {
   const lock = path.join(busy.gateway.stateDir, 'lock');
   holder = spawn('flock', ['-o', lock, 'sh', '-c', 'echo held; read -r _'], { stdio: ['pipe', 'pipe', 'ignore'] });
   if (holder.stdout !== null) await once(holder.stdout, 'data');
-  waiting = busy.failed('BUSY');
+  waiting = busy.gateway.fetch();
   waiting.catch(() => undefined); // the test tells
 });
 afterAll(async () => {

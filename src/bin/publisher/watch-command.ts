@@ -11,7 +11,7 @@ import { VERSION } from '../program.ts';
 import { becomePublisher, requireState, stateOwner } from './become-publisher.ts';
 import { servePages } from './serve-pages.ts';
 
-/** @throws HostError CONFIG, PublishError KEY: it never began. */
+/** @throws HostError CONFIG or PublishError KEY if it did not start. */
 export async function watchCommand(file: string): Promise<void> {
   const read = () => {
     const config = readPublisherConfig(file);
