@@ -1,4 +1,4 @@
-/** The publisher's configuration (docs/commands.md section 3): TOML in, checked values out. Reads the one file. */
+/** The publisher's configuration (docs/commands.md section 3): reads one TOML file and returns checked values. */
 import * as z from 'zod/mini';
 import { NAME } from '../bundle/offer/name.ts';
 import { listenAddress } from '../io/health/listen-address.ts';
@@ -82,7 +82,7 @@ export const Config = z.strictObject({
   ),
 });
 
-/** `500ms`: only the debounce is ever that short. */
+/** `500ms`: only the debounce is that short. */
 function milliseconds() {
   return z.pipe(
     z.string().check(z.regex(/^[0-9]{1,6}ms$/, { error: 'must be like "500ms"' })),

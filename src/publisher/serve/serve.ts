@@ -18,7 +18,7 @@ import { clientRule, secureContext } from './tls.ts';
 /** Milliseconds. */
 const IDLE = 60_000;
 const HANDSHAKE = 10_000;
-/** What is under way at the end may take so long, in milliseconds. */
+/** Milliseconds that requests under way may take when the server closes. */
 const CLOSING = 5_000;
 /** Milliseconds between two looks at the files. */
 const LOOK = 1_000;
@@ -56,7 +56,7 @@ export async function serve(config: PublisherConfig): Promise<Serving> {
   limitConnections(server, MOST_CONNECTIONS);
   server.requestTimeout = 30_000;
   server.headersTimeout = 10_000;
-  server.setTimeout(IDLE); // a reader that takes nothing for so long is let go
+  server.setTimeout(IDLE); // drops a reader that takes nothing for this long
   answering(server, () => current.sites);
   try {
     await listening(server, current.serve.listen, host, port);
@@ -125,7 +125,7 @@ async function listening(server: Server, listen: string, host: string, port: num
 function closed(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
   return new Promise((resolve) => {
     const patience = setTimeout(() => {
-      for (const socket of sockets) socket.destroy(); // also those that never began with TLS
+      for (const socket of sockets) socket.destroy(); // including those that never started TLS
     }, CLOSING);
     server.close(() => {
       clearTimeout(patience);

@@ -1,4 +1,7 @@
-/** What one value of an attribute stands for: directories hold blanks around addresses, types before them and several in one. Pure. */
+/**
+ * The addresses in one attribute value. Directories have blanks around addresses, types before them, and several in
+ * one value. Pure.
+ */
 import { addressesIn, PartialValue } from '../text/values.ts';
 
 /** A type of addresses before one, as Exchange has them; `smtp` is the one that mail of the Internet has. */
