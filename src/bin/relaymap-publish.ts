@@ -7,6 +7,9 @@ import type { InspectOptions } from './publisher/inspect-command.ts';
 import type { PublishCommandOptions } from './publisher/publish-command.ts';
 import { addHelp, main, newProgram, subcommand } from './program.ts';
 
+// A reload that comes while these two are being loaded must not end them: their own handlers come later.
+if (['serve', 'watch'].includes(process.argv[2] ?? '')) process.on('SIGHUP', () => undefined);
+
 let status = 0;
 
 const DEFAULT_CONFIG = '/etc/relaymap-publish/relaymap-publish.toml';

@@ -1,4 +1,6 @@
 // The gateway's own disk says no: full, read-only, of another owner; or another run has the lock. The maps are the old ones throughout.
+// Covers src/gateway/step-error.ts, src/gateway/maps/make-maps.ts, src/gateway/maps/live-maps.ts
+// Covers src/gateway/become-owner.ts, src/bin/become-owner.ts, src/bin/start-again.ts
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';

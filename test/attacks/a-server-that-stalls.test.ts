@@ -1,4 +1,5 @@
 // A server that takes the connection and then gives nothing, or so little that it would never end: TIMEOUT, and in time.
+// Covers src/io/http.ts
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';

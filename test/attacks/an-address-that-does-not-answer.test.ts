@@ -1,5 +1,6 @@
 // A host has several addresses, and not all of them can be reached from here, or at once. Node's own way is to give each but the last a
 // quarter of a second: a host far away, beside an IPv6 address without a route, was never reached, while curl reached it.
+// Covers src/io/net/race-addresses.ts
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,5 @@
 // `relaymap health` grades what the last cycle left, against the clock and the live maps: exit 0, 1, 2, 3.
+// Covers src/bin/gateway/health-command.ts, src/bin/gateway/health-arguments.ts, src/gateway/health
 import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';

@@ -1,4 +1,5 @@
 // A run of `fetch` takes the word of an earlier one that hashed the maps, for a day, and only for files that nothing has touched since.
+// Covers src/gateway/maps/map-damage.ts, src/gateway/cycle/heal.ts
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';

@@ -1,5 +1,6 @@
 // A changed cycle of the daemon has a process of its own. What ends that process ends neither the daemon nor the mail, and it never
 // outlives what it was started for.
+// Covers src/gateway/daemon/cycle-child.ts, src/gateway/daemon/daemon-cycle.ts, src/bin/cycle-child.ts
 import { chownSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';

@@ -1,5 +1,6 @@
 // Tokens, keys and passwords of both sides, in every command and in every way in which it can fail: none is in its output, in what it
 // writes, in a metric, or in the command line or environment of any program that it starts.
+// Covers src/publisher/sources/secret.ts
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
