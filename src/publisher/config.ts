@@ -9,7 +9,7 @@ import { domainForms } from './policy-domains.ts';
 import { absolute, MAX_ROWS, namedApart, removalDelay, Source, type SourceConfig } from './source-config.ts';
 
 const DAY = 86_400_000;
-/** One of several folders that `serve` hands out, and who may read it. */
+/** One of several folders that `serve` publishes, and who may read it. */
 const Site = z.strictObject({
   path: text().check(
     z.refine((path) => /^\/(?:[A-Za-z0-9._~-]+\/)+$/.test(path) && !/\/\.{1,2}\//.test(path), {

@@ -109,7 +109,7 @@ function afterField(lines: Uint8Array, at: number): number {
   }
 }
 
-/** Whether a text may be one of map-refusal.ts, by its first two bytes. */
+/** Whether a text may match map-refusal.ts, by its first two bytes. */
 function mayRefuse(first = 0, second = 0): boolean {
   if (first === COLON || first === QUOTE) return true;
   if (first === FOUR || first === FIVE) return second >= ZERO && second <= NINE;

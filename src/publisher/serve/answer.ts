@@ -15,8 +15,8 @@ const MANIFEST = /^\/(?:manifest\.json|keyring\/[1-9][0-9]{0,9}\.json)$/;
 const BLOB = /^\/recipients\/[0-9a-f]{64}(?:-[0-9a-f]{64}\.delta)?\.gz$/;
 
 /**
- * Has a server answer: with 200, 206, 304, 401, 403, 404, 405, 412 or 416.
- * @param sites what is served, now.
+ * Makes a server answer with 200, 206, 304, 401, 403, 404, 405, 412 or 416.
+ * @param sites what is served now.
  */
 export function answering(server: Server, sites: () => readonly Site[]): void {
   const listener = (request: IncomingMessage, response: ServerResponse) => answer(request, response, sites());

@@ -1,6 +1,7 @@
 /**
- * The embedded HTTPS endpoint over the published files. It refuses to serve the world: every address of the site is in these files. A
- * certificate, token or authority that changes on the disk is in use a second later; one that is half written or does not fit changes nothing.
+ * The embedded HTTPS endpoint for the published files. It refuses to serve them to everyone: they contain every
+ * address of the site. It uses a changed certificate, token or CA one second later. If a file is half written or
+ * invalid, the old ones stay in use.
  */
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -26,19 +27,19 @@ const MOST_CONNECTIONS = 1024;
 
 export interface Serving {
   readonly url: string;
-  /** Another configuration, from now on. @throws HostError CONFIG: the old one goes on. */
+  /** Switches to another configuration. @throws HostError CONFIG; the old one stays in use. */
   reload(config: PublisherConfig): void;
   close(): Promise<void>;
 }
 
-/** What is served now, by which files. */
+/** What is served now, and from which files. */
 interface Current {
   readonly output: string;
   readonly serve: ServeConfig;
   readonly sites: readonly Site[];
   readonly context: SecureContextOptions;
   readonly files: FileWatch;
-  /** Of the files when they were read. */
+  /** The state of the files when they were read. */
   readonly state: string;
 }
 

@@ -111,7 +111,7 @@ export class Directory {
         this.close();
       };
     });
-    this.#over.catch(() => undefined); // heard by whoever waits for an answer
+    this.#over.catch(() => undefined); // the code that waits for an answer reports it
     this.#deadline = setTimeout(() => this.#end(`not done within ${patience.total / 1000} s`), patience.total);
   }
 
@@ -177,7 +177,7 @@ export class Directory {
     clearTimeout(this.#deadline);
     // Keep this order: in the other order Node 20 crashes with a segmentation fault.
     for (const socket of this.#sockets) {
-      socket.on('error', () => undefined); // ldapts has taken its listeners away; unheard it would end the process
+      socket.on('error', () => undefined); // ldapts removed its listeners; unheard, an error would end the process
       socket.destroy();
     }
   }
@@ -230,7 +230,7 @@ export class Directory {
     const host = bare(this.#target.url.hostname);
     const { ca } = this.#target;
     return {
-      rejectUnauthorized: true, // NODE_TLS_REJECT_UNAUTHORIZED would say otherwise
+      rejectUnauthorized: true, // overrides NODE_TLS_REJECT_UNAUTHORIZED
       minVersion: 'TLSv1.2',
       ...(ca === undefined ? {} : { ca }),
       ...(net.isIP(host) === 0 ? { servername: host } : {}),
@@ -281,7 +281,7 @@ function dnOf(url: string): string {
   try {
     return decodeURIComponent(/^ldaps?:\/\/[^/]*\/([^?]*)/i.exec(url)?.[1] ?? '');
   } catch {
-    return ''; // a DN that cannot be read is nobody's known one
+    return ''; // a DN that cannot be read matches none
   }
 }
 

@@ -37,7 +37,7 @@ export const valuesOf = (entry: Attributes, name: string): readonly string[] => 
 export const addressesIn = (entry: Attributes, ...names: readonly string[]): string[] =>
   names.flatMap((name) => valuesOf(entry, name).flatMap(addressesOf));
 
-/** The same where the software's own look-ups compare a value as a whole. */
+/** The same, if the software's own look-ups compare a value as a whole. */
 export const wholeAddressesIn = (entry: Attributes, ...names: readonly string[]): string[] =>
   names.flatMap((name) => valuesOf(entry, name).flatMap(wholeAddressOf));
 

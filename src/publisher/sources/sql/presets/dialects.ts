@@ -17,8 +17,8 @@ export interface SqlPreset {
 
 /**
  * Postfix looks up a literal in lower case and without padding, so the column's collation decides. Each comparison
- * therefore names the column that is searched, and the searched text takes that column's collation. Otherwise MySQL
- * refuses to compare two columns of different collations, which never happens to Postfix.
+ * therefore names the column that is searched, and the searched text takes that column's collation. MySQL refuses to
+ * compare two columns of different collations; Postfix never compares two columns.
  */
 export interface Words {
   /** A flag is set: a boolean, or the number 1. */
@@ -40,7 +40,7 @@ export interface Words {
   readonly withoutExtension: (address: string) => string;
   /** Dovecot's default auth_username_chars. With other characters a look-up fails. */
   readonly dovecotTakes: (address: string) => string;
-  /** What two texts are joined by: MariaDB makes no key over a text of this length, and compares each with each. */
+  /** The form of a text for joins: MariaDB makes no key for a text of this length, and would compare every pair. */
   readonly joined: (text: string) => string;
   /** The local part needs no quotes: Postfix reads an alias's target as it would stand in a message. */
   readonly unquoted: (address: string) => string;
