@@ -38,8 +38,8 @@ export async function explain(config: PublisherConfig, address: string, now: Dat
     const domain = domains.find((d) => row.endsWith(`@${d}`));
     if (domain !== undefined) neighbours.set(origin.source, (neighbours.get(origin.source) ?? 0) + 1);
   };
-  // Faults that would stop a publish must not stop the answer. It reports invalid entries, and names those that
-  // mean this address.
+  // Faults that would stop a publish must not stop the answer. Invalid entries are skipped, and listed if they
+  // contain this address.
   const lenient = { ...config, policy: { ...config.policy, skip_invalid: true, domains: undefined } };
   const typed = address.toLowerCase();
   const meant: string[] = [];

@@ -307,8 +307,8 @@ class Gathering {
   }
 
   /**
-   * Warns about a row that a gateway refuses by default. The row stays in the list: a gateway may be configured to
-   * accept it.
+   * Warns about a row that Postfix by default refuses from strangers. The row stays in the list: a gateway may be
+   * configured to accept it.
    */
   #noteRefused(row: string, where: string): void {
     this.#refused++;

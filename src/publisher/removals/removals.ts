@@ -147,8 +147,8 @@ function* rowsOf(rows: SortedRows): Generator<string> {
 }
 
 /**
- * Keeps the waiting rows, after each source's rows. If a run is killed in between, then either a row that it
- * removed stays removed, or the next run finds a waiting row without its time and starts counting anew.
+ * Keeps the waiting rows, after each source's rows. If a run is killed in between, its removals are final. A row that
+ * started to wait has no time on record; the next run starts counting for it.
  * @param withRows the sources' rows have not been kept yet.
  */
 export async function keepRemovals(repository: Repository, { sources }: Removals, withRows: boolean): Promise<void> {

@@ -6,7 +6,7 @@
 /**
  * `address`: what the record accepts. `alias`: an address or, in Exchange, a name without one. `user`: an address,
  * but only if no column of the records is one. `status`: whether the record counts. `kind`: the record's kind.
- * `other`: known, and never an address of the record even if it looks like one. `unknown`: ignored.
+ * `other`: known, and never an address of the record even if it looks like one. `unknown`: not read.
  */
 export type Column = 'address' | 'alias' | 'user' | 'status' | 'kind' | 'other' | 'unknown';
 

@@ -61,10 +61,7 @@ export function wordsFor(dialect: Dialect, schema: Schema, tables: Readonly<Reco
 
 type Spoken = Omit<Words, 'now' | 'epoch'>;
 
-/**
- * Whoever reads the rows leaves out and counts those that Postfix's key does not find, so there is no condition
- * here.
- */
+/** No condition here leaves out rows that Postfix's key does not find: the reader of the rows does, and counts them. */
 const postgres: Spoken = {
   is: (column) => column,
   key: (column) => `${column}::text`,

@@ -83,8 +83,7 @@ export class JsonRecords {
       (each, i) => kinds[i] === 'address' || (['user', 'alias'].includes(kinds[i] ?? '') && typeof each === 'string'),
     );
     if (isRecord) return this.#record(this.#fields(value, false));
-    // The object contains the records: a page, a domain. If a text of its own contains an address, nobody reads
-    // that.
+    // The object contains the records: a page, a domain. An address in a text of its own is not read, and refused.
     const inner = Object.values(value).filter((each, i) => kinds[i] !== 'other' && holdsRecords(each, !listed));
     const texts = Object.fromEntries(Object.entries(value).filter(([, each]) => !inner.includes(each)));
     const fields = this.#fields(texts, false).filter(([key, each]) => key === '' || holdsAddress(each));
