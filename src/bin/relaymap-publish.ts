@@ -7,7 +7,7 @@ import type { InspectOptions } from './publisher/inspect-command.ts';
 import type { PublishCommandOptions } from './publisher/publish-command.ts';
 import { addHelp, main, newProgram, subcommand } from './program.ts';
 
-// A reload that comes while these two are being loaded must not end them: their own handlers come later.
+// These two commands set their own SIGHUP handlers later. Until then, a reload must not end them.
 if (['serve', 'watch'].includes(process.argv[2] ?? '')) process.on('SIGHUP', () => undefined);
 
 let status = 0;

@@ -137,6 +137,22 @@ test('a reload ends no service, and changes no process', async () => {
   expect(await mx.trixie.ok('relaymap fetch --force')).toMatch(/installed version/);
 });
 
+test('nor does one end serve or watch', async () => {
+  await from.ok('systemctl start relaymap-publish-watch relaymap-publish-serve');
+  for (const unit of ['relaymap-publish-serve', 'relaymap-publish-watch']) {
+    const state = `systemctl show -P MainPID,NRestarts,ActiveState ${unit}`;
+    const before = await from.ok(state);
+    await from.ok(`systemctl reload ${unit}`);
+    await until(
+      `${unit} has read its configuration again`,
+      60,
+      () => from.ok(`journalctl --no-pager -u ${unit} -o cat; systemctl reload ${unit}`),
+      (said) => said.includes('the configuration is read again'),
+    );
+    expect([unit, await from.ok(state)]).toEqual([unit, before]);
+  }
+});
+
 test('the journal has the lines under the commands’ names, and the first one says what runs', async () => {
   const journal = async (host: LabHost, unit: string) => {
     const said = await host.ok(`journalctl --no-pager -u ${unit} -o json`);

@@ -1,10 +1,16 @@
-/** What one value of an attribute stands for: directories hold blanks around addresses, types before them and several in one. Pure. */
+/**
+ * The addresses in one attribute value. Directories have blanks around addresses, types before them, and several in
+ * one value. Pure.
+ */
 import { addressesIn, PartialValue } from '../text/values.ts';
 
-/** A type of addresses before one, as Exchange has them; `smtp` is the one that mail of the Internet has. */
+/** An address type such as Exchange's. `smtp` is the type of Internet mail. */
 const TYPED = /^([a-z][a-z0-9+.-]*):(?!\/\/)(.*)$/is;
 
-/** The addresses of a value, as in a cell of an export; a value that shows only a part is given as it is, and refused as such. */
+/**
+ * The addresses of a value, as in a cell of an export. A value that shows only a part is returned whole, and
+ * refused later.
+ */
 export function addressesOf(value: string): readonly string[] {
   try {
     return addressesIn(value);
@@ -14,7 +20,7 @@ export function addressesOf(value: string): readonly string[] {
   }
 }
 
-/** The one address of a value that a software's own look-up compares as a whole: commas and blanks within it are its own. */
+/** The address of a value that the software's own look-up compares as a whole: commas and blanks belong to it. */
 export function wholeAddressOf(value: string): readonly string[] {
   const text = value.trim();
   const [, type, rest] = TYPED.exec(text) ?? [];

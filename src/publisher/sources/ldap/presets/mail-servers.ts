@@ -1,10 +1,11 @@
-/** Mail software with a rule or two of its own about its directory. Pure. */
+/** Mail software with one or two rules of its own about its directory. Pure. */
 import { wholeAddressesIn, anyOf, is, NOTHING, valuesOf, type Question } from './question.ts';
 
 /**
- * docker-mailserver with LDAP, on the schema `postfix-book`, after its target/postfix/ldap-{users,aliases,groups,domains}.cf: `mail`,
- * `mailAlias` and `mailGroupMember` of entries with `mailEnabled` TRUE. A domain is one that such a `mail` or `mailAlias` is in; a group in
- * any other has none. The name of a group is compared letter by letter: one with capitals is never found.
+ * docker-mailserver with LDAP and the schema `postfix-book`, after its
+ * target/postfix/ldap-{users,aliases,groups,domains}.cf: `mail`, `mailAlias` and `mailGroupMember` of entries with
+ * `mailEnabled` TRUE. A domain exists if such a `mail` or `mailAlias` is in it; a group in any other domain has
+ * none. Group names are compared case-sensitively, so a name with capitals is never found.
  */
 export const postfixBook: Question = {
   exact: true,
@@ -19,8 +20,9 @@ export const postfixBook: Question = {
 };
 
 /**
- * qmail-ldap: `mail` and `mailAlternateAddress` of whoever is not `disabled` or `deleted` (its qmail-ldap.h; `noaccess` and `nopop` are
- * about reading mail). The account `catchall@domain` takes everybody of its domain. Which domains there are is in control/rcpthosts.
+ * qmail-ldap: `mail` and `mailAlternateAddress` of every account that is not `disabled` or `deleted` (its
+ * qmail-ldap.h; `noaccess` and `nopop` only restrict reading mail). The account `catchall@domain` accepts every
+ * address of its domain. control/rcpthosts lists the domains.
  */
 export const qmailLdap: Question = {
   exact: true,
@@ -35,8 +37,9 @@ export const qmailLdap: Question = {
 };
 
 /**
- * Kopano and Zarafa, after the look-ups of their documentation: `mail` and `kopanoAliases` of entries with `kopanoAccount` 1, and `mail` of
- * groups (`kopano-group`) that have members. A contact or a group without members has nobody to deliver to.
+ * Kopano and Zarafa, after the look-ups in their documentation: `mail` and `kopanoAliases` of entries with
+ * `kopanoAccount` 1, and `mail` of groups (`kopano-group`) that have members. A contact, or a group without
+ * members, has nobody to deliver to.
  */
 export const kopano: Question = {
   exact: true,

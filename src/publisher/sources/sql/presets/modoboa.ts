@@ -1,18 +1,21 @@
 /**
- * Modoboa 2.2 to 2.9, after the maps that its `generate_postfix_maps` writes and what its Postfix asks beside them: it has no table of
- * mailboxes, but `reject_unverified_recipient`, so that Dovecot decides at RCPT, by the userdb query and the auth_username_chars that
- * modoboa-installer sets up. Pure.
+ * Modoboa 2.2 to 2.9, after the maps that its `generate_postfix_maps` writes and what its Postfix asks besides. It
+ * has no table of mailboxes, but `reject_unverified_recipient`. So Dovecot decides at RCPT, by the userdb query and
+ * the auth_username_chars that modoboa-installer sets up. Pure.
  *
- * Postfix rewrites an address by the enabled aliases that are not past `expire_at`, again and again, and asks whoever gets the mail at
- * the end. So an address is accepted if any of its ends is:
- * - a mailbox that is not `is_send_only` and has only characters that Dovecot takes. Whether the account is active is not asked: a
- *   disabled account still receives, unless its address is also an alias that leads elsewhere;
- * - an address in a domain that is not here, or in a relayed one: what that host would say cannot be known.
- * An alias that leads to more than one recipient is accepted without a question to any of them: Postfix says "deliverable (aliased to
- * multiple recipients)". An address that SMTP wants in quotes reaches neither of them, as an alias or as what an alias leads to.
+ * Postfix rewrites an address by the enabled aliases that are not past `expire_at`, repeatedly, and asks whoever
+ * gets the mail at the end. So an address is accepted if any of its final addresses is:
+ * - a mailbox that is not `is_send_only` and has only characters that Dovecot accepts. It does not matter whether
+ *   the account is active: a disabled account still receives, unless its address is also an alias that leads
+ *   elsewhere;
+ * - an address in a domain that is not here, or in a relayed one: nobody can know what that host would say. An
+ *   alias that leads to several recipients is accepted without asking any of them: Postfix says "deliverable
+ *   (aliased to multiple recipients)". An address that needs quotes in SMTP is accepted in neither way, as an alias
+ *   or as an alias's target.
  *
- * A domain of type `relaydomain` accepts whatever the host behind it does, and is given as the catch-all that it is for us. Each alias
- * domain has an internal alias `@aliasdomain` that rewrites to its target: no catch-all, but what makes the target's addresses count.
+ * A domain of type `relaydomain` accepts whatever the host behind it accepts, so the preset gives the catch-all.
+ * Each alias domain has an internal alias `@aliasdomain` that rewrites to its target. It is not a catch-all, but
+ * makes the target's addresses count.
  */
 import type { SqlPreset, Words } from './dialects.ts';
 
