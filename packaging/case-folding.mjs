@@ -63,11 +63,15 @@ function literal(words) {
 writeFileSync(
   TARGET,
   `/**
- * Unicode 15.0's CaseFolding, statuses C and F, beyond ASCII: ${entries.length} code points. Made by packaging/case-folding.mjs; not to be
- * edited. Numbers are in base 36. Derived from CaseFolding-15.0.0.txt, © 2022 Unicode, Inc., https://www.unicode.org/license.txt
+ * Unicode 15.0's CaseFolding, statuses C and F, beyond ASCII: ${entries.length} code points. Made by packaging/case-folding.mjs;
+ * not to be edited. Numbers are in base 36. Derived from CaseFolding-15.0.0.txt, © 2022 Unicode, Inc.,
+ * https://www.unicode.org/license.txt
  */
 
-/** \`gap.count.step.delta\`: \`count\` code points \`step\` apart, the first \`gap\` after the last one of the run before, move by \`delta\`. */
+/**
+ * \`gap.count.step.delta\`: \`count\` code points \`step\` apart, the first \`gap\` after the last one of the run
+ * before, move by \`delta\`.
+ */
 export const RUNS =
 ${literal(runWords)};
 

@@ -1,4 +1,5 @@
-// The map is the union of all bundles; each fails alone, and before the first day is over none appears without the others.
+// The map is the union of all bundles; each fails alone, and before the first day is over none appears without the
+// others.
 import { watch } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Endpoint } from '../support/endpoint.ts';

@@ -16,7 +16,10 @@ afterEach(() => scene.close());
 
 const LEVELS = ['ok', 'warning', 'critical', 'unknown'];
 
-/** The grade is in the exit status, the JSON and the text alike; gives the reasons and the first line. @param clock how far ahead. */
+/**
+ * The grade is in the exit status, the JSON and the text alike; gives the reasons and the first line. @param clock
+ * how far ahead.
+ */
 async function graded(
   level: string,
   args: string[] = [],

@@ -1,4 +1,5 @@
-// What relaymap-publish signs and writes, read back with node:crypto and zlib alone: versions, deltas, renewal, approvals, keys.
+// What relaymap-publish signs and writes, read back with node:crypto and zlib alone: versions, deltas, renewal,
+// approvals, keys.
 // Covers src/publisher/publish.ts, src/publisher/tables, src/publisher/repository
 // Covers src/bin/publisher/publish-command.ts
 import { spawn } from 'node:child_process';

@@ -23,7 +23,10 @@ async function begun(options = {}): Promise<Daemon> {
   return daemon;
 }
 
-/** The endpoint holds each answer back until it is let go. @returns lets one go; how many are held; the most at once. */
+/**
+ * The endpoint holds each answer back until it is let go. @returns lets one go; how many are held; the most at
+ * once.
+ */
 function hold() {
   const held: (() => void)[] = [];
   const most = { at: 0 };

@@ -1,4 +1,5 @@
-// Where a source file is tested can be found: a test imports it, or says in its first lines which files or rooms it covers.
+// Where a source file is tested can be found: a test imports it, or says in its first lines which files or rooms it
+// covers.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';

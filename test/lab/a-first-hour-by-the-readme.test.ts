@@ -1,5 +1,6 @@
-// The README's lines, taken from the file and typed in its order by root on fresh hosts: the central side, and a gateway
-// of each Debian. None fails; at the end a forged recipient is refused with 550. Then those of docs/operations.md.
+// The README's lines, taken from the file and typed in its order by root on fresh hosts: the central side, and a
+// gateway of each Debian. None fails; at the end a forged recipient is refused with 550. Then those of
+// docs/operations.md.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Lab, until, type LabHost, type Suite } from '../support/lab.ts';
 import { blocksOf, commandsOf, type Block, type Typist } from '../support/pages.ts';
@@ -130,7 +131,8 @@ test('a reload ends no service, and changes no process', async () => {
     const state = `systemctl show -P MainPID,NRestarts,ActiveState ${unit}`;
     const before = await host.ok(state);
     await host.ok(`systemctl reload ${unit}; systemctl reload ${unit}`);
-    // What a signal without a handler does, it does at once; a request that is answered afterwards shows that it is over.
+    // What a signal without a handler does, it does at once; a request that is answered afterwards shows that it is
+    // over.
     await host.ok('relaymap health');
     expect([unit, await host.ok(state)]).toEqual([unit, before]);
   }

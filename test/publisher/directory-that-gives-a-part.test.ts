@@ -1,4 +1,5 @@
-// The ldap source against a server of the test's own, which gives what no real one can be brought to give: parts that look whole.
+// The ldap source against a server of the test's own, which gives what no real one can be brought to give: parts
+// that look whole.
 import { chmodSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';

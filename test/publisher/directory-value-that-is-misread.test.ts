@@ -1,4 +1,5 @@
-// One value of an attribute: blanks around an address, a type before it, several in one. Each is taken, or refused as it stands.
+// One value of an attribute: blanks around an address, a type before it, several in one. Each is taken, or refused
+// as it stands.
 import { describe, expect, test } from 'vitest';
 import { addressesOf, wholeAddressOf } from '../../src/publisher/sources/ldap/values.ts';
 import { freeipa, openldap, ownQuestion } from '../../src/publisher/sources/ldap/presets/general.ts';

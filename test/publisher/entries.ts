@@ -1,4 +1,5 @@
-// Reads a text of any format in pieces of any length, in this process, and gives its entries as a source hands them over.
+// Reads a text of any format in pieces of any length, in this process, and gives its entries as a source hands them
+// over.
 import { Buffer } from 'node:buffer';
 import { PublishError } from '../../src/publisher/errors.ts';
 import type { Batch } from '../../src/publisher/sources/source-reader.ts';

@@ -1,5 +1,6 @@
-// Each preset for a directory against the software that it is named after: entries of every kind on a real server, asked by a real Postfix
-// through that software's own look-ups, and read by the preset. Both, and what a person says of each address, have to agree.
+// Each preset for a directory against the software that it is named after: entries of every kind on a real server,
+// asked by a real Postfix through that software's own look-ups, and read by the preset. Both, and what a person
+// says of each address, have to agree.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { accepts, atRcpt, compared, PATIENCE, printTable, SIZE } from './asking.ts';
 import { startSlapd } from './directories.ts';

@@ -1,6 +1,6 @@
-// Each preset against the software that it is named after: tables with rows of every kind on a real server, asked by a real Postfix
-// through that software's own look-ups (and by it, where the software does so, a real Dovecot), and read by the preset. Both, and what a
-// person says of each address, have to agree.
+// Each preset against the software that it is named after: tables with rows of every kind on a real server, asked
+// by a real Postfix through that software's own look-ups (and by it, where the software does so, a real Dovecot),
+// and read by the preset. Both, and what a person says of each address, have to agree.
 // Covers src/publisher/sources/sql
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { accepts, atRcpt, compared, PATIENCE, printTable, SIZE } from './asking.ts';

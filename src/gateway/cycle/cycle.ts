@@ -1,13 +1,14 @@
 /**
- * The hallway: the steps of a cycle in their order (docs/commands.md section 2.3). It decides nothing that a step decides.
+ * The hallway: the steps of a cycle in their order (docs/commands.md section 2.3). It decides nothing that a step
+ * decides.
  *
  *   no lock      look at the record (mend it first, under the lock, where it or the maps are damaged)
  *   per bundle   source -> verify -> judge the offer -> obtain -> judge the table
  *   under lock   read the record again -> judge again -> keep -> union -> compile -> install -> commit -> report
  *
- * `poll` ends where a table is to be downloaded or maps are to be made. `cycle` goes all the way, and always ends in a report. Where some
- * bundles are slow, the steps under the lock are taken for the others first, and again for the slow ones. A dry run takes no lock and
- * writes nothing at all.
+ * `poll` ends where a table is to be downloaded or maps are to be made. `cycle` goes all the way, and always ends
+ * in a report. Where some bundles are slow, the steps under the lock are taken for the others first, and again for
+ * the slow ones. A dry run takes no lock and writes nothing at all.
  */
 import { HostError, StepError } from '../../errors.ts';
 import type { BundleConfig } from '../config.ts';
@@ -201,7 +202,8 @@ function judged(ways: readonly Way[], state: GatewayState): Promise<Run[]> {
 }
 
 /**
- * Takes the lock, judges what was found by the record as it is now, and brings it live or keeps everything as it is and says why.
+ * Takes the lock, judges what was found by the record as it is now, and brings it live or keeps everything as it is
+ * and says why.
  * @throws StepError without the lock. @returns null if `cx.signal` ended it.
  */
 export async function conclude(cx: CycleContext, { ways, begun, early }: Found): Promise<Outcome | null> {

@@ -1,14 +1,14 @@
 /**
- * One slow bundle slows only itself (docs/commands.md section 2.3): what has come is brought live while the rest is still on its way.
- * Touches nothing.
+ * One slow bundle slows only itself (docs/commands.md section 2.3): what has come is brought live while the rest is
+ * still on its way. Touches nothing.
  */
 
 /** Milliseconds that ready bundles wait for slow ones. */
 export const PATIENCE = 10_000;
 
 /**
- * Groups what comes: all of it, if it comes within `patience` milliseconds; else what has come by then, and again after twice the time.
- * The last group may be empty only if nothing was to come.
+ * Groups what comes: all of it, if it comes within `patience` milliseconds; else what has come by then, and again
+ * after twice the time. The last group may be empty only if nothing was to come.
  */
 export async function* inStages<T>(coming: readonly Promise<T>[], patience: number): AsyncGenerator<T[]> {
   const ready: T[] = [];
