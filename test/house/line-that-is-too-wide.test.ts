@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const columns = (line: string): number => [...line].length;
+const columns = (line: string): number => Array.from(line).length;
 
 const listed = (folders: readonly string[], ending: RegExp): string[] =>
   execFileSync('find', [...folders, '-type', 'f'], { cwd: root, encoding: 'utf8' })
@@ -26,7 +26,9 @@ test('no comment is wider than 120 columns', () => {
   const files = listed(['src', 'test', 'packaging'], /\.(ts|mts|mjs)$/);
   expect(files.length).toBeGreaterThan(300);
   const isComment = (line: string) => /^\s*(\/\/|\/?\*)/.test(line);
-  expect(tooWide(files, 120, isComment).filter((place) => !/(grafana\/plot|packaging\/case-folding)\.mjs/.test(place))).toEqual([]);
+  expect(
+    tooWide(files, 120, isComment).filter((place) => !/(grafana\/plot|packaging\/case-folding)\.mjs/.test(place)),
+  ).toEqual([]);
 });
 
 test('the README is 900 words at most, and nothing in it is wider than 100 columns', () => {
