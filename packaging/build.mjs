@@ -1,5 +1,6 @@
-// Bundles both commands into dist/: small entries, lazily loaded chunks, and the verifier at a stable path,
-// dist/bundle/ed25519.js, where other people's test vectors are run against it. Everything is bundled, so that a gateway needs Node and nothing else.
+// Bundles both commands into dist/: small entries, lazily loaded chunks, and the verifier at a fixed path,
+// dist/bundle/ed25519.js, which outside test vectors are run against. Everything is bundled, so a gateway needs
+// only Node.
 import { rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -21,11 +22,11 @@ const common = {
   legalComments: 'none',
   define: { 'process.env.RELAYMAP_VERSION': JSON.stringify(version) },
   logLevel: 'warning',
-  // Asked for by debug, in vain where it is not installed; here it would be a tool's, by chance.
+  // The package debug looks for it and works without it. Here it would be found only because another tool has it.
   external: ['supports-color'],
 };
 
-// The entry holds the health check, which runs every minute; what it needs but rarely is left to the other builds.
+// The entry contains the health check, which runs every minute. What it rarely needs is in the other builds.
 const rare = {
   name: 'rare',
   setup({ onResolve, onLoad }) {
@@ -37,13 +38,14 @@ const rare = {
       path: modules[path.basename(name)],
       external: true,
     }));
-    // Required, not imported: Node would first read all of it for the names that it exports.
+    // Use require: before an import, Node parses the whole file for the names it exports.
     onLoad({ filter: /\/src\/bin\/fetch-entry\.ts$/ }, () => ({ contents: "require('./fetch-entry.cjs');" }));
     onResolve({ filter: /^\.\/fetch-entry\.cjs$/ }, ({ path: name }) => ({ path: name, external: true }));
   },
 };
 
-// Of undici only what its two agents need: its index loads fetch, caches and mocks, and HTTP/2, which nothing here speaks, loads Node's own.
+// Bundle only undici's two agents. Its index also loads fetch, caches and mocks, and Node's HTTP/2, which we do not
+// use.
 const agents = {
   name: 'agents',
   setup({ onResolve, onLoad }) {
@@ -88,9 +90,9 @@ await Promise.all([
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
     plugins: [agents],
-    // A native driver that pg would take if it were asked to and it were there.
+    // An optional native driver of pg.
     external: ['pg-native'],
-    // CommonJS dependencies inside an ES module still ask for node's own modules by require().
+    // CommonJS dependencies in an ES module still call require() for Node's own modules.
     banner: { js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);" },
   }),
 ]);

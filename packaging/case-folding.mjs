@@ -1,5 +1,6 @@
-// Writes src/bundle/address/case-folding-data.ts from Unicode 15.0's CaseFolding.txt (Debian: apt-get install unicode-data). To be run by
-// hand, `node packaging/case-folding.mjs`, and never with another version: Postfix, every gateway and every publisher have to fold alike.
+// Writes src/bundle/address/case-folding-data.ts from Unicode 15.0's CaseFolding.txt (Debian: apt-get install
+// unicode-data). Run it by hand, `node packaging/case-folding.mjs`, and with no other version: Postfix, every
+// gateway and every publisher must fold alike.
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -49,7 +50,7 @@ const fullWords = entries
   .filter((entry) => entry.to.length > 1)
   .map(({ from, to }) => [from, ...to].map(base36).join('.'));
 
-// Lines of source; each but the last keeps the space that separates it from the next.
+// Lines of source. Each but the last ends with the space that separates it from the next.
 function literal(words) {
   const lines = [''];
   for (const word of words) {
@@ -62,11 +63,15 @@ function literal(words) {
 writeFileSync(
   TARGET,
   `/**
- * Unicode 15.0's CaseFolding, statuses C and F, beyond ASCII: ${entries.length} code points. Made by packaging/case-folding.mjs; not to be
- * edited. Numbers are in base 36. Derived from CaseFolding-15.0.0.txt, © 2022 Unicode, Inc., https://www.unicode.org/license.txt
+ * Unicode 15.0's CaseFolding, statuses C and F, beyond ASCII: ${entries.length} code points. Made by packaging/case-folding.mjs;
+ * not to be edited. Numbers are in base 36. Derived from CaseFolding-15.0.0.txt, © 2022 Unicode, Inc.,
+ * https://www.unicode.org/license.txt
  */
 
-/** \`gap.count.step.delta\`: \`count\` code points \`step\` apart, the first \`gap\` after the last one of the run before, move by \`delta\`. */
+/**
+ * \`gap.count.step.delta\`: \`count\` code points \`step\` apart, the first \`gap\` after the last one of the run
+ * before, move by \`delta\`.
+ */
 export const RUNS =
 ${literal(runWords)};
 

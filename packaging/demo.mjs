@@ -1,5 +1,6 @@
-// The main job end to end, without root, Postfix or openssl: a key, a list, a signed bundle over HTTPS on loopback, maps that answer,
-// and forgeries that are refused. What stands after a `$` is what /bin/sh is given (`serve` is started without it); each must end as it should.
+// Shows the main job from end to end, without root, Postfix or openssl: a key, a list, a signed bundle over HTTPS
+// on loopback, maps that answer, and forgeries that are refused. It runs each line shown after a `$` by /bin/sh
+// (except `serve`, which it starts directly) and checks how the line ends.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -25,10 +26,11 @@ const { generate } = await import('selfsigned').catch(() => stop('a dependency i
 const dir = folder();
 const at = (...names) => path.join(dir, ...names);
 
-/** A new or empty folder: the one that was asked for, or a temporary one. */
+/** The folder that was asked for, which must be new or empty, or a temporary one. */
 function folder() {
   if (wanted === undefined) return mkdtempSync(path.join(os.tmpdir(), 'relaymap-demo-'));
-  const asked = path.resolve(process.env.INIT_CWD ?? '', wanted); // npm changes to the checkout and says where it was typed
+  // npm changes the folder; INIT_CWD is the one in which the command was typed.
+  const asked = path.resolve(process.env.INIT_CWD ?? '', wanted);
   mkdirSync(asked, { recursive: true });
   if (readdirSync(asked).length > 0) stop(`${asked} is not empty`, 2);
   return asked;
@@ -43,7 +45,8 @@ for (const [signal, number] of Object.entries({ SIGHUP: 1, SIGINT: 2, SIGTERM: 1
   process.on(signal, () => process.exit(128 + number));
 process.stdout.on('error', () => process.exit(1));
 
-// A proxy is not asked for 127.0.0.1, and where this runs as root on a mail server its Postfix is not reloaded for a demo's maps.
+// No proxy for 127.0.0.1. If this runs as root on a mail server, a `postfix` command that always fails keeps
+// the demo from reloading Postfix.
 const noPostfix = mkdtempSync(path.join(dir, '.no-postfix-'));
 writeFileSync(path.join(noPostfix, 'postfix'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
 const folders = [noPostfix, path.dirname(process.execPath), process.env.PATH].join(':');
@@ -55,9 +58,9 @@ const typedFirst = [
   `D=${quoted(dir)}; mkdir -p "$D"; cd "$D"`,
 ];
 
-/** Types a command and shows what it answers. It must end with `status` and say what `says` looks for. */
+/** Shows a command, runs it and shows its output. It must exit with `status` and print what `says` matches. */
 async function type(command, says = /^/, status = 0) {
-  await setImmediate(); // signals are heard between two commands
+  await setImmediate(); // lets signals in between two commands
   say(`$ ${command}`);
   const script = [...typedFirst, 'exec 2>&1', command].join('\n');
   const ended = spawnSync('/bin/sh', ['-c', script], { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
@@ -68,7 +71,7 @@ async function type(command, says = /^/, status = 0) {
   if (!says.test(ended.stdout)) stop(`this should have said ${says}`);
 }
 
-/** Starts the endpoint and gives the URL that it prints. */
+/** Starts the endpoint and returns the URL that it prints. */
 function serve(...words) {
   say(`$ relaymap-publish ${words.join(' ')} &`);
   const command = path.join(root, 'dist', 'bin', 'relaymap-publish.js');
@@ -84,7 +87,7 @@ function serve(...words) {
   });
 }
 
-/** A list as a mail system gives it: 4 domains, odd addresses first, some with a value behind the address. */
+/** A list as a mail system exports it: 4 domains, odd addresses first, some lines with a value after the address. */
 function recipients() {
   const first = 'anna ben chen dora emil fatma george hana ivan jose kim lena mara nils olga paul'.split(' ');
   const last = 'adler brandt costa diaz evans fischer gruber haas ito jansen keller lopez meyer novak'.split(' ');

@@ -1,9 +1,10 @@
-// npm run package: both Debian packages into packaging/out/, from dist/ and this folder, without the network. Two builds of one commit
-// give the same bytes: times are the commit's (or SOURCE_DATE_EPOCH), owners root, names sorted.
+// npm run package: builds both Debian packages from dist/ and this folder into packaging/out/, without the network.
+// Two builds of one commit give the same bytes: times are the commit's (or SOURCE_DATE_EPOCH), the owner is root,
+// names are sorted.
 //
 //   npm run package [-- --version V] [--out DIR] [--keys DIR]
 //
-// An organisation that bakes its keys in gives the package a version of its own, as in 0.1.0+example1.
+// An organisation that adds its own keys gives the package its own version, such as 0.1.0+example1.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
@@ -30,7 +31,7 @@ const seconds = Number(process.env.SOURCE_DATE_EPOCH ?? git('log', '-1', '--form
 if (!Number.isSafeInteger(seconds) || seconds <= 0)
   fail('here is no git history to take the time from: set SOURCE_DATE_EPOCH to seconds since 1970');
 
-/** What is in which package, beside what all have. */
+/** What each package contains besides the common files. */
 const PACKAGES = [
   {
     name: 'relaymap',

@@ -1,6 +1,6 @@
 /**
- * Every way in which a step can fail: a class a step, each with its closed list of codes (docs/commands.md section 2.4), and the
- * exit status that belongs to a code. Imports nothing and touches nothing.
+ * Every way in which a step can fail: a class a step, each with its closed list of codes (docs/commands.md section
+ * 2.4), and the exit status that belongs to a code. Imports nothing and touches nothing.
  */
 
 /** 1: refused or not found, 2: could not. */
@@ -61,8 +61,9 @@ export function printable(text: string): string {
 }
 
 /**
- * A step that refused or could not. The message names the two values that disagree; it never holds an address from outside. What comes
- * from outside is escaped here, once, before anything is composed of it: a line feed in it never begins a line of the log.
+ * A step that refused or could not. The message names the two values that disagree; it never holds an address from
+ * outside. What comes from outside is escaped here, once, before anything is composed of it: a line feed in it
+ * never begins a line of the log.
  */
 export class StepError<C extends Code = Code> extends Error {
   readonly code: C;

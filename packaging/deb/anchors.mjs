@@ -1,5 +1,5 @@
-// The trust anchors that are baked into the gateway's package: keys/NAME.pub, or a folder keys/NAME/ with *.pub and root/*.pub. Reads
-// that folder alone, and refuses to package anything that is not a public Ed25519 key.
+// The trust anchors that the gateway's package contains: keys/NAME.pub, or a folder keys/NAME/ with *.pub and
+// root/*.pub. Reads only that folder, and refuses anything that is not an Ed25519 public key.
 import { createPublicKey } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -16,7 +16,10 @@ function publicKey(file) {
   return pem;
 }
 
-/** @returns {{where: string, pem: string}[]} `where` below /etc/relaymap/keys/, sorted: NAME.pub goes to NAME/NAME.pub. */
+/**
+ * `where` is below /etc/relaymap/keys/: NAME.pub becomes NAME/NAME.pub.
+ * @returns {{where: string, pem: string}[]} sorted
+ */
 export function anchors(folder) {
   const found = [];
   for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {

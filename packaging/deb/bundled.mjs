@@ -1,4 +1,5 @@
-// What a package really holds: the files of dist/ that its entries reach, and the npm packages whose code esbuild put into them.
+// What a package really contains: the files of dist/ that its entries load, and the npm packages that esbuild
+// bundled into them.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,15 +25,16 @@ async function inputsOf(entryPoints) {
   return Object.keys(metafile.inputs);
 }
 
-/** @returns the built files, relative to dist/, that these entries load at once or later; sorted. */
+/** @returns the built files that these entries load, at once or later: relative to dist/, sorted. */
 export async function builtFiles(entries) {
   const files = await inputsOf(entries.map((entry) => `dist/${entry}`));
   return files.map((file) => path.posix.relative('dist', file)).sort(byName);
 }
 
 /**
- * The npm packages bundled from these entries of src/, each as the lock file has it, sorted by name.
- * @returns {Promise<{name: string, version: string, license: string, integrity: string, resolved: string, folder: string}[]>}
+ * The npm packages bundled from these entries of src/, as in the lock file, sorted by name.
+ * @returns {Promise<{name: string, version: string, license: string, integrity: string, resolved: string, folder:
+ *   string}[]>}
  */
 export async function bundledPackages(entries) {
   const lock = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8')).packages;

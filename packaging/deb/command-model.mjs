@@ -1,5 +1,6 @@
-// Reads commander's own model of both command lines out of the source, for completion and for the test of the man pages. The source is
-// bundled with a `main` that hands the program over instead of running it; nothing of a command itself is loaded.
+// Reads commander's model of both command lines from the source, for completion and for the test of the man pages.
+// It bundles the source with a `main` that passes on the program instead of running it. It does not load what the
+// commands run.
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -21,14 +22,14 @@ const handOver = {
       loader: 'ts',
       resolveDir: path.dirname(name),
     }));
-    // What a command does is loaded by it and by nobody else.
+    // Leave out what a command imports when it runs.
     onResolve({ filter: /./ }, ({ kind, path: name }) =>
       kind === 'dynamic-import' ? { path: name, external: true } : undefined,
     );
   },
 };
 
-/** commander's program of `relaymap` or `relaymap-publish`, not run. */
+/** The commander program of `relaymap` or `relaymap-publish`. It is not run. */
 export async function programOf(name) {
   const { outputFiles } = await build({
     absWorkingDir: root,
@@ -41,7 +42,7 @@ export async function programOf(name) {
     plugins: [handOver],
     banner: { js: "import{createRequire as __cr}from'node:module';const require=__cr(process.execPath);" },
   });
-  // The import of the same text is done once, and hands over once.
+  // Node imports the same text only once, so it passes on its program only once.
   await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
   const program = globalThis[HANDED_OVER] ?? programs.get(name);
   delete globalThis[HANDED_OVER];
@@ -50,8 +51,8 @@ export async function programOf(name) {
 }
 
 /**
- * What completion and the man pages need: each command with its options and arguments. An option's `value` is the placeholder of its
- * help text (`FILE`, `NAME`), null for a flag.
+ * What completion and the man pages need: each command with its options and arguments. An option's `value` is the
+ * placeholder in its help text (`FILE`, `NAME`); null for a flag.
  */
 export async function commandModel(name) {
   const program = await programOf(name);

@@ -1,6 +1,6 @@
-// Completion for bash, zsh and fish, made from commander's model of a command line (command-model.mjs). Text in, text out.
+// Makes completion for bash, zsh and fish from commander's model of a command line (command-model.mjs). Pure.
 
-/** What a value is by the placeholder that the help text gives it. */
+/** The kind of a value, from its placeholder in the help text. */
 const kindOf = (option) => {
   if (option.choices !== null) return 'choices';
   if (option.value === 'DIR') return 'folder';
@@ -12,7 +12,7 @@ const shellName = (name) => name.replace(/[^a-z]/g, '_');
 const quoted = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 const config = (name) => `/etc/${name}/${name}.toml`;
 
-/** The names of the bundles in the configuration that the command line names: a `name =` line each. */
+/** The names of the bundles in the configuration that the command line names: the value of each `name =` line. */
 const BUNDLES = `sed -n 's/^[[:space:]]*name[[:space:]]*=[[:space:]]*"\\([^"]*\\)".*/\\1/p'`;
 
 export function bash({ name, options, commands }) {

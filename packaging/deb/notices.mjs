@@ -1,4 +1,5 @@
-// The papers of a package, made from what is bundled into it: Debian's copyright file with every licence text, the SBOM, the changelog.
+// Makes a package's documents from what is bundled into it: Debian's copyright file with every licence text, the
+// SBOM, the changelog.
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -8,7 +9,7 @@ const DEBIAN_NAMES = { MIT: 'Expat', 'BSD-3-Clause': 'BSD-3-clause' };
 
 const APACHE = ' On Debian systems the full text is in /usr/share/common-licenses/Apache-2.0.';
 
-/** Code that came into a bundled package, or into our own source, from elsewhere, and under which licence. */
+/** Foreign code inside a bundled package or our own source, and its licence. */
 const WITHIN = {
   undici: {
     Files: 'llhttp (within undici)',
@@ -27,7 +28,7 @@ function licenceText(folder) {
   return part[1];
 }
 
-/** A field of several lines as deb822 has it: each line begins with a space, an empty one is a dot. */
+/** A deb822 field of several lines: each line begins with a space, and a dot stands for an empty line. */
 const folded = (text) =>
   text
     .replace(/\r/g, '')
@@ -42,7 +43,7 @@ function holders(text, { name, folder, license }) {
     .split('\n')
     .map((line) => /^\W*(?:Copyright(?:\s*:|\s+\([cC]\)|\s+©)?|\([cC]\)|©)\s+(.*\S)/i.exec(line)?.[1]);
   const found = lines.filter((line) => line !== undefined && !/^(notice|holder)/i.test(line));
-  // The Apache licence speaks of copyright in its own text; whose it is stands there with a year.
+  // The Apache licence mentions copyright in its own text. A real copyright line has a year.
   if (license === 'Apache-2.0') found.splice(0, found.length, ...found.filter((line) => /\d{4}/.test(line)));
   if (found.length > 0) return found;
   const { author } = JSON.parse(readFileSync(path.join(root, folder, 'package.json'), 'utf8'));
@@ -50,7 +51,7 @@ function holders(text, { name, folder, license }) {
   return [who === undefined ? `the authors of ${name}` : who];
 }
 
-/** debian/copyright in the machine-readable format 1.0, for a package into which these npm packages are bundled. */
+/** debian/copyright (machine-readable format 1.0) for a package that bundles these npm packages. */
 export function copyright(packages) {
   const own = `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: relaymap
@@ -69,7 +70,7 @@ ${folded(readFileSync(path.join(root, 'packaging/deb/unicode-licence.txt'), 'utf
   const bundled = packages.flatMap((each) => {
     const text = licenceText(each.folder);
     const label = DEBIAN_NAMES[each.license] ?? each.license;
-    // Debian has that one text on every host, and wants no second copy of it.
+    // Every Debian host has this text; Debian wants no second copy.
     const terms = label === 'Apache-2.0' ? APACHE : folded(text);
     const stanza = (files, copyright) => `Files: ${files}\nCopyright: ${copyright}\nLicense: ${label}\n${terms}`;
     const within = WITHIN[each.name];
@@ -81,7 +82,7 @@ ${folded(readFileSync(path.join(root, 'packaging/deb/unicode-licence.txt'), 'utf
   return `${[own, ...bundled].join('\n\n')}\n`;
 }
 
-/** A CycloneDX 1.5 bill of materials, from the lock file's entries of what is bundled. */
+/** A CycloneDX 1.5 bill of materials, from the lock file's entries of the bundled packages. */
 export function sbom(name, version, packages, seconds) {
   const ref = (each) => `pkg:npm/${each.name.replace('@', '%40')}@${each.version}`;
   const bom = {
@@ -117,7 +118,10 @@ export function sbom(name, version, packages, seconds) {
   return `${JSON.stringify({ $schema: 'http://cyclonedx.org/schema/bom-1.5.schema.json', serialNumber: `urn:uuid:${uuid}`, ...bom }, null, 2)}\n`;
 }
 
-/** One entry: what a package was built from. Debian wants the file, history is the repository's. */
+/**
+ * Debian requires the file. It has one entry, with the commit that the package was built from; the history is in
+ * the repository.
+ */
 export function changelog(name, version, maintainer, seconds, commit) {
   const date = new Date(seconds * 1000).toUTCString().replace('GMT', '+0000');
   return `${name} (${version}) unstable; urgency=medium\n\n  * Built from ${commit}.\n\n -- ${maintainer}  ${date}\n`;

@@ -1,4 +1,4 @@
-// The folder that becomes a package: every file with its exact mode and time, owned by root. Touches that folder alone.
+// The folder that becomes a package: every file with its exact mode and time, owned by root. Writes only there.
 import {
   chmodSync,
   lstatSync,
@@ -15,10 +15,10 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 
-/** gzip -9 without name and time, so that the same text gives the same bytes. */
+/** gzip -9 without name and time, so the same text gives the same bytes. */
 export const gzipped = (text) => {
   const bytes = gzipSync(text, { level: 9 });
-  bytes[9] = 3; // the operating system: Unix, whatever this Node says
+  bytes[9] = 3; // the gzip header's system byte: always Unix
   return bytes;
 };
 
@@ -30,7 +30,7 @@ export class Tree {
     mkdirSync(folder, { recursive: true });
   }
 
-  /** Writes a file; `where` begins with a slash. */
+  /** Writes a file. `where` begins with a slash. */
   add(where, content, mode = 0o644) {
     const file = path.join(this.folder, where);
     mkdirSync(path.dirname(file), { recursive: true });
@@ -44,7 +44,7 @@ export class Tree {
     symlinkSync(target, file);
   }
 
-  /** Paths of all files, sorted, without the control files. */
+  /** The paths of all files, sorted, without the control files. */
   files() {
     const walk = (folder) =>
       readdirSync(path.join(this.folder, folder), { withFileTypes: true }).flatMap((entry) => {
@@ -55,7 +55,7 @@ export class Tree {
     return walk('').sort();
   }
 
-  /** What the package takes on a disk, in KiB as Installed-Size has it: whole KiB a file, one a folder. */
+  /** The size in KiB for Installed-Size: each file rounded up to whole KiB, 1 KiB for each folder. */
   installedSize() {
     const size = (name) => {
       const stat = lstatSync(path.join(this.folder, name));
@@ -80,7 +80,7 @@ export class Tree {
     return lines.join('');
   }
 
-  /** Builds the .deb: owners root, times fixed, one compressing thread, so that two builds give the same bytes. */
+  /** Builds the .deb with owner root, fixed times and one compressing thread, so two builds give the same bytes. */
   build(target) {
     const settle = (file) => {
       const stat = lstatSync(file);

@@ -1,5 +1,6 @@
-// Draws the dashboard's panels from the answers that a Prometheus gave, to be looked at: `node packaging/grafana/plot.mjs ANSWERS OUT.png`.
-// ANSWERS is what RELAYMAP_PANELS=FILE has test/commands/run-on-a-dashboard write. Needs Debian's gnuplot-nox.
+// Draws the dashboard's panels from a Prometheus server's answers, for a person to look at: `node
+// packaging/grafana/plot.mjs ANSWERS OUT.png`. With RELAYMAP_PANELS=FILE, test/commands/run-on-a-dashboard writes
+// the answers. Needs Debian's gnuplot-nox.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 

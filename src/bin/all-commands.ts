@@ -1,4 +1,4 @@
-/** The gateway's command line: every command and option, by commander. */
+/** The gateway's whole command line: every command and option. */
 import { fileURLToPath } from 'node:url';
 import '../io/v8-baseline-wasm.ts'; // before undici
 import { addFetch, addImport, configured, gatewayMain, gatewayProgram } from './gateway/fetch-options.ts';

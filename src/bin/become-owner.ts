@@ -1,10 +1,11 @@
 /**
- * Root becomes the owner of `state_dir`. Debian 13's Node refuses that to itself, since its libuv is a shared library whose io_uring it
- * cannot judge (CVE-2024-22017): there the same command line starts again as that user, by setpriv(1), and this process only waits.
+ * Root becomes the owner of `state_dir`. Debian 13's Node refuses to change its user: its libuv is a shared
+ * library, and Node cannot tell whether that uses io_uring (CVE-2024-22017). There, setpriv(1) starts the same
+ * command line as that user, and this process waits for it.
  */
 import { becomeOwner as change, Unchangeable } from '../gateway/become-owner.ts';
 
-/** @throws HostError CONFIG. Does not return where the command had to start again: the process then ends as that one did. */
+/** @throws HostError CONFIG. Does not return if the command line was started again: exits with that run's status. */
 export async function becomeOwner(stateDir: string): Promise<void> {
   try {
     change(stateDir);

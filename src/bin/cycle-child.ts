@@ -1,6 +1,6 @@
 /**
- * The child of `relaymap run` that does one cycle. It takes its task from the daemon and sends back the outcome. It ends between two steps
- * at SIGTERM, and when the daemon is gone.
+ * The child of `relaymap run` that runs one cycle. It receives its task from the daemon and sends back the outcome.
+ * At SIGTERM, or when the daemon is gone, it ends between two steps.
  */
 import { setMaxListeners } from 'node:events';
 import './seed-hashes.ts';
@@ -12,14 +12,14 @@ import { urlSources } from '../gateway/fetch/url-sources.ts';
 import { VERSION } from './program.ts';
 
 const abort = new AbortController();
-setMaxListeners(0, abort.signal); // one for each request under way
+setMaxListeners(0, abort.signal); // each request under way adds a listener
 const clock = (): number => performance.now();
 const say = (word: Word): void => void process.send?.(word, undefined, undefined, () => undefined);
 
 process.on('SIGTERM', () => abort.abort());
 process.on('SIGINT', () => abort.abort());
 process.on('disconnect', () => abort.abort());
-// For the daemon; a service manager sends them to all processes of a unit.
+// These are for the daemon. A service manager sends them to all processes of a unit.
 for (const name of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) process.on(name, () => undefined);
 
 process.once('message', (task: Task) => {

@@ -1,6 +1,7 @@
 /**
- * The command line of one cycle: `fetch` and `import`. Built as one CommonJS file that holds all they need: a cycle in which nothing has
- * changed, each minute on each host, would else spend a third of its time in Node's module loader.
+ * The command line of one cycle: `fetch` and `import`. It is built as one CommonJS file with all that it needs.
+ * Otherwise a cycle that finds nothing new, which runs every minute on every host, would spend a third of its time
+ * in Node's module loader.
  */
 import '../io/v8-baseline-wasm.ts'; // before undici
 import { addFetch, addImport, gatewayMain, gatewayProgram } from './gateway/fetch-options.ts';

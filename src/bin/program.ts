@@ -1,12 +1,15 @@
-/** What the command lines of both sides share: help, suggestions, exit statuses of wrong lines. Knows no command but `help`. */
+/**
+ * What both command lines share: help, suggestions, the exit status of a wrong command line. Has no command but
+ * `help`.
+ */
 import { Command, CommanderError } from 'commander';
 import { log } from '../io/log.ts';
 import { nearest } from '../io/nearest.ts';
 
-/** Substituted at build. */
+/** The build substitutes this. */
 export const VERSION = process.env['RELAYMAP_VERSION'] ?? '0.0.0';
 
-/** Options that let something pass or give something up: whoever wants one of them types it himself. */
+/** Options that override a check or give something up. They are never suggested; users must type them themselves. */
 const DECIDING = new Set([
   '--accept-clock',
   '--accept-shrink',
@@ -23,7 +26,7 @@ const DECIDING = new Set([
 
 /**
  * A command that throws instead of exiting, writes errors to the log, and fits 80 columns.
- * @param readOnly the commands that change nothing: no other is ever named in place of a mistyped one
+ * @param readOnly the commands that change nothing. Only these are suggested in place of a mistyped command.
  */
 export function newProgram(name: string, description: string, readOnly: readonly string[]): Command {
   const program: Command = new Command(name)
@@ -70,7 +73,7 @@ export function addHelp(program: Command): void {
     });
 }
 
-/** What to type instead of a word that is not known. */
+/** What to type instead of an unknown word. */
 function suggestion(program: Command, message: string, readOnly: readonly string[]): string {
   const [, kind, word = ''] = /^unknown (command|option) '(.*)'$/s.exec(message) ?? [];
   if (kind === undefined) return '';
@@ -87,7 +90,7 @@ export interface Manners {
   readonly status: () => number;
   /** The exit status of a wrong command line. */
   readonly usage: (argv: readonly string[]) => number;
-  /** Code and exit status of an error that is known; null for one that nobody foresaw. */
+  /** Code and exit status of an expected error; null for any other. */
   readonly known: (error: unknown) => { readonly code: string; readonly status: number } | null;
 }
 
@@ -119,7 +122,7 @@ async function exitStatusOf(program: Command, argv: string[], { status, usage, k
   }
 }
 
-/** A message of several lines only where the error was made of several. */
+/** Returns several lines only if the error was made with several. */
 function linesOf(code: string, error: unknown): readonly string[] {
   if (!(error instanceof Error)) return [`${code}: ${String(error)}`];
   const [first = '', ...rest] = 'lines' in error ? (error.lines as readonly string[]) : [error.message];

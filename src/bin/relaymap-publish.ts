@@ -1,11 +1,14 @@
 #!/usr/bin/env node
-/** The central side's command: argv -> config -> one call -> exit status. Nothing else knows argv or process.exit. */
+/** The central side's command line. Only the files of src/bin know argv and process.exit. */
 import { exitStatus, StepError } from '../errors.ts';
 import { printable } from '../io/printable.ts';
 import { PublishError } from '../publisher/errors.ts';
 import type { InspectOptions } from './publisher/inspect-command.ts';
 import type { PublishCommandOptions } from './publisher/publish-command.ts';
 import { addHelp, main, newProgram, subcommand } from './program.ts';
+
+// These two commands set their own SIGHUP handlers later. Until then, a reload must not end them.
+if (['serve', 'watch'].includes(process.argv[2] ?? '')) process.on('SIGHUP', () => undefined);
 
 let status = 0;
 

@@ -1,12 +1,14 @@
 #!/usr/bin/env node
 /**
- * The gateway's command: a plain health check at once, a cycle by the command line of cycles.ts, all else by that of all-commands.ts. Built
- * as one CommonJS file, since Node's module loader would take as long as the check.
+ * The gateway's entry. It runs a plain health check itself, `fetch` and `import` by fetch-entry.ts, and every other
+ * command by all-commands.ts. It is built as one CommonJS file, because Node's module loader would take as long as
+ * the check.
  */
 import { healthArguments } from './gateway/health-arguments.ts';
 
 const line = process.argv.slice(2);
-// Until the daemon has its own handlers, these would end the process: a service manager may send them at any time. A cycle comes then anyway.
+// A service manager may send these before the daemon has its handlers, and they would end the process. Nothing is
+// lost: the daemon starts with a cycle anyway.
 if (line[0] === 'run') for (const name of ['SIGHUP', 'SIGUSR2'] as const) process.on(name, () => undefined);
 const health = healthArguments(line);
 if (health !== null)

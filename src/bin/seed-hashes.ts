@@ -1,4 +1,4 @@
-/** Seeds the hash tables of this process (docs/commands.md section 2.3). Each entry that reads a list imports it first. */
+/** Seeds this process's hash tables (docs/commands.md section 2.3). Each entry that reads a list imports it first. */
 import { randomFillSync } from 'node:crypto';
 import { seedHashes } from '../bundle/table/seeded-hash.ts';
 

@@ -1,9 +1,12 @@
-/** The same command line, or another one, as another user. Apart, since the health check loads no more than it needs. */
+/**
+ * Runs this command line, or another one, as another user. A file of its own, so that the health check need not
+ * load it.
+ */
 import { spawnSync } from 'node:child_process';
 import { HostError } from '../errors.ts';
 
 /**
- * @returns the exit status of that run; standard input, output and error are shared with it.
+ * @returns the exit status of that run, which shares standard input, output and error.
  * @throws HostError CONFIG
  */
 export function startAgain(
@@ -18,8 +21,8 @@ export function startAgain(
 }
 
 /**
- * Writes a small file as another user, in place of the one that is there. Root must not do that in a folder of that user's, where a link
- * may stand for the file.
+ * Replaces a small file as another user. In a folder of that user root must not write itself: the file may be a
+ * link.
  * @throws HostError CONFIG
  */
 export function writeAs(

@@ -56,8 +56,9 @@ export function becomeOwner(stateDir: string): void {
 }
 
 /**
- * For `init --apply` alone, which must be root once more after the cycle: `becomeOwner` then holds until the function that is returned
- * is called. What is written to state_dir meanwhile is the owner's, and no link there leads root astray.
+ * For `init --apply` alone, which must be root once more after the cycle: `becomeOwner` then holds until the
+ * function that is returned is called. What is written to state_dir meanwhile is the owner's, and no link there
+ * leads root astray.
  */
 export function keepRoot(): () => void {
   forATime = true;
@@ -69,7 +70,10 @@ export function keepRoot(): () => void {
   };
 }
 
-/** Who has to do what is the owner's to do, where this process is root and its Node does not let it change; null everywhere else. */
+/**
+ * Who has to do what is the owner's to do, where this process is root and its Node does not let it change; null
+ * everywhere else.
+ */
 export function ownerBeside(stateDir: string): { readonly uid: number; readonly gid: number } | null {
   if (process.getuid?.() !== 0) return null;
   try {

@@ -1,6 +1,6 @@
 /**
- * The URLs of a bundle in the configuration, and who is shown what there (docs/commands.md section 2.1): a URL by itself, or a table with
- * credentials of its own. Touches nothing.
+ * The URLs of a bundle in the configuration, and who is shown what there (docs/commands.md section 2.1): a URL by
+ * itself, or a table with credentials of its own. Touches nothing.
  */
 import path from 'node:path';
 import * as z from 'zod/mini';
@@ -42,8 +42,9 @@ export const hasPairs = ({ client_cert: cert, client_key: key }: CredentialFiles
   (cert === undefined) === (key === undefined);
 
 /**
- * The files for one URL of a bundle. The bundle's own token and certificate go to the origin (scheme, host, port) of its first URL and to no
- * other: whoever runs another mirror has no business with them. Its authority, which is no secret, holds for all that name none.
+ * The files for one URL of a bundle. The bundle's own token and certificate go to the origin (scheme, host, port)
+ * of its first URL and to no other: whoever runs another mirror has no business with them. Its authority, which is
+ * no secret, holds for all that name none.
  */
 export function filesFor(
   bundle: CredentialFiles & { readonly urls: readonly string[] },

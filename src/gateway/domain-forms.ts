@@ -1,4 +1,7 @@
-/** The two spellings of an internationalised domain: `müller.example` and `xn--mller-kva.example` are the same domain. Pure. */
+/**
+ * The two spellings of an internationalised domain: `müller.example` and `xn--mller-kva.example` are the same
+ * domain. Pure.
+ */
 import { domainToASCII, domainToUnicode } from 'node:url';
 import { foldCase } from '../bundle/address/case-folding.ts';
 

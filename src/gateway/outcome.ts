@@ -1,4 +1,7 @@
-/** What a cycle did, as values: the answer of `fetch --json` and `import --json` (docs/commands.md section 2.5). Touches nothing. */
+/**
+ * What a cycle did, as values: the answer of `fetch --json` and `import --json` (docs/commands.md section 2.5).
+ * Touches nothing.
+ */
 import { exitStatus, type Code, type ExitStatus } from '../errors.ts';
 
 export interface BundleOutcome {

@@ -1,6 +1,6 @@
 /**
- * The only durable writer: temp file in the same folder, write, fsync, rename, fsync the folder. Synchronous, on the main
- * thread and under fixed temp names, so that a killed run leaves nothing that the next one does not overwrite.
+ * The only durable writer: temp file in the same folder, write, fsync, rename, fsync the folder. It is synchronous
+ * and its temp names are fixed. If a run is killed, the next run overwrites what it left.
  */
 import {
   closeSync,
@@ -29,21 +29,21 @@ const { O_CREAT, O_EXCL, O_RDWR, O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants
 const systemCode = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 
-/** libuv has no name for EDQUOT: Node calls it `Unknown system error -122`, and only the number tells. */
+/** libuv does not know EDQUOT. Node calls it `Unknown system error -122`, so only the number identifies it. */
 const isQuota = (error: unknown): boolean =>
   error instanceof Error && 'errno' in error && error.errno === -errnos.EDQUOT;
 
-/** Turns a full disk or quota into NO_SPACE; every other error is returned as it came, for the step to name. */
+/** Turns a full disk or quota into NO_SPACE. Returns every other error unchanged, for the caller to name. */
 export function translateSpace(error: unknown, what: string): unknown {
   const code = isQuota(error) ? 'EDQUOT' : systemCode(error);
   if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
   return new HostError('NO_SPACE', `no space left to write ${what} (${code})`, error);
 }
 
-/** Whether an error says that a file is not there (as against unreadable or corrupt). */
+/** Whether an error says that a file does not exist (rather than that it is unreadable or corrupt). */
 export const isAbsent = (error: unknown): boolean => systemCode(error) === 'ENOENT';
 
-/** The temp name under which `target` is written; fixed, hidden, in the same folder. */
+/** The temp name under which `target` is written: fixed, hidden, in the same folder. */
 export const tempName = (target: string): string => path.join(path.dirname(target), `.${path.basename(target)}.new`);
 
 function fsyncFolder(folder: string): void {
@@ -55,7 +55,7 @@ function fsyncFolder(folder: string): void {
   }
 }
 
-/** A file being written beside its target. Nothing shows at the target before `commit`. */
+/** A file written beside its target. The target does not change before `commit`. */
 export class AtomicFile {
   readonly target: string;
   readonly temp: string;
@@ -64,14 +64,14 @@ export class AtomicFile {
   #there = true;
 
   /**
-   * @param mode permission bits, set whatever the umask says.
-   * @param made the file is there already under this temp name, written by another program.
+   * @param mode permission bits, whatever the umask is.
+   * @param made another program has already written the file under this temp name.
    */
   constructor(target: string, mode: number, made?: string) {
     this.target = target;
     this.temp = made ?? tempName(target);
     try {
-      if (made === undefined) rmSync(this.temp, { force: true, recursive: true }); // left by a killed run, or a trap
+      if (made === undefined) rmSync(this.temp, { force: true, recursive: true }); // a leftover, or a trap
       this.fd = openSync(this.temp, (made === undefined ? O_CREAT | O_EXCL : 0) | O_RDWR | O_NOFOLLOW, 0o600);
     } catch (error) {
       throw translateSpace(error, this.temp);
@@ -95,14 +95,14 @@ export class AtomicFile {
     }
   }
 
-  /** Gives the file to a group. Throws what fchown threw (a refusal is the caller's warning, not a failure). */
+  /** Gives the file to a group. Throws what fchown threw; the caller only warns about a refusal. */
   giveToGroup(gid: number): void {
     fchownSync(this.fd, -1, gid);
   }
 
   /**
-   * Gives the file a time of modification that is at least a second after the one it replaces: web servers and rsync take two
-   * files of one size and one whole second for the same (docs/bundle-format.md section 1).
+   * Makes the modification time at least one second later than that of the file it replaces. Web servers and rsync
+   * treat two files of the same size and the same whole second as equal (docs/bundle-format.md section 1).
    */
   setLaterThanTarget(): void {
     const before = statSync(this.target, { throwIfNoEntry: false });
@@ -111,7 +111,7 @@ export class AtomicFile {
     if (fstatSync(this.fd).mtimeMs / 1000 < least) futimesSync(this.fd, least, least);
   }
 
-  /** Everything written is on disk, still under the temp name; the descriptor is closed. */
+  /** Flushes everything written to disk, under the temp name, and closes the descriptor. */
   finish(): void {
     if (!this.#open) return;
     try {
@@ -131,7 +131,7 @@ export class AtomicFile {
     this.#there = false;
   }
 
-  /** Removes what is not committed; safe to call at any time. */
+  /** Removes the file if it is not committed. Safe to call at any time. */
   discard(): void {
     if (this.#open) {
       this.#open = false;
@@ -152,7 +152,7 @@ function renameDurable(from: string, to: string): void {
   }
 }
 
-/** Replaces `target` by these bytes, as a whole or not at all. */
+/** Replaces `target` by these bytes, wholly or not at all. */
 export function writeFileAtomic(target: string, bytes: Uint8Array | string, mode: number): void {
   const file = new AtomicFile(target, mode);
   try {
@@ -164,8 +164,8 @@ export function writeFileAtomic(target: string, bytes: Uint8Array | string, mode
 }
 
 /**
- * The same for a file that others compare by size and modification time, such as web servers and rsync: the new file's time is at least
- * one whole second after the old one's, so that no two contents of this name ever look alike.
+ * The same for a file that web servers and rsync compare by size and modification time. The new file's time is at
+ * least one whole second later, so a changed file never looks unchanged.
  */
 export function writeFileWithLaterTime(target: string, bytes: Uint8Array, mode: number): void {
   const last = lstatSync(target, { throwIfNoEntry: false });
@@ -185,7 +185,7 @@ function setLaterTime(fd: number, lastMs: number): void {
   if (Math.floor(mtimeMs / 1000) < earliest) futimesSync(fd, atimeMs / 1000, earliest);
 }
 
-/** Creates a file that must not be there yet. Throws what open threw, EEXIST above all. */
+/** Creates a file that must not exist yet. Throws what open threw, usually EEXIST. */
 export function createFile(target: string, text: string, mode: number): void {
   const fd = openSync(target, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, mode);
   try {
@@ -198,24 +198,24 @@ export function createFile(target: string, text: string, mode: number): void {
   fsyncFolder(path.dirname(target));
 }
 
-/** Removes a file; one that is not there is as good. */
+/** Removes a file. It is no error if the file does not exist. */
 export function removeDurable(target: string): void {
   rmSync(target, { force: true, recursive: true });
   fsyncFolder(path.dirname(target));
 }
 
-/** Removes what a killed run left under the temp name of this target. */
+/** Removes what a killed run left under this target's temp name. */
 export function removeUnfinished(target: string): void {
   rmSync(tempName(target), { force: true, recursive: true });
 }
 
-/** Removes a folder that holds nothing. Throws what rmdir threw, ENOTEMPTY above all. */
+/** Removes an empty folder. Throws what rmdir threw, usually ENOTEMPTY. */
 export function removeEmptyFolder(folder: string): void {
   rmdirSync(folder);
   fsyncFolder(path.dirname(folder));
 }
 
-/** Makes a folder that belongs to another user. */
+/** Makes a folder that another user owns. */
 export function makeFolderOf(folder: string, mode: number, { uid, gid }: { uid: number; gid: number }): void {
   makeFolder(folder, mode);
   const fd = openSync(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
@@ -227,7 +227,7 @@ export function makeFolderOf(folder: string, mode: number, { uid, gid }: { uid: 
   }
 }
 
-/** Makes a folder and those above it; each of their names is durable. */
+/** Makes a folder and its parents, and makes each of their names durable. */
 export function makeFolder(folder: string, mode: number): void {
   try {
     const first = mkdirSync(folder, { recursive: true, mode });

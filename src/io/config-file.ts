@@ -1,6 +1,6 @@
 /**
- * Reads a TOML file and checks it against a zod schema; both sides' configurations use it. An unknown key is an error that
- * names the nearest known one. Reads the one file it is given and nothing else.
+ * Reads a TOML file and checks it against a zod schema, for both sides. An unknown key is an error that names the
+ * nearest known key. Reads no other file.
  */
 import { readFileSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
@@ -39,10 +39,10 @@ export const percent = () => whole(0, 100);
 export const list = <T extends z.ZodMiniType>(item: T) => z.array(item, { error: 'must be a list, [ ... ]' });
 
 /**
- * @param later keys of versions to come (`bundle.sealed`): they are refused as such.
- * @param refusal why these values are refused before the schema is asked, in words; null if they are not.
- * @returns the file's values as the schema gives them.
- * @throws HostError CONFIG, naming file, key and rule, or line for what is not TOML.
+ * @param later keys of later versions (`bundle.sealed`). They are refused by that name.
+ * @param refusal says why these values are refused before the schema sees them; null if they are not.
+ * @returns the file's values, as the schema gives them.
+ * @throws HostError CONFIG, naming the file, the key and the rule; the line if the file is not TOML.
  */
 export function readConfigFile<T>(
   file: string,
@@ -75,7 +75,7 @@ function parseToml(file: string, content: string): unknown {
   }
 }
 
-/** Checks values that stand for the file's content. */
+/** Checks values as if they had been read from the file. */
 export function checkConfig<T>(
   file: string,
   values: unknown,
@@ -85,7 +85,7 @@ export function checkConfig<T>(
   const result = z.safeParse(schema, values, { reportInput: true });
   if (result.success) return result.data;
   const { issues } = result.error;
-  // An unknown key first: it often is the misspelt one that another message calls missing.
+  // Report an unknown key first: often it is a misspelling of a key that another issue calls missing.
   const issue = issues.find((i) => i.code === 'unrecognized_keys') ?? issues[0];
   throw new HostError(
     'CONFIG',
@@ -109,7 +109,7 @@ function explain(issue: z.core.$ZodIssue, schema: z.ZodMiniType, later: readonly
   return `${at()} is missing or of the wrong kind`;
 }
 
-/** The keys that a schema knows at a path; a list's index steps into its element. */
+/** The keys that a schema knows at a path. A list index steps into the list's element. */
 function knownKeys(schema: unknown, where: string[]): string[] {
   let here = unwrap(schema);
   for (const step of where) {
@@ -129,5 +129,5 @@ function unwrap(schema: unknown): unknown {
   }
   if (!(schema instanceof z.ZodMiniPipe)) return schema;
   const { in: before, out } = schema.def;
-  return unwrap(before instanceof z.ZodMiniTransform ? out : before); // what only brings a value into form has no keys
+  return unwrap(before instanceof z.ZodMiniTransform ? out : before); // a transform has no keys; look at its input
 }

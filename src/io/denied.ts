@@ -1,6 +1,7 @@
 /**
- * Why a file cannot be read or written, for a person to mend: where the system says "permission denied", who this process is, whose the
- * file or the folder on the way is, and the line that mends it for the service too. Looks, and no more.
+ * Explains why a file cannot be read or written. For "permission denied" it names the user of this process, the
+ * owner of the file or folder that is in the way, and the command that gives the service the right too. Changes
+ * nothing.
  */
 import { accessSync, constants, statSync, type Stats } from 'node:fs';
 import path from 'node:path';
@@ -8,10 +9,10 @@ import { accountName, groupWord, userWord } from './accounts.ts';
 
 const { R_OK, W_OK, X_OK } = constants;
 
-/** What a reader says of an error: the system's own words, or more where a right is missing. */
+/** Why a file could not be read: the system's own words, or more if a right is missing. */
 export const whyUnread = (error: unknown, file: string): string => why(error, file, false);
 
-/** The same of a file that is to be written, into a folder or over another one. */
+/** The same for a file that is to be written. */
 export const whyUnwritten = (error: unknown, file: string): string => why(error, file, true);
 
 function why(error: unknown, file: string, write: boolean): string {
@@ -27,7 +28,10 @@ function why(error: unknown, file: string, write: boolean): string {
   return `permission denied for ${me}: ${name} is ${owner}, mode ${mode}. To mend it: ${mending(place, stat, write)}`;
 }
 
-/** The first folder on the way that this process may not enter, else what it may not read or write; null if neither is found. */
+/**
+ * The first folder on the path that this process may not enter, else the file it may not read or write; null if
+ * there is none.
+ */
 function barrier(file: string, write: boolean): { readonly place: string; readonly stat: Stats } | null {
   const parts = file.split('/').slice(1);
   let place = '/';
@@ -35,7 +39,7 @@ function barrier(file: string, write: boolean): { readonly place: string; readon
     if (!allows(place, X_OK)) return found(place);
     const next = path.join(place, part);
     const stat = statOf(next);
-    // A file that is to be made, or replaced by a rename, needs its folder only.
+    // A file that is created, or replaced by a rename, needs only its folder to be writable.
     if (write && (stat === null || !stat.isDirectory())) return allows(place, W_OK | X_OK) ? null : found(place);
     if (stat === null) return null;
     place = next;
@@ -48,7 +52,7 @@ function found(place: string): { place: string; stat: Stats } | null {
   return stat === null ? null : { place, stat };
 }
 
-/** For a reader by the group: a folder that hands its group down says which that is. For a writer by the owner. */
+/** A reader gets the right through the group (a setgid folder says which group), a writer by owning the place. */
 function mending(place: string, stat: Stats, write: boolean): string {
   if (write) return `chown ${userWord(process.geteuid?.() ?? 0)} ${place}`;
   const folder = statOf(path.dirname(place));
@@ -61,7 +65,7 @@ function statOf(place: string): Stats | null {
   try {
     return statSync(place);
   } catch {
-    return null; // absent, or behind the folder that is named
+    return null; // absent, or in a folder that we may not enter
   }
 }
 

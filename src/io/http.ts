@@ -1,6 +1,7 @@
 /**
- * HTTPS GET and nothing else; the only user of undici. It follows no redirect, undoes no encoding and speaks HTTP/1.1 only. Each request
- * has an idle timer and a total deadline, and every failure becomes a SourceError. How a server is reached is net/dialer.ts's matter.
+ * HTTPS GET only; the only user of undici. It follows no redirect, decodes no content encoding and speaks only
+ * HTTP/1.1. Each request has an idle timer and a total deadline. Every failure becomes a SourceError. net/dialer.ts
+ * makes the connections.
  */
 import { createSecureContext } from 'node:tls';
 import { Agent, type buildConnector, type Dispatcher } from 'undici';
@@ -20,9 +21,9 @@ export interface Access {
 export interface Answer {
   readonly status: number;
   header(name: string): string | undefined;
-  /** The body's bytes as they come; its errors are SourceErrors. */
+  /** The body's bytes as they arrive. Its errors are SourceErrors. */
   readonly body: AsyncIterable<Uint8Array>;
-  /** Lets go of a body that is not read; one that is being read is let go of by leaving the loop. */
+  /** Abandons a body that nobody reads. To abandon one that is being read, leave the loop. */
   discard(): void;
 }
 
@@ -38,15 +39,16 @@ export class HttpClient {
   readonly #signal: AbortSignal | undefined;
   readonly #dialer: Dialer;
   readonly #connectTimeout: number;
-  /** Connections begun so far, by origin: a request for which none was begun went over one of before. */
+  /** Connections begun so far, by origin. If a request begins none, it used an older connection. */
   readonly #dialed = new Map<string, number>();
   #agent: Agent;
   #failed = false;
 
   /**
-   * @param connectTimeout milliseconds for name, TCP and TLS: a signal does not reach a request that waits for its connection.
+   * @param connectTimeout milliseconds for DNS, TCP and TLS. A signal does not reach a request that still waits for
+   *   its connection.
    * @param env the environment, for the proxy variables.
-   * @param signal ends every request, in a SourceError that nobody needs to see.
+   * @param signal ends every request with a SourceError that nobody needs to see.
    */
   constructor(
     access: Access,
@@ -61,7 +63,7 @@ export class HttpClient {
     this.#dialer = new Dialer({
       timeout: connectTimeout,
       proxies: new Proxies(env),
-      // Made once: each costs a millisecond, and memory that is given back late.
+      // Made once: each context costs a millisecond, and its memory is freed late.
       secureContext: createSecureContext({
         ...(ca === undefined ? {} : { ca }),
         ...(cert === undefined ? {} : { cert }),
@@ -76,7 +78,7 @@ export class HttpClient {
     const watch = new Watch(limits, this.#connectTimeout, this.#signal);
     try {
       const answer = await this.#answered(url, headers, watch);
-      answer.body.on('error', () => undefined); // read below, where it is translated; without a listener it would end the process
+      answer.body.on('error', () => undefined); // the body's reader reports it; unheard, it would end the process
       return {
         status: answer.statusCode,
         header: (name) => this.#withoutToken([answer.headers[name]].flat()[0]),
@@ -94,8 +96,8 @@ export class HttpClient {
   }
 
   /**
-   * A server may close a connection that we kept, in the very moment in which we use it again. That says nothing about the server: the
-   * request goes out once more at once, over a new connection.
+   * A server may close an idle connection just when we use it again. That is no fault of the server, so the request
+   * is sent once more, over a new connection.
    */
   async #answered(url: URL, headers: Record<string, string>, watch: Watch): Promise<Dispatcher.ResponseData> {
     const before = this.#dialed.get(url.origin) ?? 0;
@@ -104,7 +106,7 @@ export class HttpClient {
     } catch (error) {
       const reused = before > 0 && this.#dialed.get(url.origin) === before;
       if (!reused || watch.isLate || !isReset(error)) throw error;
-      void this.#agent.close(); // what else is under way there goes on
+      void this.#agent.close(); // requests under way finish
       this.#agent = this.#newAgent();
       return await this.#request(url, headers, watch);
     }
@@ -126,12 +128,12 @@ export class HttpClient {
     return Promise.race([request, watch.late]);
   }
 
-  /** A server that sends the token back, in a Location say, must not bring it into our log. */
+  /** A server may send our token back, for example in a Location header. It must not reach the log. */
   #withoutToken(value: string | undefined): string | undefined {
     return this.#token === undefined ? value : value?.replaceAll(this.#token, '[token]');
   }
 
-  /** Between two cycles: ends what a failure may have left behind. After a success the connection stays, for the next cycle to use. */
+  /** Called between two cycles: closes connections after a failure. After a success, the next cycle reuses them. */
   async rest(): Promise<void> {
     if (!this.#failed) return;
     this.#failed = false;
@@ -141,7 +143,7 @@ export class HttpClient {
     await agent.destroy();
   }
 
-  /** Ends all connections now. */
+  /** Closes all connections now. */
   async close(): Promise<void> {
     this.#dialer.close();
     await this.#agent.destroy();
@@ -154,7 +156,7 @@ export class HttpClient {
   ): AsyncGenerator<Uint8Array> {
     try {
       for await (const chunk of body) {
-        watch.pause(); // the reader's time is not the server's
+        watch.pause(); // time that the reader takes does not count
         yield chunk;
         watch.wait();
       }
@@ -172,7 +174,7 @@ export class HttpClient {
       allowH2: false,
       pipelining: 1,
       maxHeaderSize: 16 * 1024,
-      headersTimeout: 0, // both watched here, to the millisecond
+      headersTimeout: 0, // Watch has both timeouts, exact to the millisecond
       bodyTimeout: 0,
       connect: (to: buildConnector.Options, done: buildConnector.Callback) => {
         const url = new URL(`${to.protocol}//${to.host ?? to.hostname}`);
@@ -186,16 +188,16 @@ export class HttpClient {
   }
 }
 
-/** The other side closed a connection that had been used before. */
+/** Whether the server closed a connection that had been used before. */
 function isReset(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET';
 }
 
-/** The idle timer and the total deadline of one request, and the end of all. */
+/** The idle timer, the total deadline and the abort signal of one request. */
 class Watch {
   readonly #abort = new AbortController();
-  /** Rejects when one of the two has fired; without a listener that is no fault. */
+  /** Rejects when a timer has fired. It is no unhandled rejection if nobody listens. */
   readonly late: Promise<never>;
   readonly #idle: number;
   readonly #connect: number;
@@ -241,7 +243,7 @@ class Watch {
     this.#stop?.removeEventListener('abort', this.#stopped);
   }
 
-  /** @param stage what a connection that was still being made was waiting for. */
+  /** @param stage what an unfinished connection was waiting for. */
   translate(error: unknown, url: URL, stage: string | null = null): Error {
     if (error instanceof DialTimeout)
       return new SourceError('TIMEOUT', `${url.host}: ${error.stage} within ${this.#connect / 1000} s`, error);

@@ -1,11 +1,12 @@
 /**
- * Whether a run holds the lock of a state directory, as anybody may ask: the kernel's list of locks names the file's inode. A service whose
- * /proc has no such list (ProcSubset=pid) goes by the lock file itself, which is empty while nobody has the lock. Reads only.
+ * Whether a run holds the lock of a state directory. Anyone may ask. It looks for the lock file's inode in the
+ * kernel's list of locks. A service with ProcSubset=pid cannot see that list; it checks the size of the lock file,
+ * which is empty while nobody holds the lock. Reads only.
  */
 import { lstatSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
-/** @param locks the kernel's list. */
+/** @param locks the kernel's list of locks. */
 export function isAtWork(stateDir: string, locks = '/proc/locks'): boolean {
   let size: number;
   let ino: number;
@@ -15,9 +16,9 @@ export function isAtWork(stateDir: string, locks = '/proc/locks'): boolean {
     return false; // no lock, no run
   }
   try {
-    // NUMBER: FLOCK ADVISORY WRITE PID MAJOR:MINOR:INODE 0 EOF; whoever waits has an arrow after the number.
+    // NUMBER: FLOCK ADVISORY WRITE PID MAJOR:MINOR:INODE 0 EOF. A process that waits has an arrow after the number.
     return new RegExp(`^[0-9]+: FLOCK .*:${ino} 0 EOF$`, 'm').test(readFileSync(locks, 'latin1'));
   } catch {
-    return size > 0; // a killed run leaves its number behind: then damage is told some seconds later, no more
+    return size > 0; // a killed run leaves its number, which only delays reports of damage
   }
 }

@@ -1,9 +1,9 @@
 /**
- * One run at a time: flock(2) on a descriptor that this process keeps. The kernel gives the lock back when the process ends,
- * however it ends. Node cannot call flock itself, so flock(1) takes the lock on the descriptor it inherits. A command has flock(1) started
- * for each lock, and closes the descriptor to give it back at once. The daemon takes the lock every minute and keeps a shell that starts
- * flock(1): forking Node, with all its memory, costs four times as much. The file holds the number of the
- * process that has the lock, and nothing while nobody has it: lock-held.ts reads that.
+ * Allows one run at a time, by flock(2) on an open descriptor. The kernel releases the lock when the process ends,
+ * however it ends. Node cannot call flock, so flock(1) takes the lock on a descriptor that it inherits.
+ * A command starts flock(1) once per lock and closes the descriptor to release it. The daemon takes the lock every
+ * minute, so it keeps one shell that starts flock(1): forking Node itself costs four times as much.
+ * The file holds the process number of the holder and is empty while nobody holds the lock; lock-held.ts reads it.
  */
 import { spawn, spawnSync, type ChildProcessByStdio, type SpawnOptionsWithStdioTuple } from 'node:child_process';
 import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, openSync, readSync, writeSync } from 'node:fs';
@@ -15,7 +15,7 @@ const TAKEN = 75;
 /** See `takeLock`. */
 export type TakeLock = (file: string, wait: number, onWait?: OnWait, signal?: AbortSignal) => Promise<Lock>;
 
-/** Told who holds it, in words. */
+/** Gets a description of the holder. */
 export type OnWait = (holder: string) => void;
 
 export interface Lock {
@@ -23,9 +23,9 @@ export interface Lock {
 }
 
 /**
- * @param wait seconds to wait for another run; `onWait` is called once if there is something to wait for.
- * @param signal ends the waiting, as if its time were over.
- * @throws HostError BUSY when the other run still holds it then; INTERNAL when flock(1) is missing.
+ * @param wait seconds to wait for another run. `onWait` is called once if it has to wait.
+ * @param signal stops waiting, as if the time were up.
+ * @throws HostError BUSY if the other run still holds the lock then; INTERNAL if flock(1) is missing.
  */
 export async function takeLock(file: string, wait: number, onWait?: OnWait, signal?: AbortSignal): Promise<Lock> {
   const fd = openSync(file, constants.O_CREAT | constants.O_RDWR | constants.O_NOFOLLOW, 0o600);
@@ -54,32 +54,32 @@ export async function takeLock(file: string, wait: number, onWait?: OnWait, sign
   };
 }
 
-/** Signals that mean something to the daemon alone: service managers send them to every process of a unit. */
+/** Signals that only the daemon handles. Service managers send them to every process of a unit. */
 const FOR_US = ['USR1', 'USR2', 'HUP'];
 const isForUs = (signal: string | null): boolean => FOR_US.some((name) => signal === `SIG${name}`);
-/** Runs the command that follows without these signals: what a shell ignores, its children ignore too. */
+/** Runs the command with these signals ignored. Children of a shell ignore what the shell ignores. */
 const DEAF = `trap '' ${FOR_US.join(' ')}; exec "$@"`;
 
-/** Nobody has it any more. */
+/** Clears the file: nobody holds the lock now. */
 function unsign(fd: number): void {
   try {
     ftruncateSync(fd, 0);
   } catch {
-    // The lock is given back all the same.
+    // The lock is released anyway.
   }
 }
 
-/** Writes down who has it, for the words of those who wait; its time is the file's own. */
+/** Writes the holder's process number, for the messages of those who wait. The file's mtime says since when. */
 function signHolder(fd: number): void {
   try {
     ftruncateSync(fd, 0);
     writeSync(fd, `${process.pid}\n`, 0);
   } catch {
-    // A full disk, say: the lock is ours all the same, and the others then cannot say whose it is.
+    // The disk may be full. We hold the lock anyway; others just cannot say who holds it.
   }
 }
 
-/** What `signHolder` wrote. Damaged, it is only words that are missing. */
+/** Reads what `signHolder` wrote. If it is damaged, only the message says less. */
 function holder(fd: number): { readonly words: string; readonly pid: string | null } {
   const bytes = Buffer.alloc(16);
   const text = bytes.toString('latin1', 0, readSync(fd, bytes, 0, bytes.length, 0));
@@ -114,24 +114,24 @@ function fail(error: Error): never {
   throw new HostError('INTERNAL', 'flock(1) of util-linux cannot be run; it guards against two runs at once', error);
 }
 
-/** Milliseconds between two attempts while another run holds it. */
+/** Milliseconds between two attempts while another run holds the lock. */
 const AGAIN = 200;
 
 /**
- * Runs flock(1) with the words of each line it reads, on the descriptor it inherits, and answers its status; ends with its input. Signals
- * are for us: systemd and terminals send them to all processes at once.
+ * For each line it reads, runs flock(1) with these words on the inherited descriptor and prints the exit status.
+ * Ends when its input ends. It ignores signals: systemd and terminals send them to all processes at once.
  */
 const KEEPER = "trap '' TERM INT HUP USR1 USR2; while read -r words; do flock $words 3; echo $?; done";
 
 /**
- * The same lock for a process that takes it again and again. The shell shares the open file with us: if it is killed the lock stays with
- * us, and if we are it ends and the lock is gone.
+ * The same lock, for a process that takes it repeatedly. The shell shares our open file. If the shell is killed, we
+ * keep the lock. If we are killed, the shell ends and the lock is released.
  */
 export class StandingLock {
   #fd = -1;
   #keeper: Keeper | null = null;
 
-  /** As the function `takeLock`; its errors too. */
+  /** Like the function `takeLock`, with the same errors. */
   async take(file: string, wait: number, onWait?: OnWait, signal?: AbortSignal): Promise<Lock> {
     const keeper = this.#open(file);
     let status = await keeper.flock(`-x -n -E ${TAKEN}`);
@@ -150,7 +150,7 @@ export class StandingLock {
     return { release: () => void this.#release(keeper) };
   }
 
-  /** Lets go of everything; the next `take` begins anew. */
+  /** Releases everything. The next `take` starts over. */
   close(): void {
     this.#keeper?.end();
     this.#keeper = null;
@@ -158,7 +158,7 @@ export class StandingLock {
     this.#fd = -1;
   }
 
-  /** A lock on a file that is no longer the one under this name would be ours alone, and guard nothing. */
+  /** Opens the file again if its name now leads to another file: a lock on the old one would guard nothing. */
   #open(file: string): Keeper {
     const named = lstatSync(file, { throwIfNoEntry: false });
     const ours = this.#fd < 0 ? undefined : fstatSync(this.#fd);
@@ -178,7 +178,7 @@ export class StandingLock {
 
 /** The shell, with the open file as its descriptor 3. */
 class Keeper {
-  /** Without pipes where the shell could not be started for want of descriptors. */
+  /** Has no pipes if the shell could not be started for lack of descriptors. */
   readonly #child: Omit<ChildProcessByStdio<Writable, Readable, null>, 'stdin' | 'stdout'> & {
     readonly stdin: Writable | undefined;
     readonly stdout: Readable | undefined;
@@ -200,13 +200,13 @@ class Keeper {
       this.alive = false;
       return;
     }
-    stdin.on('error', () => undefined); // its end is told by `close`
+    stdin.on('error', () => undefined); // `close` reports the end
     stdout.setEncoding('latin1').on('data', (lines: string) => {
       for (const line of lines.trim().split('\n')) this.#answers.shift()?.(Number(line));
     });
   }
 
-  /** The status of flock(1); null where the shell is gone. */
+  /** The exit status of flock(1); null if the shell is gone. */
   flock(words: string): Promise<number | null> {
     if (!this.alive) return Promise.resolve(null);
     return new Promise((resolve) => {

@@ -1,6 +1,6 @@
 /**
- * The only writer to stderr. Under systemd each line carries a journald priority, elsewhere a word; control characters that
- * came from outside are escaped here, so that no message can move a terminal's cursor.
+ * The only writer to stderr. Under systemd each line starts with a journald priority, elsewhere with a word.
+ * Control characters are escaped here, so no text from outside can move a terminal's cursor.
  */
 import { fstatSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
@@ -11,7 +11,7 @@ export type Level = 'error' | 'warning' | 'notice' | 'info' | 'debug';
 const PRIORITY: Record<Level, number> = { error: 3, warning: 4, notice: 5, info: 6, debug: 7 };
 const COLOUR: Partial<Record<Level, string>> = { error: '\u001b[31m', warning: '\u001b[33m' };
 
-/** Whether stderr is the journal (systemd tells its device and inode in JOURNAL_STREAM). */
+/** Whether stderr is the journal. systemd gives its device and inode in JOURNAL_STREAM. */
 function isJournal(): boolean {
   const named = process.env['JOURNAL_STREAM'];
   if (named === undefined) return false;
@@ -27,8 +27,8 @@ const journal = isJournal();
 const colour = isatty(2) && !process.env['NO_COLOR'];
 
 /**
- * Writes one message as one line; several lines only where they are given as such, so that no text from outside can begin one. Never
- * throws: a log that cannot be written must not stop the mail.
+ * Writes one message as one line, or as several if the caller passes several: text from outside cannot start a new
+ * line. Never throws: a log that cannot be written must not stop the mail.
  */
 export function log(level: Level, message: string | readonly string[]): void {
   for (const line of typeof message === 'string' ? [message] : message) {
@@ -49,7 +49,8 @@ export function log(level: Level, message: string | readonly string[]): void {
 }
 
 /**
- * Work over a second shows where it is, on a terminal only: one line that is written over and taken away at the end.
+ * Shows progress of work that takes over a second: one line, rewritten in place and erased at the end. On a
+ * terminal only.
  * @param text called a few times a second. @returns ends it.
  */
 export function progress(text: () => string): () => void {
@@ -71,7 +72,10 @@ export function progress(text: () => string): () => void {
 const said = new Set<string>();
 const REMEMBERED = 1000;
 
-/** Writes what this process has not yet said in these words: who reads a source every few seconds finds the same every time. */
+/**
+ * Logs a message unless this process has logged the same text before. A source that is read every few seconds would
+ * repeat it each time.
+ */
 export function logOnce(level: Level, message: string): void {
   if (said.has(message)) return;
   if (said.size >= REMEMBERED) said.clear();

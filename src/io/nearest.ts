@@ -1,6 +1,6 @@
-/** Which known word a mistyped one was meant to be. Pure. */
+/** Suggests the known word that a mistyped one was meant to be. Pure. */
 
-/** The known word with the fewest edits to `word`, if that is close enough to be meant. */
+/** The known word with the fewest edits to `word`, if it is close enough. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Math.max(2, Math.floor(word.length / 3)) + 1;

@@ -1,10 +1,10 @@
-/** Text and JSON that a terminal may be shown, whatever came from outside. Pure. */
+/** Makes text and JSON from outside safe to show on a terminal. Pure. */
 
 export { printable } from '../errors.ts';
 
 /**
- * JSON escapes the control characters below U+0020 and no others; the rest of those that `printable` escapes are escaped here too, as
- * JSON does it: the value is the same.
+ * JSON escapes only the control characters below U+0020. This escapes the others that `printable` escapes too; the
+ * value stays the same.
  */
 export const jsonLine = (value: unknown): string =>
   JSON.stringify(value).replace(

@@ -1,6 +1,6 @@
 /**
- * Which proxy stands before a URL, by the environment as curl reads it: `https_proxy`, `all_proxy`, `no_proxy`, in either case; an empty one
- * is as good as none. Touches nothing.
+ * Which proxy to use for a URL. Reads the environment as curl does: `https_proxy`, `all_proxy`, `no_proxy`, in
+ * lower or upper case. An empty variable counts as unset. Pure.
  */
 import { HostError } from '../errors.ts';
 import { directHosts, type IsDirect } from './net/no-proxy.ts';
@@ -11,7 +11,7 @@ export class Proxies {
   readonly #proxy: string | null;
   readonly #isDirect: IsDirect;
 
-  /** @throws HostError CONFIG for a proxy that is no http or https URL. */
+  /** @throws HostError CONFIG if a proxy is not an http or https URL. */
   constructor(env: Environment) {
     const set = (name: string): string => env[name] || env[name.toUpperCase()] || '';
     const value = set('https_proxy') || set('all_proxy');
@@ -31,6 +31,6 @@ function normal(value: string): string {
   const text = /^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`;
   const protocol = URL.canParse(text) ? new URL(text).protocol : '';
   if (protocol === 'http:' || protocol === 'https:') return text;
-  // Not quoted: it may hold a password.
+  // The value is not quoted: it may contain a password.
   throw new HostError('CONFIG', 'the environment variable https_proxy or all_proxy is not the URL of an HTTP proxy');
 }

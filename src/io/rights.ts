@@ -1,7 +1,8 @@
 /**
- * Whether a stranger could change what is relied on here. One rule for both sides, as sshd has it for its own files: the file or folder,
- * every folder above it and every link on the way belong to root or to this process's user, and nobody else may write them. A folder with
- * the sticky bit, such as /tmp, may be written by others: what lies in it is safe from them. Looks, and no more.
+ * Whether someone else could change a file that we rely on. Both sides use the same rule, which sshd uses too: root
+ * or this process's user owns the file or folder, every folder above it and every link on the path, and nobody else
+ * may write them. A folder with the sticky bit, such as /tmp, may be writable: others cannot replace what is in it.
+ * Changes nothing.
  */
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import path from 'node:path';
@@ -9,12 +10,13 @@ import { HostError } from '../errors.ts';
 import { accountName } from './accounts.ts';
 
 const STICKY = 0o1000;
-/** As many links as Linux follows. */
+/** The most links that Linux follows. */
 const MAX_LINKS = 40;
 
 /**
- * A group is another one where it is neither root's nor this process's own, which on many systems is its user's alone.
- * @param what the option that names it. @throws HostError CONFIG, with the line that mends it. What cannot be found is for its reader.
+ * Writable by root's group or by this process's own group is safe: on many systems only the user is in that group.
+ * @param what the option that names the place. @throws HostError CONFIG, with the command that mends it. A place
+ *   that does not exist is left to its reader.
  */
 export function requireUnwritable(what: string, place: string): void {
   const reason = writableByOthers(what, place);
@@ -22,15 +24,15 @@ export function requireUnwritable(what: string, place: string): void {
 }
 
 /**
- * Why a place is not safe from strangers, in words with the line that mends it; null if it is.
- * @param also a user who is no stranger here, such as the owner of the state that root is about to become.
+ * Says why a place is not safe from others, with the command that mends it; null if it is safe.
+ * @param also a user who counts as safe, such as the owner of the state that root is about to become.
  */
 export function writableByOthers(what: string, place: string, also: number | null = null): string | null {
   const steps = stepsTo(path.resolve(place));
   const last = steps.at(-1);
-  // What is no file and no folder at the end is the shell's, not the disk's: /dev/stdin, say.
+  // The shell, not the disk, supplies a place that is neither file nor folder, such as /dev/stdin.
   if (last?.path !== '/' && last?.isEnd === true && !last.stat.isFile() && !last.stat.isDirectory()) return null;
-  // Whoever owns the root of the file system can do all of this anyway: in a user namespace that may be nobody's number.
+  // The owner of the root folder can change anything anyway. In a user namespace it may be `nobody`.
   const root = steps[0]?.stat.uid ?? 0;
   const known = new Set([0, root, process.geteuid?.() ?? 0, ...(also === null ? [] : [also])]);
   for (const step of steps) {
@@ -52,14 +54,14 @@ export function writableByOthers(what: string, place: string, also: number | nul
 interface Step {
   readonly path: string;
   readonly stat: Stats;
-  /** It is what the place leads to, not something on the way. */
+  /** The place itself, not a folder or link on the path. */
   readonly isEnd: boolean;
 }
 
 const above = ({ path: at, stat }: Step, what: string, place: string): string =>
   stat.isSymbolicLink() ? `the link ${at} on the way to ${what} ${place}` : `the folder ${at} above ${what} ${place}`;
 
-/** Every folder and link that is passed on the way to a place, and what is there; ends early where something is absent. */
+/** Every folder and link on the path to a place, and the place itself. Ends early where something does not exist. */
 function stepsTo(place: string): Step[] {
   const steps: Step[] = [];
   let rest = place.split('/').filter((name) => name !== '');
@@ -86,6 +88,6 @@ function look(place: string): Stats | null {
   try {
     return lstatSync(place);
   } catch {
-    return null; // absent, or not for us: whoever needs it says so, in words of its own
+    return null; // absent or unreadable: its reader reports that
   }
 }

@@ -1,6 +1,6 @@
 /**
- * A file without a name. It is gone when its process ends, however that ends, and no other process can reach it: so it may be written
- * without a lock, and leaves nothing to clean.
+ * A file without a name. It disappears when its process ends, however it ends, and no other process can reach it.
+ * So it needs no lock and leaves nothing to clean up.
  */
 import { spawnSync } from 'node:child_process';
 import { closeSync, constants, openSync, readSync, rmSync, writeSync } from 'node:fs';
@@ -8,10 +8,10 @@ import path from 'node:path';
 import { translateSpace } from './atomic-file.ts';
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_RDWR, O_NOFOLLOW } = constants;
-/** Linux: a file that never had a name, and may be given one. Not every file system has them. */
+/** Linux can create a file without a name and name it later. Not every file system supports that. */
 const O_TMPFILE = 0o20000000 | O_DIRECTORY;
 
-/** The name that it has for a moment, the same each time. A process that is killed in that moment leaves an empty file. */
+/** The name that the file has for a moment, always the same. A process killed in that moment leaves an empty file. */
 export const SCRATCH_NAME = '.scratch.new';
 const ATTEMPTS = 100;
 const CHUNK = 256 * 1024;
@@ -24,8 +24,8 @@ export class ScratchFile {
   #length = 0;
 
   /**
-   * @param folder on whose file system it takes its room.
-   * @param isLarge it is worth starting a program to spare a copy of it.
+   * @param folder the file takes its space on this folder's file system.
+   * @param isLarge copying the file would cost more than starting a program.
    */
   constructor(folder: string, isLarge = false) {
     const fd = isLarge ? openUnnamed(folder) : null;
@@ -33,10 +33,10 @@ export class ScratchFile {
     this.#fd = fd ?? openNameless(path.join(folder, SCRATCH_NAME));
   }
 
-  /** Gives it this name, which must be free. @returns false where that is not possible: then it can be copied. */
+  /** Gives the file this name, which must be free. @returns false if that is not possible; the caller can copy it. */
   name(file: string): boolean {
     if (!this.#mayBeNamed) return false;
-    // Node has no linkat(2) that follows a link; ln(1) of coreutils has.
+    // Node has no linkat(2) that follows a link. ln(1) of coreutils does.
     const stdio = ['ignore', 'ignore', 'ignore', this.#fd] as const;
     return spawnSync('ln', ['-L', '-T', '/proc/self/fd/3', file], { stdio: [...stdio] }).status === 0;
   }
@@ -54,7 +54,7 @@ export class ScratchFile {
     this.#length = Math.max(this.#length, position + bytes.length);
   }
 
-  /** Hands over all that was written, from its beginning; each chunk is good until the next one. */
+  /** Passes on everything written, from the start. Each chunk is valid only until the next one. */
   copyTo(write: (chunk: Uint8Array) => void): void {
     const chunk = Buffer.allocUnsafeSlow(Math.min(COPIED, this.#length));
     for (let at = 0; at < this.#length;) {
@@ -64,7 +64,7 @@ export class ScratchFile {
     }
   }
 
-  /** The same as a stream; each chunk is the reader's to keep. */
+  /** The same as a stream. The reader may keep each chunk. */
   *chunks(): Generator<Uint8Array> {
     for (let at = 0; at < this.#length;) {
       const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK, this.#length - at));
@@ -80,7 +80,7 @@ export class ScratchFile {
     return read;
   }
 
-  /** Gives its room back; safe to call at any time. */
+  /** Frees the space. Safe to call at any time. */
   discard(): void {
     if (!this.#open) return;
     this.#open = false;
@@ -92,11 +92,11 @@ function openUnnamed(folder: string): number | null {
   try {
     return openSync(folder, O_TMPFILE | O_RDWR, 0o600);
   } catch {
-    return null; // not on this file system, or no room: opening it the other way tells
+    return null; // unsupported here, or no space: the other way of opening reports it
   }
 }
 
-/** Another process may do the same at the same time: each takes the other's name away, and both keep their open file. */
+/** Two processes may do this at once: each removes the other's name, and both keep their open file. */
 function openNameless(name: string): number {
   for (let attempt = 1; ; attempt++) {
     try {

@@ -1,6 +1,6 @@
 /**
- * Has V8 compile WebAssembly by its baseline compiler alone, and so must be loaded before undici, which compiles its HTTP parser when it is
- * loaded: the optimising compiler would take 28 MiB, and longer than all that a poll has for it to parse.
+ * Makes V8 compile WebAssembly with its baseline compiler only. It must be loaded before undici, which compiles its
+ * HTTP parser on load. The optimising compiler would take 28 MiB, and more time than parsing all that a poll reads.
  */
 import { setFlagsFromString } from 'node:v8';
 

@@ -1,6 +1,6 @@
 /**
- * Has the runtime let go of buffers that have passed. It sees only the small objects in front of them, not the 256 KiB behind each, and
- * would keep dozens of MiB of them. Touches nothing else.
+ * Makes V8 free buffers that are no longer used. V8 counts only the small object of each buffer, not the 256 KiB
+ * behind it, and would keep dozens of MiB.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -12,7 +12,7 @@ const BYTES = 8 * 1024 * 1024;
 let collect: Collect | undefined;
 let passed = 0;
 
-/** So many bytes have been read in buffers that nobody holds any more. */
+/** Counts bytes that were read into buffers which nobody uses any more. */
 export function havePassed(bytes: number): void {
   passed += bytes;
   if (passed < BYTES) return;
@@ -21,7 +21,7 @@ export function havePassed(bytes: number): void {
   collect({ type: 'minor' });
 }
 
-/** V8 gives its collector to contexts that are made while the flag is set. */
+/** V8 gives `gc` to contexts that are made while the flag is set. */
 function exposed(): Collect {
   setFlagsFromString('--expose-gc');
   try {

@@ -1,8 +1,8 @@
 /**
- * The constant database of D. J. Bernstein, written as Postfix's postmap writes it (records in the order given, keys and values
- * without a trailing NUL) and read with suspicion. Its hash is given by the format, so whoever signs a list can have all keys collide:
- * what that costs when a map is written and read back stays near linear. Pure: bytes go to a sink and come from a reader that the caller
- * brings.
+ * The constant database of D. J. Bernstein, written as Postfix's postmap writes it (records in the order given,
+ * keys and values without a trailing NUL) and read with suspicion. Its hash is given by the format, so whoever
+ * signs a list can have all keys collide: what that costs when a map is written and read back stays near linear.
+ * Pure: bytes go to a sink and come from a reader that the caller brings.
  */
 import { CompileError } from '../errors.ts';
 import type { RowBlock } from '../bundle/table/rows.ts';
@@ -78,7 +78,8 @@ export class CdbWriter {
       firsts[at] = (firsts[at] ?? 0) + 1;
     }
     for (let t = 0; t < 256; t++) firsts[t + 1] = (firsts[t] ?? 0) + (firsts[t + 1] ?? 0);
-    // Hash and position of each record side by side, table by table: the tables are then filled from neighbouring memory.
+    // Hash and position of each record side by side, table by table: the tables are then filled from neighbouring
+    // memory.
     const sorted = new Uint32Array(2 * this.records);
     const next = firsts.slice();
     for (let i = 0; i < this.records; i++) {
@@ -106,10 +107,10 @@ export class CdbWriter {
   }
 
   /**
-   * Each record goes to the first free slot from its own on, around the end. What is known of full slots is kept, so that no run of them
-   * is walked again and again.
-   * @param records hash and position of each. @param table room for the slots, two numbers each. @param free room for a number a slot: for
-   * a full one, a slot at or before the next free one
+   * Each record goes to the first free slot from its own on, around the end. What is known of full slots is kept,
+   * so that no run of them is walked again and again.
+   * @param records hash and position of each. @param table room for the slots, two numbers each. @param free room
+   * for a number a slot: for a full one, a slot at or before the next free one
    */
   #writeTable(records: Uint32Array, slots: number, table: Uint32Array, free: Uint32Array): void {
     table.fill(0);
@@ -209,8 +210,8 @@ export class CdbReader {
   }
 
   /**
-   * The values of many keys, by key as latin1; those that are not there are absent. Keys of one hash are looked for in one walk, so that a
-   * thousand of them cost no more than one.
+   * The values of many keys, by key as latin1; those that are not there are absent. Keys of one hash are looked for
+   * in one walk, so that a thousand of them cost no more than one.
    * @throws CompileError READBACK_FAILED for a damaged file.
    */
   getAll(keys: readonly Uint8Array[]): Map<string, Uint8Array> {
@@ -258,7 +259,10 @@ export class CdbReader {
     }
   }
 
-  /** The number of records by the hash tables. @throws CompileError READBACK_FAILED unless they fill the file's end exactly. */
+  /**
+   * The number of records by the hash tables. @throws CompileError READBACK_FAILED unless they fill the file's end
+   * exactly.
+   */
   count(): number {
     let expected = this.#table(0).position;
     let slotsInAll = 0;

@@ -33,8 +33,9 @@ export interface Question extends Habits {
 }
 
 /**
- * Why a stranger's mail is rejected, in the order in which Postfix looks: the local part begins with a hyphen; the domain is no host
- * name; it is not a relay domain here; the local part holds `@`, `!` or `%`, which Postfix takes for a route; no row.
+ * Why a stranger's mail is rejected, in the order in which Postfix looks: the local part begins with a hyphen; the
+ * domain is no host name; it is not a relay domain here; the local part holds `@`, `!` or `%`, which Postfix takes
+ * for a route; no row.
  */
 export type Rejection = 'leading-hyphen' | 'no-host-name' | 'no-relay-domain' | 'routed' | 'unlisted';
 
@@ -76,7 +77,10 @@ const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/i;
 /** An address literal: a place to send to, though none that a map could hold. */
 const LITERAL = /^\[(?:\d{1,3}(?:\.\d{1,3}){3}|ipv6:[0-9a-f:.]+)\]$/i;
 
-/** Postfix's valid_hostname(): labels of letters, digits, `_` and inner `-`, at most 63 and 255 bytes, and not digits alone. */
+/**
+ * Postfix's valid_hostname(): labels of letters, digits, `_` and inner `-`, at most 63 and 255 bytes, and not
+ * digits alone.
+ */
 function isHostName(domain: string, { utf8 = true, toAscii }: Question): boolean {
   if (domain.startsWith('[')) return LITERAL.test(domain);
   let ascii = domain;
@@ -128,7 +132,10 @@ function keys(local: string, domain: string, habits: Habits): string[] {
   return [...forms(local), ...(base === null ? [] : forms(base)), `@${domain}`];
 }
 
-/** The local part as RFC 5321 wants it written: quoted unless it is a dot-string. Only ASCII is ever a reason for quotes. */
+/**
+ * The local part as RFC 5321 wants it written: quoted unless it is a dot-string. Only ASCII is ever a reason for
+ * quotes.
+ */
 function externalForm(local: string): string {
   if (/^[^ "(),:;<>@[\\\]\u0000-\u001f\u007f]+$/.test(local) && !/^\.|\.\.|\.$/.test(local)) return local;
   return `"${local.replace(/["\\]/g, '\\$&')}"`;

@@ -1,14 +1,15 @@
 /**
- * The text form of a map: `key<TAB>value`, a row a line, as postmap reads it. Some rows it cannot express; they are left out
- * here and counted, and are in the compiled map all the same. Pure.
+ * The text form of a map: `key<TAB>value`, a row a line, as postmap reads it. Some rows it cannot express; they are
+ * left out here and counted, and are in the compiled map all the same. Pure.
  */
 import type { RowBlock } from '../bundle/table/rows.ts';
 
 const [SPACE, QUOTE, HASH, TAB, LF, BACKSLASH] = [0x20, 0x22, 0x23, 0x09, 0x0a, 0x5c];
 
 /**
- * Whether postmap would read this row back as the key it is: no leading `#`, no white space, quotes in pairs. A backslash takes the
- * meaning from the character behind it, so pairs are counted with and without such quotes: both kinds are even.
+ * Whether postmap would read this row back as the key it is: no leading `#`, no white space, quotes in pairs. A
+ * backslash takes the meaning from the character behind it, so pairs are counted with and without such quotes: both
+ * kinds are even.
  */
 export function expressible(bytes: Uint8Array, start: number, end: number): boolean {
   if (bytes[start] === HASH) return false;
@@ -30,7 +31,10 @@ export function expressible(bytes: Uint8Array, start: number, end: number): bool
 export const sourceRoom = ({ bytes, count }: RowBlock, value: Uint8Array): number =>
   bytes.length + count * (value.length + 1);
 
-/** Whether a block's rows hold none of the bytes that make one inexpressible, but for a leading `#`: one look, and most blocks do not. */
+/**
+ * Whether a block's rows hold none of the bytes that make one inexpressible, but for a leading `#`: one look, and
+ * most blocks do not.
+ */
 function isPlain({ bytes, starts, count }: RowBlock): boolean {
   const rows = Buffer.from(bytes.buffer, bytes.byteOffset, starts[count]); // whose includes is the fast one
   return !(rows.includes(SPACE) || rows.includes(QUOTE) || rows.includes(BACKSLASH));

@@ -1,6 +1,6 @@
 /**
- * An address as a person types it or as it stands in an SMTP command, in internal form: without angle brackets, and without the quotes
- * and backslashes that its local part needs there. Pure.
+ * An address as a person types it or as it stands in an SMTP command, in internal form: without angle brackets, and
+ * without the quotes and backslashes that its local part needs there. Pure.
  */
 
 const ATOM = String.raw`[^\s"(),:;<>@[\\\].]+`;
@@ -11,8 +11,9 @@ const EXTERNAL = new RegExp(`^(?=[^@]*")(${WORD}(?:\\.${WORD})*)@([^@"]*)$`);
 const DOMAIN = /^(?:[^\s"(),:;<>@[\\\]]+|\[[^\s[\]]+\])$/u;
 
 /**
- * The address in internal form, or null for what is not one address: no `@`, nothing before or after it, a domain with a character that
- * no domain has. A local part that holds what should have been quoted (`a b@example.org`) is taken as it is. `""` is an empty one.
+ * The address in internal form, or null for what is not one address: no `@`, nothing before or after it, a domain
+ * with a character that no domain has. A local part that holds what should have been quoted (`a b@example.org`) is
+ * taken as it is. `""` is an empty one.
  */
 export function typedAddress(text: string): string | null {
   const bare = /^\s*<(.*)>\s*$/su.exec(text)?.[1] ?? text;

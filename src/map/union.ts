@@ -1,4 +1,7 @@
-/** The union of sorted row streams, each limited to the domains it may speak for; one sorted stream without duplicates. Pure. */
+/**
+ * The union of sorted row streams, each limited to the domains it may speak for; one sorted stream without
+ * duplicates. Pure.
+ */
 import { compareBytes, RowCollector, RowCursor, type RowBlock, type RowStream } from '../bundle/table/rows.ts';
 import { domainStart } from '../bundle/address/row-domain.ts';
 

@@ -1,4 +1,4 @@
-/** The publisher's configuration (docs/commands.md section 3): TOML in, checked values out. Reads the one file. */
+/** The publisher's configuration (docs/commands.md section 3): reads one TOML file and returns checked values. */
 import * as z from 'zod/mini';
 import { NAME } from '../bundle/offer/name.ts';
 import { listenAddress } from '../io/health/listen-address.ts';
@@ -9,7 +9,7 @@ import { domainForms } from './policy-domains.ts';
 import { absolute, MAX_ROWS, namedApart, removalDelay, Source, type SourceConfig } from './source-config.ts';
 
 const DAY = 86_400_000;
-/** One of several folders that `serve` hands out, and who may read it. */
+/** One of several folders that `serve` publishes, and who may read it. */
 const Site = z.strictObject({
   path: text().check(
     z.refine((path) => /^\/(?:[A-Za-z0-9._~-]+\/)+$/.test(path) && !/\/\.{1,2}\//.test(path), {
@@ -82,7 +82,7 @@ export const Config = z.strictObject({
   ),
 });
 
-/** `500ms`: only the debounce is ever that short. */
+/** `500ms`: only the debounce is that short. */
 function milliseconds() {
   return z.pipe(
     z.string().check(z.regex(/^[0-9]{1,6}ms$/, { error: 'must be like "500ms"' })),

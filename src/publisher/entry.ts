@@ -1,37 +1,43 @@
 /**
- * One entry of a source becomes rows (docs/commands.md, section 3; docs/bundle-format.md, section 4, for internationalised domains).
- * Stricter than the format about what an address is: a comma, a `<` or a second address in an entry means that the source is not what
- * it was taken for. Pure.
+ * Turns one entry of a source into rows (docs/commands.md section 3; docs/bundle-format.md section 4 for
+ * internationalised domains). It is stricter about addresses than the format. A comma, a `<` or a second address in
+ * an entry means that the source is not a list of addresses. Pure.
  */
 import { domainToASCII, domainToUnicode } from 'node:url';
 import { AddressError, canonicalRow, describeRule } from '../bundle/address/address.ts';
 
-/** Why an entry is not an address, in words that follow the entry. */
+/** Why an entry is not an address. The message continues a sentence that begins with the entry. */
 export class EntryError extends Error {}
 
-/** Characters that nobody sees and nobody types: all of Unicode's Cf, the Hangul fillers, the blank of Braille. */
+/** Characters that nobody sees or types: Unicode's Cf, the Hangul fillers, the Braille blank. */
 const INVISIBLE = /[\p{Cf}\u034f\u115f\u1160\u2800\u3164\uffa0]/u;
 const NOT_ASCII_SPACE = /[\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff]/;
-/** RFC 5322's atext and the dot: what a local part may hold without quotes. RFC 6531 adds all that is not ASCII. */
+/**
+ * RFC 5322's atext and the dot: what a local part may contain without quotes. RFC 6531 adds all non-ASCII
+ * characters.
+ */
 const UNQUOTED = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\u0080-\u{10ffff}-]*$/u;
 const LABEL_BYTES = 63;
 
-/** Domains that may be internationalised are left out. */
+/** Excludes domains that may be internationalised. */
 const SIMPLE_DOMAIN = /^(?!(?:.*\.)?xn--)(?:[a-z0-9_-]{1,63}\.){1,4}[a-z0-9_-]{1,63}$/i;
-/** An address that is its own row but for its case: most lines of most lists. */
+/** An address that is its own row, apart from case: most lines of most lists. */
 const SIMPLE = new RegExp(`^[a-z0-9._+=-]{1,120}@${SIMPLE_DOMAIN.source.slice(1)}`, 'i');
 
-/** The canonical row of a line that plainly is one address, or null: then the rules have to be asked one by one. */
+/** The canonical row of a line that is plainly one address; null if the full rules must decide. */
 export function simpleRow(line: string): string | null {
   return line.length <= 253 && SIMPLE.test(line) ? line.toLowerCase() : null;
 }
 
-/** Whether an ASCII domain is one that needs no rule but lower case; of what `simpleRow` asks, the half that simple-lines.ts cannot see. */
+/**
+ * Whether an ASCII domain needs no rule but lower case. This is the part of `simpleRow` that simple-lines.ts cannot
+ * check by itself.
+ */
 export const isSimpleDomain = (domain: string): boolean => SIMPLE_DOMAIN.test(domain);
 
 /**
  * The first field of a line: up to the first white space outside quotes. Null for a blank line or a comment.
- * @throws EntryError for a carriage return that ends no line: what follows it would be lost in silence.
+ * @throws EntryError for a carriage return inside the line: what follows it would be lost silently.
  */
 export function firstField(line: string): string | null {
   const whole = line.endsWith('\r') ? line.slice(0, -1) : line;
@@ -42,13 +48,14 @@ export function firstField(line: string): string | null {
 }
 
 /**
- * A field in internal form: `local@domain` without quotes, or `@domain`. `*@domain` is how other software writes `@domain`.
+ * A field in internal form: `local@domain` without quotes, or `@domain`. Other software writes `@domain` as
+ * `*@domain`.
  * @throws EntryError
  */
 export function addressOf(field: string): string {
   if (NOT_ASCII_SPACE.test(field)) throw new EntryError('holds white space that is not ASCII');
   const address = field.startsWith('"') ? unquoted(field) : plain(field);
-  // In a domain the rules of internationalised names decide: some languages need such a character there.
+  // Only the local part: in a domain the IDN rules decide, since some languages need such characters there.
   const unseen = INVISIBLE.exec(address.slice(0, address.lastIndexOf('@')))?.[0].codePointAt(0);
   if (unseen !== undefined) {
     const number = unseen.toString(16).toUpperCase().padStart(4, '0');
@@ -79,19 +86,20 @@ function unquoted(field: string): string {
 }
 
 /**
- * The canonical rows of an address: one, or two where its domain is internationalised (U-labels and A-labels, UTS 46
- * non-transitional), since Postfix does not convert between them.
+ * The canonical rows of an address: one, or two (U-labels and A-labels, UTS 46 non-transitional) if its domain is
+ * internationalised, because Postfix does not convert between them.
  * @throws EntryError
  */
 export function rowsOf(address: string): string[] {
   const at = address.lastIndexOf('@');
   const [local, domain] = [address.slice(0, at), address.slice(at + 1)];
-  // Before the conversion, which goes by the rules of URLs: it cuts at a slash, decodes %41 and drops tabs.
+  // Check before converting: the conversion follows the URL rules, so it cuts at a slash, decodes %41 and drops
+  // tabs.
   const odd = domain.startsWith('[') ? null : /[^\u0080-\u{10ffff}A-Za-z0-9._ -]/u.exec(domain);
   if (odd !== null) throw new EntryError(`has the character ${JSON.stringify(odd[0])} in its domain`);
   const international = /[^\u0000-\u007f]/.test(domain) || /(?:^|\.)xn--/i.test(domain);
   if (!international) return [canonical(address)];
-  // Folded only afterwards: folding first would turn a sharp s into ss, which is another domain.
+  // Fold after converting: folding first would turn a sharp s into ss, which is another domain.
   return bothForms(domain).map((form) => canonical(`${local}@${form}`));
 }
 
@@ -100,7 +108,7 @@ function bothForms(domain: string): [string, string] {
   const ascii = domainToASCII(domain);
   const unicode = domainToUnicode(ascii);
   const isName =
-    // Wide digits become an IPv4 address, and `xn--zz--` a name that has no need of it.
+    // Wide digits become an IPv4 address; `xn--zz--` decodes to a name that needs no encoding.
     !/^[0-9.]*$/.test(ascii) &&
     domainToASCII(unicode) === ascii &&
     unicode !== ascii &&

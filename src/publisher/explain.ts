@@ -1,4 +1,7 @@
-/** Why an address is or is not in the list: source, entry, rule (docs/commands.md section 3, `explain`). Reads all sources, writes nothing. */
+/**
+ * Explains why an address is or is not in the list: source, entry, rule (docs/commands.md section 3, `explain`).
+ * Reads all sources, writes nothing.
+ */
 import { domainOf } from '../bundle/address/address.ts';
 import { isoTime } from '../bundle/offer/manifest.ts';
 import { presentRows } from '../bundle/table/present-rows.ts';
@@ -12,16 +15,18 @@ import { Repository } from './repository/repository.ts';
 import type { Published } from './repository/state.ts';
 import { apart } from './tables/source-guard.ts';
 
-/** As many entries are named for a row; a whole domain's may be thousands. */
+/** The most entries shown for a row. A whole domain may have thousands. */
 const NAMED = 20;
 
 export interface Explanation {
-  /** Whether the list that would be published now accepts it. */
+  /** Whether the list that would be published now accepts the address. */
   readonly accepted: boolean;
   readonly lines: readonly string[];
 }
 
-/** @throws PublishError where the sources cannot be read or would be refused; HostError CONFIG for what is no address. */
+/**
+ * @throws PublishError if the sources cannot be read or would be refused; HostError CONFIG if it is not an address.
+ */
 export async function explain(config: PublisherConfig, address: string, now: Date): Promise<Explanation> {
   const rows = wanted(address);
   const domains = rows.map(domainOf);
@@ -33,7 +38,8 @@ export async function explain(config: PublisherConfig, address: string, now: Dat
     const domain = domains.find((d) => row.endsWith(`@${d}`));
     if (domain !== undefined) neighbours.set(origin.source, (neighbours.get(origin.source) ?? 0) + 1);
   };
-  // What would stop a publish must not stop the answer: entries that are none are told, those that mean this address by name.
+  // Faults that would stop a publish must not stop the answer. Invalid entries are skipped, and listed if they
+  // contain this address.
   const lenient = { ...config, policy: { ...config.policy, skip_invalid: true, domains: undefined } };
   const typed = address.toLowerCase();
   const meant: string[] = [];
@@ -71,7 +77,7 @@ export async function explain(config: PublisherConfig, address: string, now: Dat
   return { accepted, lines };
 }
 
-/** What `remove_after` keeps in the list. */
+/** The rows that `remove_after` keeps in the list. */
 async function waitingOf(
   config: PublisherConfig,
   given: Gathered,
@@ -85,7 +91,7 @@ async function waitingOf(
   return waitingRows(await removals(config, given, { repository, base, sources }, now));
 }
 
-/** The rows that stand for it, one in each form of its domain. */
+/** The rows for the address, one for each form of its domain. */
 function wanted(address: string): string[] {
   try {
     return rowsOf(addressOf(address));
@@ -119,7 +125,7 @@ function absent(
   ];
 }
 
-/** Whether what gateways have now agrees. */
+/** Whether the list that gateways have now gives the same answer. */
 async function publishedLine(
   repository: Repository,
   published: Published | null,

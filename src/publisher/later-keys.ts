@@ -1,13 +1,13 @@
 /**
- * What docs/commands.md section 3 names and this version does not have yet. Such a configuration is refused by name: a publisher that
- * passed over `sealed = true` would publish in the open what is meant to be sealed. Pure.
+ * Keys of docs/commands.md section 3 that this version does not implement. A configuration with one is refused by
+ * name: a publisher that ignored `sealed = true` would publish in the open what must be sealed. Pure.
  */
 
 type Values = Readonly<Record<string, unknown>>;
 
 const LATER_TYPES: readonly unknown[] = ['graph', 'google', 'scim'];
 
-/** Why a configuration is refused, in words that name the key; null if it asks for nothing that is missing here. */
+/** Why a configuration is refused, naming the key; null if it uses no such key. */
 export function laterKey(values: unknown): string | null {
   const config = tableOf(values);
   const missing = (what: string) => `${what} is not in this version of relaymap; take it out`;

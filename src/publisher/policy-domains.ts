@@ -1,13 +1,13 @@
-/** Domains as the configuration names them, in every form in which a row may hold them. Pure. */
+/** Domains from the configuration, in every form that a row may have. Pure. */
 import { domainOf } from '../bundle/address/address.ts';
 import { HostError } from '../errors.ts';
 import { domainMatcher } from '../map/domains.ts';
 import { EntryError, rowsOf } from './entry.ts';
 
 /**
- * The forms of a domain, or of `*.domain` for all that is below it: either of U-labels and A-labels stands for both.
- * @param key where it stands in the configuration, for the message.
- * @param below whether `*.domain` means anything here.
+ * The forms of a domain, or of `*.domain` for all subdomains. A U-label or an A-label stands for both forms.
+ * @param key where the domain stands in the configuration, for the message.
+ * @param below whether `*.domain` is allowed here.
  * @throws HostError CONFIG
  */
 export function domainForms(file: string, key: string, domain: string, below = true): string[] {
@@ -20,7 +20,7 @@ export function domainForms(file: string, key: string, domain: string, below = t
   }
 }
 
-/** Whether a domain is one of these; never for no list at all. @param patterns what `domainForms` gave. */
+/** Whether a domain is in this list; never if there is no list. @param patterns the result of `domainForms`. */
 export function isNamedBy(patterns: readonly string[] | undefined): (domain: string) => boolean {
   return patterns === undefined ? () => false : domainMatcher(patterns);
 }

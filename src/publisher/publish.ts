@@ -1,6 +1,7 @@
 /**
- * One publish, in order: read all sources -> normalise -> guard -> compare with what is published -> tables, deltas -> sign -> verify as
- * a gateway would -> manifest last. Whatever fails before the last step leaves the published manifest as it is.
+ * One publish, in order: read all sources -> normalise -> guard -> compare with what is published -> tables, deltas
+ * -> sign -> verify as a gateway would -> manifest last. A failure before the last step leaves the published
+ * manifest unchanged.
  */
 import { approves, rememberRows, type RowCount } from '../bundle/offer/guard.ts';
 import type { Manifest, TableEntry } from '../bundle/offer/manifest.ts';
@@ -31,14 +32,14 @@ import { continued, type PublisherState, type Published } from './repository/sta
 import { hashOf, measure, sizeOfSound, streamed, verifyTable, writeFiles, type Measure } from './tables/tables.ts';
 
 const LOCK_WAIT = 30;
-/** As many rows that wait are looked at to be shown. */
+/** The most waiting rows that are shown. */
 const SHOWN = 1000;
 
 export interface PublishOptions {
   readonly dryRun: boolean;
   readonly allowShrink: boolean;
   readonly nextVersion: number | null;
-  /** Publish although the clock is far behind what is published: one run by hand. */
+  /** Publish although the clock is far behind the published manifest: for one run by hand. */
   readonly acceptClock?: boolean;
 }
 
@@ -51,12 +52,15 @@ export interface PublishResult {
   readonly skipped: readonly string[];
   /** What each source's `skip_domains` has left out. */
   readonly leftOut: readonly LeftOut[];
-  /** How many rows are in the list only because `remove_after` has not passed yet, and when it has for the first of them. */
+  /**
+   * How many rows are in the list only because `remove_after` has not passed yet, and when it passes for the first
+   * of them.
+   */
   readonly waiting: number;
   readonly nextRemoval: Date | null;
-  /** Of what is published then; null where nothing is. */
+  /** The times in the published manifest; null if nothing is published. */
   readonly validity: { readonly created: Date; readonly expires: Date } | null;
-  /** Only of a dry run. */
+  /** Only in a dry run. */
   readonly difference: Difference | null;
 }
 
@@ -67,7 +71,7 @@ interface Work {
   readonly repository: Repository;
   readonly state: PublisherState;
   readonly published: Published | null;
-  /** With what waits to be removed. */
+  /** Includes what waits to be removed. */
   readonly gathered: Gathered;
   readonly waits: Removals;
   readonly table: Measure;
@@ -130,9 +134,9 @@ async function run(
   const { gathered } = waits;
   const sha256 = hashOf(gathered.table);
   const same = published?.manifest.tables.recipients.sha256 === sha256;
-  // Goes on in another thread while the table is judged here. What is judged unfit was compressed in vain.
+  // Compresses in another thread while this one judges the table. If the table is refused, that was in vain.
   const member = options.dryRun || same || repository.hasKept(sha256) ? null : packed(gathered.table);
-  member?.catch(() => undefined); // whoever waits for it hears of it
+  member?.catch(() => undefined); // its reader gets the error
   const table = measure(gathered.table, sha256);
   const work: Work = { config, options, keys, repository, state, published, gathered, waits, table, member, now };
   const result = (outcome: PublishResult['outcome'], version = published?.manifest.version ?? null) => ({
@@ -189,26 +193,30 @@ const validityOf = ({ created, expires }: Manifest) => ({ created, expires });
 const approvalOf = ({ approval }: PublisherState): Approval | undefined =>
   approval === null ? undefined : { ...approval, until: new Date(approval.until) };
 
-/** Why there are too few rows to be published at all (`min_rows`), in words; null if there are enough. */
+/** Why there are too few rows to publish (`min_rows`); null if there are enough. */
 function tooFew({ config, table }: Work): string | null {
   const { min_rows: least } = config.policy;
   return table.rows < least ? `the list has ${table.rows} rows, policy.min_rows is ${least}` : null;
 }
 
-/** Whether an unchanged table must be signed again: half of its time has passed, blobs or signatures are missing, or it is asked for. */
+/**
+ * Whether an unchanged table must be signed again: half of its validity has passed, blobs or signatures are
+ * missing, or the caller asks for it.
+ */
 function isDue(work: Work): boolean {
   const { published, config, keys, options, now } = work;
   if (published === null || options.nextVersion !== null || options.allowShrink) return true;
   const { created, expires, version } = published.manifest;
-  // Older than what was signed last: a backup of the output, or a run killed before its manifest went out.
+  // The published manifest is older than the last one signed: someone restored a backup of the output, or a run was
+  // killed before it published.
   if (version !== work.state.highest) return true;
   const validFor = Math.min(expires.getTime() - created.getTime(), config.valid_for);
   if (now.getTime() >= created.getTime() + validFor / 2) return true;
-  if (clockBehind(published, now) !== null) return true; // accepted by hand, or this would not be asked
+  if (clockBehind(published, now) !== null) return true; // a person accepted it, or publish would have failed
   return !isWhole(work, published.manifest.tables.recipients) || !isSignedBy(published.envelope, keys);
 }
 
-/** Whether every blob that an entry names is there, and the table that the next deltas start from. */
+/** Whether every blob that an entry names exists, and the table from which the next deltas start. */
 function isWhole({ repository }: Work, entry: TableEntry): boolean {
   return (
     repository.hasKept(entry.sha256) &&
@@ -220,7 +228,7 @@ function isWhole({ repository }: Work, entry: TableEntry): boolean {
 const namedBy = ({ sha256, deltas }: TableEntry): Set<string> =>
   new Set([`${sha256}.gz`, ...deltas.map((d) => `${d.from}-${sha256}.delta.gz`)]);
 
-/** The table that gateways have now. After a lost output it is the last one on record. */
+/** The table that gateways have now. If the output is lost, it is the last one on record. */
 function baseOf({ published, state }: Work): string | null {
   return published?.manifest.tables.recipients.sha256 ?? state.tables.at(-1)?.sha256 ?? null;
 }
@@ -245,28 +253,28 @@ async function goOut(work: Work, same: boolean, judged: Judged): Promise<Verifie
   const named = namedBy(entry);
   const next: PublisherState = {
     ...state,
-    // What is named again has no date to be deleted on, even if this run ends before it tidies up.
+    // A blob that is named again has no deletion date any more, even if this run ends before it cleans up.
     unnamed: Object.fromEntries(Object.entries(state.unnamed).filter(([name]) => !named.has(name))),
     highest: version,
     digest: signed.digest,
     approval: approval === null ? null : { ...approval, until: approval.until.toISOString() },
     tables: [...earlier, current ?? { sha256, at: now.toISOString() }].slice(-config.keep_deltas - 1),
-    // What has shrunk too far and was accepted all the same is the new measure.
+    // If a shrinking was accepted, the smaller size is the new measure.
     history: rememberRows(state.history, rows, now, judged.list !== null),
     sources: same ? state.sources : sourceHistories(work, judged),
   };
-  repository.writeState(next); // before it goes out: a version is never signed twice
+  repository.writeState(next); // before publishing: a version is never signed twice
   repository.writeManifest(signed.envelope);
   try {
     repository.writeState(repository.clean(next, named, now));
   } catch (error) {
-    // It is published, and the next run cleans up: no reason to call it failed.
+    // The list is published and the next run cleans up, so this is no failure.
     log('warning', `old files were not cleaned up: ${(error as Error).message}`);
   }
   return signed.manifest;
 }
 
-/** How many rows each source has had: of those in the configuration, and of no other. */
+/** How many rows each source in the configuration has had. Drops other sources. */
 function sourceHistories({ gathered, state, now }: Work, { list, sources }: Judged): PublisherState['sources'] {
   const histories = [...gathered.sources].map(([name, { rows }]): [string, RowCount[]] => [
     name,
@@ -275,7 +283,7 @@ function sourceHistories({ gathered, state, now }: Work, { list, sources }: Judg
   return Object.fromEntries(histories);
 }
 
-/** What waits to be removed, to be shown: rows that no source gives. */
+/** The waiting rows that no source gives, to be shown. */
 async function waitingShown(waits: Removals, given: Gathered): Promise<WaitingRow[]> {
   const all: WaitingRow[] = [];
   for (const each of waitingRows(waits)) if (all.push(each) === SHOWN) break;
@@ -286,7 +294,7 @@ async function waitingShown(waits: Removals, given: Gathered): Promise<WaitingRo
   return all.filter(({ row }) => !there.has(row));
 }
 
-/** The manifest's entry for the table; its files are there afterwards. */
+/** Makes the manifest's entry for the table and writes its files. */
 async function entryOf(work: Work, same: boolean, found: Step['found']): Promise<TableEntry> {
   const { config, repository, state, published, gathered, table } = work;
   const entry = published?.manifest.tables.recipients;

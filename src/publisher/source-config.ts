@@ -1,21 +1,24 @@
-/** The `[[source]]` tables of the publisher's configuration (docs/commands.md section 3): which keys each type takes. Reads nothing. */
+/**
+ * The `[[source]]` tables of the publisher's configuration (docs/commands.md section 3): which keys each type
+ * takes. Reads nothing.
+ */
 import path from 'node:path';
 import * as z from 'zod/mini';
 import { HostError } from '../errors.ts';
 import { duration, flag, list, percent, text, whole } from '../io/config-file.ts';
 import { EntryError, rowsOf } from './entry.ts';
 import { domainForms } from './policy-domains.ts';
-import { ENCODINGS, FORMATS, type TextOptions } from './sources/text/reading.ts';
+import { ENCODINGS, FORMATS, type TextOptions } from './sources/text/text-options.ts';
 
 interface Common {
-  /** What messages call it: its `name`, else its path, URL without password, or command. */
+  /** What messages call the source: its `name`, else its path, its URL without password, or its command. */
   readonly name: string;
   readonly max_shrink_percent?: number | undefined;
-  /** Fewer rows from this source are never published. */
+  /** If this source gives fewer rows, nothing is published. */
   readonly min_rows?: number | undefined;
   /** Milliseconds that an address stays in the list after this source has lost it. */
   readonly remove_after?: number | undefined;
-  /** Domains whose rows are left out, each in the forms of U-labels and A-labels; `*.x` for all below x. */
+  /** Domains whose rows are left out, each as U-label and A-label; `*.x` for all subdomains of x. */
   readonly skip_domains?: readonly string[] | undefined;
 }
 export interface FileSource extends Common, TextOptions {
@@ -38,7 +41,7 @@ export interface SqlSource extends Common {
 }
 export interface LdapSource extends Common {
   readonly type: 'ldap';
-  /** One server, or several of one directory: the next is asked where one is down. */
+  /** One server, or several of the same directory. If one is down, the next is asked. */
   readonly url: string | readonly string[];
   readonly starttls: boolean;
   readonly bind_dn?: string | undefined;
@@ -53,15 +56,15 @@ export interface HttpSource extends Common, TextOptions {
   readonly type: 'http';
   readonly url: string;
   readonly token_file?: string | undefined;
-  /** Holds `user:password`. */
+  /** Contains `user:password`. */
   readonly basic_file?: string | undefined;
-  /** Holds `Name: value`. */
+  /** Contains `Name: value`. */
   readonly header_file?: string | undefined;
   readonly ca_file?: string | undefined;
 }
 export interface CommandSource extends Common, TextOptions {
   readonly type: 'command';
-  /** Program and arguments; no shell. */
+  /** Program and arguments. No shell runs them. */
   readonly argv: readonly string[];
 }
 export type SourceConfig = FileSource | PostfixMapSource | SqlSource | LdapSource | HttpSource | CommandSource;
@@ -72,14 +75,14 @@ type SourceType = (typeof TYPES)[number];
 
 export const absolute = () => text().check(z.refine((p) => path.isAbsolute(p), { error: 'must be an absolute path' }));
 
-/** Rows that a list can have at most. */
+/** The most rows that a list can have. */
 export const MAX_ROWS = 1_000_000_000;
 
 /** How long a removal may wait. */
 export const removalDelay = () =>
   z.pipe(duration(), z.number().check(z.lte(90 * DAY, { error: 'must be at most 90d' })));
 
-/** Every key of every type, so that an unknown one is told from a misplaced one. */
+/** Every key of every type, to tell an unknown key from a misplaced one. */
 export const Source = z.strictObject({
   type: z.enum(TYPES, { error: `must be one of ${TYPES.join(', ')}` }),
   name: z.optional(text()),
@@ -95,7 +98,7 @@ export const Source = z.strictObject({
   starttls: z.optional(flag()),
   bind_dn: z.optional(text()),
   password_file: z.optional(absolute()),
-  // Empty: the whole directory.
+  // Empty means the whole directory.
   base_dn: z.optional(z.string({ error: 'must be text' })),
   filter: z.optional(text()),
   attributes: z.optional(list(text())),
@@ -116,11 +119,11 @@ type Key = keyof RawSource;
 /** Keys that every type takes. */
 const EVERY_TYPE: readonly Key[] = ['type', 'name', 'max_shrink_percent', 'min_rows', 'remove_after', 'skip_domains'];
 
-/** Keys of every source of text. */
+/** Keys of every text source. */
 const TEXT: readonly Key[] = ['format', 'encoding', 'separator', 'columns', 'domain'];
 
 interface Keys {
-  /** Each group: exactly one of them. */
+  /** Exactly one key of each group is required. */
   readonly must: readonly (readonly Key[])[];
   readonly may: readonly Key[];
 }
@@ -165,11 +168,11 @@ function sourceConfig(file: string, raw: RawSource, index: number): SourceConfig
   const defaults = type === 'ldap' ? { starttls: false } : {};
   const skipped = raw.skip_domains;
   const skip_domains = skipped?.flatMap((domain, i) => domainForms(file, `source.${index}.skip_domains.${i}`, domain));
-  // The table above has just shown that what the type needs is there.
+  // The check above has shown that all keys the type needs are present.
   return { ...defaults, ...raw, name, ...(skip_domains === undefined ? {} : { skip_domains }) } as SourceConfig;
 }
 
-/** What is wrong with the keys of a source of text, by themselves, or null. */
+/** What is wrong with the keys of a text source in themselves; null if nothing is. */
 function textFault({ format, separator, columns, domain, token_file, basic_file }: RawSource): string | null {
   if (token_file !== undefined && basic_file !== undefined) return 'token_file and basic_file exclude each other';
   if (separator !== undefined && (format ?? 'csv') !== 'csv') return `separator means nothing for format "${format}"`;
@@ -187,9 +190,9 @@ function textFault({ format, separator, columns, domain, token_file, basic_file 
 }
 
 /**
- * The sources under names of their own, by which guards and messages tell them apart: the second of two that only a query tells apart
- * gets its number.
- * @throws HostError CONFIG where the configuration itself gives one name twice.
+ * Gives each source a unique name, which guards and messages use. If only the query distinguishes two sources, the
+ * second gets its number.
+ * @throws HostError CONFIG if the configuration itself gives a name twice.
  */
 export function namedApart(file: string, raw: readonly RawSource[]): SourceConfig[] {
   const names = new Set<string>();

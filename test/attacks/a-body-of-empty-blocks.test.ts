@@ -1,4 +1,5 @@
-// A body that is hundreds of times larger than its text: what bounds rows and bytes would not bound what is downloaded and kept.
+// A body that is hundreds of times larger than its text: what bounds rows and bytes would not bound what is
+// downloaded and kept.
 import { expect, onTestFinished, test } from 'vitest';
 import { LONGER, Scene } from '../support/scene.ts';
 

@@ -1,4 +1,5 @@
-// Envelope and table end early, at each of their boundaries: with the server's word that this is all, and with the manifest's too.
+// Envelope and table end early, at each of their boundaries: with the server's word that this is all, and with the
+// manifest's too.
 import { describe } from 'vitest';
 import { gzipSync } from 'node:zlib';
 import { eachRefused } from '../support/crowd.ts';

@@ -1,4 +1,5 @@
 // A host whose clock is wrong refuses every certificate. It must not look for the fault at the server.
+// Covers src/gateway/fetch/clock-doubt.ts
 import { expect, onTestFinished, test } from 'vitest';
 import { clockAt } from '../support/clock.ts';
 import { Scene } from '../support/scene.ts';

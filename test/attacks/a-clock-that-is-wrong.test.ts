@@ -1,5 +1,5 @@
-// The central side's clock is ahead, or this host's was: one version from the future must not make every right one after it look expired
-// (docs/bundle-format.md section 3).
+// The central side's clock is ahead, or this host's was: one version from the future must not make every right one
+// after it look expired (docs/bundle-format.md section 3).
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';

@@ -1,4 +1,5 @@
-// Something else lies where a kept copy or a map should be: it is never followed, waited for or deleted, and never stops the mail for good.
+// Something else lies where a kept copy or a map should be: it is never followed, waited for or deleted, and never
+// stops the mail for good.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

@@ -1,4 +1,6 @@
-// Deltas: the honest one saves the table; whatever is wrong with one, the whole table comes in the same cycle and the next takes none.
+// Deltas: the honest one saves the table; whatever is wrong with one, the whole table comes in the same cycle and
+// the next takes none.
+// Covers src/gateway/fetch/take-table.ts
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Misbehaviour } from '../support/endpoint.ts';

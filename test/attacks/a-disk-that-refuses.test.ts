@@ -1,4 +1,7 @@
-// The gateway's own disk says no: full, read-only, of another owner; or another run has the lock. The maps are the old ones throughout.
+// The gateway's own disk says no: full, read-only, of another owner; or another run has the lock. The maps are the
+// old ones throughout.
+// Covers src/gateway/step-error.ts, src/gateway/maps/make-maps.ts, src/gateway/maps/live-maps.ts
+// Covers src/gateway/become-owner.ts, src/bin/become-owner.ts, src/bin/start-again.ts
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
@@ -67,7 +70,8 @@ describe('INSTALL_FAILED', () => {
     await scene.refused('EQUIVOCATION', ['manifest.json']);
   });
 
-  // A file that something is mounted on cannot be renamed onto: the maps are compiled, and then one of them does not get in.
+  // A file that something is mounted on cannot be renamed onto: the maps are compiled, and then one of them does
+  // not get in.
   test.each(['relay_recipients', 'relay_recipients.cdb', 'relay_domains.cdb'])(
     '%s cannot be replaced',
     async (name) => {

@@ -1,5 +1,6 @@
-// The rollback floor and the digests of equivocation (docs/bundle-format.md section 6): no mirror, no change of keys and no damaged record
-// lowers the one or raises it wrongly, and by hand they are given up for the bundle that is named and for no other.
+// The rollback floor and the digests of equivocation (docs/bundle-format.md section 6): no mirror, no change of
+// keys and no damaged record lowers the one or raises it wrongly, and by hand they are given up for the bundle that
+// is named and for no other.
 import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';

@@ -1,4 +1,5 @@
-// Signed, canonical, and still not what this gateway should make of its mail: the guards MISSING_REQUIRED, FOREIGN_DOMAIN and SHRUNK.
+// Signed, canonical, and still not what this gateway should make of its mail: the guards MISSING_REQUIRED,
+// FOREIGN_DOMAIN and SHRUNK.
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { timestamp, type Lies } from '../support/forger.ts';
 import { LIST, LONGER, Scene, type SceneOptions } from '../support/scene.ts';

@@ -1,5 +1,6 @@
-// A list that loses a little at each version, or goes to and fro between two tables: within a day it may not fall further than
-// max_shrink_percent (docs/commands.md section 2.3, Guard). From a stick, so that a clock of another day meets no certificate.
+// A list that loses a little at each version, or goes to and fro between two tables: within a day it may not fall
+// further than max_shrink_percent (docs/commands.md section 2.3, Guard). From a stick, so that a clock of another
+// day meets no certificate.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';

@@ -1,4 +1,6 @@
-// Signed all right, but not what section 3 of the format allows: the signer's fault is refused before a table is asked for.
+// Signed all right, but not what section 3 of the format allows: the signer's fault is refused before a table is
+// asked for.
+// Covers src/bundle/offer
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { timestamp, type Lies, type ManifestDraft, type TableDraft } from '../support/forger.ts';
 import { eachRefused } from '../support/crowd.ts';

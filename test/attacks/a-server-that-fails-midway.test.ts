@@ -34,7 +34,8 @@ describe('NETWORK', () => {
   test('the name does not exist', async () => {
     scene.configure({ urls: ['https://central.invalid/'] });
     onTestFinished(() => scene.configure());
-    // Without any network: a resolver that is slow to say so, or has an answer to everything, is none of the test's business.
+    // Without any network: a resolver that is slow to say so, or has an answer to everything, is none of the test's
+    // business.
     await scene.refused('NETWORK', [], { under: ['unshare', '--net'] });
   });
 

@@ -1,4 +1,5 @@
-// A server that goes on for ever, fast or slowly, in every part of an answer: the cycle ends, in time, and without much memory.
+// A server that goes on for ever, fast or slowly, in every part of an answer: the cycle ends, in time, and without
+// much memory.
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Misbehaviour } from '../support/endpoint.ts';
 import { LONGER, Scene } from '../support/scene.ts';

@@ -1,11 +1,16 @@
-// A server that takes the connection and then gives nothing, or so little that it would never end: TIMEOUT, and in time.
+// A server that takes the connection and then gives nothing, or so little that it would never end: TIMEOUT, and in
+// time.
+// Covers src/io/http.ts
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
 import type { Misbehaviour } from '../support/endpoint.ts';
 import { LONGER, Scene } from '../support/scene.ts';
 
-/** The limit that is meant, and the other one far beyond it: a machine that is busy decides nothing. One URL gets a third of the total. */
+/**
+ * The limit that is meant, and the other one far beyond it: a machine that is busy decides nothing. One URL gets a
+ * third of the total.
+ */
 const IDLE = '[limits]\nidle_timeout = "1s"\ntotal_timeout = "3h"';
 const TOTAL = '[limits]\nidle_timeout = "2h"\ntotal_timeout = "9s"';
 let scene: Scene;

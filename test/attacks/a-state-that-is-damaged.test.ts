@@ -1,4 +1,6 @@
-// The gateway's own files are damaged, lost or exchanged: a corrupt record is no fresh start, and live maps come back by themselves.
+// The gateway's own files are damaged, lost or exchanged: a corrupt record is no fresh start, and live maps come
+// back by themselves.
+// Covers src/gateway/cycle/recover.ts, src/gateway/record
 import {
   readdirSync,
   readFileSync,

@@ -1,4 +1,6 @@
-// The manifest is good, the table is not: other bytes, another length, another gzip than one member, rows that break section 4.
+// The manifest is good, the table is not: other bytes, another length, another gzip than one member, rows that
+// break section 4.
+// Covers src/gateway/fetch/take-table.ts, src/gateway/fetch/read-table.ts
 import { createHash } from 'node:crypto';
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';

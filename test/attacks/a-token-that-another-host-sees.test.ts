@@ -1,4 +1,5 @@
-// Mirrors are run by others. A token is shown to the origin of the first URL, or to the one that it is configured for, and to nobody else.
+// Mirrors are run by others. A token is shown to the origin of the first URL, or to the one that it is configured
+// for, and to nobody else.
 import { writeFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { filesFor } from '../../src/gateway/bundle-urls.ts';

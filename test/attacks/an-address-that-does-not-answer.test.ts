@@ -1,5 +1,7 @@
-// A host has several addresses, and not all of them can be reached from here, or at once. Node's own way is to give each but the last a
-// quarter of a second: a host far away, beside an IPv6 address without a route, was never reached, while curl reached it.
+// A host has several addresses, and not all of them can be reached from here, or at once. Node's own way is to give
+// each but the last a quarter of a second: a host far away, beside an IPv6 address without a route, was never
+// reached, while curl reached it.
+// Covers src/io/net/race-addresses.ts
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -16,7 +18,10 @@ import { writeFileSync } from 'node:fs';
 /** No address of this block is anybody's. */
 const NOWHERE = '2001:db8::9';
 
-/** Takes connections for another port, but none while it is stopped: the kernel then lets a client's first packets fall. */
+/**
+ * Takes connections for another port, but none while it is stopped: the kernel then lets a client's first packets
+ * fall.
+ */
 async function stoppedForwarder(port: number): Promise<{ readonly port: number; goOn(): void }> {
   const program = `const net = require('net');
     const server = net.createServer((socket) => {
@@ -80,7 +85,10 @@ test('an IPv6 address that swallows every packet: IPv4 is taken', async () => {
   expect(bundle, stderr).toMatchObject({ outcome: 'installed', code: null });
 });
 
-/** A network of its own, with a device that nobody reads: what is sent to NOWHERE is gone. @returns a command that runs a command in it. */
+/**
+ * A network of its own, with a device that nobody reads: what is sent to NOWHERE is gone. @returns a command that
+ * runs a command in it.
+ */
 async function emptyNetwork(): Promise<readonly string[]> {
   const make = [
     'ip link set lo up',

@@ -1,4 +1,5 @@
-// What stands in the place of manifest.json is no envelope of section 2, or one of another type, or not signed by enough keys.
+// What stands in the place of manifest.json is no envelope of section 2, or one of another type, or not signed by
+// enough keys.
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';

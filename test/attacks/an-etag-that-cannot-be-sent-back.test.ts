@@ -1,5 +1,5 @@
-// What a server calls its answer goes back to it with the next request. A name that no request may carry must not stop all of them: the
-// mirror would be lost until somebody changes the configuration.
+// What a server calls its answer goes back to it with the next request. A name that no request may carry must not
+// stop all of them: the mirror would be lost until somebody changes the configuration.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LONGER, Scene } from '../support/scene.ts';
 

@@ -1,5 +1,6 @@
-// Several URLs for one bundle: the highest acceptable version wins, a dead or lying mirror is a warning, and two signed lists of one
-// version are found out wherever they come from.
+// Several URLs for one bundle: the highest acceptable version wins, a dead or lying mirror is a warning, and two
+// signed lists of one version are found out wherever they come from.
+// Covers src/gateway/fetch/best-offer.ts, src/gateway/fetch/url-sources.ts, src/gateway/fetch/source.ts
 import { readdirSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';

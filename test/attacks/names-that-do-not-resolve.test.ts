@@ -1,5 +1,6 @@
-// A nameserver that is silent. Node's own lookup has two threads for all names: with some mirrors whose names do not resolve it would have
-// none for the others, and every bundle of the host would be late.
+// A nameserver that is silent. Node's own lookup has two threads for all names: with some mirrors whose names do
+// not resolve it would have none for the others, and every bundle of the host would be late.
+// Covers src/io/net/resolve-name.ts, src/io/net/hosts-file.ts, src/io/net/dialer.ts
 import { expect, onTestFinished, test } from 'vitest';
 import { Endpoint } from '../support/endpoint.ts';
 import { Forger, SigningKey } from '../support/forger.ts';

@@ -1,4 +1,5 @@
-// Old lists, old lists that look new, lists that have run out: nothing that was good once comes back, and no table is asked for.
+// Old lists, old lists that look new, lists that have run out: nothing that was good once comes back, and no table
+// is asked for.
 import { readdirSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';

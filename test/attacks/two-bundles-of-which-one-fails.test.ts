@@ -1,4 +1,6 @@
-// The map is the union of all bundles; each fails alone, and before the first day is over none appears without the others.
+// The map is the union of all bundles; each fails alone, and before the first day is over none appears without the
+// others.
+import { watch } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Endpoint } from '../support/endpoint.ts';
 import { Forger } from '../support/forger.ts';
@@ -28,6 +30,41 @@ beforeEach(async () => {
 afterEach(async () => {
   await Promise.all([endA.stop(), endB.stop()]);
   gateway.remove();
+});
+
+test('a mirror that drips holds up its own bundle and no other', async () => {
+  a.publish(A);
+  b.publish(B);
+  await gateway.fetch();
+  a.publish([...A, 'three@a.example']);
+  gateway.unspeakable.add('three@a.example');
+  b.publish([...B, 'four@b.example']);
+  gateway.unspeakable.add('four@b.example');
+  let drop: () => void = () => undefined;
+  endB.misbehaviour = ({ response, file }) => {
+    response.writeHead(200, { 'content-length': file.length });
+    response.write(file.subarray(0, 20));
+    drop = () => response.destroy();
+    return true;
+  };
+  const appears = new Promise<void>((resolve) => {
+    const watcher = watch(gateway.mapDir, () => {
+      if (!rows().includes('three@a.example')) return;
+      watcher.close();
+      resolve();
+    });
+  });
+  const run = gateway.fetch();
+  await appears; // while the other bundle is still being waited for: nothing but this lets go of it
+  expect(rows()).not.toContain('four@b.example');
+  drop();
+  const { bundles, status } = await run;
+  expect(status).toBe(2);
+  expect(bundles.map((x) => [x.name, x.outcome, x.code, x.version])).toEqual([
+    ['org-a', 'installed', null, 2],
+    ['org-b', 'kept', 'NETWORK', 1],
+  ]);
+  expect(gateway.strays()).toEqual([]);
 });
 
 async function cycle(...args: string[]): Promise<{ status: number | null; outcome: string; bundles: unknown[][] }> {

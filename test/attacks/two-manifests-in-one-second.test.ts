@@ -1,5 +1,5 @@
-// Web servers make an ETag of size and whole second, and rsync compares just these. Two manifests that share both look like one: a gateway
-// would be told "not modified" of a version that it never saw, for days.
+// Web servers make an ETag of size and whole second, and rsync compares just these. Two manifests that share both
+// look like one: a gateway would be told "not modified" of a version that it never saw, for days.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
@@ -62,7 +62,10 @@ test('nginx: each of several versions in one second arrives at the next fetch', 
   expect(bundle).toMatchObject({ outcome: 'unchanged', version: 3, wireBytes: 0 });
 });
 
-/** The first version is installed, then the second is out under the same ETag: the server answers 304 to every condition. */
+/**
+ * The first version is installed, then the second is out under the same ETag: the server answers 304 to every
+ * condition.
+ */
 async function lying(clock = '+0m'): Promise<Scene> {
   const scene = await Scene.open({ installed: false });
   onTestFinished(() => scene.close());

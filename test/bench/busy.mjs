@@ -1,5 +1,6 @@
-// `node test/bench/busy.mjs --rows 1000000`: what a daemon's changed cycle does to everything else: how long its /healthz is silent, its
-// memory before, at most and afterwards, and how fast Postfix answers RCPT meanwhile; then two gateways on one core. Prints JSON. As root.
+// `node test/bench/busy.mjs --rows 1000000`: what a daemon's changed cycle does to everything else: how long its
+// /healthz is silent, its memory before, at most and afterwards, and how fast Postfix answers RCPT meanwhile; then
+// two gateways on one core. Prints JSON. As root.
 import { execFileSync } from 'node:child_process';
 import { chmodSync } from 'node:fs';
 import { get } from 'node:http';
@@ -32,7 +33,10 @@ const healthz = (port) =>
     );
   });
 
-/** Asks again and again until told to end. @returns a function that ends it and gives the milliseconds of each answer. */
+/**
+ * Asks again and again until told to end. @returns a function that ends it and gives the milliseconds of each
+ * answer.
+ */
 function asking(ask) {
   const times = [];
   const end = new AbortController();

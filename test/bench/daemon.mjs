@@ -1,5 +1,5 @@
-// Runs `relaymap run` as its service does, for what is measured of it: polls on demand, memory and CPU from /proc, and a server that
-// gives each poll a connection of its own. Loopback only.
+// Runs `relaymap run` as its service does, for what is measured of it: polls on demand, memory and CPU from /proc,
+// and a server that gives each poll a connection of its own. Loopback only.
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
@@ -7,7 +7,10 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const TICK = 1 / Number(process.env.CLK_TCK ?? 100);
-/** As the service's unit has it: a nursery of 1 MiB and early collections; without them V8 lets 40 MiB of garbage lie about. */
+/**
+ * As the service's unit has it: a nursery of 1 MiB and early collections; without them V8 lets 40 MiB of garbage
+ * lie about.
+ */
 const FLAGS = ['--max-semi-space-size=1', '--initial-heap-size=16', '--heap-growing-percent=20'];
 /** No cycle of its own accord, for as long as anything here takes. */
 const WHEN_TOLD = '[schedule]\ncron = "0 0 1 1 *"\njitter = "0s"\n';
@@ -24,7 +27,10 @@ function cpu(pid) {
   return { own: (fields[11] + fields[12]) * TICK, ended: (fields[13] + fields[14]) * TICK };
 }
 
-/** `{ url, close }`: the published files, each over a connection of its own: with a minute between two polls none lasts. */
+/**
+ * `{ url, close }`: the published files, each over a connection of its own: with a minute between two polls none
+ * lasts.
+ */
 export async function serveAlone(site) {
   const tls = { key: readFileSync(site.at('tls.key')), cert: readFileSync(site.at('tls.pem')) };
   const server = createServer(tls, (request, response) => {
@@ -49,7 +55,8 @@ export class Daemon {
 
   /**
    * Starts it, and comes back when its first cycle has ended.
-   * @param url where it asks. @param more lines of its `[health]`. @param name of its state and its maps; else the site's own.
+   * @param url where it asks. @param more lines of its `[health]`. @param name of its state and its maps; else the
+   * site's own.
    * @param under a command that runs it.
    */
   static async start(site, { url, more = '', name = '', under = [] }) {

@@ -1,5 +1,6 @@
-// `node test/bench/day.mjs`: two days of unchanged polls (2880) of one `relaymap run`, speeded up by SIGUSR2. Prints the curve of its resident
-// memory and the CPU of a poll, children included, and fails if the second day adds to the first. Loopback only.
+// `node test/bench/day.mjs`: two days of unchanged polls (2880) of one `relaymap run`, speeded up by SIGUSR2.
+// Prints the curve of its resident memory and the CPU of a poll, children included, and fails if the second day
+// adds to the first. Loopback only.
 import { parseArgs } from 'node:util';
 import { Daemon, serveAlone } from './daemon.mjs';
 import { Site } from './site.mjs';

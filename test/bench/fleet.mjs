@@ -1,6 +1,7 @@
-// `npm run bench:fleet -- [--gateways N] [--real N] [--minutes M] [--out FOLDER]`: N gateways at one poll a minute against one nginx: what
-// the central side sees, how fast a version spreads, and what happens when it was down; against a fleet that polls at second 0.
-// First in simulated time, all gateways; then in real time, `--real` of them, each poll a TLS connection of its own. Loopback only.
+// `npm run bench:fleet -- [--gateways N] [--real N] [--minutes M] [--out FOLDER]`: N gateways at one poll a minute
+// against one nginx: what the central side sees, how fast a version spreads, and what happens when it was down;
+// against a fleet that polls at second 0. First in simulated time, all gateways; then in real time, `--real` of
+// them, each poll a TLS connection of its own. Loopback only.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -14,7 +15,10 @@ import { Site } from './site.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const MINUTE = 60_000;
-/** Of the simulated play: a version after 5 min; down for 5 min, with a version meanwhile. Nothing of it at second 0. */
+/**
+ * Of the simulated play: a version after 5 min; down for 5 min, with a version meanwhile. Nothing of it at second
+ * 0.
+ */
 const SCRIPT = { length: 30 * MINUTE, published: 320_000, down: 620_000, back: 920_000 };
 /** The same of the real play, which has less time. */
 const REAL = { published: 80_000, down: 220_000, back: 260_000 };

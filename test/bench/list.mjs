@@ -1,5 +1,6 @@
-// Makes a list of recipients that looks like one: people in domains of very different sizes, no two rows alike, the same list for
-// the same number of rows. It is as long and compresses as well as real ones: about 31 bytes a row, 9 of them after gzip.
+// Makes a list of recipients that looks like one: people in domains of very different sizes, no two rows alike, the
+// same list for the same number of rows. It is as long and compresses as well as real ones: about 31 bytes a row, 9
+// of them after gzip.
 import { closeSync, openSync, writeSync } from 'node:fs';
 
 const words = (text) => text.trim().split(/\s+/);

@@ -1,5 +1,6 @@
-// Measures a command as a whole process tree: wall and CPU by bash's `time`, the largest process by GNU time; the memory of all
-// its processes together by looking into /proc during a run that is not timed. Starts nothing but the commands it is given.
+// Measures a command as a whole process tree: wall and CPU by bash's `time`, the largest process by GNU time; the
+// memory of all its processes together by looking into /proc during a run that is not timed. Starts nothing but the
+// commands it is given.
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -7,17 +8,21 @@ import path from 'node:path';
 /** What a measured command may see of our own environment: nothing that would change how Node or the tools behave. */
 const ENV = { PATH: `${process.env.PATH}:/usr/sbin:/sbin`, LC_ALL: 'C.UTF-8', HOME: '/nonexistent' };
 
-/** GNU time stands inside, so that the largest process is not this one, forked; bash's `time` counts to the millisecond. */
+/**
+ * GNU time stands inside, so that the largest process is not this one, forked; bash's `time` counts to the
+ * millisecond.
+ */
 const WRAPPER = `exec 3>&2
 out=$1; shift
 TIMEFORMAT='%3R %3U %3S'
 { time /usr/bin/time -q -f %M -o "$out.peak" "$@" 2>&3; } 2>"$out.times"`;
 
 /**
- * Compares two commands in alternating runs after a warm-up of each; `yardstick` may be null, and ours is then measured alone.
- * A contender is `{ name, argv, env?, before?, check? }`: `before()` prepares a run and is not measured, `check(stdout)` throws
- * if the run did not do its job.
- * @returns `{ ours, yardstick }`, each (where it is not null) with its runs (ms, MiB) and `together`, the peak of all processes in MiB.
+ * Compares two commands in alternating runs after a warm-up of each; `yardstick` may be null, and ours is then
+ * measured alone. A contender is `{ name, argv, env?, before?, check? }`: `before()` prepares a run and is not
+ * measured, `check(stdout)` throws if the run did not do its job.
+ * @returns `{ ours, yardstick }`, each (where it is not null) with its runs (ms, MiB) and `together`, the peak of
+ * all processes in MiB.
  */
 export async function compare({ rounds, ours, yardstick, beforeRound }, scratch) {
   const contenders = yardstick === null ? [ours] : [ours, yardstick];
@@ -67,7 +72,10 @@ export async function stopRunning() {
   }
 }
 
-/** Runs a command to its end, in a process group of its own. @returns its stdout; throws with its stderr if it failed. */
+/**
+ * Runs a command to its end, in a process group of its own. @returns its stdout; throws with its stderr if it
+ * failed.
+ */
 export function run(argv, env = {}, look) {
   return new Promise((resolve, reject) => {
     if (stopped) return reject(new Error('stopped'));
@@ -87,7 +95,10 @@ export function run(argv, env = {}, look) {
   });
 }
 
-/** Resident memory of a process and all below it, in MiB, pages that they share counted for each; 0 where /proc does not tell. */
+/**
+ * Resident memory of a process and all below it, in MiB, pages that they share counted for each; 0 where /proc does
+ * not tell.
+ */
 function treeMemory(pid) {
   try {
     const resident = /^VmRSS:\s+([0-9]+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0;

@@ -1,5 +1,6 @@
-// `npm run bench:picture`, `npm run bench:picture -- --most 10000000`: measures a first copy and an update from a thousand rows up, and where
-// the time of a first copy of a million goes; writes docs/performance.json and, by Debian's gnuplot-nox, the two pictures beside it.
+// `npm run bench:picture`, `npm run bench:picture -- --most 10000000`: measures a first copy and an update from a
+// thousand rows up, and where the time of a first copy of a million goes; writes docs/performance.json and, by
+// Debian's gnuplot-nox, the two pictures beside it.
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';

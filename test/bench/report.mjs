@@ -17,7 +17,10 @@ export function published({ rows, bytes, wireBytes }) {
   say(`list: ${count(rows)} rows, ${megabytes(bytes)} of text, ${megabytes(wireBytes)} as served`);
 }
 
-/** One job: both sides' runs, then the ratio pair by pair, the median ratio last; or figures that stand for themselves. */
+/**
+ * One job: both sides' runs, then the ratio pair by pair, the median ratio last; or figures that stand for
+ * themselves.
+ */
 export function jobDone(title, measured) {
   if (measured.figures !== undefined) return figuresDone(title, measured);
   const { ours, yardstick } = measured;

@@ -1,5 +1,5 @@
-// The site that all jobs measure: a list of recipients, published and served over HTTPS on loopback, and a gateway's configuration.
-// All of it lies in one temporary folder and goes with it.
+// The site that all jobs measure: a list of recipients, published and served over HTTPS on loopback, and a
+// gateway's configuration. All of it lies in one temporary folder and goes with it.
 import { spawn } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';

@@ -1,5 +1,6 @@
-// `node smtp-ask.mjs PORT KEYS`: asks an SMTP server for every address of a file, RCPT after RCPT in pipelined transactions that are all
-// taken back, and prints `accepted refused` as it counted them. A client for the benchmark; connects to 127.0.0.1 only.
+// `node smtp-ask.mjs PORT KEYS`: asks an SMTP server for every address of a file, RCPT after RCPT in pipelined
+// transactions that are all taken back, and prints `accepted refused` as it counted them. A client for the
+// benchmark; connects to 127.0.0.1 only.
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';

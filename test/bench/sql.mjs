@@ -1,5 +1,6 @@
-// `npm run bench:sql`, `npm run bench:sql -- --rows 1000000`: a publish from PostgreSQL, against an export by psql and sort, which
-// neither checks nor signs what it exports. A private server in a temporary folder (as root); loopback and sockets only.
+// `npm run bench:sql`, `npm run bench:sql -- --rows 1000000`: a publish from PostgreSQL, against an export by psql
+// and sort, which neither checks nor signs what it exports. A private server in a temporary folder (as root);
+// loopback and sockets only.
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

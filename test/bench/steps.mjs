@@ -1,4 +1,5 @@
-// Where the time of a first copy goes: one run under Node's own profiler, each sample counted for the step on whose behalf it was taken.
+// Where the time of a first copy goes: one run under Node's own profiler, each sample counted for the step on whose
+// behalf it was taken.
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { run } from './measure.mjs';
 

@@ -1,4 +1,5 @@
-// An SMTP client that asks one RCPT at a time over one connection, for the time that an answer takes. Connects to 127.0.0.1 only.
+// An SMTP client that asks one RCPT at a time over one connection, for the time that an answer takes. Connects to
+// 127.0.0.1 only.
 import { once } from 'node:events';
 import { connect } from 'node:net';
 

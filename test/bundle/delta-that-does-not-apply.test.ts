@@ -1,4 +1,5 @@
-// Deltas (format section 5): what one writes the other applies; whatever does not fit its base is found out, and both streams are let go.
+// Deltas (format section 5): what one writes the other applies; whatever does not fit its base is found out, and
+// both streams are let go.
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { applyDelta, composeDeltas, DeltaMismatch, diffRows } from '../../src/bundle/table/delta.ts';

@@ -1,4 +1,5 @@
-// Domains chosen so that they have one hash: counted in steps, not in time, they cost hardly more than others (docs/commands.md 2.3).
+// Domains chosen so that they have one hash: counted in steps, not in time, they cost hardly more than others
+// (docs/commands.md 2.3).
 import { afterEach, describe, expect, test } from 'vitest';
 import { DomainSet } from '../../src/bundle/table/domain-set.ts';
 import { fastHash, hashed, hashStart, seedHashes, strongHash } from '../../src/bundle/table/seeded-hash.ts';
@@ -85,7 +86,8 @@ test('the central side knows them again in few steps', () => {
 });
 
 describe('the strong hash', () => {
-  // The first of the reference implementation's vectors (github.com/veorq/SipHash, vectors_hsip32): key 00 .. 07, input 00, 01, 02, ...
+  // The first of the reference implementation's vectors (github.com/veorq/SipHash, vectors_hsip32): key 00 .. 07,
+  // input 00, 01, 02, ...
   test.each([
     [0, 'a9359f5b'],
     [1, '27475ab8'],

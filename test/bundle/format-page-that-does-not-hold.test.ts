@@ -1,4 +1,7 @@
-/** The worked example of docs/bundle-format.md is for people who write another implementation: every byte of it has to be true. */
+/**
+ * The worked example of docs/bundle-format.md is for people who write another implementation: every byte of it has
+ * to be true.
+ */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';

@@ -1,4 +1,5 @@
-// How a body happens to be cut on its way must not decide what becomes of it; and what a reader does must not leave anything behind.
+// How a body happens to be cut on its way must not decide what becomes of it; and what a reader does must not leave
+// anything behind.
 import { deflateRawSync, gzipSync } from 'node:zlib';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -49,7 +50,8 @@ test('whatever the text, however it is compressed and cut', async () => {
 test('one flipped bit never gives another text in silence', async () => {
   for (let bit = 0; bit < good.length * 8; bit++) {
     const at = bit >> 3;
-    // MTIME, XFL and OS of the header mean nothing here, FTEXT is a hint, and the last byte of deflate is partly padding.
+    // MTIME, XFL and OS of the header mean nothing here, FTEXT is a hint, and the last byte of deflate is partly
+    // padding.
     if ((at >= 4 && at < 10) || bit === 24 || at === good.length - 9) continue;
     const bytes = Buffer.from(good);
     bytes[at] = (bytes[at] ?? 0) ^ (1 << (bit & 7));

@@ -1,4 +1,5 @@
-// Where public keys stand in a PEM text: a health check compares what this finds, and a key that it overlooks may change unseen.
+// Where public keys stand in a PEM text: a health check compares what this finds, and a key that it overlooks may
+// change unseen.
 import { expect, test } from 'vitest';
 import { publicKeyBlocks } from '../../src/bundle/trust/pem.ts';
 

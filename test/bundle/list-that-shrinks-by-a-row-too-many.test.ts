@@ -1,5 +1,5 @@
-// The shrink guard at its edges (docs/commands.md section 2.3): more than the percentage AND more than ten rows, domains likewise more than
-// one, and the net against a day ago. And the order in which a table is judged.
+// The shrink guard at its edges (docs/commands.md section 2.3): more than the percentage AND more than ten rows,
+// domains likewise more than one, and the net against a day ago. And the order in which a table is judged.
 import { describe, expect, test } from 'vitest';
 import {
   approves,

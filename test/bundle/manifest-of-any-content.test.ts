@@ -1,4 +1,5 @@
-// Any manifest at all: one that keeps the rules is what it was once it is written and read, and of anything else nothing but a refusal comes.
+// Any manifest at all: one that keeps the rules is what it was once it is written and read, and of anything else
+// nothing but a refusal comes.
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { isoTime, parseManifest } from '../../src/bundle/offer/manifest.ts';

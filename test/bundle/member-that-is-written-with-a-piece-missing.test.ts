@@ -1,4 +1,5 @@
-// Writing a gzip member: every piece is in it, whoever takes the bytes is not run over, and what goes wrong there is heard of.
+// Writing a gzip member: every piece is in it, whoever takes the bytes is not run over, and what goes wrong there
+// is heard of.
 import { constants, gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { gzipped, GzipWriter } from '../../src/bundle/table/gzip-writer.ts';

@@ -1,4 +1,7 @@
-/** What tweetnacl lets pass or throws on, each class of Wycheproof's Ed25519 set with vectors of our own, and what must verify. */
+/**
+ * What tweetnacl lets pass or throws on, each class of Wycheproof's Ed25519 set with vectors of our own, and what
+ * must verify.
+ */
 import {
   createHash,
   createPrivateKey,
@@ -147,7 +150,8 @@ describe('R in another form', () => {
     ).toBe(false);
   });
 
-  // Only the key's owner can make these. RFC 8032 lets the canonical one pass, and OpenSSL does, so nobody may differ here.
+  // Only the key's owner can make these. RFC 8032 lets the canonical one pass, and OpenSSL does, so nobody may
+  // differ here.
   test('the neutral point: its canonical form verifies, as with OpenSSL', () => {
     const signature = withSmallR(encode(1n));
     expect(opensslVerifies(message, signature, TEST_1.publicKey)).toBe(true);

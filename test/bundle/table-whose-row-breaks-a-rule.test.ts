@@ -1,5 +1,5 @@
-// The checker that every row of a gateway passes (format section 4): the fast path over bytes has to say what address.ts says of the
-// string, and the first fault is told by its row.
+// The checker that every row of a gateway passes (format section 4): the fast path over bytes has to say what
+// address.ts says of the string, and the first fault is told by its row.
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { rowRule } from '../../src/bundle/address/address.ts';

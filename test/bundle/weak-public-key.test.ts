@@ -1,4 +1,7 @@
-/** Keys under which anybody can sign: each of the eight points of small order, in every encoding, and keys that are no point at all. */
+/**
+ * Keys under which anybody can sign: each of the eight points of small order, in every encoding, and keys that are
+ * no point at all.
+ */
 import { createPublicKey, verify as opensslVerify } from 'node:crypto';
 import nacl from 'tweetnacl';
 import { describe, expect, test } from 'vitest';

@@ -1,5 +1,7 @@
-// `relaymap check` on a real Postfix: each setting that makes the maps useless or dangerous is found, the line to type mends it, and
-// what Postfix does with mail shows that the finding is no mere opinion. Where all is well nothing is found.
+// `relaymap check` on a real Postfix: each setting that makes the maps useless or dangerous is found, the line to
+// type mends it, and what Postfix does with mail shows that the finding is no mere opinion. Where all is well
+// nothing is found.
+// Covers src/gateway/check, src/gateway/mta
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';

@@ -1,5 +1,7 @@
-// `relaymap check` on the host's own side: who may write what is relied on, keys, certificates, the clock, and a Postfix that nobody
-// can reload. Each fault is found, and the line to type mends it.
+// `relaymap check` on the host's own side: who may write what is relied on, keys, certificates, the clock, and a
+// Postfix that nobody can reload. Each fault is found, and the line to type mends it.
+// Covers src/gateway/check, src/bin/gateway/check-command.ts, src/gateway/say/wrap.ts
+// Covers src/gateway/maps/sample-rows.ts
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

@@ -1,5 +1,5 @@
-// The daemon is there for years: nothing on the host ends it but the signals that are meant to. What is live stays, and it says what is
-// wrong, once.
+// The daemon is there for years: nothing on the host ends it but the signals that are meant to. What is live stays,
+// and it says what is wrong, once.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';

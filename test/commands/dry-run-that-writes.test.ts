@@ -1,5 +1,5 @@
-// A dry run writes nothing at all: no file below state_dir and map_dir has other bytes, another time or another inode afterwards, none is
-// new, and no folder was touched; whatever is offered, and whatever lies there.
+// A dry run writes nothing at all: no file below state_dir and map_dir has other bytes, another time or another
+// inode afterwards, none is new, and no folder was touched; whatever is offered, and whatever lies there.
 import { lstatSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';

@@ -1,5 +1,5 @@
-// What comes from outside holds escapes that clear a terminal, turn text around or begin a log line of their own: whatever command meets
-// them, in whatever place, none is printed raw, neither in words nor in JSON.
+// What comes from outside holds escapes that clear a terminal, turn text around or begin a log line of their own:
+// whatever command meets them, in whatever place, none is printed raw, neither in words nor in JSON.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

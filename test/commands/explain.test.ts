@@ -1,4 +1,5 @@
 // `relaymap-publish explain` answers the question «why is he not in the list?», with source, line and rule.
+// Covers src/publisher/explain.ts, src/bin/publisher/explain-command.ts, src/publisher/tables/attribution.ts
 import { writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { Central } from '../publisher/central.ts';

@@ -1,4 +1,6 @@
-// What is wrong with the configuration, the keys or the secrets: CONFIG, exit 2, no request, no file touched, no secret quoted.
+// What is wrong with the configuration, the keys or the secrets: CONFIG, exit 2, no request, no file touched, no
+// secret quoted.
+// Covers src/bin/gateway/state-rights.ts
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { SigningKey } from '../support/forger.ts';

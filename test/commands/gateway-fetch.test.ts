@@ -1,4 +1,7 @@
 // What `relaymap fetch` does when nothing is wrong, and what a person reads at a terminal when something is.
+// Covers src/bin/gateway/fetch-command.ts, src/bin/gateway/fetch-options.ts, src/bin/fetch-entry.ts
+// Covers src/bin/relaymap.ts, src/gateway/cycle, src/gateway/say, src/bin/gateway/record-failure.ts
+// Covers src/bin/seed-hashes.ts
 import { lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';

@@ -1,4 +1,5 @@
 // `relaymap health` grades what the last cycle left, against the clock and the live maps: exit 0, 1, 2, 3.
+// Covers src/bin/gateway/health-command.ts, src/bin/gateway/health-arguments.ts, src/gateway/health
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -16,7 +17,10 @@ afterEach(() => scene.close());
 
 const LEVELS = ['ok', 'warning', 'critical', 'unknown'];
 
-/** The grade is in the exit status, the JSON and the text alike; gives the reasons and the first line. @param clock how far ahead. */
+/**
+ * The grade is in the exit status, the JSON and the text alike; gives the reasons and the first line. @param clock
+ * how far ahead.
+ */
 async function graded(
   level: string,
   args: string[] = [],

@@ -1,4 +1,5 @@
 // `relaymap lookup` answers what Postfix will: exit 0 all accepted, 1 some rejected, 2 no map.
+// Covers src/gateway/lookup, src/bin/gateway/lookup-command.ts, src/gateway/maps/open-map.ts
 import { rmSync, truncateSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

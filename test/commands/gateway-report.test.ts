@@ -1,4 +1,6 @@
-// Every run is reported, the failed one above all; what was changed by hand is asked for anew; a dry run gives nothing up.
+// Every run is reported, the failed one above all; what was changed by hand is asked for anew; a dry run gives
+// nothing up.
+// Covers src/gateway/health/report.ts
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { clockAt } from '../support/clock.ts';

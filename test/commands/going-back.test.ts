@@ -1,4 +1,5 @@
 // Rollback, hold and resume: the maps go back at once, nothing new comes while held, and the floor never moves down.
+// Covers src/gateway/cycle/rollback.ts, src/gateway/record/kept-copies.ts, src/bin/gateway/history-command.ts
 import { readFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Endpoint } from '../support/endpoint.ts';

@@ -1,4 +1,6 @@
-// What a person sees who asks for help or mistypes: fits a terminal of 80 columns, names the nearest word, and is never a stack.
+// What a person sees who asks for help or mistypes: fits a terminal of 80 columns, names the nearest word, and is
+// never a stack.
+// Covers src/bin/program.ts, src/bin/all-commands.ts, src/bin/relaymap-publish.ts
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';

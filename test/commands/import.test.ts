@@ -1,4 +1,6 @@
-// Import from a directory: the same verifier without the network; links, pipes and other people's bundles are never followed.
+// Import from a directory: the same verifier without the network; links, pipes and other people's bundles are never
+// followed.
+// Covers src/gateway/fetch/directory-source.ts, src/io/regular-file.ts
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';

@@ -1,4 +1,6 @@
-// `relaymap lookup --history` says since which kept version an address is accepted or gone; a copy that cannot be read is no answer.
+// `relaymap lookup --history` says since which kept version an address is accepted or gone; a copy that cannot be
+// read is no answer.
+// Covers src/gateway/lookup/lookup-history.ts
 import { readdirSync, truncateSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LIST, Scene } from '../support/scene.ts';

@@ -1,4 +1,6 @@
-// A run of `fetch` takes the word of an earlier one that hashed the maps, for a day, and only for files that nothing has touched since.
+// A run of `fetch` takes the word of an earlier one that hashed the maps, for a day, and only for files that
+// nothing has touched since.
+// Covers src/gateway/maps/map-damage.ts, src/gateway/cycle/heal.ts
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -39,7 +41,10 @@ function flip(): void {
   change(({ files }) => Object.assign(files['relay_recipients.cdb'] ?? {}, { mtimeMs }));
 }
 
-/** As if the disk had done it: no file system has noted a change since it was on record. @param age of the record, in hours */
+/**
+ * As if the disk had done it: no file system has noted a change since it was on record. @param age of the record,
+ * in hours
+ */
 function rot(age: number): void {
   flip();
   change((maps) => {

@@ -1,5 +1,6 @@
-// Node's own permission model, where this Node has it: a write outside the two folders is refused; and since newer ones forbid fsync with
-// it, a cycle that cannot be made durable says so and moves nothing. This is why the shipped unit does not use it.
+// Node's own permission model, where this Node has it: a write outside the two folders is refused; and since newer
+// ones forbid fsync with it, a cycle that cannot be made durable says so and moves nothing. This is why the shipped
+// unit does not use it.
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';

@@ -1,4 +1,5 @@
 // Through an HTTP proxy: CONNECT to the central side, TLS end to end, the proxy's password never shown to anyone else.
+// Covers src/io/http.ts
 import { writeFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { Central, people } from '../publisher/central.ts';

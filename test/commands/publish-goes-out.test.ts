@@ -1,4 +1,7 @@
-// What relaymap-publish signs and writes, read back with node:crypto and zlib alone: versions, deltas, renewal, approvals, keys.
+// What relaymap-publish signs and writes, read back with node:crypto and zlib alone: versions, deltas, renewal,
+// approvals, keys.
+// Covers src/publisher/publish.ts, src/publisher/tables, src/publisher/repository
+// Covers src/bin/publisher/publish-command.ts
 import { spawn } from 'node:child_process';
 import { rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

@@ -1,5 +1,5 @@
-// Two publishes at once, and publishes that are killed at any point: what is on the air verifies at each moment, and no version is ever
-// signed twice.
+// Two publishes at once, and publishes that are killed at any point: what is on the air verifies at each moment,
+// and no version is ever signed twice.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -81,7 +81,8 @@ test('killed at random moments, 20 times: what is on the air is whole, and the n
     central.rows(people(2000, i));
     const child = central.start(['publish']);
     const ended = new Promise<NodeJS.Signals | null>((resolve) => child.on('close', (_, signal) => resolve(signal)));
-    // Over the whole of a run, with most of them where it writes; a run that ended before was faster than the first one.
+    // Over the whole of a run, with most of them where it writes; a run that ended before was faster than the first
+    // one.
     await sleep(whole * (0.4 + ((i * 37) % 140) / 200));
     child.kill('SIGKILL');
     if ((await ended) === 'SIGKILL') killed++;

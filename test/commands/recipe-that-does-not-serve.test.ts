@@ -1,5 +1,5 @@
-// The sites for nginx and Caddy in docs/operations.md, run as they stand there but for names, places and port: a gateway with the token gets
-// the list, and nobody gets anything else.
+// The sites for nginx and Caddy in docs/operations.md, run as they stand there but for names, places and port: a
+// gateway with the token gets the list, and nobody gets anything else.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';

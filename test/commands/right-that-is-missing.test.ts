@@ -1,5 +1,6 @@
-// A right that is missing is said with whose it is and the line that mends it, on the central side; root leaves nothing that the service
-// cannot use, and a key is made so that it can.
+// A right that is missing is said with whose it is and the line that mends it, on the central side; root leaves
+// nothing that the service cannot use, and a key is made so that it can.
+// Covers src/io/denied.ts, src/io/accounts.ts, src/bin/publisher/become-publisher.ts, src/bin/publisher/next-publish.ts
 import { spawn } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

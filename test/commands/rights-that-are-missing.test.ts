@@ -1,5 +1,6 @@
-// Neither root nor the owner of the records: each command that needs them says so, who may, and the line to type. Nothing is called
-// damaged that this user only cannot read, and nothing is written.
+// Neither root nor the owner of the records: each command that needs them says so, who may, and the line to type.
+// Nothing is called damaged that this user only cannot read, and nothing is written.
+// Covers src/bin/gateway/status-command.ts, src/bin/gateway/keys-command.ts, src/bin/gateway/state-rights.ts
 import { chmodSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

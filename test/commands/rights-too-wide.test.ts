@@ -1,4 +1,6 @@
-// What others can write is not relied on: whoever acts on it refuses, names it and the line to type; the maps stay, and nobody is asked.
+// What others can write is not relied on: whoever acts on it refuses, names it and the line to type; the maps stay,
+// and nobody is asked.
+// Covers src/io/rights.ts
 import { chmodSync, chownSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { Daemon, WHEN_TOLD } from '../support/daemon.ts';

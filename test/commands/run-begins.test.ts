@@ -1,4 +1,5 @@
 // How the daemon begins: with the last good copy, before any network; and with words for whoever waits for it.
+// Covers src/gateway/daemon, src/bin/gateway/run-command.ts
 import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';

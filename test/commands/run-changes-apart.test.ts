@@ -1,5 +1,6 @@
-// A changed cycle of the daemon has a process of its own. What ends that process ends neither the daemon nor the mail, and it never
-// outlives what it was started for.
+// A changed cycle of the daemon has a process of its own. What ends that process ends neither the daemon nor the
+// mail, and it never outlives what it was started for.
+// Covers src/gateway/daemon/cycle-child.ts, src/gateway/daemon/daemon-cycle.ts, src/bin/cycle-child.ts
 import { chownSync, cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -20,7 +21,10 @@ interface Reported {
 const reported = (): Reported =>
   JSON.parse(readFileSync(path.join(scene.gateway.stateDir, 'status.json'), 'utf8')) as Reported;
 
-/** A daemon that has had its first cycle, unchanged; a longer list is there, and its table is not sent until it is let go. */
+/**
+ * A daemon that has had its first cycle, unchanged; a longer list is there, and its table is not sent until it is
+ * let go.
+ */
 async function atWork(): Promise<{ daemon: Daemon; pid: number; letGo: () => void }> {
   const daemon = new Daemon(scene.gateway);
   await daemon.moreCycles(1, 'unchanged');

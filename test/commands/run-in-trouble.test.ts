@@ -1,4 +1,5 @@
 // What must not break the daemon: a central side that is down, a clock that is set, a day of polls.
+// Covers src/gateway/daemon/daemon.ts, src/io/lock.ts
 import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Daemon, EVERY_SECOND, WHEN_TOLD } from '../support/daemon.ts';

@@ -1,4 +1,7 @@
-// Health for every tool: /healthz, /metrics and the textfile, on every outcome, checked by promtool; and an address that is taken.
+// Health for every tool: /healthz, /metrics and the textfile, on every outcome, checked by promtool; and an address
+// that is taken.
+// Covers src/gateway/health/pages.ts, src/gateway/health/textfile.ts
+// Covers src/io/lock-held.ts
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -46,7 +49,7 @@ beforeAll(async () => {
   const lock = path.join(busy.gateway.stateDir, 'lock');
   holder = spawn('flock', ['-o', lock, 'sh', '-c', 'echo held; read -r _'], { stdio: ['pipe', 'pipe', 'ignore'] });
   if (holder.stdout !== null) await once(holder.stdout, 'data');
-  waiting = busy.failed('BUSY');
+  waiting = busy.gateway.fetch();
   waiting.catch(() => undefined); // the test tells
 });
 afterAll(async () => {

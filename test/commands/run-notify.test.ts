@@ -1,4 +1,6 @@
-// What systemd hears on a real NOTIFY_SOCKET: ready after the first look and not before, news and nothing else, signs of life, the end.
+// What systemd hears on a real NOTIFY_SOCKET: ready after the first look and not before, news and nothing else,
+// signs of life, the end.
+// Covers src/gateway/daemon/systemd-notify.ts
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// The dashboard and the alert rules against Debian's own Prometheus, which scrapes a live `relaymap run`: an expression that errs or finds
-// nothing fails. RELAYMAP_PANELS names a file for all answers, to plot them from.
+// The dashboard and the alert rules against Debian's own Prometheus, which scrapes a live `relaymap run`: an
+// expression that errs or finds nothing fails. RELAYMAP_PANELS names a file for all answers, to plot them from.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,5 @@
 // What signals make of the daemon: a cycle now, the configuration again, the end; and what they must not.
+// Covers src/gateway/daemon/daemon.ts, src/gateway/keys/credentials.ts
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -22,7 +23,10 @@ async function begun(options = {}): Promise<Daemon> {
   return daemon;
 }
 
-/** The endpoint holds each answer back until it is let go. @returns lets one go; how many are held; the most at once. */
+/**
+ * The endpoint holds each answer back until it is let go. @returns lets one go; how many are held; the most at
+ * once.
+ */
 function hold() {
   const held: (() => void)[] = [];
   const most = { at: 0 };

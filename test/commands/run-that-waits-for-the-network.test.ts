@@ -1,5 +1,5 @@
-// Who waits for the network holds no lock: rollback and hold are done at once, other runs go on, and what the waiting run has found is
-// judged by the record as it is when it comes back.
+// Who waits for the network holds no lock: rollback and hold are done at once, other runs go on, and what the
+// waiting run has found is judged by the record as it is when it comes back.
 import type { ServerResponse } from 'node:http';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';

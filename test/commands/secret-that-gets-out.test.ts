@@ -1,5 +1,6 @@
-// Tokens, keys and passwords of both sides, in every command and in every way in which it can fail: none is in its output, in what it
-// writes, in a metric, or in the command line or environment of any program that it starts.
+// Tokens, keys and passwords of both sides, in every command and in every way in which it can fail: none is in its
+// output, in what it writes, in a metric, or in the command line or environment of any program that it starts.
+// Covers src/publisher/sources/secret.ts
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -32,12 +33,18 @@ const body = (pem: string): string =>
 const secrets = new Set([TOKEN, PASSWORD, PROXY, ...[TOKEN, PASSWORD].map((s) => Buffer.from(s).toString('base64'))]);
 const found = (text: string): string[] => [...secrets].filter((secret) => text.includes(secret));
 
-/** Runs a command, which stays our child, so that every program that it starts, with its words and environment, is written to `log`. */
+/**
+ * Runs a command, which stays our child, so that every program that it starts, with its words and environment, is
+ * written to `log`.
+ */
 const watched = (log: string): readonly string[] => [
   ...'strace -D -f -qq --seccomp-bpf -v -s 65536 -e trace=execve -e signal=none -o'.split(' '),
   log,
 ];
-/** What any user of the machine could see of it, but for the environment in which it was started itself: that is its caller's. */
+/**
+ * What any user of the machine could see of it, but for the environment in which it was started itself: that is its
+ * caller's.
+ */
 const shown = (log: string): string[] =>
   found(
     readFileSync(log, 'latin1')

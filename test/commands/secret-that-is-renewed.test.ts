@@ -1,5 +1,6 @@
-// Tokens, certificates and keys change on the disk while the daemon runs. It finds out by itself, and a file that it catches half written
-// changes nothing.
+// Tokens, certificates and keys change on the disk while the daemon runs. It finds out by itself, and a file that
+// it catches half written changes nothing.
+// Covers src/gateway/keys
 import { chmodSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';

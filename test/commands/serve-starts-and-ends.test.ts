@@ -1,4 +1,6 @@
 // How `relaymap-publish serve` starts, refuses to start, and ends.
+// Covers src/publisher/serve
+// Covers src/bin/publisher/serve-command.ts, src/bin/publisher/serve-pages.ts
 import { writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import net from 'node:net';

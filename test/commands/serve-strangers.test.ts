@@ -1,4 +1,7 @@
-// `relaymap-publish serve` holds every address of the site: whoever may not read gets nothing, and nothing but the published files is there.
+// `relaymap-publish serve` holds every address of the site: whoever may not read gets nothing, and nothing but the
+// published files is there.
+// Covers src/publisher/serve
+// Covers src/io/net/limit-connections.ts
 import { mkdirSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import net from 'node:net';

@@ -1,5 +1,5 @@
-// `serve` runs for years: certificates are renewed, tokens change, customers come, and strangers open connections. None of it needs a
-// restart, and none of it keeps a gateway from its list.
+// `serve` runs for years: certificates are renewed, tokens change, customers come, and strangers open connections.
+// None of it needs a restart, and none of it keeps a gateway from its list.
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import http from 'node:http';

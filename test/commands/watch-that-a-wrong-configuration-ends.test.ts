@@ -1,4 +1,5 @@
 // `relaymap-publish watch` reads its configuration again at SIGHUP. Where the new one is wrong, the old one goes on.
+// Covers src/bin/publisher/watch-command.ts
 import { writeFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { Central, finished, people } from '../publisher/central.ts';

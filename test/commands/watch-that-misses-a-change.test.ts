@@ -1,4 +1,6 @@
-// `relaymap-publish watch`: whatever way a list is changed it is published within two seconds; a failure is told once and retried.
+// `relaymap-publish watch`: whatever way a list is changed it is published within two seconds; a failure is told
+// once and retried.
+// Covers src/publisher/watch, src/bin/publisher/watch-command.ts
 import type { ChildProcess } from 'node:child_process';
 import { execFileSync } from 'node:child_process';
 import {

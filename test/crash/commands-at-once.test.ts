@@ -1,5 +1,6 @@
-// Commands against each other and against the daemon, in ever other orders: one at a time changes something, each ends by itself and in
-// words, and whatever the order was the maps are those of one list, the floor stays and nothing is left over.
+// Commands against each other and against the daemon, in ever other orders: one at a time changes something, each
+// ends by itself and in words, and whatever the order was the maps are those of one list, the floor stays and
+// nothing is left over.
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';

@@ -1,4 +1,5 @@
-// Real refusals in place of injected ones: a file system that is full at ever later moments of a cycle, and a quota that is used up.
+// Real refusals in place of injected ones: a file system that is full at ever later moments of a cycle, and a quota
+// that is used up.
 import { describe, expect, test } from 'vitest';
 import { fullDisk, quota, type Room } from '../support/room.ts';
 import { Drill } from './drill.ts';

@@ -1,5 +1,5 @@
-// One scenario, disturbed once at a time: the folders are laid down as they were before, the command runs with its fault, and what it
-// leaves is judged, then what the next `fetch` makes of that.
+// One scenario, disturbed once at a time: the folders are laid down as they were before, the command runs with its
+// fault, and what it leaves is judged, then what the next `fetch` makes of that.
 import { readFileSync } from 'node:fs';
 import type { Gateway } from '../support/gateway.ts';
 import type { Finished } from '../support/finished.ts';
@@ -94,7 +94,8 @@ export class Drill {
 
   /**
    * What a power cut at any moment of the command may leave, and what the next fetch makes of it.
-   * @param limit at most as many survivors of each moment. @param most at most as many different ones, evenly taken; all if not told.
+   * @param limit at most as many survivors of each moment. @param most at most as many different ones, evenly
+   * taken; all if not told.
    */
   async powerCuts(limit: number, most: number): Promise<{ tried: number; wrong: string[] }> {
     let tried = 0;
@@ -122,7 +123,10 @@ export class Drill {
     return { tried, wrong };
   }
 
-  /** Runs the command with room for so many bytes, for each of these numbers; then there is room again for the next fetch. */
+  /**
+   * Runs the command with room for so many bytes, for each of these numbers; then there is room again for the next
+   * fetch.
+   */
   async starved(room: Room, bytes: readonly number[]): Promise<{ refused: number; wrong: string[] }> {
     let refused = 0;
     const wrong = await this.#lanes(async (gateway, wrong) => {

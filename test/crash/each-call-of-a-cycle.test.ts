@@ -1,5 +1,6 @@
-// A cycle's process is killed before each call that changes a file, and each of its calls on a file fails once: Postfix sees the old
-// maps or the new ones, the next fetch ends as if nothing had been, the floor stays. RELAYMAP_CRASH=all tries the rare errors too.
+// A cycle's process is killed before each call that changes a file, and each of its calls on a file fails once:
+// Postfix sees the old maps or the new ones, the next fetch ends as if nothing had been, the floor stays.
+// RELAYMAP_CRASH=all tries the rare errors too.
 import { describe, expect, test } from 'vitest';
 import { canFail, changes, type Call, type Fault } from '../support/injection.ts';
 import { Drill, type Point } from './drill.ts';
@@ -25,7 +26,10 @@ function thinned(calls: readonly Call[], middle: boolean): Call[] {
   });
 }
 
-/** Rights are set and bytes flushed between two changes; a process killed there leaves what one killed at the next change leaves. */
+/**
+ * Rights are set and bytes flushed between two changes; a process killed there leaves what one killed at the next
+ * change leaves.
+ */
 const BETWEEN = /^(fchmod|fchown|fsync)$/;
 /** A look that fails is a read that fails, and what a failed close leaves is known to the kernel alone. */
 const LOOKS = /^(statx|newfstatat|close)$/;
@@ -39,7 +43,10 @@ function isNew({ call, fault }: Point): boolean {
   return !tried.has(key) && tried.add(key) !== undefined;
 }
 
-/** Of a sampled scenario's kills those in the middle of installing, and one in so many of the others: half a minute of them. */
+/**
+ * Of a sampled scenario's kills those in the middle of installing, and one in so many of the others: half a minute
+ * of them.
+ */
 const SAMPLE = 12;
 const INSTALLS = ({ call }: Point): boolean => call.name === 'rename' && call.path.startsWith('maps/');
 

@@ -1,5 +1,6 @@
-// Every file and folder of the state, one after the other, is emptied, cut, flipped in a bit, lost, or something else lies in its place:
-// never a stack, never another map, never a lower floor; what can be rebuilt is rebuilt, all else names the command that repairs it.
+// Every file and folder of the state, one after the other, is emptied, cut, flipped in a bit, lost, or something
+// else lies in its place: never a stack, never another map, never a lower floor; what can be rebuilt is rebuilt,
+// all else names the command that repairs it.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { truncateSync, writeFileSync } from 'node:fs';

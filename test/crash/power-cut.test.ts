@@ -1,5 +1,6 @@
-// The power goes at any moment of a cycle. What was synced is there; of all else any part is, in any order, and files may hold zeros or
-// half of what was written. Postfix then sees the old maps or the new ones, and the next fetch ends as if nothing had been.
+// The power goes at any moment of a cycle. What was synced is there; of all else any part is, in any order, and
+// files may hold zeros or half of what was written. Postfix then sees the old maps or the new ones, and the next
+// fetch ends as if nothing had been.
 import { describe, expect, test } from 'vitest';
 import { Drill } from './drill.ts';
 import { SCENARIOS } from './scenarios.ts';

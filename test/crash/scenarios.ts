@@ -1,4 +1,5 @@
-// The cycles that are disturbed, each with what was there before it: a gateway's folders, and what its endpoint and its stick offer.
+// The cycles that are disturbed, each with what was there before it: a gateway's folders, and what its endpoint and
+// its stick offer.
 import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

@@ -1,5 +1,5 @@
-// Before this suite: an empty file for its counts. After it: one line that says how much was tried and survived, and, where
-// RELAYMAP_CRASH_SAVE is set, the same in last-run.json, beside what earlier runs found in other parts.
+// Before this suite: an empty file for its counts. After it: one line that says how much was tried and survived,
+// and, where RELAYMAP_CRASH_SAVE is set, the same in last-run.json, beside what earlier runs found in other parts.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';

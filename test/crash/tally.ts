@@ -1,4 +1,5 @@
-// Counts what was tried and what was survived, over all files of this suite; summary.ts prints it as one line at the end.
+// Counts what was tried and what was survived, over all files of this suite; summary.ts prints it as one line at
+// the end.
 import { appendFileSync } from 'node:fs';
 
 /** The environment variable that names the file of the counts. */
@@ -9,7 +10,10 @@ export interface Count {
   readonly survived: number;
 }
 
-/** @param what the kind of disturbance, `KILL` say. @param of what was disturbed, for one more run of the same to take its place. */
+/**
+ * @param what the kind of disturbance, `KILL` say. @param of what was disturbed, for one more run of the same to
+ * take its place.
+ */
 export function tally(what: string, of: string, tried: number, survived: number): void {
   const file = process.env[TALLY];
   if (file !== undefined) appendFileSync(file, `${JSON.stringify({ what, of, tried, survived })}\n`);

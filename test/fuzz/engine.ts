@@ -1,5 +1,6 @@
-// The fuzzer itself: runs in a worker, keeps each input that takes a branch as no other did, and tells what broke. Guided by the counters
-// that instrument.mjs puts into the parsers. Writes to the working corpus and to test/fuzz/crashes.
+// The fuzzer itself: runs in a worker, keeps each input that takes a branch as no other did, and tells what broke.
+// Guided by the counters that instrument.mjs puts into the parsers. Writes to the working corpus and to
+// test/fuzz/crashes.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -19,7 +20,10 @@ interface Work {
   readonly corpus: string;
   readonly working: string;
   readonly crashes: string;
-  /** What the supervisor sees: a counter of runs, the target, the input's length, whether to end, and the input's bytes. */
+  /**
+   * What the supervisor sees: a counter of runs, the target, the input's length, whether to end, and the input's
+   * bytes.
+   */
   readonly seen: SharedArrayBuffer;
 }
 
@@ -96,7 +100,10 @@ class Fuzzing {
     ];
   }
 
-  /** Seeds, the corpus of the repository, and what earlier runs have found. A crash that is mended goes to the corpus, to stay. */
+  /**
+   * Seeds, the corpus of the repository, and what earlier runs have found. A crash that is mended goes to the
+   * corpus, to stay.
+   */
   async begin(): Promise<void> {
     const files = [work.corpus, work.working].flatMap((folder) => [
       ...filesOf(path.join(folder, this.target.name)).values(),
@@ -235,7 +242,10 @@ class Fuzzing {
     writeFileSync(path.join(own, kind + nameOf(input)), input);
   }
 
-  /** Makes the working corpus, or the one of the repository, as small as it can be: for each branch the smallest input that takes it. */
+  /**
+   * Makes the working corpus, or the one of the repository, as small as it can be: for each branch the smallest
+   * input that takes it.
+   */
   distil(folder: string, byTimes: boolean): void {
     const covered = new Set<number>();
     const kept: Buffer[] = [];

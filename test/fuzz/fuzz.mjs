@@ -1,5 +1,6 @@
-// `npm run fuzz -- [--seconds N] [--seed N] [--more] [TARGET...]`: builds the parsers with counters in them and lets the fuzzer at them, in one
-// worker that is watched: an input that holds it up for too long is kept, and the worker begins again. --more adds to last-run.json.
+// `npm run fuzz -- [--seconds N] [--seed N] [--more] [TARGET...]`: builds the parsers with counters in them and
+// lets the fuzzer at them, in one worker that is watched: an input that holds it up for too long is kept, and the
+// worker begins again. --more adds to last-run.json.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';

@@ -1,5 +1,5 @@
-// Every input that the fuzzer has kept, for taking a branch as no other did or for having broken a promise once, goes through its parser
-// again and is judged by the same oracle. How the fuzzer is run: docs/SECURITY.md.
+// Every input that the fuzzer has kept, for taking a branch as no other did or for having broken a promise once,
+// goes through its parser again and is judged by the same oracle. How the fuzzer is run: docs/SECURITY.md.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,5 @@
-// An esbuild plugin that counts, in the parsers under test, how often each branch is taken: what guides the fuzzer. Reads the modules.
+// An esbuild plugin that counts, in the parsers under test, how often each branch is taken: what guides the fuzzer.
+// Reads the modules.
 import { readFile } from 'node:fs/promises';
 import { transform } from 'esbuild';
 import { parseAst } from 'vitest/node';

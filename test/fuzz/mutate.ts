@@ -1,4 +1,5 @@
-// Makes inputs of inputs: by bytes as AFL does it, by lines and words for texts, by values for JSON. Chance comes from the caller.
+// Makes inputs of inputs: by bytes as AFL does it, by lines and words for texts, by values for JSON. Chance comes
+// from the caller.
 import type { Random } from '../support/random.ts';
 import type { Target } from './target.ts';
 

@@ -1,4 +1,5 @@
-// What a fuzz target is, and what several of them need: pieces of an input, and the faults that are allowed. Touches nothing.
+// What a fuzz target is, and what several of them need: pieces of an input, and the faults that are allowed.
+// Touches nothing.
 import { StepError } from '../../src/errors.ts';
 import { PublishError } from '../../src/publisher/errors.ts';
 import { Random } from '../support/random.ts';

@@ -1,4 +1,5 @@
-// What one process knows of an origin's answer, another takes only for the same question: a 304 says nothing under another condition.
+// What one process knows of an origin's answer, another takes only for the same question: a 304 says nothing under
+// another condition.
 import { expect, test } from 'vitest';
 import { SourceError } from '../../src/errors.ts';
 import { knowing, noting } from '../../src/gateway/fetch/poll-answers.ts';

@@ -1,4 +1,5 @@
-// How often a bundle is asked: less and less while it fails, each on its own, and never so seldom that the pause itself raises an alarm.
+// How often a bundle is asked: less and less while it fails, each on its own, and never so seldom that the pause
+// itself raises an alarm.
 import { describe, expect, test } from 'vitest';
 import { Pace } from '../../src/gateway/daemon/backoff.ts';
 import type { Code } from '../../src/errors.ts';

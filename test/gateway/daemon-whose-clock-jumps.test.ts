@@ -1,4 +1,5 @@
-// The schedule against a wall clock that jumps while the steady one goes on: no silence, no storm, no walk through the time between.
+// The schedule against a wall clock that jumps while the steady one goes on: no silence, no storm, no walk through
+// the time between.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { requireCron, Schedule } from '../../src/gateway/daemon/schedule.ts';
 

@@ -1,4 +1,5 @@
-// What a bundle's record says about the past, under keys that change: floor, payloads seen, baseline, copies that are kept.
+// What a bundle's record says about the past, under keys that change: floor, payloads seen, baseline, copies that
+// are kept.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

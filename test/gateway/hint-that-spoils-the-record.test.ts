@@ -1,5 +1,6 @@
-// A record that is lost is rebuilt from the signed envelopes, with a hint of status.json: which version was live, and whether it was held.
-// Whatever stands there, what is rebuilt can be read back. Writes below a folder of its own.
+// A record that is lost is rebuilt from the signed envelopes, with a hint of status.json: which version was live,
+// and whether it was held. Whatever stands there, what is rebuilt can be read back. Writes below a folder of its
+// own.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

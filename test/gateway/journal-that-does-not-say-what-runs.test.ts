@@ -1,4 +1,5 @@
-// src/gateway/daemon/start-line.ts: whoever looks into the journal sees which version follows which lists, and when next.
+// src/gateway/daemon/start-line.ts: whoever looks into the journal sees which version follows which lists, and when
+// next.
 import { expect, test } from 'vitest';
 import { startLine, type List } from '../../src/gateway/daemon/start-line.ts';
 

@@ -1,5 +1,5 @@
-// Health looks at the key directory at every call and verifies again only where it has changed: what only seems a change costs a
-// signature each minute.
+// Health looks at the key directory at every call and verifies again only where it has changed: what only seems a
+// change costs a signature each minute.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

@@ -1,4 +1,5 @@
-// A publish that fails for a day is seen at the gateway, by how often the list came so far; where that is not known nothing is said.
+// A publish that fails for a day is seen at the gateway, by how often the list came so far; where that is not known
+// nothing is said.
 import { expect, test } from 'vitest';
 import { overdue, withCreated, type Rhythm } from '../../src/gateway/health/rhythm.ts';
 

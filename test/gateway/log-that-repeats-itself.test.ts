@@ -1,5 +1,5 @@
-// A daemon that fails every minute for a week must not fill the journal with one sentence; nor may a bundle that is left alone for a while
-// have its sentence said again at each try.
+// A daemon that fails every minute for a week must not fill the journal with one sentence; nor may a bundle that is
+// left alone for a while have its sentence said again at each try.
 import { expect, test } from 'vitest';
 import { CycleLog, tell } from '../../src/gateway/daemon/cycle-log.ts';
 import type { BundleOutcome, Outcome } from '../../src/gateway/outcome.ts';

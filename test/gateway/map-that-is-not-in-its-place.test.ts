@@ -1,5 +1,5 @@
-// What stands where a map belongs, and what fails while maps are put in place: nothing that is not ours is deleted, nothing is renamed
-// before every place is free, and Postfix hears of a map that it could not open before.
+// What stands where a map belongs, and what fails while maps are put in place: nothing that is not ours is deleted,
+// nothing is renamed before every place is free, and Postfix hears of a map that it could not open before.
 import {
   lstatSync,
   mkdirSync,

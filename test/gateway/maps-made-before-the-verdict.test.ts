@@ -1,4 +1,5 @@
-// Maps are made while their table is still being read. They count for that table alone, once, and only after it was judged good.
+// Maps are made while their table is still being read. They count for that table alone, once, and only after it was
+// judged good.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

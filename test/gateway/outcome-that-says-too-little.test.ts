@@ -1,4 +1,5 @@
-// The exit status of several bundles (docs/commands.md section 2.4): refused beats could not, and the closed list of codes says which is which.
+// The exit status of several bundles (docs/commands.md section 2.4): refused beats could not, and the closed list
+// of codes says which is which.
 import { describe, expect, test } from 'vitest';
 import { exitStatus, HostError, StateError, StepError, type Code } from '../../src/errors.ts';
 import { failure, outcomeExit, overall, type BundleOutcome } from '../../src/gateway/outcome.ts';

@@ -1,5 +1,5 @@
-// A main.cf that is written anew and no longer names the maps is CRITICAL; one that never named them is not, and a look that failed
-// changes nothing.
+// A main.cf that is written anew and no longer names the maps is CRITICAL; one that never named them is not, and a
+// look that failed changes nothing.
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

@@ -1,4 +1,5 @@
-// Records of the gateway's memory for the tests, and envelopes that really verify. Writes only below the folder it is given.
+// Records of the gateway's memory for the tests, and envelopes that really verify. Writes only below the folder it
+// is given.
 import { gzipSync } from 'node:zlib';
 import { judgeTable } from '../../src/bundle/offer/guard.ts';
 import { verifyManifest, type Ring, type VerifiedManifest } from '../../src/bundle/trust/verify.ts';

@@ -1,5 +1,5 @@
-// Any status.json: what was written is read, and of whatever else may stand there health is OK only for a bundle that is installed, valid,
-// trusted and lately asked for. Reads a file of its own.
+// Any status.json: what was written is read, and of whatever else may stand there health is OK only for a bundle
+// that is installed, valid, trusted and lately asked for. Reads a file of its own.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

@@ -1,5 +1,5 @@
-// The house rules on files and imports: arrows point down only, no circle closes, no room is too full, and each power has one owner. Reads
-// the source as text.
+// The house rules on files and imports: arrows point down only, no circle closes, no room is too full, and each
+// power has one owner. Reads the source as text.
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -86,7 +86,10 @@ function rooms(each: Import): { readonly from: string; readonly to: string } | n
   return to === null ? null : { from: room(each.file), to: room(to) };
 }
 
-/** The floor of a file of the gateway; -1 for those that stand beside the rooms and below them all; null outside the gateway. */
+/**
+ * The floor of a file of the gateway; -1 for those that stand beside the rooms and below them all; null outside the
+ * gateway.
+ */
 function floor(file: string): { readonly room: string; readonly level: number } | null {
   const [part, room = '', further] = file.split(path.sep);
   if (part !== 'gateway') return null;
@@ -192,7 +195,8 @@ test('every package that is imported is a dependency, and the lock file names no
     devDependencies: object;
   };
   const packages = imports.filter(({ target }) => !/^[.]|^node:/.test(target));
-  // All is bundled. What only sources need is no dependency of the package: who installs it on a gateway gets no driver.
+  // All is bundled. What only sources need is no dependency of the package: who installs it on a gateway gets no
+  // driver.
   const unnamed = packages.filter(({ file, target }) => {
     const name = target.split('/')[0] ?? '';
     const driver = file.startsWith('publisher/sources/') && Object.hasOwn(devDependencies, name);

@@ -1,4 +1,5 @@
-// What is installed is what the lock file says, to the byte, and nothing of the gateway's tree runs code when it is installed.
+// What is installed is what the lock file says, to the byte, and nothing of the gateway's tree runs code when it is
+// installed.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';

@@ -1,5 +1,6 @@
-// The types make the order of a cycle: each step takes only what the step before it makes. For each door that could be skipped there is
-// a piece of code that goes around it, which the type checker must refuse, and one that goes through it, which it must accept.
+// The types make the order of a cycle: each step takes only what the step before it makes. For each door that could
+// be skipped there is a piece of code that goes around it, which the type checker must refuse, and one that goes
+// through it, which it must accept.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';

@@ -1,5 +1,6 @@
-// What the arrows alone do not show: which names are taken from node, and what is done with them. Each rule is seen to catch a planted
-// fault, so that it cannot fall silent.
+// What the arrows alone do not show: which names are taken from node, and what is done with them. Each rule is seen
+// to catch a planted fault, so that it cannot fall silent.
+// Covers src/io/v8-collect.ts, src/io/v8-baseline-wasm.ts
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';

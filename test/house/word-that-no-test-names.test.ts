@@ -1,4 +1,5 @@
-// Every command, option, configuration key and code that the commands know is named by a test. What none names is listed here.
+// Every command, option, configuration key and code that the commands know is named by a test. What none names is
+// listed here.
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,5 @@
-// Any text in a configuration's place: what is taken is within its limits, all else is CONFIG with the file's name. Reads a file of its own.
+// Any text in a configuration's place: what is taken is within its limits, all else is CONFIG with the file's name.
+// Reads a file of its own.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

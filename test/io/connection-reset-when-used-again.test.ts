@@ -1,5 +1,5 @@
-// A server closes a connection that was kept, just when it is used again. That is no failure of the server: one more try, at once, over a
-// new connection; and never more than one.
+// A server closes a connection that was kept, just when it is used again. That is no failure of the server: one
+// more try, at once, over a new connection; and never more than one.
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';

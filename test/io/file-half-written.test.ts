@@ -1,4 +1,5 @@
-// The one durable writer: a reader finds the old file or the new one; what a killed run or a stranger left at the temp name is no trap.
+// The one durable writer: a reader finds the old file or the new one; what a killed run or a stranger left at the
+// temp name is no trap.
 import {
   chmodSync,
   existsSync,

@@ -1,4 +1,5 @@
-// The one rule of both sides: who may change a file, a folder above it or a link on the way could change what is relied on.
+// The one rule of both sides: who may change a file, a folder above it or a link on the way could change what is
+// relied on.
 import { chmodSync, chownSync, lchownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

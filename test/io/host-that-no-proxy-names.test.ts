@@ -1,4 +1,5 @@
 // Which hosts `no_proxy` keeps from the proxy, as curl reads it, and which only look as if it did.
+// Covers src/io/net/no-proxy.ts
 import { expect, test } from 'vitest';
 import { Proxies } from '../../src/io/proxies.ts';
 

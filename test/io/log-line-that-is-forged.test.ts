@@ -1,4 +1,5 @@
-// A line feed that comes from outside begins no line of the log: it is escaped before a message is composed of it, on both sides.
+// A line feed that comes from outside begins no line of the log: it is escaped before a message is composed of it,
+// on both sides.
 import { expect, test } from 'vitest';
 import { verifyManifest } from '../../src/bundle/trust/verify.ts';
 import { OfferError, StepError, VerifyError } from '../../src/errors.ts';

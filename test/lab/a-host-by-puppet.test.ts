@@ -1,5 +1,5 @@
-// The Puppet module, taken by Puppet's own parser and applied for real: from a host without relaymap to one that refuses strangers; a
-// second run changes nothing.
+// The Puppet module, taken by Puppet's own parser and applied for real: from a host without relaymap to one that
+// refuses strangers; a second run changes nothing.
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,5 @@
-// The gateway's package on the older Debian, with the Node 18 that it comes with; and Postfix that is installed after relaymap.
+// The gateway's package on the older Debian, with the Node 18 that it comes with; and Postfix that is installed
+// after relaymap.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Lab, type LabHost } from '../support/lab.ts';
 import { answers, central, gateway, graded, type Central } from './scene.ts';

@@ -1,5 +1,5 @@
-// The gateway's package as it is unpacked, under each line of Node that its control file allows: real binaries, as the npm registry has
-// them, beside those of the Debians in the other files of the lab.
+// The gateway's package as it is unpacked, under each line of Node that its control file allows: real binaries, as
+// the npm registry has them, beside those of the Debians in the other files of the lab.
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';

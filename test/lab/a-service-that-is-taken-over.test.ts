@@ -12,7 +12,8 @@ beforeAll(async () => {
   lab = await Lab.start();
   from = await central(lab, ['someone@example.org']);
   mx = await gateway(lab, from, ['mx1', '10.77.0.31']);
-  // What every host has from here on: a secret of Postfix, and, where it is missing, something to read as a signing key.
+  // What every host has from here on: a secret of Postfix, and, where it is missing, something to read as a signing
+  // key.
   for (const host of [from.host, mx]) {
     await host.ok(`echo secret >/etc/postfix/sql-password.cf
       chgrp postfix /etc/postfix/sql-password.cf && chmod 0640 /etc/postfix/sql-password.cf

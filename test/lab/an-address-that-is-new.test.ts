@@ -1,5 +1,5 @@
-// A list that changes: by the publisher's timer and the gateways' schedule it reaches every MX, and so does one fetched by hand; where
-// the central side is down for a while, mail goes on, and health says how long it has been.
+// A list that changes: by the publisher's timer and the gateways' schedule it reaches every MX, and so does one
+// fetched by hand; where the central side is down for a while, mail goes on, and health says how long it has been.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Lab, until, type LabHost } from '../support/lab.ts';
 import {

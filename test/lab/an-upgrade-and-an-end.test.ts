@@ -1,4 +1,5 @@
-// A package that is upgraded under load, removed, and purged: Postfix's maps answer all the while, and purge says what it deletes.
+// A package that is upgraded under load, removed, and purged: Postfix's maps answer all the while, and purge says
+// what it deletes.
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';

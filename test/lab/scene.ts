@@ -1,4 +1,5 @@
-// The four hosts of the lab, set up as the packages' manuals say: central publishes, mx1 and mx2 are backup MXs, primary has the mailboxes.
+// The four hosts of the lab, set up as the packages' manuals say: central publishes, mx1 and mx2 are backup MXs,
+// primary has the mailboxes.
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { OUT, until, type Lab, type LabHost, type Suite } from '../support/lab.ts';
@@ -21,7 +22,10 @@ export interface Central {
   readonly token: string;
 }
 
-/** The publisher's package, configured as its example says; the timer runs every two seconds in place of every five minutes. */
+/**
+ * The publisher's package, configured as its example says; the timer runs every two seconds in place of every five
+ * minutes.
+ */
 export async function central(lab: Lab, recipients: readonly string[]): Promise<Central> {
   const host = await lab.host('central', CENTRAL);
   await host.install(deb('relaymap-publisher'));
@@ -182,7 +186,10 @@ const CLIENT = `
     process.exit(0);
   })();`;
 
-/** The answers to RCPT (`ask`), or to the whole message (`send`), as a stranger on the wire gets them: `250 ...`, `550 ...`, `451 ...`. */
+/**
+ * The answers to RCPT (`ask`), or to the whole message (`send`), as a stranger on the wire gets them: `250 ...`,
+ * `550 ...`, `451 ...`.
+ */
 export async function smtp(
   lab: Lab,
   host: LabHost,
@@ -206,8 +213,8 @@ export async function health(host: LabHost): Promise<{ status: number | null; te
 }
 
 /**
- * Waits until strangers get these answers. A map is live before its cycle is reported, and after a reload a process of before may take
- * one more connection.
+ * Waits until strangers get these answers. A map is live before its cycle is reported, and after a reload a process
+ * of before may take one more connection.
  */
 export async function answers(
   lab: Lab,

@@ -3,7 +3,10 @@ import { defineConfig } from 'vitest/config';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** The lab: whole Debian hosts, one scene at a time. Apart from the other tests, since it needs root and some minutes. */
+/**
+ * The lab: whole Debian hosts, one scene at a time. Apart from the other tests, since it needs root and some
+ * minutes.
+ */
 export default defineConfig({
   test: {
     root,

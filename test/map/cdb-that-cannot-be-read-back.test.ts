@@ -1,4 +1,5 @@
-// The cdb writer and its suspicious reader: what is written is found, what is damaged is said to be, and nothing loops or crashes.
+// The cdb writer and its suspicious reader: what is written is found, what is damaged is said to be, and nothing
+// loops or crashes.
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { RowCollector } from '../../src/bundle/table/rows.ts';

@@ -1,4 +1,5 @@
-// Listing a cdb that another program wrote: every key once, whatever the size of the pieces it comes in; a damaged one is not half a list.
+// Listing a cdb that another program wrote: every key once, whatever the size of the pieces it comes in; a damaged
+// one is not half a list.
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { cdbKeys, CdbWriter } from '../../src/map/cdb.ts';

@@ -1,5 +1,5 @@
-// The cdb's hash is given by its format: a list whose keys all have one hash is written and read back in a number of steps that grows with
-// the list, and to the byte as if each slot had been tried (docs/commands.md section 2.3).
+// The cdb's hash is given by its format: a list whose keys all have one hash is written and read back in a number
+// of steps that grows with the list, and to the byte as if each slot had been tried (docs/commands.md section 2.3).
 import { expect, test } from 'vitest';
 import { CdbReader, CdbWriter } from '../../src/map/cdb.ts';
 import { cut } from '../../src/bundle/table/rows.ts';

@@ -1,4 +1,5 @@
-// The text form of a map: which rows stand in it, and how. What the real postmap makes of it: test/postfix/cdb-text-form.test.ts.
+// The text form of a map: which rows stand in it, and how. What the real postmap makes of it:
+// test/postfix/cdb-text-form.test.ts.
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { expressible, sourceText } from '../../src/map/source-text.ts';

@@ -1,13 +1,17 @@
 // Prints every message that a postmaster can meet, with what triggers it, at 80 columns: `npm run messages`, or
-// `npm run messages -- gateway/init` for one folder. Gathered from the source, so that none is forgotten; a `{...}` is filled in when it is
-// said. To be read from top to bottom before each release: whatever has to be read twice is to be rewritten.
+// `npm run messages -- gateway/init` for one folder. Gathered from the source, so that none is forgotten; a `{...}`
+// is filled in when it is said. To be read from top to bottom before each release: whatever has to be read twice is
+// to be rewritten.
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const source = fileURLToPath(new URL('../../src', import.meta.url));
 
-/** A string or a template of the source, quotes included; white space, line breaks and a + between two of them are one text. */
+/**
+ * A string or a template of the source, quotes included; white space, line breaks and a + between two of them are
+ * one text.
+ */
 const TEXT = String.raw`(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|${'`'}(?:[^${'`'}\\]|\\.)*${'`'})`;
 
 /** What makes a message of a text: the pattern's groups are the trigger and the text. */

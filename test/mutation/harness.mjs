@@ -1,5 +1,6 @@
-// Stands in for vitest in the bundle of a mutated file and its tests: describe, test and hooks are noted down, `expect` is vitest's own.
-// Everything runs in one thread, over and over, which takes milliseconds where a run of vitest takes a second.
+// Stands in for vitest in the bundle of a mutated file and its tests: describe, test and hooks are noted down,
+// `expect` is vitest's own. Everything runs in one thread, over and over, which takes milliseconds where a run of
+// vitest takes a second.
 import { chai, GLOBAL_EXPECT, JestAsymmetricMatchers, JestChaiExpect, JestExtend, setState } from '@vitest/expect';
 import * as fc from 'fast-check';
 
@@ -67,7 +68,10 @@ export async function collected(load) {
   return tests;
 }
 
-/** Milliseconds of the processor that this process has used: on a loaded machine the clock says nothing about who is stuck. */
+/**
+ * Milliseconds of the processor that this process has used: on a loaded machine the clock says nothing about who is
+ * stuck.
+ */
 export const cpuMs = () => {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;

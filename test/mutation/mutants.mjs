@@ -1,10 +1,11 @@
-// `npm run test:mutation -- [FILES]`: changes the code that judges and keeps, one piece at a time, and asks whether a fast test
-// fails. Without FILES: all of TARGETS. It fails where less than 90 % of a file's mutants are found out, and where one survives that
-// docs/mutants.md does not explain; it prints those as that page wants them, and the page's entries that survive no longer.
+// `npm run test:mutation -- [FILES]`: changes the code that judges and keeps, one piece at a time, and asks whether
+// a fast test fails. Without FILES: all of TARGETS. It fails where less than 90 % of a file's mutants are found
+// out, and where one survives that docs/mutants.md does not explain; it prints those as that page wants them, and
+// the page's entries that survive no longer.
 //
-// Stryker's instrumenter makes the mutants and switches them; the tests run in a thread of our own (mutated.mjs), since a run of vitest
-// for each of some three thousand mutants takes hours. The instrumenter has its own package.json and lock file here, so that nobody else
-// installs it. The figures go to last-run.json.
+// Stryker's instrumenter makes the mutants and switches them; the tests run in a thread of our own (mutated.mjs),
+// since a run of vitest for each of some three thousand mutants takes hours. The instrumenter has its own
+// package.json and lock file here, so that nobody else installs it. The figures go to last-run.json.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';

@@ -1,5 +1,5 @@
-// Tries every mutant of one source file: the file is instrumented so that each of its mutants can be switched on, bundled with the tests
-// that import it, and run in a thread that is ended where a mutant loops.
+// Tries every mutant of one source file: the file is instrumented so that each of its mutants can be switched on,
+// bundled with the tests that import it, and run in a thread that is ended where a mutant loops.
 import { createInstrumenter } from '@stryker-mutator/instrumenter';
 import { build } from 'esbuild';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
@@ -57,8 +57,8 @@ class Thread {
   }
 
   /**
-   * The worker's answer; 'timeout' where the processor worked longer than `ms` on the whole of it, or longer than `msOf` says on one
-   * of its tests, or the thread died of its mutant.
+   * The worker's answer; 'timeout' where the processor worked longer than `ms` on the whole of it, or longer than
+   * `msOf` says on one of its tests, or the thread died of its mutant.
    */
   async ask(task, ms, msOf = () => ms) {
     if (this.#loads++ % LOADS === 0) await this.end();
@@ -101,7 +101,8 @@ class Thread {
 
 /**
  * @param out a folder below `root`, for the bundle.
- * @returns the source, and each mutant with its status: Killed, Survived, Timeout or NoCoverage; lines and columns from 1.
+ * @returns the source, and each mutant with its status: Killed, Survived, Timeout or NoCoverage; lines and columns
+ * from 1.
  */
 export async function tryMutants(root, file, out) {
   const content = readFileSync(path.join(root, file), 'utf8');

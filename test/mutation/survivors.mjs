@@ -1,5 +1,5 @@
-// Names what was tried: each survivor by its function and by what was changed, so that the name outlives the line number,
-// and the survivors that docs/mutants.md explains. Touches nothing.
+// Names what was tried: each survivor by its function and by what was changed, so that the name outlives the line
+// number, and the survivors that docs/mutants.md explains. Touches nothing.
 import { parse } from '@babel/parser';
 
 /** How far a piece of code is quoted. */
@@ -8,7 +8,10 @@ const QUOTED = 100;
 /** What counts as found out by a test. */
 const CAUGHT = new Set(['Killed', 'Timeout', 'RuntimeError', 'CompileError']);
 
-/** Each declaration of a source's top level, and each member of its classes, with the lines and columns where they begin and end. */
+/**
+ * Each declaration of a source's top level, and each member of its classes, with the lines and columns where they
+ * begin and end.
+ */
 function declarations(source) {
   const found = [];
   const add = (name, node) => found.push({ name, from: node.loc.start, to: node.loc.end });
@@ -63,7 +66,10 @@ export function judged(file, { source, mutants }) {
   return { counts, survivors };
 }
 
-/** By file: the survivors that the page explains. An entry reads `- SURVIVOR: reason`, under the heading of its file. */
+/**
+ * By file: the survivors that the page explains. An entry reads `- SURVIVOR: reason`, under the heading of its
+ * file.
+ */
 export function explained(page) {
   const files = {};
   let file = '';

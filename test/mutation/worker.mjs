@@ -1,8 +1,12 @@
-// The thread in which mutants live: loads the bundle of a mutated file and its tests anew for each mutant, and runs the tests that reach it.
+// The thread in which mutants live: loads the bundle of a mutated file and its tests anew for each mutant, and runs
+// the tests that reach it.
 import { parentPort, workerData } from 'node:worker_threads';
 import { collected, cpuMs, endSuites, runTest } from './harness.mjs';
 
-/** No test needs an array of more bytes: a mutant that doubles one for ever ends here, and not with the host's memory. */
+/**
+ * No test needs an array of more bytes: a mutant that doubles one for ever ends here, and not with the host's
+ * memory.
+ */
 const MOST_BYTES = 1024 * 1024 * 1024;
 for (const name of ['Uint8Array', 'Int32Array', 'Uint32Array', 'Float64Array']) {
   const array = globalThis[name];

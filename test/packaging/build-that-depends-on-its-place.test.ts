@@ -1,5 +1,5 @@
-// What a package is made of comes from the repository and the lock file alone: `npm ci` without any script, in a folder of another name,
-// with files of another age and under another umask and zone, gives the same bytes.
+// What a package is made of comes from the repository and the lock file alone: `npm ci` without any script, in a
+// folder of another name, with files of another age and under another umask and zone, gives the same bytes.
 import { execFile, execFileSync } from 'node:child_process';
 import { cpSync, existsSync, lutimesSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';

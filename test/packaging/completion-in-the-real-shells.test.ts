@@ -1,4 +1,5 @@
-// What the Tab key gives in bash, zsh and fish, from the completion that the packages ship; asked of the shells themselves.
+// What the Tab key gives in bash, zsh and fish, from the completion that the packages ship; asked of the shells
+// themselves.
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync, mkdirSync } from 'node:fs';
 import os from 'node:os';

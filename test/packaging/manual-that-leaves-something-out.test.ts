@@ -1,4 +1,5 @@
-// The man pages are the reference: every command, option, configuration key and code is in them, and nothing that there is not.
+// The man pages are the reference: every command, option, configuration key and code is in them, and nothing that
+// there is not.
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';

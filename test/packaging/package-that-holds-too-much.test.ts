@@ -1,5 +1,6 @@
-// What is in the packages: the same bytes at every build, the gateway's files and nothing of the publisher's, the keys that were there
-// and no secret, scripts and units that their own checkers take; and the command runs on every Node that the gateway promises.
+// What is in the packages: the same bytes at every build, the gateway's files and nothing of the publisher's, the
+// keys that were there and no secret, scripts and units that their own checkers take; and the command runs on every
+// Node that the gateway promises.
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
-// What the whole project is for: a gateway that does not know the recipients takes mail for unknown ones, must bounce it when
-// the primary refuses, and so writes to the forged senders of spam. With the map it refuses at its own door.
+// What the whole project is for: a gateway that does not know the recipients takes mail for unknown ones, must
+// bounce it when the primary refuses, and so writes to the forged senders of spam. With the map it refuses at its
+// own door.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Postfix, startGateway, startPrimary, until } from '../support/postfix.ts';
 import { createSite, type Site } from '../support/site.ts';
@@ -26,7 +27,8 @@ test('without the map, 100 forged messages to unknown mailboxes end as 100 bounc
   const replies = await sendForged(gateway, 100);
   expect(replies).toEqual(Array(100).fill('RCPT 250, DATA 250'));
 
-  // The bounces cannot leave: no mail leaves this machine, so the senders' domain is deferred and each bounce stays to be counted.
+  // The bounces cannot leave: no mail leaves this machine, so the senders' domain is deferred and each bounce stays
+  // to be counted.
   const queue = await until('only bounces are left in the queue', async () => {
     const queue = await gateway.queue();
     return queue.length >= 100 && queue.every((message) => message.queue === 'deferred') && queue;

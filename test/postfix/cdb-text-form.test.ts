@@ -1,4 +1,5 @@
-// Which rows the text form of a map can express is what the real postmap says it is, for rows as odd as section 4 allows.
+// Which rows the text form of a map can express is what the real postmap says it is, for rows as odd as section 4
+// allows.
 import { execFileSync, type ExecFileSyncOptions } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';

@@ -1,4 +1,5 @@
-// Our cdb against the real postmap: byte for byte the same where the text form can say it, and found by Postfix where it cannot.
+// Our cdb against the real postmap: byte for byte the same where the text form can say it, and found by Postfix
+// where it cannot.
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';

@@ -1,5 +1,6 @@
-// From a row in the source to the answer of a gateway's Postfix, with the real commands on both sides: `relaymap-publish watch` at the
-// centre, `relaymap run` on a five-second schedule. What was rejected is accepted within eight seconds, and the reverse.
+// From a row in the source to the answer of a gateway's Postfix, with the real commands on both sides:
+// `relaymap-publish watch` at the centre, `relaymap run` on a five-second schedule. What was rejected is accepted
+// within eight seconds, and the reverse.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { renameSync, writeFileSync } from 'node:fs';

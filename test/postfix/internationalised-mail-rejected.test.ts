@@ -1,5 +1,6 @@
-// Mail to internationalised addresses: a live smtpd takes it for both forms of a domain and in any case of the letters, refuses whom the
-// list does not know, and says what Postfix says to a client that has not asked for SMTPUTF8.
+// Mail to internationalised addresses: a live smtpd takes it for both forms of a domain and in any case of the
+// letters, refuses whom the list does not know, and says what Postfix says to a client that has not asked for
+// SMTPUTF8.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startGateway, startPrimary, until, type Postfix } from '../support/postfix.ts';
 import { createSite, type Site } from '../support/site.ts';

@@ -1,5 +1,6 @@
-// `relaymap lookup` says what Postfix will answer: thousands of generated addresses are asked of a live smtpd, over the maps that our own
-// fetch installed, and its answers are held against ours; so are the keys that we say it asks for, against postmap.
+// `relaymap lookup` says what Postfix will answer: thousands of generated addresses are asked of a live smtpd, over
+// the maps that our own fetch installed, and its answers are held against ours; so are the keys that we say it asks
+// for, against postmap.
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Habits } from '../../src/map/lookup.ts';

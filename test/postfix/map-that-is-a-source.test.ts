@@ -1,5 +1,5 @@
-// The postfix-map source beside Postfix itself: a map's text and what postmap makes of it give the same recipients, and Postfix
-// agrees on each of them.
+// The postfix-map source beside Postfix itself: a map's text and what postmap makes of it give the same recipients,
+// and Postfix agrees on each of them.
 import { execFile } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

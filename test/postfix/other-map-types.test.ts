@@ -1,4 +1,6 @@
-// lmdb and hash by the host's own postmap: a live smtpd answers from them, updates are seen, and a type the host lacks is refused.
+// lmdb and hash by the host's own postmap: a live smtpd answers from them, updates are seen, and a type the host
+// lacks is refused.
+// Covers src/gateway/mta/postfix/postmap.ts
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Postfix, startGateway } from '../support/postfix.ts';

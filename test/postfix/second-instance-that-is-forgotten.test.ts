@@ -1,5 +1,5 @@
-// Two instances of Postfix use the same maps: both are reloaded when a map appears, and health tells of the one whose main.cf was written
-// anew without the maps, of one that asks in an access check only too.
+// Two instances of Postfix use the same maps: both are reloaded when a map appears, and health tells of the one
+// whose main.cf was written anew without the maps, of one that asks in an access check only too.
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';

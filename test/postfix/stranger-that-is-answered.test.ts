@@ -1,5 +1,5 @@
-// What a stranger's RCPT gets is asked of a smtpd over the live configuration: mynetworks, a filter behind and limits do not change the
-// answer, a second table, and a class of restrictions do, and no mail is left behind.
+// What a stranger's RCPT gets is asked of a smtpd over the live configuration: mynetworks, a filter behind and
+// limits do not change the answer, a second table, and a class of restrictions do, and no mail is left behind.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterEach, expect, test } from 'vitest';

@@ -1,5 +1,6 @@
-// Fifty updates while mail comes in: every connection must get the right answer, old or new, and never a temporary error. What
-// is installed counts from the next connection on; what is in the list all the time is accepted all the time.
+// Fifty updates while mail comes in: every connection must get the right answer, old or new, and never a temporary
+// error. What is installed counts from the next connection on; what is in the list all the time is accepted all the
+// time.
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Postfix, startGateway } from '../support/postfix.ts';

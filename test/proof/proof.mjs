@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// `npm run proof`: one table of what was tried against relaymap and what it withstood. The attacks are run now; crash tests, fuzzing and
-// mutation testing take hours, so their newest results are read from the summaries that they leave in the repository.
+// `npm run proof`: one table of what was tried against relaymap and what it withstood. The attacks are run now;
+// crash tests, fuzzing and mutation testing take hours, so their newest results are read from the summaries that
+// they leave in the repository.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';

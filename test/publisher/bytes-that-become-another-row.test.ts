@@ -1,5 +1,5 @@
-// A list is read as bytes where its lines plainly are addresses, and as text elsewhere. Both ways say the same of every list: the rows,
-// the entries left out, or the refusal.
+// A list is read as bytes where its lines plainly are addresses, and as text elsewhere. Both ways say the same of
+// every list: the rows, the entries left out, or the refusal.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

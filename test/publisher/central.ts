@@ -1,5 +1,6 @@
-// A publisher's folder of its own for each test: configuration, signing keys, source and the built `relaymap-publish`. What was
-// published is read with node:crypto and zlib alone, from docs/bundle-format.md. RELAYMAP_BIN_DIR names another build than dist/bin.
+// A publisher's folder of its own for each test: configuration, signing keys, source and the built
+// `relaymap-publish`. What was published is read with node:crypto and zlib alone, from docs/bundle-format.md.
+// RELAYMAP_BIN_DIR names another build than dist/bin.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createPublicKey, verify } from 'node:crypto';
 import {
@@ -150,7 +151,10 @@ export class Central {
     return run;
   }
 
-  /** Everything in the output and the state, but for the lock, which taking makes, and status.json, which tells of each run. */
+  /**
+   * Everything in the output and the state, but for the lock, which taking makes, and status.json, which tells of
+   * each run.
+   */
   snapshot(): Snapshot {
     const found: Record<string, string> = {};
     for (const root of [this.output, this.stateDir]) {
@@ -180,7 +184,10 @@ export class Central {
     return JSON.parse(readFileSync(path.join(this.stateDir, 'state.json'), 'utf8')) as Record<string, unknown>;
   }
 
-  /** What is published, having verified all of it: signatures of all keys, sizes, hashes, order of rows, deltas from every table known. */
+  /**
+   * What is published, having verified all of it: signatures of all keys, sizes, hashes, order of rows, deltas from
+   * every table known.
+   */
   published(keys: readonly SigningKey[] = this.keys): Published {
     const payload = verifiedPayload(readFileSync(path.join(this.output, 'manifest.json')), keys);
     const manifest = JSON.parse(payload.toString()) as Manifest;

@@ -1,4 +1,5 @@
-// A central clock that was ahead has signed a version of the future. Once it is right again nothing goes out by itself: by hand, once.
+// A central clock that was ahead has signed a version of the future. Once it is right again nothing goes out by
+// itself: by hand, once.
 import { expect, test } from 'vitest';
 import { DAY, Desk, later, people, START } from './desk.ts';
 

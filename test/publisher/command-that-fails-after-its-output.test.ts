@@ -1,4 +1,5 @@
-// The command source: its exit status counts, whatever it printed; it runs without a shell and with an environment of ours.
+// The command source: its exit status counts, whatever it printed; it runs without a shell and with an environment
+// of ours.
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';

@@ -1,4 +1,5 @@
 // A configuration with a mistake ends the command with a message that names file, key and rule; nothing is guessed.
+// Covers src/publisher/later-keys.ts
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

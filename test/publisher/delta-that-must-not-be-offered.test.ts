@@ -153,7 +153,8 @@ test('an earlier delta that is whole, but says something else: seen when what wa
   const desk = new Desk({ top: 'keep_deltas = 1' });
   const [first] = await history(desk, growing(2));
   desk.toml.top = 'keep_deltas = 2';
-  // One row more than there is: as a fault of an earlier version of the publisher would have written it, signed and all.
+  // One row more than there is: as a fault of an earlier version of the publisher would have written it, signed and
+  // all.
   const [earlier] = offered(desk);
   const { sha256: to } = desk.manifest().tables.recipients;
   const lie = Buffer.from([...desk.delta(earlier as DeltaJson), '+zzz@example.org'].map((row) => `${row}\n`).join(''));

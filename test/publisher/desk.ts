@@ -1,5 +1,5 @@
-// A publisher's desk in a temporary folder: a key, a list, an output; publishes in this process, at any time of day. What it reads
-// back it reads with node:crypto and node:zlib, not with the code under test.
+// A publisher's desk in a temporary folder: a key, a list, an output; publishes in this process, at any time of
+// day. What it reads back it reads with node:crypto and node:zlib, not with the code under test.
 import { createHash, createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';

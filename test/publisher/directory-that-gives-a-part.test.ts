@@ -1,4 +1,5 @@
-// The ldap source against a server of the test's own, which gives what no real one can be brought to give: parts that look whole.
+// The ldap source against a server of the test's own, which gives what no real one can be brought to give: parts
+// that look whole.
 import { chmodSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -279,7 +280,7 @@ describe('what an entry of Active Directory stands for', () => {
 
   test('an address that is none is named, and ends it', async () => {
     server.handler = () => [person(1, { proxyAddresses: ['smtp:a,b@example.org'] }), done()];
-    expect(await refused()).toMatch(/^INVALID_ENTRY list, value \d: the entry has a char/);
+    expect(await refused()).toMatch(/^INVALID_ENTRY list, value \d: the entry has no @/);
   });
 
   test('a value that is not UTF-8', async () => {

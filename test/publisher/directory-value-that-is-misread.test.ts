@@ -1,6 +1,7 @@
-// One value of an attribute: blanks around an address, a type before it, several in one. Each is taken, or refused as it stands.
+// One value of an attribute: blanks around an address, a type before it, several in one. Each is taken, or refused
+// as it stands.
 import { describe, expect, test } from 'vitest';
-import { addressesOf } from '../../src/publisher/sources/ldap/values.ts';
+import { addressesOf, wholeAddressOf } from '../../src/publisher/sources/ldap/values.ts';
 import { freeipa, openldap, ownQuestion } from '../../src/publisher/sources/ldap/presets/general.ts';
 import { quotedAddress } from '../../src/publisher/sources/quoted.ts';
 
@@ -15,12 +16,22 @@ test.each<[string, readonly string[]]>([
   ['smtp:a@x.example, smtp:b@x.example', ['a@x.example', 'b@x.example']],
   ['X500:/o=Example/cn=a', []],
   ['sip:a@x.example', []],
-  // Not several addresses, and no address either: refused where rows are made.
-  ['a, b@x.example', ['a, b@x.example']],
-  ['Doe, John <a@x.example>', ['Doe, John <a@x.example>']],
+  ['John <a@x.example>', ['a@x.example']],
+  // No address: refused where rows are made.
+  ['a, b@x.example', ['a', 'b@x.example']],
+  ['System.String[]', ['System.String[]']],
   ['"a b"@x.example', ['"a b"@x.example']],
 ])('%s', (value, addresses) => {
   expect(addressesOf(value)).toEqual(addresses);
+});
+
+test.each<[string, readonly string[]]>([
+  [' a@x.example ', ['a@x.example']],
+  ['smtp:a@x.example', ['a@x.example']],
+  ['X500:/o=Example/cn=a', []],
+  ['a, b@x.example', ['a, b@x.example']],
+])('as a software compares it: %s', (value, addresses) => {
+  expect(wholeAddressOf(value)).toEqual(addresses);
 });
 
 const entry = (attributes: Readonly<Record<string, readonly string[]>>) => new Map(Object.entries(attributes));

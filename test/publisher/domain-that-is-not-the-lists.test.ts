@@ -1,4 +1,6 @@
-// `[policy] domains` and `skip_domains`: rows of domains that the list must not speak for are refused by row, or left out aloud.
+// `[policy] domains` and `skip_domains`: rows of domains that the list must not speak for are refused by row, or
+// left out aloud.
+// Covers src/publisher/policy-domains.ts
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { Desk, START } from './desk.ts';

@@ -1,9 +1,10 @@
-// Reads a text of any format in pieces of any length, in this process, and gives its entries as a source hands them over.
+// Reads a text of any format in pieces of any length, in this process, and gives its entries as a source hands them
+// over.
 import { Buffer } from 'node:buffer';
 import { PublishError } from '../../src/publisher/errors.ts';
 import type { Batch } from '../../src/publisher/sources/source-reader.ts';
 import { TextSource } from '../../src/publisher/sources/text/read-text.ts';
-import type { TextOptions } from '../../src/publisher/sources/text/reading.ts';
+import type { TextOptions } from '../../src/publisher/sources/text/text-options.ts';
 import type { Page } from '../../src/publisher/sources/text/page.ts';
 
 export async function* pieces(text: string | Uint8Array, length: number): AsyncGenerator<Uint8Array> {

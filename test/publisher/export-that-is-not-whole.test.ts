@@ -1,5 +1,5 @@
-// Each line of the tables in docs/sources.md, typed: an export as its software makes it, the configuration that the page names, and
-// every address that must come out, with none that must not.
+// Each line of the tables in docs/sources.md, typed: an export as its software makes it, the configuration that the
+// page names, and every address that must come out, with none that must not.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';

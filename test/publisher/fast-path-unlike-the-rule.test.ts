@@ -1,5 +1,6 @@
-// One rule says what an address and a row are (bundle/address/address.ts, publisher/entry.ts). Most lines and rows never meet it: they are
-// taken byte by byte. Whatever such a path takes, the rule makes the same of; whatever the checker finds fault with, so does the rule.
+// One rule says what an address and a row are (bundle/address/address.ts, publisher/entry.ts). Most lines and rows
+// never meet it: they are taken byte by byte. Whatever such a path takes, the rule makes the same of; whatever the
+// checker finds fault with, so does the rule.
 import { array, assert, constantFrom, oneof, property, string, tuple } from 'fast-check';
 import { expect, test } from 'vitest';
 import { rowRule } from '../../src/bundle/address/address.ts';
@@ -9,7 +10,10 @@ import { addressOf, EntryError, firstField, rowsOf, simpleRow } from '../../src/
 import { SimpleLines } from '../../src/publisher/gather/simple-lines.ts';
 import { RowCollection } from '../../src/publisher/gather/sorted-rows.ts';
 
-/** What stands in addresses, and what is near to it: other cases, other scripts, what is not seen, what is quoted, what ends a field. */
+/**
+ * What stands in addresses, and what is near to it: other cases, other scripts, what is not seen, what is quoted,
+ * what ends a field.
+ */
 const PIECES =
   'a b z A Z 0 9 . .. - -- _ + = ~ ! % # @ @@ " \\ [ ] < > , ; : | / * xn-- xn--bcher-kva com example.org EXAMPLE.org ß İ ı K ſ ﬀ ü é ς Σ'
     .split(' ')

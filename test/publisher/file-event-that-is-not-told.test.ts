@@ -1,4 +1,5 @@
-// Events of a watched file, however it changes and whatever becomes of its folder; and a state that differs exactly when it has changed.
+// Events of a watched file, however it changes and whatever becomes of its folder; and a state that differs exactly
+// when it has changed.
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';

@@ -1,4 +1,5 @@
-// Who may write the output or the state could undo what a publish promises: such folders are refused, as on the gateway.
+// Who may write the output or the state could undo what a publish promises: such folders are refused, as on the
+// gateway.
 import { chmodSync, chownSync, existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { HostError } from '../../src/errors.ts';

@@ -1,4 +1,5 @@
-// Format section 4: a domain with non-ASCII labels appears in both forms (UTS 46, non-transitional), since Postfix converts neither.
+// Format section 4: a domain with non-ASCII labels appears in both forms (UTS 46, non-transitional), since Postfix
+// converts neither.
 import { describe, expect, test } from 'vitest';
 import { gathered, refusal } from './gathered.ts';
 

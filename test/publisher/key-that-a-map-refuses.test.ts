@@ -1,5 +1,5 @@
-// What a map says beside a key counts: who is refused there is no recipient, a catch-all is more than its exceptions allow, and a domain
-// alias has the addresses of another domain, whichever source has them.
+// What a map says beside a key counts: who is refused there is no recipient, a catch-all is more than its
+// exceptions allow, and a domain alias has the addresses of another domain, whichever source has them.
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';

@@ -1,3 +1,4 @@
+// Covers src/publisher/tables
 import { expect, test } from 'vitest';
 import { DAY, Desk, HOUR, later, people, START } from './desk.ts';
 

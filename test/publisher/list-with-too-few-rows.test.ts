@@ -1,4 +1,5 @@
-// `min_rows`: what a source gives at a first publish has nothing to be compared with, so a floor says what is too little.
+// `min_rows`: what a source gives at a first publish has nothing to be compared with, so a floor says what is too
+// little.
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { Desk, HOUR, later, people, START } from './desk.ts';

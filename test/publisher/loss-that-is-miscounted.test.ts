@@ -1,5 +1,5 @@
-// The guard judges by what a new table lacks, and gateways work with the delta: both come from one reading in which most rows are never
-// looked at. Against the same by plain sets.
+// The guard judges by what a new table lacks, and gateways work with the delta: both come from one reading in which
+// most rows are never looked at. Against the same by plain sets.
 import { array, assert, asyncProperty, constantFrom, integer, record, string } from 'fast-check';
 import { expect, test } from 'vitest';
 import type { RowBlock } from '../../src/bundle/table/rows.ts';

@@ -1,5 +1,5 @@
-// What lies in `output` counts only under the own keys, and what was approved is remembered in state_dir: a manifest that somebody puts
-// into the output neither lowers the guard nor raises the version.
+// What lies in `output` counts only under the own keys, and what was approved is remembered in state_dir: a
+// manifest that somebody puts into the output neither lowers the guard nor raises the version.
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

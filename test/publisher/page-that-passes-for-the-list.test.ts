@@ -1,4 +1,5 @@
-// A list in pages, from a real HTTPS server on loopback: all pages make the list, or it is refused. The credentials go to one origin.
+// A list in pages, from a real HTTPS server on loopback: all pages make the list, or it is refused. The credentials
+// go to one origin.
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';

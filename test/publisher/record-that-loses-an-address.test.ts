@@ -1,4 +1,5 @@
-// An export's record gives all its addresses, or is refused: what is not read, cut off, joined or of another kind is never lost in silence.
+// An export's record gives all its addresses, or is refused: what is not read, cut off, joined or of another kind
+// is never lost in silence.
 import { array, assert, asyncProperty, constantFrom, integer, stringMatching, tuple, uniqueArray } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { entriesOf } from './entries.ts';

@@ -1,5 +1,5 @@
-// The publisher's record after a bad disk or a hand's slip: damaged is damaged. Taken as it is, a time that is none would take the table of
-// a day ago from the guard's sight, and a hash that is none would become a path.
+// The publisher's record after a bad disk or a hand's slip: damaged is damaged. Taken as it is, a time that is none
+// would take the table of a day ago from the guard's sight, and a hash that is none would become a path.
 import { expect, test } from 'vitest';
 import { PublishError } from '../../src/publisher/errors.ts';
 import { parseState } from '../../src/publisher/repository/state.ts';

@@ -1,4 +1,6 @@
-// `remove_after`: an address that its sources no longer have stays so long, whatever happens meanwhile, and goes when it is due.
+// `remove_after`: an address that its sources no longer have stays so long, whatever happens meanwhile, and goes
+// when it is due.
+// Covers src/publisher/removals, src/io/scratch-file.ts
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';

@@ -1,4 +1,6 @@
-// The table's order is that of Buffer.compare, each row once (format section 4). A row in the wrong place is NOT_CANONICAL everywhere.
+// The table's order is that of Buffer.compare, each row once (format section 4). A row in the wrong place is
+// NOT_CANONICAL everywhere.
+// Covers src/publisher/gather
 import { array, assert, constantFrom, integer, nat, property, record, string } from 'fast-check';
 import { expect, test } from 'vitest';
 import { RowCollection } from '../../src/publisher/gather/sorted-rows.ts';

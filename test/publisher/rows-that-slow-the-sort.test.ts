@@ -1,5 +1,6 @@
-// Rows in an order that was made for the sort: McIlroy's adversary ("A Killer Adversary for Quicksort", 1999) answers each comparison so
-// that the pivot is as bad as can be, and so finds the order in which the median of first, middle and last takes the square of steps.
+// Rows in an order that was made for the sort: McIlroy's adversary ("A Killer Adversary for Quicksort", 1999)
+// answers each comparison so that the pivot is as bad as can be, and so finds the order in which the median of
+// first, middle and last takes the square of steps.
 import { expect, test } from 'vitest';
 import { RowSort } from '../../src/publisher/gather/multikey-quicksort.ts';
 

@@ -1,4 +1,5 @@
-// A file with passwords, given as a list by mistake: the messages name the address and the line, never what stands beside it.
+// A file with passwords, given as a list by mistake: the messages name the address and the line, never what stands
+// beside it.
 import { assert, asyncProperty, constantFrom, stringMatching, tuple } from 'fast-check';
 import { expect, test } from 'vitest';
 import { shownAddress } from '../../src/publisher/shown-address.ts';

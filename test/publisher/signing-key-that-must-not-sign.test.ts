@@ -1,4 +1,5 @@
-// Signing keys: openssl's work, those that others can read or that are of another kind are refused, and none is ever overwritten or shown.
+// Signing keys: openssl's work, those that others can read or that are of another kind are refused, and none is
+// ever overwritten or shown.
 import { execFileSync } from 'node:child_process';
 import { createHash, createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
 import {

@@ -1,4 +1,5 @@
-// docs/commands.md section 3, "File source", sentence by sentence: what is an address, what is ignored, and what ends the publish.
+// docs/commands.md section 3, "File source", sentence by sentence: what is an address, what is ignored, and what
+// ends the publish.
 import { assert, asyncProperty, constantFrom, string } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { gathered, refusal } from './gathered.ts';

@@ -1,3 +1,4 @@
+// Covers src/publisher/sources
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, rmSync } from 'node:fs';
 import { expect, test } from 'vitest';

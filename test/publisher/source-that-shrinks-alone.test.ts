@@ -1,4 +1,5 @@
-// One of several sources loses much of what it gave, and the whole list hardly shrinks: refused all the same, by that source's name.
+// One of several sources loses much of what it gave, and the whole list hardly shrinks: refused all the same, by
+// that source's name.
 import { readdirSync, truncateSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { Desk, later, people, HOUR, START } from './desk.ts';

@@ -1,4 +1,5 @@
-// A gateway that has just read a manifest asks for the table it names: a table that was named within the last day is never deleted.
+// A gateway that has just read a manifest asks for the table it names: a table that was named within the last day
+// is never deleted.
 import path from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { readPublisherConfig } from '../../src/publisher/config.ts';

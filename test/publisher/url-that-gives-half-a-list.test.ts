@@ -1,4 +1,5 @@
-// The http source, against a real HTTPS server on loopback: what is not the whole list from the URL itself ends the publish.
+// The http source, against a real HTTPS server on loopback: what is not the whole list from the URL itself ends the
+// publish.
 import { chmodSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';

@@ -1,5 +1,5 @@
-// A domain controller of Samba's with more users than Active Directory gives at once (Samba itself knows no such limit): every address
-// is published and no other.
+// A domain controller of Samba's with more users than Active Directory gives at once (Samba itself knows no such
+// limit): every address is published and no other.
 import { Client } from 'ldapts';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';

@@ -7,6 +7,8 @@ import { SmtpClient } from '../support/smtp.ts';
 export const SIZE =
   process.env['RELAYMAP_SOURCES'] === 'full' ? { domains: 40, locals: 500 } : { domains: 25, locals: 40 };
 
+/** Milliseconds that one software may take. */
+export const PATIENCE = 3_600_000;
 const PASSES = 8;
 
 export interface Asked {
@@ -100,18 +102,18 @@ export function compared(
     extra: asked.filter(([address, is]) => !is && accepts(rows, address, delimiter)).map(([address]) => address),
   };
   results.push(result);
+  // At once: a run of hours that ends early has said what it found.
+  const file = process.env['RELAYMAP_SOURCES_TABLE'];
+  if (file !== undefined) appendFileSync(file, lineOf(result));
   return result;
 }
 
-/** Prints what has been compared; RELAYMAP_SOURCES_TABLE names a file that it is added to. */
+const lineOf = ({ software, where, asked, accepted, missing, extra }: Result): string =>
+  `| ${software} | ${where} | ${asked} | ${accepted} | ${missing.length} | ${extra.length} |\n`;
+
+/** Prints what has been compared. RELAYMAP_SOURCES_TABLE names a file to which each line is added as it comes. */
 export function printTable(): void {
-  const lines = results.map(
-    ({ software, where, asked, accepted, missing, extra }) =>
-      `| ${software} | ${where} | ${asked} | ${accepted} | ${missing.length} | ${extra.length} |\n`,
-  );
   const head =
     '| software | asked at | addresses | accepted | missing | extra |\n| --- | --- | ---: | ---: | ---: | ---: |\n';
-  process.stdout.write(`${head}${lines.join('')}`);
-  const file = process.env['RELAYMAP_SOURCES_TABLE'];
-  if (file !== undefined) appendFileSync(file, lines.join(''));
+  process.stdout.write(`${head}${results.map(lineOf).join('')}`);
 }

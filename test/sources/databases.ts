@@ -1,5 +1,6 @@
-// Private database servers for tests: data, sockets and log in a temporary folder, loopback only, nothing of the host's own. A
-// guardian process stops each server and removes its folder when stop() is called, and as well when the test process dies.
+// Private database servers for tests: data, sockets and log in a temporary folder, loopback only, nothing of the
+// host's own. A guardian process stops each server and removes its folder when stop() is called, and as well when
+// the test process dies.
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
-// Private directories in temporary folders, on loopback: OpenLDAP's slapd, and a domain controller of Samba's on an address of its own.
-// A guardian process stops each when the test ends, and just as well when the test process dies in any other way.
+// Private directories in temporary folders, on loopback: OpenLDAP's slapd, and a domain controller of Samba's on an
+// address of its own. A guardian process stops each when the test ends, and just as well when the test process dies
+// in any other way.
 import { execFile, execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -75,7 +76,8 @@ export interface SlapdOptions {
 const TOP = 'dn: dc=example,dc=org\nobjectClass: dcObject\nobjectClass: organization\ndc: example\no: Example\n\n';
 
 /**
- * An OpenLDAP that lets nobody have more than 500 entries of a search, in pages or not; but for `cn=reader`, who may have all, 500 at a time.
+ * An OpenLDAP that lets nobody have more than 500 entries of a search, in pages or not; but for `cn=reader`, who
+ * may have all, 500 at a time.
  * @param entries in LDIF, below `dc=example,dc=org`, which is there.
  */
 export async function startSlapd(entries: string, options: SlapdOptions = {}): Promise<Slapd> {

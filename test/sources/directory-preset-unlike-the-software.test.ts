@@ -1,7 +1,8 @@
-// Each preset for a directory against the software that it is named after: entries of every kind on a real server, asked by a real Postfix
-// through that software's own look-ups, and read by the preset. Both, and what a person says of each address, have to agree.
+// Each preset for a directory against the software that it is named after: entries of every kind on a real server,
+// asked by a real Postfix through that software's own look-ups, and read by the preset. Both, and what a person
+// says of each address, have to agree.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { accepts, atRcpt, compared, printTable, SIZE } from './asking.ts';
+import { accepts, atRcpt, compared, PATIENCE, printTable, SIZE } from './asking.ts';
 import { startSlapd } from './directories.ts';
 import { startDirectoryServer } from './directory-server.ts';
 import { readLdap } from './querying.ts';
@@ -68,7 +69,7 @@ describe.each(cases)('$name', ({ software, server }) => {
     } finally {
       await running.stop();
     }
-  });
+  }, PATIENCE);
 
   test('what its own Postfix says at RCPT is what a person says', () => {
     expect(entries.map(({ address }) => [address, said.get(address)])).toEqual(

@@ -1,5 +1,5 @@
-// Several servers of one directory, on real ones: the next is asked where one is down, and never half of each. And a server on this host,
-// through its socket.
+// Several servers of one directory, on real ones: the next is asked where one is down, and never half of each. And
+// a server on this host, through its socket.
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';

@@ -1,5 +1,5 @@
-// A private 389 Directory Server, the directory of FreeIPA, on loopback: configuration, schema, data and logs in a temporary folder. A
-// guardian process stops it and removes its folder, also when the test process dies.
+// A private 389 Directory Server, the directory of FreeIPA, on loopback: configuration, schema, data and logs in a
+// temporary folder. A guardian process stops it and removes its folder, also when the test process dies.
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// A private Dovecot that answers LMTP and nothing else: it says of each recipient whether its user database knows it. A guardian
-// process stops it and removes its folder, also when the test process dies.
+// A private Dovecot that answers LMTP and nothing else: it says of each recipient whether its user database knows
+// it. A guardian process stops it and removes its folder, also when the test process dies.
 import { chmodSync, mkdtempSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -13,7 +13,10 @@ export interface Listener {
   readonly stop: () => Promise<void>;
 }
 
-/** @param query Dovecot's user_query. The rest is as its Debian package has it, and names in lower case as Modoboa sets it. */
+/**
+ * @param query Dovecot's user_query. The rest is as its Debian package has it, and names in lower case as Modoboa
+ * sets it.
+ */
 export async function startDovecot(server: Database, database: string, query: string): Promise<Listener> {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-dovecot-'));
   chmodSync(dir, 0o755);

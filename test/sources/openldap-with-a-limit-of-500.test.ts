@@ -1,4 +1,5 @@
 // OpenLDAP with 10,000 people and a server-side limit of 500: every address is published and no other, or nothing is.
+// Covers src/publisher/sources/ldap
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Central } from '../publisher/central.ts';
 import { sourceToml } from '../publisher/sourced.ts';

@@ -1,5 +1,5 @@
-// What cuts a result without an error, on real servers: a limit of the server's or the session's, a policy that hides rows, a view that
-// ends in a LIMIT, a proxy between. All rows come, or none.
+// What cuts a result without an error, on real servers: a limit of the server's or the session's, a policy that
+// hides rows, a view that ends in a LIMIT, a proxy between. All rows come, or none.
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';

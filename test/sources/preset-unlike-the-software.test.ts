@@ -1,8 +1,9 @@
-// Each preset against the software that it is named after: tables with rows of every kind on a real server, asked by a real Postfix
-// through that software's own look-ups (and by it, where the software does so, a real Dovecot), and read by the preset. Both, and what a
-// person says of each address, have to agree.
+// Each preset against the software that it is named after: tables with rows of every kind on a real server, asked
+// by a real Postfix through that software's own look-ups (and by it, where the software does so, a real Dovecot),
+// and read by the preset. Both, and what a person says of each address, have to agree.
+// Covers src/publisher/sources/sql
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { accepts, atRcpt, compared, printTable, SIZE } from './asking.ts';
+import { accepts, atRcpt, compared, PATIENCE, printTable, SIZE } from './asking.ts';
 import { startMariadb, startPostgres, startSqlite, type Database } from './databases.ts';
 import { startDovecot, startSink, type Listener } from './dovecot.ts';
 import { refusal, rowsOf } from './querying.ts';
@@ -56,7 +57,7 @@ describe.each(cases)('$name', ({ software, kind, database }) => {
     said = await asked(server, software, kind, database, [
       ...new Set([...entries.map(({ address }) => address), ...cross, ...all]),
     ]);
-  });
+  }, PATIENCE);
 
   test('what its own Postfix says at RCPT is what a person says', () => {
     expect(entries.map(({ address }) => [address, said.get(address)])).toEqual(

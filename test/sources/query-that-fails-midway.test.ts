@@ -1,5 +1,6 @@
-// What databases do to a publish: errors midway, a lost connection, a cancelled query, a server that says nothing. The list is whole
-// or there is none, and the reason names the source and no password.
+// What databases do to a publish: errors midway, a lost connection, a cancelled query, a server that says nothing.
+// The list is whole or there is none, and the reason names the source and no password.
+// Covers src/publisher/sources/sql
 import { once } from 'node:events';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';

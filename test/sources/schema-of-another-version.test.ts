@@ -1,5 +1,6 @@
-// A preset on a database that is not the one of its name: a column that another version has, an upgrade that left collations mixed, rows
-// that somebody typed by hand. What the software's own Postfix finds is in the list, or the refusal says what is missing.
+// A preset on a database that is not the one of its name: a column that another version has, an upgrade that left
+// collations mixed, rows that somebody typed by hand. What the software's own Postfix finds is in the list, or the
+// refusal says what is missing.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { SmtpClient } from '../support/smtp.ts';
 import { startPostfix } from '../support/postfix.ts';

@@ -1,5 +1,5 @@
-// Addresses of every kind for comparing a look-up with Postfix: the rows of a list, and thousands of questions around them, the same in
-// every run. It only writes addresses down; what the right answer is, Postfix says.
+// Addresses of every kind for comparing a look-up with Postfix: the rows of a list, and thousands of questions
+// around them, the same in every run. It only writes addresses down; what the right answer is, Postfix says.
 import { canonicalRow } from '../../src/bundle/address/address.ts';
 import { Random } from './random.ts';
 
@@ -43,7 +43,10 @@ const OTHERS: readonly string[] = [
   `${'ü'.repeat(60)}.example.org`,
 ];
 
-/** The rows of the list: each local part under at least one domain; rows too that the format allows and Postfix never asks for. */
+/**
+ * The rows of the list: each local part under at least one domain; rows too that the format allows and Postfix
+ * never asks for.
+ */
 export function listed(): string[] {
   const random = new Random(7);
   const rows = LOCALS.flatMap((local, i) => {
@@ -97,7 +100,10 @@ function inOtherCase(text: string, random: Random): string {
 
 const ATOMS = /^[^\s"(),:;<>@[\\\]\u0000-\u001f\u007f.]+(?:\.[^\s"(),:;<>@[\\\]\u0000-\u001f\u007f.]+)*$/u;
 
-/** A local part in external form: plain where that is possible, and in one of the ways of quoting it otherwise, and sometimes anyway. */
+/**
+ * A local part in external form: plain where that is possible, and in one of the ways of quoting it otherwise, and
+ * sometimes anyway.
+ */
 function written(local: string, random: Random): string {
   const plain = ATOMS.test(local);
   if (plain && !random.once(8)) return local;

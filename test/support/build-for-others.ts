@@ -1,5 +1,6 @@
-// Before a suite that runs the built commands as other users: where the clone lies below a folder that only its owner may
-// enter (/root, mode 0700), they could not read `dist`. So a copy is made where everybody can, and the tests take that.
+// Before a suite that runs the built commands as other users: where the clone lies below a folder that only its
+// owner may enter (/root, mode 0700), they could not read `dist`. So a copy is made where everybody can, and the
+// tests take that.
 import { chmodSync, cpSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

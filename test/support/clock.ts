@@ -1,8 +1,9 @@
-// A wall clock that is elsewhere, for one command: days pass for it while the test waits for nothing. Debian's libfaketime.
+// A wall clock that is elsewhere, for one command: days pass for it while the test waits for nothing. Debian's
+// libfaketime.
 
 /**
- * The environment of a command whose wall clock is so far from ours, `+2h` or `-1d`. Timers, the steady clock and the times of files stay
- * real, as they do when a clock is set.
+ * The environment of a command whose wall clock is so far from ours, `+2h` or `-1d`. Timers, the steady clock and
+ * the times of files stay real, as they do when a clock is set.
  */
 export const clockAt = (offset: string): Record<string, string> => ({
   LD_PRELOAD: '/usr/$LIB/faketime/libfaketimeMT.so.1',

@@ -1,5 +1,5 @@
-// Keys that all have one hash, found as an enemy would find them: pairs of blocks that lead from one state of the hash to the same next
-// one, one pair after the other. N pairs make 2^N keys.
+// Keys that all have one hash, found as an enemy would find them: pairs of blocks that lead from one state of the
+// hash to the same next one, one pair after the other. N pairs make 2^N keys.
 
 /** The next state of a hash of 32 bits. */
 type Step = (state: number, byte: number) => number;

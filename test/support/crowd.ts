@@ -1,5 +1,6 @@
-// Many attacks of one kind in one cycle: a gateway with a bundle for each, all of them installed and then all of them broken, each in
-// its own way. A bundle fails alone, so each answer is what it would be by itself, and a hundred attacks cost two runs of the command.
+// Many attacks of one kind in one cycle: a gateway with a bundle for each, all of them installed and then all of
+// them broken, each in its own way. A bundle fails alone, so each answer is what it would be by itself, and a
+// hundred attacks cost two runs of the command.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Endpoint } from './endpoint.ts';
 import { Forger, SigningKey, type Lies, type Publication } from './forger.ts';
@@ -14,7 +15,10 @@ export interface CrowdOptions {
   readonly table?: boolean;
 }
 
-/** Defines a test for each case: its list is refused with `code`, exit 1, after no more requests than needed, and no map moved. */
+/**
+ * Defines a test for each case: its list is refused with `code`, exit 1, after no more requests than needed, and no
+ * map moved.
+ */
 export function eachRefused(
   code: string,
   cases: readonly (readonly [string, Lies])[],

@@ -79,7 +79,10 @@ export class Daemon {
     }
   }
 
-  /** Ends it by a signal; what it said is searched as every command's output is. @returns exit status and milliseconds. */
+  /**
+   * Ends it by a signal; what it said is searched as every command's output is. @returns exit status and
+   * milliseconds.
+   */
   async stop(name: NodeJS.Signals = 'SIGTERM'): Promise<{ status: number | null; ms: number }> {
     const started = performance.now();
     this.signal(name);
@@ -108,7 +111,10 @@ export class Daemon {
     await this.until(() => (BigInt(`0x${caught()}`) & USR2) !== 0n, 'takes SIGUSR2');
   }
 
-  /** Waits for so many more cycles to end than had when it was called: where a cycle is already under way, call it first and wait later. */
+  /**
+   * Waits for so many more cycles to end than had when it was called: where a cycle is already under way, call it
+   * first and wait later.
+   */
   async moreCycles(count: number, outcome?: string, bundle?: string): Promise<void> {
     const before = this.cycles(outcome, bundle);
     await this.until(() => this.cycles(outcome, bundle) >= before + count, `${count} cycles ${outcome ?? ''}`);

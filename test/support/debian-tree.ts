@@ -1,6 +1,7 @@
-// Root file systems of other Debian releases for tests: made once by debootstrap from the mirror that this host's apt uses, kept in
-// $XDG_CACHE_HOME or the folder for temporary files, and used by chroot. Nothing of the host is changed; no service is started in a
-// tree, and whatever a package starts all the same ends with the build. Needs root and the package debootstrap.
+// Root file systems of other Debian releases for tests: made once by debootstrap from the mirror that this host's
+// apt uses, kept in $XDG_CACHE_HOME or the folder for temporary files, and used by chroot. Nothing of the host is
+// changed; no service is started in a tree, and whatever a package starts all the same ends with the build. Needs
+// root and the package debootstrap.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -34,15 +35,21 @@ export interface TreeRun {
 }
 
 export interface DebianTree {
-  /** The folder that is the tree's root. It is shared by all tests: whoever writes into it takes a copy or an overlay. */
+  /**
+   * The folder that is the tree's root. It is shared by all tests: whoever writes into it takes a copy or an
+   * overlay.
+   */
   readonly root: string;
-  /** Runs a command in the tree, as root, with a `/proc`, an empty `/tmp` and a loopback interface of its own, and no other. */
+  /**
+   * Runs a command in the tree, as root, with a `/proc`, an empty `/tmp` and a loopback interface of its own, and
+   * no other.
+   */
   run(argv: readonly string[], options?: TreeRun): Promise<Finished>;
 }
 
 /**
- * The tree of these packages, built if it is not there: a minute or two and a download of some 100 MB. Two that ask at once get the
- * same one; a build that was killed leaves nothing that is taken for a tree.
+ * The tree of these packages, built if it is not there: a minute or two and a download of some 100 MB. Two that ask
+ * at once get the same one; a build that was killed leaves nothing that is taken for a tree.
  */
 export async function debianTree(options: TreeOptions): Promise<DebianTree> {
   if (process.getuid?.() !== 0) throw new Error('a tree of another Debian release needs root: it is used by chroot');
@@ -141,7 +148,10 @@ async function build(
 
 const tail = (text: string): string => text.trimEnd().split('\n').slice(-20).join('\n');
 
-/** The mirror of the host's own Debian release, and how its apt reaches it. Neither is the business of a committed file. */
+/**
+ * The mirror of the host's own Debian release, and how its apt reaches it. Neither is the business of a committed
+ * file.
+ */
 async function hostApt(): Promise<{ mirror: string; settings: string }> {
   const run = promisify(execFile);
   const { stdout } = await run('apt-get', [

@@ -21,7 +21,10 @@ export function deltaText(from: readonly string[], to: readonly string[]): strin
     .join('');
 }
 
-/** Publishes `to` with a delta from `from`, whose table was published before. @returns the delta's path beside the rest. */
+/**
+ * Publishes `to` with a delta from `from`, whose table was published before. @returns the delta's path beside the
+ * rest.
+ */
 export function publishWithDelta(
   forger: Forger,
   from: { readonly rows: readonly string[]; readonly table: string },

@@ -1,5 +1,5 @@
-// A real HTTPS server on loopback that gives a forger's files, tells what it was asked, and misbehaves where a test wants it to.
-// Certificates are openssl's, made when first needed and kept in memory.
+// A real HTTPS server on loopback that gives a forger's files, tells what it was asked, and misbehaves where a test
+// wants it to. Certificates are openssl's, made when first needed and kept in memory.
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
-// The same surroundings for every test, whoever starts it and where: what a host's own environment would change of the commands is taken
-// out of it before any test runs, and files get the modes that most hosts give them. Named in the `setupFiles` of every suite.
+// The same surroundings for every test, whoever starts it and where: what a host's own environment would change of
+// the commands is taken out of it before any test runs, and files get the modes that most hosts give them. Named in
+// the `setupFiles` of every suite.
 
 /** Variables that mean something to the commands, or to what they and the tests start. */
 const FOREIGN: readonly RegExp[] = [

@@ -1,6 +1,6 @@
-// The question whether Postfix folds every code point as we do, put to a real postmap: a cdb by our own writer that has our form of
-// every code point for a key and its number for a value, the questions in their unfolded form, and what the answers say. Touches no
-// disk: whoever asks brings the postmap.
+// The question whether Postfix folds every code point as we do, put to a real postmap: a cdb by our own writer that
+// has our form of every code point for a key and its number for a value, the questions in their unfolded form, and
+// what the answers say. Touches no disk: whoever asks brings the postmap.
 import { AddressError, canonicalRow } from '../../src/bundle/address/address.ts';
 import { foldCase } from '../../src/bundle/address/case-folding.ts';
 import { RowCollector, type RowBlock } from '../../src/bundle/table/rows.ts';

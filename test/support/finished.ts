@@ -15,7 +15,10 @@ export interface RunOptions {
   readonly input?: string | Uint8Array;
 }
 
-/** Waits for the end of a command and of what it prints. @param input is written to it, where it has a standard input. */
+/**
+ * Waits for the end of a command and of what it prints. @param input is written to it, where it has a standard
+ * input.
+ */
 export async function whenFinished(child: ChildProcess, input: string | Uint8Array = ''): Promise<Finished> {
   const status = new Promise<number | null>((resolve, reject) => {
     child.on('error', reject).on('close', resolve);

@@ -1,5 +1,6 @@
-// A publisher of the tests' own, written from docs/bundle-format.md alone: it signs with node:crypto and keeps what it publishes in
-// memory. It can lie at every layer: table text, gzip body, manifest, payload bytes, envelope, file. Shares no code with src/.
+// A publisher of the tests' own, written from docs/bundle-format.md alone: it signs with node:crypto and keeps what
+// it publishes in memory. It can lie at every layer: table text, gzip body, manifest, payload bytes, envelope,
+// file. Shares no code with src/.
 import { createHash, generateKeyPairSync, sign as cryptoSign, type KeyObject } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 

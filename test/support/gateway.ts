@@ -1,5 +1,6 @@
-// Drives the built `relaymap` command in temporary folders of its own, and tells what is in the map folder afterwards. Whatever the
-// command prints is searched for stacks, tokens and addresses of the lists. RELAYMAP_BIN_DIR names another build than dist/bin.
+// Drives the built `relaymap` command in temporary folders of its own, and tells what is in the map folder
+// afterwards. Whatever the command prints is searched for stacks, tokens and addresses of the lists.
+// RELAYMAP_BIN_DIR names another build than dist/bin.
 import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { writeFileSync } from 'node:fs';
@@ -98,15 +99,19 @@ export class Gateway {
   }
 
   /**
-   * Puts a stand-in for `postfix` into the path, which says that it runs or not, and writes down what it was told: a Postfix of
-   * this machine is none of the tests' business, and the real command sleeps for a second before it says that it does not run.
+   * Puts a stand-in for `postfix` into the path, which says that it runs or not, and writes down what it was told:
+   * a Postfix of this machine is none of the tests' business, and the real command sleeps for a second before it
+   * says that it does not run.
    */
   postfix(running: boolean): void {
     const script = `#!/bin/sh\necho "$*" >>'${this.at('postfix.log')}'\n${running ? 'exit 0' : 'exit 1'}\n`;
     writeFileSync(this.at('bin', 'postfix'), script, { mode: 0o755 });
   }
 
-  /** Puts the host's own postmap and postconf into the path, with a configuration of their own: a host need not have one. */
+  /**
+   * Puts the host's own postmap and postconf into the path, with a configuration of their own: a host need not have
+   * one.
+   */
   postmap(): void {
     mkdirSync(this.at('postfix'));
     writeFileSync(this.at('postfix', 'main.cf'), '');

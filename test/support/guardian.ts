@@ -1,5 +1,5 @@
-// A shell in its own session that outlives us: when the pipe from this process closes, be it by dismiss() or by our death, it ends what it
-// guards and removes the folder.
+// A shell in its own session that outlives us: when the pipe from this process closes, be it by dismiss() or by our
+// death, it ends what it guards and removes the folder.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
@@ -7,7 +7,8 @@ const REMOVE = `for i in $(seq 150); do rm -rf -- "$dir" && exit 0; sleep 0.2; d
   exit 1`;
 
 /**
- * @param script shell; its first argument is in `$dir`, the others are `$@`; `cat` waits for the end. The folder is removed behind it.
+ * @param script shell; its first argument is in `$dir`, the others are `$@`; `cat` waits for the end. The folder is
+ * removed behind it.
  */
 export function guard(script: string, dir: string, args: readonly string[] = []): ChildProcess {
   const guardian = spawn('sh', ['-c', `dir=$1; shift\n${script}\n${REMOVE}`, 'guardian', dir, ...args], {

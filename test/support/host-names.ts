@@ -1,5 +1,6 @@
-// Other names and nameservers for one command: /etc/hosts and /etc/resolv.conf are files of the test's own, in a mount namespace that the
-// command alone is in. And a nameserver on loopback, which answers what it is told and is silent otherwise.
+// Other names and nameservers for one command: /etc/hosts and /etc/resolv.conf are files of the test's own, in a
+// mount namespace that the command alone is in. And a nameserver on loopback, which answers what it is told and is
+// silent otherwise.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -29,7 +30,10 @@ export interface Nameserver {
   readonly asked: Set<string>;
 }
 
-/** @param known names and their IPv4 address; for a name with null it says that there is none; all others it leaves without an answer. */
+/**
+ * @param known names and their IPv4 address; for a name with null it says that there is none; all others it leaves
+ * without an answer.
+ */
 export async function nameserver(known: Readonly<Record<string, string | null>>): Promise<Nameserver> {
   const socket = createSocket('udp4');
   const address = `127.${process.pid & 0x7f}.${(process.pid >> 7) & 0xff}.53`;

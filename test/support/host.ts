@@ -1,5 +1,5 @@
-// A gateway with its Postfix, both private and both as they should be: `relaymap check` finds nothing there. Tests spoil one thing,
-// look at the finding, and type the lines that it gives.
+// A gateway with its Postfix, both private and both as they should be: `relaymap check` finds nothing there. Tests
+// spoil one thing, look at the finding, and type the lines that it gives.
 import { writeFile } from 'node:fs/promises';
 import { type Postfix, type PostfixOptions, startGateway } from './postfix.ts';
 import { createSite, type Site, type SiteOptions } from './site.ts';

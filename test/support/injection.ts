@@ -1,16 +1,22 @@
-// strace's fault injection: which calls a command makes below some folders, and how to run it so that one of them fails, or is the
-// last thing that its process is about to do.
+// strace's fault injection: which calls a command makes below some folders, and how to run it so that one of them
+// fails, or is the last thing that its process is about to do.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
-/** Calls by what becomes of a file: strace's names on 64-bit Linux, and the older ones that other architectures lack. */
+/**
+ * Calls by what becomes of a file: strace's names on 64-bit Linux, and the older ones that other architectures
+ * lack.
+ */
 const CHANGES = ['mkdir', 'rmdir', 'unlink', 'unlinkat', 'rename', 'link', 'symlink', 'write', 'pwrite64', 'ftruncate'];
 const RIGHTS = ['fchmod', 'fchown', 'chmod', 'chown'];
 const LOOKS = ['statx', 'newfstatat', 'access', 'readlink', 'read', 'pread64', 'getdents64'];
 /** What a file command can do to a disk; `close` is left to Node where a descriptor is shared with a child. */
 export const CALLS: readonly string[] = ['openat', 'fsync', 'fdatasync', 'close', ...CHANGES, ...RIGHTS, ...LOOKS];
 
-/** One call that a command made, and how strace finds it again: `when` counts a thread's calls of this name on this path. */
+/**
+ * One call that a command made, and how strace finds it again: `when` counts a thread's calls of this name on this
+ * path.
+ */
 export interface Call {
   readonly name: string;
   readonly path: string;
@@ -24,11 +30,17 @@ export interface Call {
 
 export type Fault = 'KILL' | 'ENOSPC' | 'EIO' | 'EACCES' | 'EROFS' | 'EINTR';
 
-/** Whether this call changes what a next run finds: a process killed before any other call leaves what the next change finds. */
+/**
+ * Whether this call changes what a next run finds: a process killed before any other call leaves what the next
+ * change finds.
+ */
 export const changes = (call: Call): boolean =>
   call.worked && (call.creates || CHANGES.includes(call.name) || RIGHTS.includes(call.name) || call.name === 'fsync');
 
-/** Only a file that was written to has something left to do when it is closed; where a read file's close fails Node aborts. */
+/**
+ * Only a file that was written to has something left to do when it is closed; where a read file's close fails Node
+ * aborts.
+ */
 const written = (call: Call): boolean => call.path.endsWith('.new');
 
 const CAN: Record<Exclude<Fault, 'KILL'>, (call: Call) => boolean> = {
@@ -52,8 +64,8 @@ export const recording = (log: string): readonly string[] => [
 ];
 
 /**
- * The command that runs a command and has one call fail, or its process killed before it; `log` tells whether it came to that. Without
- * a path the calls of that name are counted whatever they are made on.
+ * The command that runs a command and has one call fail, or its process killed before it; `log` tells whether it
+ * came to that. Without a path the calls of that name are counted whatever they are made on.
  */
 export function injecting(
   call: Pick<Call, 'name' | 'when'> & { readonly path?: string },
@@ -75,8 +87,9 @@ export const injected = (log: string): boolean => /\(INJECTED\)|killed by SIGKIL
 export const ONE_THREAD = { UV_THREADPOOL_SIZE: '1' } as const;
 
 /**
- * The calls that the recorded command itself, not a child of it, made at or below these folders, in their order. strace counts in each
- * process anew: a call that a child makes before, by the same name on the same file for as many times, is not told, it would be the one to fail.
+ * The calls that the recorded command itself, not a child of it, made at or below these folders, in their order.
+ * strace counts in each process anew: a call that a child makes before, by the same name on the same file for as
+ * many times, is not told, it would be the one to fail.
  */
 export function recorded(log: string, folders: readonly string[]): Call[] {
   const below = (file: string) => folders.some((folder) => file === folder || file.startsWith(`${folder}/`));

@@ -1,6 +1,7 @@
-// A network of whole Debian hosts for tests: each is an overlay over a shared tree (debian-tree.ts), started with its own systemd by
-// systemd-nspawn, on a bridge in a network namespace of the lab's own. Nothing of the host is touched but a temporary folder and cgroups
-// named after this process; every process dies with this one. Needs root, systemd-container, debootstrap and iproute2.
+// A network of whole Debian hosts for tests: each is an overlay over a shared tree (debian-tree.ts), started with
+// its own systemd by systemd-nspawn, on a bridge in a network namespace of the lab's own. Nothing of the host is
+// touched but a temporary folder and cgroups named after this process; every process dies with this one. Needs
+// root, systemd-container, debootstrap and iproute2.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -73,7 +74,10 @@ const commandOf = (pid: number): string => processFile(pid, 'cmdline');
 const childrenOf = (pid: number): number[] =>
   processFile(pid, `task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number);
 
-/** A cgroup and those below it, which the kernel lets go only as empty folders, the innermost first. @returns false while one is in use. */
+/**
+ * A cgroup and those below it, which the kernel lets go only as empty folders, the innermost first. @returns false
+ * while one is in use.
+ */
 function removed(folder: string): boolean {
   try {
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
@@ -154,7 +158,10 @@ export class LabHost {
     return `relaymap-lab-${process.pid}-${this.name}`;
   }
 
-  /** PID 1 of the host: the child of nspawn, itself a child of unshare, that has become systemd; 0 as long as there is none. */
+  /**
+   * PID 1 of the host: the child of nspawn, itself a child of unshare, that has become systemd; 0 as long as there
+   * is none.
+   */
   #findLeader(nspawn: number): number {
     const isSystemd = (pid: number) => /\/systemd\0|^\/sbin\/init\0|^\/usr\/lib\/systemd\/systemd/.test(commandOf(pid));
     return childrenOf(nspawn).flatMap(childrenOf).find(isSystemd) ?? 0;

@@ -1,5 +1,5 @@
-// A small LDAP server of the tests' own, for answers that no real one can be brought to give: BER by hand (RFC 4511), one handler that
-// says what is sent for each request, byte for byte if it likes.
+// A small LDAP server of the tests' own, for answers that no real one can be brought to give: BER by hand (RFC
+// 4511), one handler that says what is sent for each request, byte for byte if it likes.
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';

@@ -1,5 +1,5 @@
-// What a gateway's folders mean, without what two good runs may differ in (times, inodes, how a copy was compressed): two trees with
-// the same meaning are as good as each other.
+// What a gateway's folders mean, without what two good runs may differ in (times, inodes, how a copy was
+// compressed): two trees with the same meaning are as good as each other.
 import { sha256 } from './forger.ts';
 import type { Tree } from './tree.ts';
 
@@ -8,7 +8,10 @@ export const FOLDERS = ['state', 'maps'] as const;
 /** The map files, in the order of installing. */
 export const MAPS = ['relay_recipients', 'relay_domains'].flatMap((map) => [map, `${map}.cdb`, `${map}.lmdb`]);
 
-/** The keys of state.json and status.json that say when, where on disk, how it went on the way, or what the next request may leave out. */
+/**
+ * The keys of state.json and status.json that say when, where on disk, how it went on the way, or what the next
+ * request may leave out.
+ */
 const CIRCUMSTANCES = new Set(
   ['since', 'at', 'ino', 'mtimeMs', 'hashed', 'deltaFailures', 'counters', 'noDelta', 'etags'].concat([
     'endedAt',
@@ -43,7 +46,10 @@ function essence(value: unknown): unknown {
   ) as unknown;
 }
 
-/** By path: what is there. The lock is no content, and a compressed table is as good as its name as long as it is whole. */
+/**
+ * By path: what is there. The lock is no content, and a compressed table is as good as its name as long as it is
+ * whole.
+ */
 export function meaning(tree: Tree): Record<string, unknown> {
   return Object.fromEntries(
     Array.from(tree, ([name, entry]): [string, unknown] => {

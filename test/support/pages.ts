@@ -1,4 +1,5 @@
-// The fenced blocks of a page (README.md, docs/operations.md) and the commands in them, for the tests that type them as they stand.
+// The fenced blocks of a page (README.md, docs/operations.md) and the commands in them, for the tests that type
+// them as they stand.
 //
 // Every block of ```sh has a comment on the line before it that says who types it:
 //
@@ -7,7 +8,8 @@
 //   <!-- lab: emergency -->    test/postfix/emergency, on a host of its own
 //   <!-- lab: none -->         nobody: it needs what a lab does not have
 //
-// A block of another language is a file where its comment names one: <!-- lab: central /etc/relaymap-publish/relaymap-publish.toml -->
+// A block of another language is a file where its comment names one: <!-- lab: central
+// /etc/relaymap-publish/relaymap-publish.toml -->
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -45,7 +47,10 @@ export function blocksOf(page: string): Block[] {
   return blocks;
 }
 
-/** The commands of a block: a line that ends with a backslash goes on, and so does a here-document; comments are none. */
+/**
+ * The commands of a block: a line that ends with a backslash goes on, and so does a here-document; comments are
+ * none.
+ */
 export function commandsOf(text: string): string[] {
   const commands: string[] = [];
   let command = '';

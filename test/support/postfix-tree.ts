@@ -1,5 +1,5 @@
-// Debian 13 with its Postfix, and a live smtpd of it, which is asked within one command: the instance starts, answers and stops in
-// a network of its own, and nothing of it is left.
+// Debian 13 with its Postfix, and a live smtpd of it, which is asked within one command: the instance starts,
+// answers and stops in a network of its own, and nothing of it is left.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

@@ -1,6 +1,6 @@
-// Private Postfix instances for tests: own configuration, queue, data and log in a temporary folder, loopback only, no DNS.
-// Nothing of the host's own Postfix is read or touched. A guardian process stops each instance and removes its folder when
-// stop() is called, and just as well when the test process dies in any other way.
+// Private Postfix instances for tests: own configuration, queue, data and log in a temporary folder, loopback only,
+// no DNS. Nothing of the host's own Postfix is read or touched. A guardian process stops each instance and removes
+// its folder when stop() is called, and just as well when the test process dies in any other way.
 import { type ChildProcess, execFile } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
@@ -43,7 +43,10 @@ export type PostfixOptions = {
   files?: Record<string, string>;
 };
 
-/** Waits until `condition` gives something other than false or undefined, and gives it; fails with `what` after `seconds`. */
+/**
+ * Waits until `condition` gives something other than false or undefined, and gives it; fails with `what` after
+ * `seconds`.
+ */
 export async function until<T>(
   what: string,
   condition: () => Promise<T | false | undefined> | T | false | undefined,
@@ -108,8 +111,8 @@ export async function startPostfix(options: PostfixOptions = {}): Promise<Postfi
 const given = new Set<number>();
 
 /**
- * A port of 127.0.0.1 on which nothing listens now. It is none of those that the kernel gives to clients and to whoever asks for any: until
- * our server has it nobody else gets it.
+ * A port of 127.0.0.1 on which nothing listens now. It is none of those that the kernel gives to clients and to
+ * whoever asks for any: until our server has it nobody else gets it.
  */
 export async function freePort(): Promise<number> {
   const [first = 32_768] = (await readFile('/proc/sys/net/ipv4/ip_local_port_range', 'utf8')).split('\t').map(Number);
@@ -195,7 +198,10 @@ async function layOut(top: string, port: number, options: PostfixOptions): Promi
     await writeFile(path.join(dir, name), content);
 }
 
-/** main.cf and master.cf of an instance whose folders `etc`, `queue` and `data` are below `top`, and which listens on `port`. */
+/**
+ * main.cf and master.cf of an instance whose folders `etc`, `queue` and `data` are below `top`, and which listens
+ * on `port`.
+ */
 export function configuration(
   top: string,
   port: number,
@@ -245,7 +251,8 @@ const baseParameters: Record<string, string> = {
   biff: 'no',
   notify_classes: '',
   // The tests ask one smtpd for a long time and many wrong things: no process may retire, slow down or hang up for it.
-  // in_flow_delay: a RCPT that is taken back costs a token of the queue manager's, and without tokens each message waits 1 s.
+  // in_flow_delay: a RCPT that is taken back costs a token of the queue manager's, and without tokens each message
+  // waits 1 s.
   max_use: '1000000',
   max_idle: '1h',
   smtpd_error_sleep_time: '0',

@@ -1,5 +1,6 @@
-// A file system that keeps only what it was told to: the changes of a traced run are played again up to a cut, and of those not yet
-// synced any part survives. What fsync was called for is there; a folder's names are there once that folder was synced.
+// A file system that keeps only what it was told to: the changes of a traced run are played again up to a cut, and
+// of those not yet synced any part survives. What fsync was called for is there; a folder's names are there once
+// that folder was synced.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Tree } from './tree.ts';

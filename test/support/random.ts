@@ -1,4 +1,5 @@
-// Deterministic choices for generated cases: the same seed gives the same cases on every machine and with every version of Node.
+// Deterministic choices for generated cases: the same seed gives the same cases on every machine and with every
+// version of Node.
 
 export class Random {
   #state: number;

@@ -1,5 +1,5 @@
-// Real file systems with little room: a tmpfs that is full, and a btrfs subvolume with a quota, each mounted on a folder of the test's
-// own and gone when the test ends.
+// Real file systems with little room: a tmpfs that is full, and a btrfs subvolume with a quota, each mounted on a
+// folder of the test's own and gone when the test ends.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import os from 'node:os';

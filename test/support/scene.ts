@@ -1,5 +1,5 @@
-// One forger, its endpoint and one gateway that has its first version: what most attacks begin with. And the two sentences that
-// every attack ends with: it was refused, and nothing moved.
+// One forger, its endpoint and one gateway that has its first version: what most attacks begin with. And the two
+// sentences that every attack ends with: it was refused, and nothing moved.
 import { expect } from 'vitest';
 import { Endpoint, type Certificate } from './endpoint.ts';
 import { Forger, SigningKey, type Lies, type Publication } from './forger.ts';

@@ -1,6 +1,7 @@
-// A whole small site for tests, made by the real commands: a signing key, a publisher's folder, an HTTPS server of the test's
-// own over the published files, and a gateway's configuration. Nothing outside its temporary folder is written, and the only
-// listener is on loopback. RELAYMAP_BIN_DIR points at other builds of the two commands than dist/bin.
+// A whole small site for tests, made by the real commands: a signing key, a publisher's folder, an HTTPS server of
+// the test's own over the published files, and a gateway's configuration. Nothing outside its temporary folder is
+// written, and the only listener is on loopback. RELAYMAP_BIN_DIR points at other builds of the two commands than
+// dist/bin.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -58,7 +59,10 @@ export type Site = {
   readonly requests: string[];
   relaymap(...args: string[]): Promise<Finished>;
   relaymapPublish(...args: string[]): Promise<Finished>;
-  /** Writes the source file from rows in internal form (`a b@example.org`), and publishes it; fails unless that worked. */
+  /**
+   * Writes the source file from rows in internal form (`a b@example.org`), and publishes it; fails unless that
+   * worked.
+   */
   publish(rows: Iterable<string>, ...args: string[]): Promise<void>;
   /** `relaymap fetch --json`; fails unless it exits 0. */
   fetch(...args: string[]): Promise<FetchReport>;
@@ -125,7 +129,10 @@ export async function createSite(options: SiteOptions = {}): Promise<Site> {
   }
 }
 
-/** A row in internal form, as it stands in RCPT between `<` and `>`, and in the source file: quoted where RFC 5321 wants it. */
+/**
+ * A row in internal form, as it stands in RCPT between `<` and `>`, and in the source file: quoted where RFC 5321
+ * wants it.
+ */
 export function quoted(row: string): string {
   const at = row.lastIndexOf('@');
   const local = row.slice(0, at);

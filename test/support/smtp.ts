@@ -1,5 +1,5 @@
-// A small SMTP client for tests: one connection kept open, one command at a time, the server's reply as a value. It judges
-// nothing: a 4xx or 5xx is a reply like any other; only a broken connection or a silent server is an error.
+// A small SMTP client for tests: one connection kept open, one command at a time, the server's reply as a value. It
+// judges nothing: a 4xx or 5xx is a reply like any other; only a broken connection or a silent server is an error.
 import { once } from 'node:events';
 import { connect as open, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -69,7 +69,10 @@ export class SmtpClient {
     return reply;
   }
 
-  /** The replies to many RCPTs, each line of a transaction sent before its first reply is read, and all of it taken back. */
+  /**
+   * The replies to many RCPTs, each line of a transaction sent before its first reply is read, and all of it taken
+   * back.
+   */
   async askMany(recipients: readonly string[], options: { utf8?: boolean } = {}): Promise<SmtpReply[]> {
     const replies: SmtpReply[] = [];
     for (let from = 0; from < recipients.length; from += atOnce) {
@@ -109,7 +112,8 @@ export async function askOnce(
 }
 
 /**
- * Waits until the answers to these recipients are these: after a reload a process of before may take one more connection, or hang up on it.
+ * Waits until the answers to these recipients are these: after a reload a process of before may take one more
+ * connection, or hang up on it.
  * @throws with the last answers seen.
  */
 export async function answersSo(port: number, codes: readonly number[], recipients: string[]): Promise<void> {

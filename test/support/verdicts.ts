@@ -1,4 +1,5 @@
-// Postfix's answers and ours in the same few words, so that they can be held against each other. Reads installed maps, nothing else.
+// Postfix's answers and ours in the same few words, so that they can be held against each other. Reads installed
+// maps, nothing else.
 import { readFileSync } from 'node:fs';
 import { domainToASCII } from 'node:url';
 import { CdbReader } from '../../src/map/cdb.ts';

@@ -1,4 +1,5 @@
-// Real web servers over a folder of published files: Debian's nginx and Caddy, each private to the test, on loopback, and ended with it.
+// Real web servers over a folder of published files: Debian's nginx and Caddy, each private to the test, on
+// loopback, and ended with it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

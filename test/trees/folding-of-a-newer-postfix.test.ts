@@ -1,5 +1,5 @@
-// Debian 13's Postfix comes with an ICU that knows Unicode 16, our rows are folded by Unicode 15: they agree on every code point that
-// was assigned then, and this is the list of those that came later.
+// Debian 13's Postfix comes with an ICU that knows Unicode 16, our rows are folded by Unicode 15: they agree on
+// every code point that was assigned then, and this is the list of those that came later.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

@@ -1,5 +1,5 @@
-// What `relaymap lookup` says of thousands of generated addresses, against a live smtpd of Debian 13, whose Postfix is three years younger
-// than Debian 12's.
+// What `relaymap lookup` says of thousands of generated addresses, against a live smtpd of Debian 13, whose Postfix
+// is three years younger than Debian 12's.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { listed, questions } from '../support/addresses.ts';
 import type { DebianTree } from '../support/debian-tree.ts';

@@ -1,4 +1,7 @@
-/** `relaymap check`: looks at this host and its Postfix, and prints each finding with the line to type. Exit 1 where one is no mere note. */
+/**
+ * `relaymap check`: examines this host and its Postfix, and prints each finding with the command that mends it.
+ * Exits 1 if any finding is more than a note.
+ */
 import { gather } from '../../gateway/check/look/gather.ts';
 import { findingLines, type Finding, type Level } from '../../gateway/check/finding.ts';
 import { findings } from '../../gateway/check/judge.ts';
@@ -28,7 +31,7 @@ function summary(found: readonly Finding[]): string {
   return [...count('error', 'error'), ...count('warning', 'warning'), ...count('note', 'note')].join(', ');
 }
 
-/** Why the daemon would not start with this schedule; null where it would. */
+/** Why the daemon would refuse to start with this schedule; null if it would start. */
 function cronFault(file: string, { schedule }: GatewayConfig): string | null {
   try {
     requireCron(file, schedule.cron);

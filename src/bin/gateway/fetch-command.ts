@@ -1,4 +1,7 @@
-/** `relaymap fetch` and `relaymap import`: config and secrets, then fewer rights, then one cycle, then its answer. */
+/**
+ * `relaymap fetch` and `relaymap import`: reads config and secrets, drops rights, runs one cycle, prints the
+ * outcome.
+ */
 import '../seed-hashes.ts';
 import { readOwnConfig, type GatewayConfig } from '../../gateway/config.ts';
 import { cycle, type CycleOptions } from '../../gateway/cycle/cycle.ts';
@@ -38,12 +41,12 @@ export function importCommand(folder: string, options: CycleCommandOptions): Pro
   });
 }
 
-/** @throws OfferError WRONG_NAME where no configured bundle is meant. */
+/** @throws OfferError WRONG_NAME if the folder is for no configured bundle. */
 function foldersByBundle(config: GatewayConfig, folder: string): Map<string, string> {
   const found = findBundles(folder);
   const [only, other] = config.bundle;
   const [place, second] = found;
-  // One bundle here and one there: they are meant for each other, and the judge says so if not.
+  // One bundle here and one in the folder: use it. If the names differ, the offer is refused later.
   if (only !== undefined && other === undefined && place !== undefined && second === undefined) {
     return new Map([[only.name, place.folder]]);
   }
@@ -76,7 +79,7 @@ async function command(options: CycleCommandOptions, sources: (config: GatewayCo
 
 interface Ran {
   readonly outcome: Outcome;
-  /** Null where it cannot be read. */
+  /** Null if the configuration cannot be read. */
   readonly config: GatewayConfig | null;
 }
 
@@ -108,7 +111,7 @@ async function run(options: CycleCommandOptions, sources: (config: GatewayConfig
         now,
         clock,
         log,
-        // A dry run puts nothing on record, and so hashes itself.
+        // A dry run records nothing, so it must hash the maps itself.
         ...(options.force || options.dryRun ? {} : { hashed: 'on record' as const }),
       });
       if (outcome === null) throw new HostError('INTERNAL', 'a cycle that nothing ends has no outcome');

@@ -1,11 +1,11 @@
-/** The command lines of `fetch` and `import`, and what all of the gateway's have in common. */
+/** The command lines of `fetch` and `import`, and what all gateway commands share. */
 import type { Command } from 'commander';
 import { exitStatus, StepError } from '../../errors.ts';
 import type { CycleCommandOptions } from './fetch-command.ts';
 import { DEFAULT_CONFIG } from './health-arguments.ts';
 import { main, newProgram, subcommand } from '../program.ts';
 
-/** Takes the exit status that a command gave. */
+/** Receives a command's exit status. */
 type Done = (status: number) => void;
 
 export const gatewayProgram = (): Command =>
@@ -48,7 +48,7 @@ export function addImport(program: Command, done: Done): void {
     });
 }
 
-/** Runs the command line. @param status what the command gave */
+/** Runs the command line. @param status the exit status that the command gave */
 export const gatewayMain = (program: Command, status: () => number): Promise<void> =>
   main(program, {
     status,

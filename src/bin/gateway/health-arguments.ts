@@ -1,9 +1,12 @@
-/** The command line of a plain `relaymap health`, read without the library: it runs every minute and starts in milliseconds. */
+/**
+ * Reads the command line of a plain `relaymap health` without commander. It runs every minute and must start in
+ * milliseconds.
+ */
 import type { HealthOptions } from './health-command.ts';
 
 export const DEFAULT_CONFIG = '/etc/relaymap/relaymap.toml';
 
-/** @returns null for anything but the plain form: help, mistakes and other commands are commander's. */
+/** @returns null unless the line has the plain form. commander handles help, mistakes and other commands. */
 export function healthArguments([command, ...rest]: readonly string[]): HealthOptions | null {
   if (command !== 'health') return null;
   const options = { config: DEFAULT_CONFIG, json: false, deep: false };

@@ -37,7 +37,7 @@ function unknown(json: boolean, why: string): Promise<number> {
   return answer(json, { status: 'unknown', bundles: [] }, () => `RELAYMAP UNKNOWN - ${printable(why)}`);
 }
 
-/** Not by process.stdout, which would load Node's streams and sockets for one line. @returns the exit status */
+/** Avoids process.stdout, which would load Node's streams and sockets for one line. @returns the exit status */
 async function answer(json: boolean, found: Health, text: () => string): Promise<number> {
   try {
     writeSync(1, `${json ? jsonLine(healthJson(found)) : text()}\n`);

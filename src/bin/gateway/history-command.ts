@@ -1,4 +1,7 @@
-/** `relaymap history`, `rollback`, `hold` and `resume`: config and keys, then fewer rights, then one call, then its answer. */
+/**
+ * `relaymap history`, `rollback`, `hold` and `resume`: reads config and keys, drops rights, makes one call, prints
+ * its outcome.
+ */
 import '../seed-hashes.ts';
 import { readGatewayConfig, readOwnConfig, type GatewayConfig } from '../../gateway/config.ts';
 import { Copies } from '../../gateway/record/copies.ts';
@@ -46,14 +49,14 @@ export async function changeCommand(
   return tell(changes, options.bundle !== undefined);
 }
 
-/** What `rollback` takes beside `--bundle`. */
+/** What `rollback` takes besides `--bundle`. */
 export interface RollbackFlags {
   readonly to: string;
   readonly dryRun: boolean;
   readonly acceptShrink: boolean;
 }
 
-/** @param isNamed the bundle stands on the command line: it is no success where nothing could be done to it. */
+/** @param isNamed the command line names the bundle. If nothing could be done to it, the command has failed. */
 function tell(changes: readonly Change[], isNamed: boolean, before = ''): number {
   const isAnyDone = changes.some((c) => c.is === 'done');
   let status = 0;
@@ -111,7 +114,7 @@ function lines({ name, held, floor, copies }: Kept): string[] {
   ];
 }
 
-/** Prints `-ROW` and `+ROW`; exit 1 where a version is not kept. */
+/** Prints `-ROW` and `+ROW`. Exits 1 if a version is not kept. */
 async function showDiff(config: GatewayConfig, kept: readonly Kept[], from: number, to: number): Promise<number> {
   let shown = false;
   for (const { name, copies } of kept) {

@@ -1,6 +1,7 @@
 /**
- * `relaymap init`: configuration and key, then one cycle, then the comparison with the map that Postfix uses today, then the lines that
- * have Postfix use the new one. With --apply it is root again at the end and runs them, only after a good list is installed.
+ * `relaymap init`: writes configuration and key, runs one cycle, compares the new map with the one that Postfix
+ * uses, and prints the commands that make Postfix use the new map. With --apply it becomes root again at the end
+ * and runs them, but only after a good list is installed.
  */
 import '../seed-hashes.ts';
 import { existsSync, readFileSync } from 'node:fs';
@@ -52,7 +53,7 @@ const say = (line: string): void => void process.stdout.write(`${printable(line)
 export async function initCommand(options: InitOptions, now: Date): Promise<number> {
   const here = readPostfix();
   if (options.apply) requireRootAndPostfix(here);
-  process.umask(0o022); // what is written here is for the service to read
+  process.umask(0o022); // the service must be able to read these files
   const prepared = prepareConfig(options.config, {
     ...options,
     ...(options.tokenFile === undefined ? {} : { tokenFile: path.resolve(options.tokenFile) }),
@@ -82,7 +83,7 @@ export async function initCommand(options: InitOptions, now: Date): Promise<numb
   const map = newMap(config);
   try {
     const sample = await sampleRows(path.join(config.map_dir, 'relay_recipients'), SAMPLE);
-    rootAgain(); // Postfix's commands do not run for somebody who is root by half
+    rootAgain(); // Postfix commands refuse to run if only the real user is root
     const done = progress(() => 'comparing with what Postfix accepts today');
     const found = await compare(before, map, sample).finally(done);
     for (const line of comparisonLines(before, found)) say(line);
@@ -95,7 +96,7 @@ export async function initCommand(options: InitOptions, now: Date): Promise<numb
   }
 }
 
-/** A package that is removed with its records leaves the maps, since Postfix may be using them. */
+/** Removing a package together with its state leaves the maps, because Postfix may be using them. */
 const isLeftOver = (config: GatewayConfig): boolean =>
   new StateFiles(config.state_dir).read().is === 'absent' &&
   !existsSync(path.join(config.state_dir, 'pending.json')) &&
@@ -128,7 +129,7 @@ function requireRootAndPostfix(here: ReturnType<typeof readPostfix>): void {
   throw new HostError('CONFIG', `--apply: ${why}; apt-get install postfix postfix-cdb`);
 }
 
-/** The cycle has said what is wrong; here is the line that mends it. */
+/** The cycle has reported what is wrong. Prints the command that goes on from here. */
 function howOn(options: InitOptions, { bundle }: Prepared): void {
   const { config: file, apply } = options;
   const folder = path.dirname(path.resolve(file));
@@ -148,7 +149,7 @@ function howOn(options: InitOptions, { bundle }: Prepared): void {
   if (apply) notice('--apply changes Postfix only when a good list is installed.');
 }
 
-/** The command line as it was typed. */
+/** The command line that was typed. */
 function typed({ config, name, url, key, domains, apply }: InitOptions): string {
   const words = ['--name', name, '--url', url, '--key', key];
   if (config !== DEFAULT_CONFIG) words.unshift('--config', config);

@@ -1,4 +1,7 @@
-/** `relaymap keys`: by bundle, the keys that are trusted here, by keyid and file, and who signed the live copy. Changes nothing. */
+/**
+ * `relaymap keys`: for each bundle, the trusted keys by keyid and file, and who signed the live copy. Changes
+ * nothing.
+ */
 import { requireSignatures } from '../../bundle/trust/verify.ts';
 import { decodeEnvelope } from '../../bundle/trust/envelope.ts';
 import { readGatewayConfig, type BundleConfig, type GatewayConfig } from '../../gateway/config.ts';
@@ -11,7 +14,7 @@ import { printable } from '../../io/printable.ts';
 import { becomeOwner } from '../become-owner.ts';
 import { requireStateRights } from './state-rights.ts';
 
-/** @returns the exit status: 1 where the keys of a bundle cannot verify anything */
+/** @returns the exit status: 1 if a bundle's keys cannot verify anything */
 export async function keysCommand(options: { readonly config: string }): Promise<number> {
   const config = readGatewayConfig(options.config);
   requireStateRights(config.state_dir);
@@ -47,7 +50,7 @@ function ringFault(bundle: BundleConfig): string | null {
   }
 }
 
-/** Who signed the live copy; a signature that does not verify is nobody's. */
+/** Who signed the live copy. Leaves out signatures that do not verify. */
 function signedLine(config: GatewayConfig, bundle: BundleConfig, live: CopyRef | null): string {
   if (live === null) return 'nothing is installed';
   const bytes = new Copies(config.state_dir, bundle.name, null).envelope(live);
@@ -63,7 +66,7 @@ function trusted(bundle: BundleConfig): ReadonlyMap<string, Uint8Array> {
   try {
     return startingRing(bundle).keys;
   } catch (error) {
-    if (error instanceof StepError) return new Map(); // said already
+    if (error instanceof StepError) return new Map(); // already reported
     throw error;
   }
 }

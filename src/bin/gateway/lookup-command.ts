@@ -1,4 +1,7 @@
-/** `relaymap lookup`: asks the installed maps, and the other tables that Postfix asks beside them, what Postfix would ask them. */
+/**
+ * `relaymap lookup`: asks the installed maps what Postfix would ask them, and the other tables that Postfix uses
+ * too.
+ */
 import path from 'node:path';
 import '../seed-hashes.ts';
 import { answers, type LookupAnswer } from '../../gateway/lookup/lookup-address.ts';
@@ -35,7 +38,7 @@ export async function lookupCommand(
   } catch (error) {
     if (!(error instanceof CompileError)) throw error;
     log('error', `${error.code}: ${error.message}. The next cycle makes the map again: relaymap fetch`);
-    return 2; // 1 would say that an address is rejected
+    return 2; // 1 would mean that an address is rejected
   }
   if (found === null) {
     log(

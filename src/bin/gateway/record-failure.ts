@@ -1,4 +1,4 @@
-/** What a run leaves behind however it ended: its failure in `status.json`, and the textfile of node_exporter. */
+/** Reports how a run ended: writes a failure to `status.json`, and the textfile for node_exporter. */
 import type { GatewayConfig } from '../../gateway/config.ts';
 import { recordFailure } from '../../gateway/cycle/cycle.ts';
 import { lookAtHealth } from '../../gateway/health/look.ts';
@@ -9,7 +9,7 @@ import { log } from '../../io/log.ts';
 import { becomeOwner } from '../become-owner.ts';
 import { VERSION } from '../program.ts';
 
-/** A report that cannot be written must not hide what it was to report. */
+/** If the report cannot be written, the failure itself is still returned. */
 export async function onRecord(config: GatewayConfig, now: Date, error: StepError, dryRun: boolean): Promise<Outcome> {
   const outcome = failure(error.code, error.message);
   if (dryRun) return outcome;
@@ -23,7 +23,7 @@ export async function onRecord(config: GatewayConfig, now: Date, error: StepErro
   return outcome;
 }
 
-/** With the rights of the owner of `state_dir`, if the process has them by now. */
+/** Writes with the rights that the process has: by now usually those of the owner of `state_dir`. */
 export async function forNodeExporter(config: GatewayConfig, outcome: Outcome, now: Date): Promise<void> {
   if (config.health.textfile === undefined) return;
   const look = await lookAtHealth(config, now, false);

@@ -1,4 +1,4 @@
-/** `relaymap run`: configuration, keys and secrets, then fewer rights, then the daemon; and the signals that steer it. */
+/** `relaymap run`: reads configuration, keys and secrets, drops rights, handles signals and runs the daemon. */
 import '../seed-hashes.ts';
 import { setMaxListeners } from 'node:events';
 import { readOwnConfig, type GatewayConfig } from '../../gateway/config.ts';
@@ -13,12 +13,12 @@ import { becomeOwner } from '../../gateway/become-owner.ts';
 import { Secrets } from '../../gateway/keys/secrets.ts';
 
 /**
- * @param cycleProgram the module of cycle-child.ts as it was built.
- * @throws HostError CONFIG: it never began. @returns when a signal has ended it.
+ * @param cycleProgram the built module of cycle-child.ts.
+ * @throws HostError CONFIG if it did not start. @returns when a signal has ended it.
  */
 export async function runCommand(file: string, cycleProgram: string): Promise<number> {
   const abort = new AbortController();
-  setMaxListeners(0, abort.signal); // one for each request under way
+  setMaxListeners(0, abort.signal); // each request under way adds a listener
   const read = (): GatewayConfig => {
     const config = readOwnConfig(file);
     requireCron(file, config.schedule.cron);
@@ -52,14 +52,15 @@ export async function runCommand(file: string, cycleProgram: string): Promise<nu
     version: VERSION,
     cycleProgram,
   });
-  // The last net: the schedule goes on. A cycle that hangs by it is found by systemd's watchdog.
+  // The last resort: the schedule continues. If a cycle hangs because of it, systemd's watchdog finds that.
   process.on('uncaughtException', (error) => daemon.fault(error));
   process.on('unhandledRejection', (reason) => daemon.fault(reason));
   process.on('SIGTERM', () => daemon.stop());
   process.on('SIGINT', () => daemon.stop());
   process.on('SIGHUP', () => daemon.reload());
   process.on('SIGUSR2', () => daemon.cycleNow());
-  process.on('SIGUSR1', () => log('notice', 'SIGUSR1 means nothing here; a cycle now is SIGUSR2')); // else Node opens its debugger
+  // Without a handler Node starts its debugger.
+  process.on('SIGUSR1', () => log('notice', 'SIGUSR1 means nothing here; a cycle now is SIGUSR2'));
   await daemon.run();
   return 0;
 }

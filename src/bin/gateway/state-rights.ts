@@ -1,13 +1,13 @@
 /**
- * Whether this process may do what needs the records: root, and the owner of `state_dir`, may. Anybody else is told so before anything is
- * opened, and with the line to type; a record that he cannot read is not a damaged one.
+ * Whether this process may use the state: only root and the owner of `state_dir` may. Anyone else is told so first,
+ * with the command to type. Otherwise a file that they cannot read would look damaged.
  */
 import { accessSync, constants, statSync } from 'node:fs';
 import { HostError } from '../../errors.ts';
 import { shell } from '../../gateway/mta/postfix/shell-lines.ts';
 import { accountName, userWord } from '../../io/accounts.ts';
 
-/** Not a failure of a cycle: nothing was begun, and nothing can be put on record. */
+/** Not the failure of a cycle: nothing has begun, and nothing can be recorded. */
 export class NotAllowed extends HostError {}
 
 /** @throws NotAllowed CONFIG */
@@ -15,17 +15,17 @@ export function requireStateRights(stateDir: string): void {
   const me = process.geteuid?.() ?? 0;
   if (me === 0) return;
   const owner = statSync(stateDir, { throwIfNoEntry: false })?.uid;
-  if (owner === undefined || owner === me) return; // absent: making it says whether that is allowed
+  if (owner === undefined || owner === me) return; // absent: creating it reports whether we may
   throw notAllowed(`the records in ${stateDir}`, owner, me);
 }
 
-/** The same for whoever only reads these files, by whatever right. @throws NotAllowed CONFIG */
+/** The same for a command that only reads these files, whatever gives it the right. @throws NotAllowed CONFIG */
 export function requireReadable(what: string, stateDir: string, files: readonly string[]): void {
   for (const file of files) {
     try {
       accessSync(file, constants.R_OK);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EACCES') continue; // absent, and so on: for its reader
+      if ((error as NodeJS.ErrnoException).code !== 'EACCES') continue; // its reader reports absence and other errors
       const owner = statSync(stateDir, { throwIfNoEntry: false })?.uid ?? 0;
       throw notAllowed(what, owner, process.geteuid?.() ?? 0);
     }

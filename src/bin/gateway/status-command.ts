@@ -1,4 +1,7 @@
-/** `relaymap status`: everything at a glance, for a person. Reads configuration, keys, status and maps; asks the mail server; changes nothing. */
+/**
+ * `relaymap status`: an overview for a person. Reads configuration, keys, status and maps; asks the mail server;
+ * changes nothing.
+ */
 import path from 'node:path';
 import { readGatewayConfig, type BundleConfig, type GatewayConfig } from '../../gateway/config.ts';
 import { serviceState } from '../../gateway/check/look/service-state.ts';
@@ -84,12 +87,12 @@ function keysOf(bundle: BundleConfig): string[] {
   try {
     return keyFiles(bundle).flatMap(({ keyid }) => keyid ?? []);
   } catch (error) {
-    if (error instanceof StepError) return []; // check and the next cycle say what is wrong with the folder
+    if (error instanceof StepError) return []; // check and the next cycle report what is wrong
     throw error;
   }
 }
 
-/** What the daemon does next, as far as its schedule says. */
+/** When the daemon runs next, as far as its schedule says. */
 function nextOf(file: string, { schedule }: GatewayConfig, now: Date): string {
   const service = path.resolve(file) === DEFAULT_CONFIG ? serviceState() : null;
   if (service?.isActive === false) return 'nothing: relaymap.service does not run; systemctl start relaymap';

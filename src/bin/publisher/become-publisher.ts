@@ -1,6 +1,6 @@
 /**
- * Root goes on as the owner of the publisher's state, so that what it writes stays the service's. Where there is no state yet, that is the
- * owner of the folder in which it will be, or the package's user.
+ * Root becomes the owner of the publisher's state, so the service can use the files it writes. If there is no state
+ * yet, it becomes the owner of the folder that will hold it, or the package's user.
  */
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import path from 'node:path';
@@ -12,12 +12,12 @@ import { becomeOwner } from '../become-owner.ts';
 const SERVICE = 'relaymap-publish';
 const SERVICE_STATE = '/var/lib/relaymap-publish';
 
-/** Whose keys root takes beside its own: the owner of the state. Null where there is none. */
+/** The owner of the state; null if there is no state. Besides its own keys, root accepts this user's. */
 export function stateOwner(stateDir: string): number | null {
   try {
     return statSync(existing(stateDir)).uid;
   } catch {
-    return null; // whoever makes the state says what is wrong with its place
+    return null; // creating the state reports what is wrong
   }
 }
 
@@ -30,14 +30,14 @@ export async function becomePublisher(stateDir: string): Promise<void> {
 }
 
 /**
- * Somebody who is neither root nor the owner of the state is told so, before anything of it seems to be missing or damaged.
+ * Tells anyone but root and the owner of the state so, before the state seems to be missing or damaged.
  * @throws HostError CONFIG
  */
 export function requireState(stateDir: string, writes: boolean): void {
   try {
     accessSync(existing(stateDir), constants.R_OK | constants.X_OK | (writes ? constants.W_OK : 0));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EACCES') return; // whoever uses it says what is wrong with it
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') return; // using it reports what is wrong
     const owner = stateOwner(stateDir);
     const whose = owner === null ? 'root' : accountName(owner);
     const goOn = `sudo relaymap-publish ${process.argv.slice(2).join(' ')}`;
@@ -45,7 +45,7 @@ export function requireState(stateDir: string, writes: boolean): void {
   }
 }
 
-/** The place itself, or the nearest folder above it that is there. */
+/** The place itself, or the nearest folder above it that exists. */
 function existing(place: string): string {
   return existsSync(place) || place === '/' ? place : existing(path.dirname(place));
 }

@@ -1,4 +1,4 @@
-/** `relaymap-publish explain`: config, one look at all sources, its answer. */
+/** `relaymap-publish explain`: reads the config, reads all sources once, prints the answer. */
 import '../seed-hashes.ts';
 import { readPublisherConfig } from '../../publisher/config.ts';
 import { explain } from '../../publisher/explain.ts';

@@ -1,4 +1,4 @@
-/** `relaymap-publish health`: config, one look, its answer. Needs no network and no lock. */
+/** `relaymap-publish health`: reads config, state and output, prints the grade. Needs no network and no lock. */
 import { StepError } from '../../errors.ts';
 import { jsonLine, printable } from '../../io/printable.ts';
 import { readPublisherConfig } from '../../publisher/config.ts';

@@ -1,4 +1,7 @@
-/** `relaymap-publish inspect`: a published bundle, verified with a gateway's own code, and whether strangers may read it. */
+/**
+ * `relaymap-publish inspect`: verifies a published bundle with the gateway's own code, and checks whether strangers
+ * may read it.
+ */
 import '../seed-hashes.ts';
 import { DEFAULT_LIMITS } from '../../gateway/config.ts';
 import { readAccess } from '../../gateway/keys/credentials.ts';
@@ -62,7 +65,7 @@ function overHttps(url: string, access: Access): Source {
   );
 }
 
-/** An HTTPS base URL in the form that has its slash; null for a directory. @throws HostError CONFIG for other URLs. */
+/** An HTTPS base URL, ending with a slash; null for a directory. @throws HostError CONFIG for other URLs. */
 function baseUrl(place: string): string | null {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(place)) return null;
   const url = URL.canParse(place) ? new URL(place) : null;
@@ -72,7 +75,7 @@ function baseUrl(place: string): string | null {
   return url.href.replace(/manifest\.json$/, '').replace(/\/*$/, '/');
 }
 
-/** The list is confidential: whoever asks without a credential must not get it. */
+/** The list is confidential: a request without credentials must not get it. */
 async function lookAsStranger(url: string, { ca }: Access): Promise<void> {
   const source = overHttps(url, ca === undefined ? {} : { ca });
   try {
@@ -83,7 +86,7 @@ async function lookAsStranger(url: string, { ca }: Access): Promise<void> {
     );
   } catch (error) {
     if (!(error instanceof StepError)) throw error;
-    // Of a server that is down nothing can be said.
+    // If the server is down, this says nothing about it.
     if (error.code === 'HTTP_STATUS' || error.code === 'TLS') {
       log('notice', `an anonymous request gets nothing (${error.code}: ${error.message})`);
     }

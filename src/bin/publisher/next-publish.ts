@@ -1,4 +1,4 @@
-/** Whether anything will publish the next change by itself, as far as systemd knows. Asks systemctl, and changes nothing. */
+/** Whether systemd will publish the next change by itself. Asks systemctl and changes nothing. */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
@@ -9,7 +9,10 @@ const UNITS = [
   'relaymap-publish-watch@*.service',
 ];
 
-/** What to say to somebody who publishes by hand; null where a timer or watch is active, or where this is a service's own run. */
+/**
+ * What to tell a person who publishes by hand; null if a timer or `watch` is active, or if this is a service's own
+ * run.
+ */
 export function nothingPublishesNext(env: NodeJS.ProcessEnv): string | null {
   if (env['INVOCATION_ID'] !== undefined) return null;
   if (!existsSync('/run/systemd/system')) {

@@ -1,4 +1,4 @@
-/** `relaymap-publish publish`: config and keys, one publish, its answer. */
+/** `relaymap-publish publish`: reads config and keys, publishes once, prints the outcome. */
 import '../seed-hashes.ts';
 import { isoTime } from '../../bundle/offer/manifest.ts';
 import { HostError } from '../../errors.ts';
@@ -67,7 +67,7 @@ function versionOf(text: string | undefined): number | null {
   return version;
 }
 
-/** As many rows that wait, and domains that come or go, are named; more are counted. */
+/** Names at most this many waiting rows, and domains that come or go, and counts the rest. */
 const NAMED = 20;
 
 function domainLines(domains: readonly string[], line: (domain: string) => string, what: string): string[] {

@@ -1,11 +1,11 @@
-/** `relaymap-publish serve`: the endpoint, until SIGTERM ends it; SIGHUP reads the configuration again. */
+/** `relaymap-publish serve`: runs the endpoint until SIGTERM ends it. SIGHUP reads the configuration again. */
 import { StepError } from '../../errors.ts';
 import { log } from '../../io/log.ts';
 import { readPublisherConfig } from '../../publisher/config.ts';
 import { serve } from '../../publisher/serve/serve.ts';
 import { servePages } from './serve-pages.ts';
 
-/** @throws HostError CONFIG, PublishError SERVE: it never began. */
+/** @throws HostError CONFIG or PublishError SERVE if it did not start. */
 export async function serveCommand(file: string): Promise<void> {
   const config = readPublisherConfig(file);
   const serving = await serve(config);

@@ -11,7 +11,7 @@ import { VERSION } from '../program.ts';
 import { becomePublisher, requireState, stateOwner } from './become-publisher.ts';
 import { servePages } from './serve-pages.ts';
 
-/** @throws HostError CONFIG, PublishError KEY: it never began. */
+/** @throws HostError CONFIG or PublishError KEY if it did not start. */
 export async function watchCommand(file: string): Promise<void> {
   const read = () => {
     const config = readPublisherConfig(file);
@@ -34,7 +34,7 @@ export async function watchCommand(file: string): Promise<void> {
       requireState(found.config.state_dir, true);
       next = found;
       log('notice', 'the configuration is read again');
-      watch?.stop(); // the next one begins when what is under way is over
+      watch?.stop(); // the next one starts when the current publish ends
     } catch (error) {
       if (!(error instanceof StepError) && !(error instanceof PublishError)) throw error;
       log('error', `${error.code}: ${error.message}. The old configuration goes on`);
@@ -46,11 +46,11 @@ export async function watchCommand(file: string): Promise<void> {
     const pages = await servePages(config);
     watch = new Watch(config, keys, now, (run) => {
       reportRun(config, run, VERSION, now());
-      void pages.listen(config.health.listen, logOnce); // an address that was taken is tried again
+      void pages.listen(config.health.listen, logOnce); // retries if the address was taken
     });
     const idle = await watch.run();
     await pages.close();
-    // A source that still answers would keep the process; a publish may be ended at any step.
+    // A source that is still answering would keep the process alive. A publish may be ended at any step.
     if (state.ended && !idle) process.exit(0);
     if (state.ended) return;
   }

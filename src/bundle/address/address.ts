@@ -1,6 +1,7 @@
 /**
- * What a row of the table `recipients` may look like (section 4 of docs/bundle-format.md), and how an address becomes one.
- * Strings in, strings out: touches nothing. Whether a table is sorted, without duplicates and valid UTF-8 is table.ts's matter.
+ * What a row of the table `recipients` may look like (section 4 of docs/bundle-format.md), and how an address
+ * becomes one. Strings in, strings out: touches nothing. Whether a table is sorted, without duplicates and valid
+ * UTF-8 is table.ts's matter.
  *
  * Addresses are in INTERNAL form: no quotes, `local@domain` parted at the LAST `@`, or `@domain` for a whole domain.
  */
@@ -31,7 +32,10 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 // With the u flag a whole pair is one code point, so that this finds single halves only.
 const UNPAIRED_SURROGATE = /[\ud800-\udfff]/u;
 
-/** An address that cannot be a row. The message is the rule in words: it never holds the address, whose owner may be a stranger. */
+/**
+ * An address that cannot be a row. The message is the rule in words: it never holds the address, whose owner may be
+ * a stranger.
+ */
 export class AddressError extends Error {
   readonly rule: AddressRule;
 

@@ -1,9 +1,13 @@
 /**
- * Unicode 15.0's CaseFolding, statuses C and F, beyond ASCII: 1504 code points. Made by packaging/case-folding.mjs; not to be
- * edited. Numbers are in base 36. Derived from CaseFolding-15.0.0.txt, © 2022 Unicode, Inc., https://www.unicode.org/license.txt
+ * Unicode 15.0's CaseFolding, statuses C and F, beyond ASCII: 1504 code points. Made by packaging/case-folding.mjs;
+ * not to be edited. Numbers are in base 36. Derived from CaseFolding-15.0.0.txt, © 2022 Unicode, Inc.,
+ * https://www.unicode.org/license.txt
  */
 
-/** `gap.count.step.delta`: `count` code points `step` apart, the first `gap` after the last one of the run before, move by `delta`. */
+/**
+ * `gap.count.step.delta`: `count` code points `step` apart, the first `gap` after the last one of the run
+ * before, move by `delta`.
+ */
 export const RUNS =
   '51.1.1.lj b.n.1.w 2.7.1.w y.o.2.1 4.3.2.1 3.8.2.1 3.n.2.1 2.1.1.-3d 1.3.2.1 2.1.1.-7g 2.1.1.5u 1.2.2.1 ' +
   '2.1.1.5q 1.1.1.1 2.2.1.5p 1.1.1.1 3.1.1.27 1.1.1.5m 1.1.1.5n 1.1.1.1 2.1.1.5p 1.1.1.5r 2.1.1.5v 1.1.1.5t ' +

@@ -1,7 +1,7 @@
 /**
- * Full case folding as Postfix does it when it looks an address up: Unicode 15.0, statuses C and F, each other code point
- * unchanged, no normalisation (section 4 of docs/bundle-format.md). Not `toLowerCase()`, which differs on 352 characters and
- * with Node's version. Text in, text out: touches nothing.
+ * Full case folding as Postfix does it when it looks an address up: Unicode 15.0, statuses C and F, each other code
+ * point unchanged, no normalisation (section 4 of docs/bundle-format.md). Not `toLowerCase()`, which differs on 352
+ * characters and with Node's version. Text in, text out: touches nothing.
  */
 import { EXPANSIONS, RUNS } from './case-folding-data.ts';
 

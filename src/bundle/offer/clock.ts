@@ -1,6 +1,6 @@
 /**
- * Which time an offer is judged at, and when one of two clocks must be wrong (docs/bundle-format.md section 3). A version that is taken
- * from the future would make every right one after it look expired. Pure.
+ * Which time an offer is judged at, and when one of two clocks must be wrong (docs/bundle-format.md section 3). A
+ * version that is taken from the future would make every right one after it look expired. Pure.
  */
 import { isoTime } from './manifest.ts';
 

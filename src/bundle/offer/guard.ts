@@ -1,6 +1,7 @@
 /**
- * Judges a whole table that is about to replace another (docs/commands.md sections 2.3 Guard and 2.4). Gateway and publisher share the
- * shrink rule and the history of row counts. Pure: findings in, a refusal or nothing out. docs/SECURITY.md says what the guard promises.
+ * Judges a whole table that is about to replace another (docs/commands.md sections 2.3 Guard and 2.4). Gateway and
+ * publisher share the shrink rule and the history of row counts. Pure: findings in, a refusal or nothing out.
+ * docs/SECURITY.md says what the guard promises.
  */
 import { GuardError } from '../../errors.ts';
 
@@ -49,7 +50,10 @@ export function shrunk(s: Shrinkage): string | null {
   return null;
 }
 
-/** Rows of the table that was in use 24 h ago. With less than 24 h of history the oldest entry counts; null without any. */
+/**
+ * Rows of the table that was in use 24 h ago. With less than 24 h of history the oldest entry counts; null without
+ * any.
+ */
 export function rowsDayAgo(history: readonly RowCount[], now: Date): number | null {
   return (dayOld(history, now) ?? history[0])?.rows ?? null;
 }
@@ -80,8 +84,9 @@ const dayOld = (history: readonly RowCount[], now: Date): RowCount | undefined =
   history.filter((h) => Date.parse(h.at) <= now.getTime() - DAY).at(-1);
 
 /**
- * Keeps the oldest entry, and of each SLOT two: its highest count, from the slot's first time on, and its last count. Up to ten minutes
- * of the history then count as the highest of them: the guard may refuse more for it, and never less.
+ * Keeps the oldest entry, and of each SLOT two: its highest count, from the slot's first time on, and its last
+ * count. Up to ten minutes of the history then count as the highest of them: the guard may refuse more for it, and
+ * never less.
  */
 function thinned(history: readonly RowCount[]): RowCount[] {
   const slots = new Map<number, RowCount[]>();
@@ -93,7 +98,10 @@ function thinned(history: readonly RowCount[]): RowCount[] {
   return [...history.slice(0, 1), ...[...slots.values()].flat()].filter((h, i, all) => h.rows !== all[i - 1]?.rows);
 }
 
-/** A publisher's signed word that a table of at least this size may be installed (format section 3, `shrinkApproved`). */
+/**
+ * A publisher's signed word that a table of at least this size may be installed (format section 3,
+ * `shrinkApproved`).
+ */
 export function approves(approval: (TableSize & { until: Date }) | undefined, next: TableSize, now: Date): boolean {
   return (
     approval !== undefined && now < approval.until && next.rows >= approval.rows && next.domains >= approval.domains

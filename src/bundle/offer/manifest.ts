@@ -1,4 +1,7 @@
-/** The manifest (docs/bundle-format.md section 3): the signed payload's bytes become values, or BAD_MANIFEST, or UNSUPPORTED_FORMAT. Pure. */
+/**
+ * The manifest (docs/bundle-format.md section 3): the signed payload's bytes become values, or BAD_MANIFEST, or
+ * UNSUPPORTED_FORMAT. Pure.
+ */
 import * as z from 'zod/mini';
 import { ManifestError } from '../../errors.ts';
 import { NAME } from './name.ts';
@@ -21,7 +24,10 @@ function isTime(text: string): boolean {
   return text.length === 20 && !Number.isNaN(date.getTime()) && date.toISOString() === text.replace('Z', '.000Z');
 }
 
-/** What a body may have at most: a gzip member of this text, and not a few bytes of it among megabytes of empty blocks. */
+/**
+ * What a body may have at most: a gzip member of this text, and not a few bytes of it among megabytes of empty
+ * blocks.
+ */
 export const mostWireBytes = (bytes: number): number => bytes + Math.floor(bytes / 1000) + 1024;
 
 const Delta = z.object({ from: sha256(), bytes: count(), sha256: sha256(), wireBytes: count() });

@@ -1,6 +1,6 @@
 /**
- * Judges a verified manifest before anything else is fetched: the first refusal of a fixed order wins (docs/commands.md section 2.4).
- * It is told the time and what is known; it fetches and remembers nothing. Pure.
+ * Judges a verified manifest before anything else is fetched: the first refusal of a fixed order wins
+ * (docs/commands.md section 2.4). It is told the time and what is known; it fetches and remembers nothing. Pure.
  */
 import { OfferError } from '../../errors.ts';
 import { judgingTime, MOST_AHEAD } from './clock.ts';

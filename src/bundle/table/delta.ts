@@ -1,6 +1,6 @@
 /**
- * What turns one table into another (format section 5): `-ROW` and `+ROW`, sorted by ROW's bytes. Writing and applying are
- * merges of sorted row streams. Pure.
+ * What turns one table into another (format section 5): `-ROW` and `+ROW`, sorted by ROW's bytes. Writing and
+ * applying are merges of sorted row streams. Pure.
  */
 import { compareBytes, RowCollector, RowCursor, type RowBlock, type RowStream } from './rows.ts';
 
@@ -10,7 +10,10 @@ const MINUS = 0x2d;
 interface Merge {
   /** How many bytes stand before each row of the first and of the second stream that are no part of it. */
   readonly signs: readonly [number, number];
-  /** Takes the row at which both stand: negative for the first one's, positive for the second one's, zero for one that both have. */
+  /**
+   * Takes the row at which both stand: negative for the first one's, positive for the second one's, zero for one
+   * that both have.
+   */
   readonly take: (order: number, a: RowCursor, b: RowCursor, out: RowCollector) => void;
   /** What only the first one has is copied as it is, many rows at a time; `take` does not see it. */
   readonly copiesFirst?: boolean;
@@ -62,7 +65,8 @@ export const diffRows = (base: RowStream, next: RowStream): AsyncGenerator<RowBl
 export class DeltaMismatch extends Error {}
 
 /**
- * The delta that does what `first` and then `second` do: from the base of the one to the table of the other, without either table.
+ * The delta that does what `first` and then `second` do: from the base of the one to the table of the other,
+ * without either table.
  * @throws DeltaMismatch where the second cannot follow the first: it adds what is there, or removes what is gone.
  */
 export const composeDeltas = (first: RowStream, second: RowStream): AsyncGenerator<RowBlock> =>

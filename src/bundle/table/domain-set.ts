@@ -1,6 +1,7 @@
 /**
- * The distinct domains of a table, as bytes in one arena with an open-addressing index. The domains may be chosen by an enemy: when one
- * takes too many steps, the index is made again with a hash for which nobody can choose them. Pure.
+ * The distinct domains of a table, as bytes in one arena with an open-addressing index. The domains may be chosen
+ * by an enemy: when one takes too many steps, the index is made again with a hash for which nobody can choose them.
+ * Pure.
  */
 import { compareBytes } from './rows.ts';
 import { fastHash, MOST_STEPS, strongHash } from './seeded-hash.ts';
@@ -15,10 +16,16 @@ export class DomainSet {
   #starts = new Int32Array(256);
   #rows = new Float64Array(256);
   #slots = new Int32Array(1024);
-  /** By a few of its bytes: the domain with these that came last, its id and one. Most rows have one that came a moment ago. */
+  /**
+   * By a few of its bytes: the domain with these that came last, its id and one. Most rows have one that came a
+   * moment ago.
+   */
   readonly #recent = new Int32Array(256);
 
-  /** Adds `bytes[start..end)`, first seen in row number `row`; gives the domain's id (0, 1, ... in order of appearance). */
+  /**
+   * Adds `bytes[start..end)`, first seen in row number `row`; gives the domain's id (0, 1, ... in order of
+   * appearance).
+   */
   add(bytes: Uint8Array, start: number, end: number, row: number): number {
     const found = this.find(bytes, start, end);
     const id = found >= 0 ? found : this.#insert(bytes, start, end, row);

@@ -1,4 +1,7 @@
-/** One gzip member written in pieces, with back-pressure; both sides use it. The same bytes in give the same bytes out. Pure. */
+/**
+ * One gzip member written in pieces, with back-pressure; both sides use it. The same bytes in give the same bytes
+ * out. Pure.
+ */
 import { createGzip, gzip, type ZlibOptions } from 'node:zlib';
 import { HostError } from '../../errors.ts';
 
@@ -17,7 +20,10 @@ export class GzipWriter {
   readonly #stream;
   readonly #ended: Promise<unknown>;
 
-  /** @param take gets the member's bytes; what it throws (a full disk) comes out of `write` or `end`, never out of a stream's event. */
+  /**
+   * @param take gets the member's bytes; what it throws (a full disk) comes out of `write` or `end`, never out of a
+   * stream's event.
+   */
   constructor(level: number, take: (chunk: Uint8Array) => void) {
     // Room for what comes of a block: each time it is full, the other thread waits until this one has time for it.
     this.#stream = createGzip({ level, chunkSize: 256 * 1024 });

@@ -1,6 +1,7 @@
 /**
- * Exactly one gzip member (RFC 1952; format section 3, `encoding`). Node's own gunzip takes several members and trailing
- * zeros in silence, so the header is read here, the rest is inflated raw, and header + consumed + trailer must be the body.
+ * Exactly one gzip member (RFC 1952; format section 3, `encoding`). Node's own gunzip takes several members and
+ * trailing zeros in silence, so the header is read here, the rest is inflated raw, and header + consumed + trailer
+ * must be the body.
  */
 import * as zlib from 'node:zlib';
 import { TableError } from '../../errors.ts';

@@ -80,7 +80,8 @@ export class RowsTaken implements Removed {
 
 function addDomain(domains: DomainSet, bytes: Uint8Array, start: number, end: number, row: number): void {
   let at = end - 1;
-  // A delta is looked at before its table's hash is known: a row of it may lack the @, and must not reach into the one before.
+  // A delta is looked at before its table's hash is known: a row of it may lack the @, and must not reach into the
+  // one before.
   while (at >= start && bytes[at] !== AT) at--;
   domains.add(bytes, at + 1, end, row);
 }

@@ -1,4 +1,7 @@
-/** Which of a few required addresses a table accepts, by its own row or by its domain's, while the rows stream by. Pure. */
+/**
+ * Which of a few required addresses a table accepts, by its own row or by its domain's, while the rows stream by.
+ * Pure.
+ */
 import { compareBytes, type RowBlock } from './rows.ts';
 
 export class RequiredRows {

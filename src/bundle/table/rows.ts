@@ -1,6 +1,6 @@
 /**
- * Sorted rows as a stream of blocks: one buffer and one typed array of row starts a block, so that a million rows are never a
- * million JavaScript objects. Pure: bytes in, blocks out.
+ * Sorted rows as a stream of blocks: one buffer and one typed array of row starts a block, so that a million rows
+ * are never a million JavaScript objects. Pure: bytes in, blocks out.
  */
 import { TableError } from '../../errors.ts';
 
@@ -9,8 +9,8 @@ export const MAX_ROW = 512;
 const LF = 0x0a;
 
 /**
- * `count` whole rows. Row i is `bytes[starts[i] .. starts[i + 1] - 1)`; the byte before `starts[i + 1]` is its LF. A block of a stream
- * is good until the next one is asked for: its memory is used again.
+ * `count` whole rows. Row i is `bytes[starts[i] .. starts[i + 1] - 1)`; the byte before `starts[i + 1]` is its LF.
+ * A block of a stream is good until the next one is asked for: its memory is used again.
  */
 export interface RowBlock {
   readonly bytes: Uint8Array;
@@ -20,7 +20,10 @@ export interface RowBlock {
 
 export type RowStream = AsyncIterable<RowBlock>;
 
-/** Cuts a text into blocks of whole rows, chunk by chunk, each in the memory of the one before. Holds at most one partial row. */
+/**
+ * Cuts a text into blocks of whole rows, chunk by chunk, each in the memory of the one before. Holds at most one
+ * partial row.
+ */
 export class RowSplitter {
   /** The first row too long to be one, or without its LF; nothing is given after it. */
   fault: { readonly row: number; readonly rule: string } | null = null;
@@ -61,7 +64,8 @@ export class RowSplitter {
 
 /**
  * A text's blocks of whole rows.
- * @throws TableError NOT_CANONICAL for a row too long to be one or without its LF; what is inside a row is the checker's.
+ * @throws TableError NOT_CANONICAL for a row too long to be one or without its LF; what is inside a row is the
+ * checker's.
  */
 export async function* rowBlocks(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<RowBlock> {
   const splitter = new RowSplitter();
@@ -75,7 +79,10 @@ export async function* rowBlocks(chunks: AsyncIterable<Uint8Array>): AsyncGenera
   if (fault !== null) throw new TableError('NOT_CANONICAL', `row ${fault.row} ${fault.rule}`);
 }
 
-/** The whole rows of a text as one block that shares its memory. @param room for the starts; more is taken where it does not do. */
+/**
+ * The whole rows of a text as one block that shares its memory. @param room for the starts; more is taken where it
+ * does not do.
+ */
 export function cut(bytes: Uint8Array, room: Int32Array = new Int32Array(Math.max(16, bytes.length >>> 4))): RowBlock {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length); // whose indexOf is the fast one
   let starts = room;
@@ -112,7 +119,10 @@ export function compareBytes(
   return aEnd - aStart - (bEnd - bStart);
 }
 
-/** Walks a stream row by row; waits only where a block ends. `cursor.step() || (await cursor.load())` is the next row. */
+/**
+ * Walks a stream row by row; waits only where a block ends. `cursor.step() || (await cursor.load())` is the next
+ * row.
+ */
 export class RowCursor {
   bytes: Uint8Array = new Uint8Array(0);
   start = 0;
@@ -149,7 +159,8 @@ export class RowCursor {
   }
 
   /**
-   * Copies the rows from here on that are before `bytes[start .. end)`, this one at least, and as many as fit; then stands behind them.
+   * Copies the rows from here on that are before `bytes[start .. end)`, this one at least, and as many as fit; then
+   * stands behind them.
    * @returns false at the end of the block.
    */
   copyBefore(out: RowCollector, bytes: Uint8Array, start: number, end: number): boolean {
@@ -211,7 +222,10 @@ export class RowCollector {
     this.#starts[this.#count] = used;
   }
 
-  /** Adds rows `from` to `to` of a block, or as many of them as there is room for: one at least, where `full` was asked before. */
+  /**
+   * Adds rows `from` to `to` of a block, or as many of them as there is room for: one at least, where `full` was
+   * asked before.
+   */
   addRun({ bytes, starts }: RowBlock, from: number, to: number): number {
     const first = starts[from] ?? 0;
     const room = BLOCK - this.#used;

@@ -1,16 +1,20 @@
 /**
- * Hashes for tables whose keys come from outside. Both start from a seed that only this process knows. FNV-1a is fast, and somebody who
- * tries can find keys that collide under any seed; HalfSipHash-2-4 holds against that, and is slower. A table begins with the first and
- * goes over to the second when its keys collide (docs/SECURITY.md). Pure: the seed comes from above.
+ * Hashes for tables whose keys come from outside. Both start from a seed that only this process knows. FNV-1a is
+ * fast, and somebody who tries can find keys that collide under any seed; HalfSipHash-2-4 holds against that, and
+ * is slower. A table begins with the first and goes over to the second when its keys collide (docs/SECURITY.md).
+ * Pure: the seed comes from above.
  */
 
 const seed = { fast: 0x811c9dc5 | 0, k0: 0, k1: 0 };
 
-/** For the tables made from now on; called once, at the start of a process. @param words two random numbers of 32 bits */
+/**
+ * For the tables made from now on; called once, at the start of a process. @param words two random numbers of 32
+ * bits
+ */
 export function seedHashes([k0 = 0, k1 = 0]: Uint32Array): void {
   seed.k0 = k0 | 0;
   seed.k1 = k1 | 0;
-  seed.fast = Math.imul((0x811c9dc5 ^ k0) | 0, 0x9e3779b1) ^ k1;
+  seed.fast = ((0x811c9dc5 ^ k0) + Math.imul(k1, 0x9e3779b1)) | 0;
 }
 
 /** Where FNV-1a starts. */
@@ -66,5 +70,8 @@ function round(): void {
   v2 = (v2 << 16) | (v2 >>> 16);
 }
 
-/** As many steps as a look-up may take before the table goes over to the strong hash: at half load a fair one hardly ever needs them. */
+/**
+ * As many steps as a look-up may take before the table goes over to the strong hash: at half load a fair one hardly
+ * ever needs them.
+ */
 export const MOST_STEPS = 64;

@@ -1,6 +1,6 @@
 /**
- * Checks the rows of a table while they stream (format section 4): form, order, case folding, lengths. The first fault is
- * kept, not thrown: whether it counts is decided when the hash of the whole text is known. Pure.
+ * Checks the rows of a table while they stream (format section 4): form, order, case folding, lengths. The first
+ * fault is kept, not thrown: whether it counts is decided when the hash of the whole text is known. Pure.
  */
 import { describeRule, rowRule } from '../address/address.ts';
 import { DomainSet } from './domain-set.ts';
@@ -12,7 +12,10 @@ const MAX_DOMAIN = 253;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Kinds of bytes, a bit each: control, upper case, part of a non-ASCII character, `@`, dot, space. All others are fine anywhere. */
+/**
+ * Kinds of bytes, a bit each: control, upper case, part of a non-ASCII character, `@`, dot, space. All others are
+ * fine anywhere.
+ */
 const [CONTROL, UPPER, WIDE, AN_AT, A_DOT, A_SPACE] = [1, 2, 4, 8, 16, 32];
 const KIND = Uint8Array.from({ length: 256 }, (_, c) => {
   if (c < 0x20 || c === 0x7f) return CONTROL;
@@ -72,7 +75,8 @@ export class TableChecker {
   #checkWhole(bytes: Uint8Array, start: number, end: number): string | null {
     let at = -1;
     let wide = false;
-    // Of what follows the last @ so far: where its last label begins, how many there are, and whether something is odd about it.
+    // Of what follows the last @ so far: where its last label begins, how many there are, and whether something is
+    // odd about it.
     let [label, labels, odd] = [0, 0, false];
     for (let i = start; i < end; i++) {
       const kind = KIND[bytes[i] ?? 0] ?? 0;

@@ -1,6 +1,7 @@
 /**
- * Ed25519 as RFC 8032 has it, strict: tweetnacl does the arithmetic and this file closes its gaps (it lets S >= L pass, throws
- * on wrong lengths, and takes weak public keys). The only user of tweetnacl. Bytes in, values out: touches nothing else.
+ * Ed25519 as RFC 8032 has it, strict: tweetnacl does the arithmetic and this file closes its gaps (it lets S >= L
+ * pass, throws on wrong lengths, and takes weak public keys). The only user of tweetnacl. Bytes in, values out:
+ * touches nothing else.
  *
  * Published at a stable path, `dist/bundle/ed25519.js`. Implements section 2 of docs/bundle-format.md.
  */
@@ -24,8 +25,9 @@ const SMALL_ORDER_Y: readonly bigint[] = [
 const Y_MASK = 2n ** 255n - 1n;
 
 /**
- * Whether `signature` (64 bytes) is the Ed25519 signature of `message` under `publicKey` (32 raw bytes). Never throws, whatever
- * it is given: what is not bytes, or has another length, is no signature. Weak public keys never verify anything.
+ * Whether `signature` (64 bytes) is the Ed25519 signature of `message` under `publicKey` (32 raw bytes). Never
+ * throws, whatever it is given: what is not bytes, or has another length, is no signature. Weak public keys never
+ * verify anything.
  */
 export function verify(message: Uint8Array, signature: Uint8Array, publicKey: Uint8Array): boolean {
   try {
@@ -41,8 +43,9 @@ export function verify(message: Uint8Array, signature: Uint8Array, publicKey: Ui
 }
 
 /**
- * Why these bytes cannot be trusted as a public key, in words that complete "the key ...", or null if they can be. To be asked
- * when a key is loaded: beside what `verify` refuses anyhow it finds the half of all values that are no point of the curve.
+ * Why these bytes cannot be trusted as a public key, in words that complete "the key ...", or null if they can be.
+ * To be asked when a key is loaded: beside what `verify` refuses anyhow it finds the half of all values that are no
+ * point of the curve.
  */
 export function publicKeyFlaw(raw: Uint8Array): string | null {
   return weakness(raw) ?? (isOnCurve(littleEndian(raw) & Y_MASK) ? null : 'is not a point of the curve');
@@ -68,7 +71,10 @@ function pair(seed: Uint8Array): nacl.SignKeyPair {
   return nacl.sign.keyPair.fromSeed(seed);
 }
 
-/** The checks on a key that tweetnacl does not make. Each small-order y is refused with either sign, which takes x = 0 along. */
+/**
+ * The checks on a key that tweetnacl does not make. Each small-order y is refused with either sign, which takes x =
+ * 0 along.
+ */
 function weakness(raw: Uint8Array): string | null {
   if (!isBytes(raw) || raw.length !== 32) return 'is not 32 bytes';
   const y = littleEndian(raw) & Y_MASK;

@@ -1,6 +1,6 @@
 /**
- * The DSSE envelope (format section 2): JSON around signed bytes. Decodes and encodes; verifies nothing and does not look
- * inside the payload. Pure.
+ * The DSSE envelope (format section 2): JSON around signed bytes. Decodes and encodes; verifies nothing and does
+ * not look inside the payload. Pure.
  */
 import * as z from 'zod/mini';
 import { VerifyError } from '../../errors.ts';

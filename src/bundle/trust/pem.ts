@@ -1,4 +1,7 @@
-/** Where a public key stands in a PEM text: apart from what judges it, since a health check only asks whether it has changed. Pure. */
+/**
+ * Where a public key stands in a PEM text: apart from what judges it, since a health check only asks whether it has
+ * changed. Pure.
+ */
 const BLOCK = /-----BEGIN PUBLIC KEY-----[^-]*-----END PUBLIC KEY-----/g;
 
 /** The base64 of each block, without its white space; what stands around the blocks is no part of them. */

@@ -1,13 +1,16 @@
 /**
- * Public keys as people handle them: a PEM file of 113 bytes, and the keyid that stands for it in an envelope. Text in, bytes
- * out: touches no file. Implements the key rules of section 2 of docs/bundle-format.md.
+ * Public keys as people handle them: a PEM file of 113 bytes, and the keyid that stands for it in an envelope. Text
+ * in, bytes out: touches no file. Implements the key rules of section 2 of docs/bundle-format.md.
  */
 import { createHash } from 'node:crypto';
 import { HostError } from '../../errors.ts';
 import { publicKeyFlaw } from './ed25519.ts';
 import { publicKeyBlocks } from './pem.ts';
 
-/** SubjectPublicKeyInfo of an Ed25519 key up to the key itself (RFC 8410, section 4): the same twelve bytes in every file. */
+/**
+ * SubjectPublicKeyInfo of an Ed25519 key up to the key itself (RFC 8410, section 4): the same twelve bytes in every
+ * file.
+ */
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 const SPKI_BYTES = SPKI_PREFIX.length + 32;
 

@@ -1,6 +1,7 @@
 /**
- * Makes a VerifiedManifest, and is the only maker. Order (format section 2): envelope, payloadType, signatures over the payload
- * bytes, only then those same bytes as JSON. It does NOT judge name, version or time: that is offer.ts. Pure.
+ * Makes a VerifiedManifest, and is the only maker. Order (format section 2): envelope, payloadType, signatures over
+ * the payload bytes, only then those same bytes as JSON. It does NOT judge name, version or time: that is offer.ts.
+ * Pure.
  */
 import { createHash } from 'node:crypto';
 import { VerifyError } from '../../errors.ts';
@@ -41,8 +42,8 @@ export function verifyManifest(bytes: Uint8Array, ring: Ring): VerifiedManifest 
 }
 
 /**
- * The manifest of an envelope that was verified before: its payload has the digest that was put on record then. For a record that holds
- * under the keys of today; no signature is looked at.
+ * The manifest of an envelope that was verified before: its payload has the digest that was put on record then. For
+ * a record that holds under the keys of today; no signature is looked at.
  * @throws EnvelopeError, VerifyError BAD_SIGNATURE for another payload, ManifestError
  */
 export function verifiedBefore(bytes: Uint8Array, digest: string): VerifiedManifest {

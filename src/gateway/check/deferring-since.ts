@@ -1,4 +1,7 @@
-/** When `init --apply` had unknown recipients deferred instead of refused, so that `check` can remind of it: one small file in state_dir. */
+/**
+ * When `init --apply` had unknown recipients deferred instead of refused, so that `check` can remind of it: one
+ * small file in state_dir.
+ */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import * as z from 'zod/mini';

@@ -20,7 +20,10 @@ const CLASSES = [
   ['virtual_mailbox_domains', 'virtual mailbox', 'virtual_mailbox_maps'],
 ] as const;
 
-/** Whether the addresses of this class are asked of our list: by its own parameter, or by an access check that concerns all. */
+/**
+ * Whether the addresses of this class are asked of our list: by its own parameter, or by an access check that
+ * concerns all.
+ */
 const asksList = (parameter: (typeof CLASSES)[number][0], { uses }: PostfixFacts): boolean =>
   uses.some(
     ({ map, where }) =>

@@ -3,7 +3,10 @@ import { wrapped } from '../say/wrap.ts';
 export type Level = 'error' | 'warning' | 'note';
 
 export interface Finding {
-  /** error: the maps are useless, or mail is wrongly taken or refused. warning: that may come. note: worth knowing, no fault. */
+  /**
+   * error: the maps are useless, or mail is wrongly taken or refused. warning: that may come. note: worth knowing,
+   * no fault.
+   */
   readonly level: Level;
   readonly text: string;
   /** The lines to type; one that begins with `#` says where the next belongs. */

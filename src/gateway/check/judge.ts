@@ -74,7 +74,10 @@ function instancesUnknown({ file, config }: CheckFacts, { otherInstances: others
   ];
 }
 
-/** A service without rights asks for a reload through a folder; without it, it can only take for granted that no Postfix runs. */
+/**
+ * A service without rights asks for a reload through a folder; without it, it can only take for granted that no
+ * Postfix runs.
+ */
 function reloading({ host }: CheckFacts, runs: boolean): Finding[] {
   if (!runs || host.canAskForReload || host.owner === null || host.owner.uid === 0) return [];
   return [

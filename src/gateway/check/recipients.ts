@@ -99,7 +99,10 @@ function proxied({ config }: CheckFacts, { config: postfix }: PostfixFacts): Fin
   });
 }
 
-/** main.cf names a type of map that relaymap does not write: the file is missing, or is an old one that nobody renews. */
+/**
+ * main.cf names a type of map that relaymap does not write: the file is missing, or is an old one that nobody
+ * renews.
+ */
 function unwritten({ config }: CheckFacts, { config: postfix }: PostfixFacts): Finding[] {
   return PARAMETERS.flatMap(([parameter, map]) => {
     const value = words(postfix.raw.get(parameter) ?? '');

@@ -19,7 +19,10 @@ export function refusingFindings(facts: CheckFacts, postfix: PostfixFacts): Find
   ];
 }
 
-/** The primary may take user+tag; the list holds no such addresses, and without a delimiter Postfix looks for the whole one. */
+/**
+ * The primary may take user+tag; the list holds no such addresses, and without a delimiter Postfix looks for the
+ * whole one.
+ */
 function extensions({ main }: PostfixConfig): Finding[] {
   if ((main.get('recipient_delimiter') ?? '') !== '') return [];
   return [

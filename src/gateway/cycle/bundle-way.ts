@@ -1,6 +1,7 @@
 /**
- * One bundle's way to the network and back (docs/commands.md section 2.3): source -> verify -> judge the offer -> obtain -> judge the
- * table. Holds no lock and writes nothing but a spool without a name: what it finds comes back as a value, refusals too.
+ * One bundle's way to the network and back (docs/commands.md section 2.3): source -> verify -> judge the offer ->
+ * obtain -> judge the table. Holds no lock and writes nothing but a spool without a name: what it finds comes back
+ * as a value, refusals too.
  */
 import { StepError } from '../../errors.ts';
 import { bestOffer, type BundleContext, type Offers } from '../fetch/best-offer.ts';
@@ -20,7 +21,10 @@ export interface Way {
   readonly ms: number;
 }
 
-/** Whether the table of the best offer must be downloaded: it is neither live nor waiting, and the bundle is not held. */
+/**
+ * Whether the table of the best offer must be downloaded: it is neither live nor waiting, and the bundle is not
+ * held.
+ */
 export function needsTable({ cx, offers }: Way): boolean {
   if (offers === null) return false;
   const { state, force } = cx;

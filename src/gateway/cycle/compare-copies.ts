@@ -11,7 +11,10 @@ export interface CopyChange {
   readonly added: number;
 }
 
-/** What would go and come if `next` took the place of `live`. @throws what reading `next` throws, a TableError above all */
+/**
+ * What would go and come if `next` took the place of `live`. @throws what reading `next` throws, a TableError above
+ * all
+ */
 export async function compareCopies(copies: Copies, live: CopyRef, next: CopyRef): Promise<CopyChange> {
   const removed = new RemovedRows(copies.rows(live.table));
   const domains = new DomainSet();

@@ -1,12 +1,14 @@
 /**
- * The hallway: the steps of a cycle in their order (docs/commands.md section 2.3). It decides nothing that a step decides.
+ * The hallway: the steps of a cycle in their order (docs/commands.md section 2.3). It decides nothing that a step
+ * decides.
  *
  *   no lock      look at the record (mend it first, under the lock, where it or the maps are damaged)
  *   per bundle   source -> verify -> judge the offer -> obtain -> judge the table
  *   under lock   read the record again -> judge again -> keep -> union -> compile -> install -> commit -> report
  *
- * `poll` ends where a table is to be downloaded or maps are to be made. `cycle` goes all the way, and always ends in a report. A dry run
- * takes no lock and writes nothing at all.
+ * `poll` ends where a table is to be downloaded or maps are to be made. `cycle` goes all the way, and always ends
+ * in a report. Where some bundles are slow, the steps under the lock are taken for the others first, and again for
+ * the slow ones. A dry run takes no lock and writes nothing at all.
  */
 import { HostError, StepError } from '../../errors.ts';
 import type { BundleConfig } from '../config.ts';
@@ -15,7 +17,7 @@ import { report, type Warnings } from '../health/report.ts';
 import type { TrustedBundle } from '../keys/trusted-keys.ts';
 import { EarlyMaps } from '../maps/early-maps.ts';
 import { draftEarly, installedCopies, makeMaps, settleReload, type GoodCopies } from '../maps/make-maps.ts';
-import { failure, overall, type Outcome } from '../outcome.ts';
+import { failure, overall, type BundleOutcome, type Outcome } from '../outcome.ts';
 import type { Copies } from '../record/copies.ts';
 import { Notes, remember } from '../record/remember.ts';
 import { bundleState, type GatewayState } from '../record/state.ts';
@@ -26,6 +28,7 @@ import { illnessOf } from './heal.ts';
 import { isNew, nextRecord, outcomeOf, type Next, type Run } from './next-record.ts';
 import { lookAtRecord, openSession, readRecord, toolsOf, withLock, type Session } from './session.ts';
 import type { SessionContext } from './session-context.ts';
+import { inStages, PATIENCE } from './stages.ts';
 import { keep, verdictOn } from './verdict.ts';
 
 export interface CycleOptions {
@@ -77,10 +80,10 @@ export async function poll(cx: CycleContext): Promise<Polled> {
   const state = await lookAtRecord(cx, toolsOf(cx));
   if (state === null) return { is: 'unsettled' };
   const begun = begin(cx, state, false);
-  const ways = await Promise.all(
-    asked(cx, begun, null).map((bundle) => closing(bundle, (b) => askBundle(b, cx.clock))),
-  );
-  if (ways.some(needsTable)) return { is: 'unsettled' };
+  const coming = asked(cx, begun, null).map((bundle) => closing(bundle, (b) => askBundle(b, cx.clock)));
+  const { value: ways = [] } = (await inStages(coming, PATIENCE).next()) as IteratorResult<Way[], undefined>;
+  // A slow bundle is left to the cycle, which does not wait for it either.
+  if (ways.length < coming.length || ways.some(needsTable)) return { is: 'unsettled' };
   const { needsMaps } = nextRecord(cx.config, state, await judged(ways, state), cx.options, cx.now);
   return needsMaps ? { is: 'unsettled' } : { is: 'settled', found: { ways, begun, early: null } };
 }
@@ -95,10 +98,29 @@ export async function cycle(cx: CycleContext): Promise<Outcome | null> {
     const looked = cx.options.rebuildState ? null : await lookAtRecord(cx, toolsOf(cx));
     const mended = looked === null ? await withLock(cx, () => openSession(cx, { rebuild: rebuilt(cx) })) : null;
     const begun = begin(cx, looked ?? (mended as Session).state, mended?.broken ?? false);
-    return await conclude(cx, await take(cx, begun, earlyMaps(cx)));
+    return await concludeInStages(cx, begun, earlyMaps(cx));
   } catch (error) {
     return await failed(cx, error);
   }
+}
+
+/** Before the first maps all bundles wait for each other: without `--partial` nothing would be installed anyway. */
+async function concludeInStages(cx: CycleContext, begun: Begun, early: EarlyMaps | null): Promise<Outcome | null> {
+  const canStage = begun.state.maps !== null || cx.options.partial;
+  const coming = waysOf(cx, begun, early);
+  const outcomes = new Map<string, BundleOutcome>();
+  try {
+    for await (const ways of inStages(coming, canStage ? PATIENCE : Number.POSITIVE_INFINITY)) {
+      const stage = await conclude(cx, { ways, begun, early });
+      if (stage === null) return null;
+      for (const outcome of stage.bundles) outcomes.set(outcome.name, outcome);
+    }
+  } finally {
+    // Where a stage failed, the rest is still on its way.
+    for (const way of await Promise.allSettled(coming))
+      if (way.status === 'fulfilled') way.value.obtained?.spool?.discard();
+  }
+  return overall(cx.config.bundle.flatMap(({ name }) => outcomes.get(name) ?? []));
 }
 
 /** The bundles whose record is rebuilt by hand. */
@@ -114,7 +136,7 @@ async function rehearse(cx: CycleContext): Promise<Outcome> {
   const illness = illnessOf(cx, state);
   if (illness !== null)
     warn(`${illness.damage ?? 'there are no maps'}; a cycle would make them from the last good copies`);
-  const { ways } = await take(cx, begin(cx, state, false), null);
+  const ways = await Promise.all(waysOf(cx, begin(cx, state, false), null));
   const runs = await judged(ways, state);
   const would = ({ result }: Run) => (isNew(result) ? { would: result.change } : {});
   return overall(runs.map((run) => ({ ...outcomeOf(run, state), ...would(run) })));
@@ -149,10 +171,9 @@ function asked(cx: CycleContext, { state, broken, warnings }: Begun, early: Earl
 }
 
 /** Asks all bundles and downloads what they need, each on its own. Without the lock. */
-async function take(cx: CycleContext, begun: Begun, early: EarlyMaps | null): Promise<Found> {
+function waysOf(cx: CycleContext, begun: Begun, early: EarlyMaps | null): Promise<Way>[] {
   const way = async (bundle: Asked) => takeBundle(await askBundle(bundle, cx.clock), cx.clock);
-  const ways = await Promise.all(asked(cx, begun, early).map((bundle) => closing(bundle, way)));
-  return { ways, begun, early };
+  return asked(cx, begun, early).map((bundle) => closing(bundle, way));
 }
 
 async function closing(bundle: Asked, way: (bundle: Asked) => Promise<Way>): Promise<Way> {
@@ -181,7 +202,8 @@ function judged(ways: readonly Way[], state: GatewayState): Promise<Run[]> {
 }
 
 /**
- * Takes the lock, judges what was found by the record as it is now, and brings it live or keeps everything as it is and says why.
+ * Takes the lock, judges what was found by the record as it is now, and brings it live or keeps everything as it is
+ * and says why.
  * @throws StepError without the lock. @returns null if `cx.signal` ended it.
  */
 export async function conclude(cx: CycleContext, { ways, begun, early }: Found): Promise<Outcome | null> {

@@ -1,4 +1,7 @@
-/** Checks the live maps and rebuilds them from the copies, without the network (docs/commands.md section 2.3, Healing). */
+/**
+ * Checks the live maps and rebuilds them from the copies, without the network (docs/commands.md section 2.3,
+ * Healing).
+ */
 import type { LiveMaps } from '../maps/live-maps.ts';
 import { installedCopies, makeMaps, type MapMaker } from '../maps/make-maps.ts';
 import { hashedToday, mapDamage, recordedDamage, removeDamaged, touchedDamage } from '../maps/map-damage.ts';
@@ -18,8 +21,8 @@ export function illnessOf(
 }
 
 /**
- * Makes the live maps again from the copies, without the network. It looks at neither expiry nor keys: mail comes first. A map that is
- * damaged and cannot be made again is removed. Needs the lock.
+ * Makes the live maps again from the copies, without the network. It looks at neither expiry nor keys: mail comes
+ * first. A map that is damaged and cannot be made again is removed. Needs the lock.
  * @returns whether the copies could not serve, so that whole tables are needed again.
  */
 export async function heal(maker: MapMaker, state: GatewayState, damage: string | null): Promise<boolean> {

@@ -1,6 +1,6 @@
 /**
- * The record as it will be once the verdicts of a cycle are carried out, and what each bundle's outcome then is. Pure: nothing is
- * installed here, and the record that it is given stays as it is.
+ * The record as it will be once the verdicts of a cycle are carried out, and what each bundle's outcome then is.
+ * Pure: nothing is installed here, and the record that it is given stays as it is.
  */
 import { StepError, UnionError } from '../../errors.ts';
 import type { GatewayConfig } from '../config.ts';
@@ -59,7 +59,10 @@ export function nextRecord(
   return { state: next, runs, needsMaps: forced || next.maps?.inputs !== mapInputs(config, next) };
 }
 
-/** First appearance: nothing is installed until every configured bundle has a good copy; mail is deferred, not rejected. */
+/**
+ * First appearance: nothing is installed until every configured bundle has a good copy; mail is deferred, not
+ * rejected.
+ */
 function waiting(state: GatewayState, runs: readonly Run[], missing: readonly string[]): Next {
   const error = new UnionError(
     'WAITING',

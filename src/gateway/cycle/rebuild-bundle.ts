@@ -1,6 +1,6 @@
 /**
- * One bundle's part of a lost record, from the envelopes of good copies (docs/bundle-format.md section 6): what was only seen, or refused,
- * makes no floor. And what `--rebuild-state` gives up by hand.
+ * One bundle's part of a lost record, from the envelopes of good copies (docs/bundle-format.md section 6): what was
+ * only seen, or refused, makes no floor. And what `--rebuild-state` gives up by hand.
  */
 import path from 'node:path';
 import { isInstant } from '../../bundle/offer/instant.ts';
@@ -63,7 +63,8 @@ function requireWhole({ name, ring }: Holder, good: readonly StoredEnvelope[], {
   if (damaged !== undefined)
     throw stateCorrupt(`${name}: the stored envelope of version ${damaged.ref.version} is damaged`);
   const highest = good.reduce((most, { ref }) => Math.max(most, ref.version), 0);
-  // A report may be older than the record was, so a higher version than it names will do; not where an older one is held.
+  // A report may be older than the record was, so a higher version than it names will do; not where an older one is
+  // held.
   const isThere = good.some(({ ref }) => ref.version === version);
   if (version !== null && !isThere && (version > highest || held !== null)) {
     throw stateCorrupt(`${name}: version ${version} was installed, the stored envelopes end at ${highest || 'none'}`);
@@ -116,8 +117,8 @@ async function copyOf(copies: Copies, ref: EnvelopeRef, envelope: Uint8Array): P
 }
 
 /**
- * `--rebuild-state` for one bundle: floor and digests are given up. The live copy's version is the floor from now on, if it verifies;
- * if it does not, the floor is 0, and the next table is not compared with it.
+ * `--rebuild-state` for one bundle: floor and digests are given up. The live copy's version is the floor from now
+ * on, if it verifies; if it does not, the floor is 0, and the next table is not compared with it.
  * @returns false where the live copy has lost its envelope: it is a copy no more.
  */
 export function giveUpFloor(h: Holder, st: BundleState, log: (message: string) => void): boolean {

@@ -1,6 +1,6 @@
 /**
- * The start of every cycle: read the record, rebuild a corrupt one from the signed envelopes, complete or drop a pending set.
- * Never takes a corrupt record for a fresh start (docs/commands.md section 2.3, State).
+ * The start of every cycle: read the record, rebuild a corrupt one from the signed envelopes, complete or drop a
+ * pending set. Never takes a corrupt record for a fresh start (docs/commands.md section 2.3, State).
  */
 import type { GatewayConfig } from '../config.ts';
 import { mapsExist } from '../maps/live-maps.ts';
@@ -59,7 +59,8 @@ async function found(cx: RecoverContext): Promise<Recovery> {
   const { config, files, holders, log } = cx;
   const read = files.read();
   const pending = files.readPending();
-  // Also where the record is lost, or was never written, as in a first installation: the pending set is the whole next record.
+  // Also where the record is lost, or was never written, as in a first installation: the pending set is the whole
+  // next record.
   if (pending !== null && (await isComplete(pending, holders, log))) return { state: pending, changed: true };
   const dropped = (state: GatewayState, changed: boolean): Recovery => {
     if (pending === null) return { state, changed };
@@ -88,7 +89,10 @@ async function found(cx: RecoverContext): Promise<Recovery> {
   return dropped(state, true);
 }
 
-/** A set that was about to be installed: if its copies are whole it is the record now, and healing makes its maps; else it never was. */
+/**
+ * A set that was about to be installed: if its copies are whole it is the record now, and healing makes its maps;
+ * else it never was.
+ */
 async function isComplete(
   pending: GatewayState,
   holders: readonly Holder[],

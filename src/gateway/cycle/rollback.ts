@@ -1,6 +1,6 @@
 /**
- * Rollback, hold and resume (docs/commands.md sections 2 and 2.3): what is live is chosen by hand among the kept copies. The rollback floor
- * does not move; the next request is unconditional.
+ * Rollback, hold and resume (docs/commands.md sections 2 and 2.3): what is live is chosen by hand among the kept
+ * copies. The rollback floor does not move; the next request is unconditional.
  */
 import { shrunk } from '../../bundle/offer/guard.ts';
 import type { GatewayConfig } from '../config.ts';
@@ -35,8 +35,8 @@ export interface RollbackOptions {
 }
 
 /**
- * Goes back to the newest older copy, or to `version`, and holds there. Bundles that have no such copy, or may not go back to it, stay
- * as they are.
+ * Goes back to the newest older copy, or to `version`, and holds there. Bundles that have no such copy, or may not
+ * go back to it, stay as they are.
  * @throws StepError as a cycle's end does; the maps are then as they were.
  */
 export function rollback(cx: SessionContext, names: Names, options: RollbackOptions): Promise<Change[]> {
@@ -47,7 +47,10 @@ export function rollback(cx: SessionContext, names: Names, options: RollbackOpti
   });
 }
 
-/** What `rollback` would do. Takes no lock and changes nothing. @throws TableError never: a damaged copy is a refusal */
+/**
+ * What `rollback` would do. Takes no lock and changes nothing. @throws TableError never: a damaged copy is a
+ * refusal
+ */
 export function planRollback(
   cx: Pick<SessionContext, 'config' | 'now'>,
   state: GatewayState,

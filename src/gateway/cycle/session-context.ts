@@ -9,8 +9,8 @@ export interface SessionContext {
   readonly now: Date;
   readonly log: (level: 'warning' | 'notice', message: string) => void;
   /**
-   * The live maps were hashed before (docs/commands.md section 2.3, Healing): `here` by this process, so that size, mtime and inode are
-   * enough; `on record` by an earlier one, if the record says so.
+   * The live maps were hashed before (docs/commands.md section 2.3, Healing): `here` by this process, so that size,
+   * mtime and inode are enough; `on record` by an earlier one, if the record says so.
    */
   readonly hashed?: 'here' | 'on record';
   /** How the lock is taken; else by a child for each time. */

@@ -1,6 +1,7 @@
 /**
- * The record and the live maps: looked at without the lock; or, under it, mended first, so that every command that may change something
- * stands on a record that is read or rebuilt, an interrupted installation that is completed, and live maps that are what was installed.
+ * The record and the live maps: looked at without the lock; or, under it, mended first, so that every command that
+ * may change something stands on a record that is read or rebuilt, an interrupted installation that is completed,
+ * and live maps that are what was installed.
  */
 import path from 'node:path';
 import { StepError } from '../../errors.ts';
@@ -90,7 +91,8 @@ export function readRecord(
 
 /**
  * The record, read without the lock.
- * @returns null where it or the live maps must be mended first, or another run is changing them: only the lock can tell.
+ * @returns null where it or the live maps must be mended first, or another run is changing them: only the lock can
+ * tell.
  * @throws HostError CONFIG
  */
 export async function lookAtRecord(cx: SessionContext, tools: Tools): Promise<GatewayState | null> {
@@ -118,7 +120,8 @@ export interface SessionOptions {
 
 /**
  * Needs the lock.
- * @throws StateError STATE_CORRUPT, InstallError, HostError NO_SPACE; CONFIG where others could write the state or the maps.
+ * @throws StateError STATE_CORRUPT, InstallError, HostError NO_SPACE; CONFIG where others could write the state or
+ * the maps.
  */
 export async function openSession(
   cx: SessionContext,

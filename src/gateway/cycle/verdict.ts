@@ -1,6 +1,7 @@
 /**
- * What one bundle's way comes to, by the record as it is now: another run may have changed it while this one waited for the network. The
- * judges are asked once more, in their order (docs/commands.md section 2.4). Reads copies, writes nothing.
+ * What one bundle's way comes to, by the record as it is now: another run may have changed it while this one waited
+ * for the network. The judges are asked once more, in their order (docs/commands.md section 2.4). Reads copies,
+ * writes nothing.
  */
 import type { JudgedTable } from '../../bundle/offer/guard.ts';
 import { isoTime } from '../../bundle/offer/manifest.ts';

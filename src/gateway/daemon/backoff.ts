@@ -1,7 +1,7 @@
 /**
- * When a gateway asks: a while of chance after its schedule says so; and how long a bundle that failed is left alone, twice as long after
- * each failure, so that a central side that is down is not run over when it comes back, and a table that is refused is not taken every
- * minute. Decides only; chance and time are told.
+ * When a gateway asks: a while of chance after its schedule says so; and how long a bundle that failed is left
+ * alone, twice as long after each failure, so that a central side that is down is not run over when it comes back,
+ * and a table that is refused is not taken every minute. Decides only; chance and time are told.
  */
 import type { Code } from '../../errors.ts';
 import type { BundleOutcome } from '../outcome.ts';
@@ -29,7 +29,10 @@ export class Pace {
   readonly #pauses = new Map<string, Pause>();
   readonly #longest: number;
 
-  /** @param warnAfter `health.warn_after`: nobody is left alone for so long that it alone would raise an alarm. Milliseconds. */
+  /**
+   * @param warnAfter `health.warn_after`: nobody is left alone for so long that it alone would raise an alarm.
+   * Milliseconds.
+   */
   constructor(warnAfter: number) {
     this.#longest = Math.min(LONGEST, warnAfter / 4);
   }

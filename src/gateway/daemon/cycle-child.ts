@@ -1,6 +1,7 @@
 /**
- * Starts the child that does a cycle in which something changes. Its memory is given back when it ends, and what ends it does not end the
- * daemon. The child takes its own lock. If the daemon dies, the child still holds it and finishes safely.
+ * Starts the child that does a cycle in which something changes. Its memory is given back when it ends, and what
+ * ends it does not end the daemon. The child takes its own lock. If the daemon dies, the child still holds it and
+ * finishes safely.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import type { Answers } from '../fetch/poll-answers.ts';

@@ -1,4 +1,7 @@
-/** What a daemon says of its cycles: what has not changed since the last one is not said again every minute. Writes by the log it is given. */
+/**
+ * What a daemon says of its cycles: what has not changed since the last one is not said again every minute. Writes
+ * by the log it is given.
+ */
 import { exitStatus } from '../../errors.ts';
 import type { Level } from '../../io/log.ts';
 import type { Outcome } from '../outcome.ts';

@@ -1,6 +1,6 @@
 /**
- * The daemon's cycle. It polls here, and mostly there is nothing new. Where a table must be downloaded or maps must be made, a process of
- * its own does the cycle. The outcome is the same either way.
+ * The daemon's cycle. It polls here, and mostly there is nothing new. Where a table must be downloaded or maps must
+ * be made, a process of its own does the cycle. The outcome is the same either way.
  */
 import { HostError } from '../../errors.ts';
 import type { BundleConfig } from '../config.ts';

@@ -1,6 +1,7 @@
 /**
- * `relaymap run`: first a look at the last good copy without the network, then a cycle whenever the schedule, SIGUSR2 or SIGHUP says so,
- * never two at once. It owns clock and chance and nothing of what a cycle does (docs/commands.md section 2.3).
+ * `relaymap run`: first a look at the last good copy without the network, then a cycle whenever the schedule,
+ * SIGUSR2 or SIGHUP says so, never two at once. It owns clock and chance and nothing of what a cycle does
+ * (docs/commands.md section 2.3).
  */
 import { StepError } from '../../errors.ts';
 import type { Level } from '../../io/log.ts';
@@ -124,7 +125,10 @@ export class Daemon {
     this.#want('all');
   }
 
-  /** SIGHUP: configuration, keys and credentials again, and a cycle by them; what cannot be read is refused and the old ones go on. */
+  /**
+   * SIGHUP: configuration, keys and credentials again, and a cycle by them; what cannot be read is refused and the
+   * old ones go on.
+   */
   reload(): void {
     if (this.#stopping) return;
     const monotonic = process.hrtime.bigint() / 1000n;

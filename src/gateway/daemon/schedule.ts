@@ -1,7 +1,8 @@
 /**
- * When the next cycle is due. node-cron reads the expression and says which time comes next; the waiting is done here, against two clocks.
- * node-cron's own waiting trusts the wall clock: set back by an hour it is silent for an hour, and set forward by a year (a host that
- * boots without a battery clock) it walks through half a million missed minutes and blocks the process for about a minute.
+ * When the next cycle is due. node-cron reads the expression and says which time comes next; the waiting is done
+ * here, against two clocks. node-cron's own waiting trusts the wall clock: set back by an hour it is silent for an
+ * hour, and set forward by a year (a host that boots without a battery clock) it walks through half a million
+ * missed minutes and blocks the process for about a minute.
  */
 import { createTask, validateDetailed, type ScheduledTask } from 'node-cron';
 import { HostError } from '../../errors.ts';

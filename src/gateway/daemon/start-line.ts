@@ -1,4 +1,7 @@
-/** The daemon's first line in the journal: which version of relaymap follows which lists, how often, and when next. Pure. */
+/**
+ * The daemon's first line in the journal: which version of relaymap follows which lists, how often, and when next.
+ * Pure.
+ */
 
 /** Its name and the version that is installed, null where there is none. */
 export type List = readonly [name: string, version: number | null];

@@ -1,10 +1,13 @@
 /**
- * What systemd is told, by the command `systemd-notify`: Node has no unix datagram sockets. One child costs 13 ms of CPU, so only what is
- * news is told, in order and one at a time. Without NOTIFY_SOCKET it does nothing.
+ * What systemd is told, by the command `systemd-notify`: Node has no unix datagram sockets. One child costs 13 ms
+ * of CPU, so only what is news is told, in order and one at a time. Without NOTIFY_SOCKET it does nothing.
  */
 import { spawn } from 'node:child_process';
 
-/** Milliseconds that one message may take: of a host that boots, with all services at once, seconds are nothing, and READY=1 is said once. */
+/**
+ * Milliseconds that one message may take: of a host that boots, with all services at once, seconds are nothing, and
+ * READY=1 is said once.
+ */
 const PATIENCE = 30_000;
 
 /** Runs a command that signals for the daemon do not end: service managers send them to every process of a unit. */
@@ -31,7 +34,10 @@ export class Notifier {
     return this.#there && forUs && usec > 0 ? usec / 2000 : null;
   }
 
-  /** @param words such as `READY=1`. @param status a line for `systemctl status`; told only when it is another than before. */
+  /**
+   * @param words such as `READY=1`. @param status a line for `systemctl status`; told only when it is another than
+   * before.
+   */
   tell(words: readonly string[], status = this.#status): void {
     const news = status === this.#status ? [] : [`STATUS=${status.replaceAll(/\s+/g, ' ')}`];
     this.#status = status;

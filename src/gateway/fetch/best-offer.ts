@@ -1,6 +1,7 @@
 /**
- * What a bundle's origins offer: all are asked at once, each answer is verified and judged, the highest acceptable version wins
- * (docs/commands.md section 2.3, Mirrors). Notes payloads that were refused. Fetches no table, writes nothing.
+ * What a bundle's origins offer: all are asked at once, each answer is verified and judged, the highest acceptable
+ * version wins (docs/commands.md section 2.3, Mirrors). Notes payloads that were refused. Fetches no table, writes
+ * nothing.
  */
 import { clockWarning, judgingTime } from '../../bundle/offer/clock.ts';
 import { judgeOffer, type AcceptedOffer } from '../../bundle/offer/offer.ts';
@@ -71,7 +72,10 @@ export async function bestOffer(cx: BundleContext): Promise<Offers> {
   return { offered, best };
 }
 
-/** What this cycle itself brought to light: another origin's payload of the same version, accepted or refused for another reason. */
+/**
+ * What this cycle itself brought to light: another origin's payload of the same version, accepted or refused for
+ * another reason.
+ */
 function contradicted(
   cx: BundleContext,
   { offer }: Offered,
@@ -121,8 +125,8 @@ function asked(cx: BundleContext, v: VerifiedManifest): AcceptedOffer {
 const HOUR = 3_600_000;
 
 /**
- * Web servers make an ETag of size and whole second, so that two manifests can share one: after an hour the manifest is asked for whole
- * (docs/bundle-format.md section 1).
+ * Web servers make an ETag of size and whole second, so that two manifests can share one: after an hour the
+ * manifest is asked for whole (docs/bundle-format.md section 1).
  */
 function holds({ digest, at }: BundleState['etags'][string], installed: string | undefined, now: Date): boolean {
   const age = at === undefined ? -1 : now.getTime() - Date.parse(at);

@@ -1,13 +1,16 @@
 /**
- * What a refused certificate says of this host's clock. A certificate that is not valid yet, or no longer, may be right and the clock wrong:
- * the message says both times, and what the installed list knows of them. Pure.
+ * What a refused certificate says of this host's clock. A certificate that is not valid yet, or no longer, may be
+ * right and the clock wrong: the message says both times, and what the installed list knows of them. Pure.
  */
 import { SourceError, type StepError } from '../../errors.ts';
 import { isoTime } from '../../bundle/offer/manifest.ts';
 
 const MINUTE = 60_000;
 
-/** @param installed times of the live copy, which was signed elsewhere. @returns the same failure, or one that names the clock. */
+/**
+ * @param installed times of the live copy, which was signed elsewhere. @returns the same failure, or one that names
+ * the clock.
+ */
 export function withClock(
   failure: StepError,
   now: Date,

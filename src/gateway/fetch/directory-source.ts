@@ -1,6 +1,6 @@
 /**
- * The same offers and blobs from a directory or a USB stick. Reads regular files below that directory and nothing else: no link is
- * followed, no FIFO or device is read.
+ * The same offers and blobs from a directory or a USB stick. Reads regular files below that directory and nothing
+ * else: no link is followed, no FIFO or device is read.
  */
 import {
   closeSync,
@@ -95,7 +95,10 @@ export interface Found {
   readonly name: string | null;
 }
 
-/** The folder itself, or where it has no manifest those directly below it that do. @throws SourceError where there is none. */
+/**
+ * The folder itself, or where it has no manifest those directly below it that do. @throws SourceError where there
+ * is none.
+ */
 export function findBundles(folder: string): Found[] {
   if (lookAt(path.join(folder, 'manifest.json')) !== null) {
     return [{ folder, name: claimedName(folder) }];

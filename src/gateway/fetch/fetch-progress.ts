@@ -1,4 +1,7 @@
-/** How far a download is: per cent and the time that is left, where the manifest has said how much is to come. Told the time; pure. */
+/**
+ * How far a download is: per cent and the time that is left, where the manifest has said how much is to come. Told
+ * the time; pure.
+ */
 import { number } from '../say/outcome-lines.ts';
 import type { Source } from './source.ts';
 

@@ -1,6 +1,6 @@
 /**
- * Looks at a bundle where it is published, with a gateway's own eyes: envelope, signatures, manifest, offer, table, deltas, in the order
- * of a cycle (docs/commands.md sections 2.3 and 3, `inspect`). Keeps nothing.
+ * Looks at a bundle where it is published, with a gateway's own eyes: envelope, signatures, manifest, offer, table,
+ * deltas, in the order of a cycle (docs/commands.md sections 2.3 and 3, `inspect`). Keeps nothing.
  */
 import { decodeEnvelope, MANIFEST_TYPE } from '../../bundle/trust/envelope.ts';
 import { isoTime, parseManifest, type Manifest } from '../../bundle/offer/manifest.ts';

@@ -1,4 +1,7 @@
-/** What origins have answered to a poll, as plain values: the child that does the cycle need not ask again. Touches nothing. */
+/**
+ * What origins have answered to a poll, as plain values: the child that does the cycle need not ask again. Touches
+ * nothing.
+ */
 import { SourceError } from '../../errors.ts';
 import type { Manifest, Source } from './source.ts';
 
@@ -32,7 +35,10 @@ export function noting(source: Source): { readonly source: Source; readonly answ
   return { source: { ...source, origins }, answers: () => ({ of, received: source.received() }) };
 }
 
-/** The same source, which gives the known answers without asking. An answer counts only under the condition it was given to. */
+/**
+ * The same source, which gives the known answers without asking. An answer counts only under the condition it was
+ * given to.
+ */
 export function knowing(source: Source, { of, received }: Answers): Source {
   return {
     ...source,

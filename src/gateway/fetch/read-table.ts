@@ -1,6 +1,7 @@
 /**
- * Reads a table in one pass: its body is spooled and checked while it streams (docs/bundle-format.md sections 3 and 4): length, gzip,
- * hash, rows. What is found on the way is for the judge. Nothing is kept here: the spool is the caller's to keep or to discard.
+ * Reads a table in one pass: its body is spooled and checked while it streams (docs/bundle-format.md sections 3 and
+ * 4): length, gzip, hash, rows. What is found on the way is for the judge. Nothing is kept here: the spool is the
+ * caller's to keep or to discard.
  */
 import { createHash } from 'node:crypto';
 import { applyDelta } from '../../bundle/table/delta.ts';
@@ -67,9 +68,10 @@ export async function obtainWhole(
 }
 
 /**
- * The table that a delta makes of the installed one, compressed into the spool. Nothing of it is believed before the result has the
- * manifest's hash.
- * @throws Error of any kind: whatever goes wrong with a delta, the whole table is taken instead (docs/bundle-format.md section 5).
+ * The table that a delta makes of the installed one, compressed into the spool. Nothing of it is believed before
+ * the result has the manifest's hash.
+ * @throws Error of any kind: whatever goes wrong with a delta, the whole table is taken instead
+ * (docs/bundle-format.md section 5).
  */
 export async function obtainByDelta(
   body: AsyncIterable<Uint8Array>,
@@ -111,7 +113,10 @@ export async function* deltaText(body: AsyncIterable<Uint8Array>, delta: DeltaEn
   plain.end();
 }
 
-/** A plain text against what the manifest says of it: stops at the first byte too many, and at the end length and hash must fit. */
+/**
+ * A plain text against what the manifest says of it: stops at the first byte too many, and at the end length and
+ * hash must fit.
+ */
 class Plain {
   readonly #hash = createHash('sha256');
   readonly #what: string;

@@ -16,7 +16,10 @@ export interface Origin {
   readonly label: string;
   /** @param etag of the payload that is live, to ask conditionally. @throws SourceError */
   manifest(etag: string | null): Promise<Manifest>;
-  /** A blob's body. @throws SourceError, now or while it is read; TableError LENGTH_MISMATCH if it is declared of another length. */
+  /**
+   * A blob's body. @throws SourceError, now or while it is read; TableError LENGTH_MISMATCH if it is declared of
+   * another length.
+   */
   blob(path: string, wireBytes: number): Promise<AsyncIterable<Uint8Array>>;
 }
 
@@ -57,7 +60,8 @@ export function urlSource(
 ): Source {
   const end = clock() + limits.total;
   let received = 0;
-  // One URL gets at most a third of what is left (docs/commands.md section 2.1), so that a slow mirror cannot eat the cycle.
+  // One URL gets at most a third of what is left (docs/commands.md section 2.1), so that a slow mirror cannot eat
+  // the cycle.
   const timing = (): Limits => ({ idle: limits.idle, total: Math.max(1, Math.floor((end - clock()) / 3)) });
   const counted = async function* (body: AsyncIterable<Uint8Array>) {
     for await (const chunk of body) {
@@ -100,8 +104,8 @@ export function urlSource(
 }
 
 /**
- * An ETag that can go back in a request; null for any other. A server can name its answer in characters that no request may carry, or at a
- * length that no server takes: sent back all the same, each request after it would fail.
+ * An ETag that can go back in a request; null for any other. A server can name its answer in characters that no
+ * request may carry, or at a length that no server takes: sent back all the same, each request after it would fail.
  */
 const sendable = (etag: string | null | undefined): string | null =>
   typeof etag === 'string' && /^[ -~]{1,1024}$/.test(etag) ? etag : null;

@@ -1,6 +1,7 @@
 /**
- * Reads the table of an accepted offer into a spool and has it judged: by delta where one is offered, else whole, from the best origin or
- * another that offers the same payload. Needs no lock: nothing is kept here, and the judge is asked again before the table is.
+ * Reads the table of an accepted offer into a spool and has it judged: by delta where one is offered, else whole,
+ * from the best origin or another that offers the same payload. Needs no lock: nothing is kept here, and the judge
+ * is asked again before the table is.
  */
 import { approves, judgeTable, type JudgedTable, type Shrinkage } from '../../bundle/offer/guard.ts';
 import type { TableEntry } from '../../bundle/offer/manifest.ts';
@@ -17,7 +18,10 @@ import { baseline } from '../record/version-history.ts';
 import { effectiveNow, worst, type BundleContext, type Offers } from './best-offer.ts';
 import { obtainByDelta, obtainWhole, type Findings, type Questions, type SpoolWriter } from './read-table.ts';
 
-/** A table that was read to its end and is what the manifest says of it. Whether it may be kept, the judge says once more. */
+/**
+ * A table that was read to its end and is what the manifest says of it. Whether it may be kept, the judge says once
+ * more.
+ */
 export interface Obtained {
   readonly entry: TableEntry;
   readonly via: 'full' | 'delta';
@@ -51,7 +55,10 @@ export async function takeTable(cx: BundleContext, { offered, best }: Offers): P
   throw worst(failures);
 }
 
-/** Null where no delta is offered or whatever is wrong with it; only the judge's word about the table that it makes is final. */
+/**
+ * Null where no delta is offered or whatever is wrong with it; only the judge's word about the table that it makes
+ * is final.
+ */
 async function tryDelta(cx: BundleContext, best: Offers['best'], entry: TableEntry): Promise<Obtained | null> {
   const { state, copies, notes } = cx;
   notes.delta('did not fail');

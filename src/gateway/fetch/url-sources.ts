@@ -1,6 +1,6 @@
 /**
- * A configuration and what a cycle needs of files that perhaps only root may read: public keys and credentials. They are read while the
- * process still may; the cycle code is then the same for `fetch`, `import` and `run`.
+ * A configuration and what a cycle needs of files that perhaps only root may read: public keys and credentials.
+ * They are read while the process still may; the cycle code is then the same for `fetch`, `import` and `run`.
  */
 import type { BundleConfig, GatewayConfig } from '../config.ts';
 import { urlClient, urlSource, type Source } from './source.ts';
@@ -18,7 +18,8 @@ export interface Sources {
 
 /**
  * Clients are made at first use and kept from cycle to cycle, for as long as they have the credentials of now.
- * @param clock monotonic milliseconds. @param signal ends what is under way. @param accessOf what a bundle's URLs are asked with, now.
+ * @param clock monotonic milliseconds. @param signal ends what is under way. @param accessOf what a bundle's URLs
+ * are asked with, now.
  * @throws HostError CONFIG
  */
 export function urlSources(

@@ -1,7 +1,8 @@
 /**
- * Whether the mail server still asks relaymap's maps: the record of what was seen (`mta.json` in state_dir, readable by everyone), and
- * the look that renews it. A server that was seen to ask a map and no longer does takes mail for everybody, or for nobody. Before it has
- * first been seen to ask there is nothing to miss (docs/commands.md section 2.5).
+ * Whether the mail server still asks relaymap's maps: the record of what was seen (`mta.json` in state_dir,
+ * readable by everyone), and the look that renews it. A server that was seen to ask a map and no longer does takes
+ * mail for everybody, or for nobody. Before it has first been seen to ask there is nothing to miss
+ * (docs/commands.md section 2.5).
  */
 import path from 'node:path';
 import * as z from 'zod/mini';
@@ -69,7 +70,8 @@ export function lookAgain(stateDir: string, mta: Mta, now: Date): void {
   const instances: AskingRecord['instances'] = {};
   for (const { instance, uses, why } of mta.look()) {
     const earlier = before?.instances[instance];
-    // A damaged record does not say what was seen: then both maps count as seen, since a false alarm is the smaller harm.
+    // A damaged record does not say what was seen: then both maps count as seen, since a false alarm is the smaller
+    // harm.
     const seen: Seen = {
       ...(read.is === 'corrupt' ? Object.fromEntries(MAPS.map((name) => [name, at])) : earlier?.seen),
     };

@@ -1,6 +1,7 @@
 /**
- * What is counted over all cycles: how each bundle's cycles ended, and the bytes that came. Kept in `status.json`, where every command
- * that runs a cycle adds to it under the lock, so that a restart forgets nothing. Touches nothing.
+ * What is counted over all cycles: how each bundle's cycles ended, and the bytes that came. Kept in `status.json`,
+ * where every command that runs a cycle adds to it under the lock, so that a restart forgets nothing. Touches
+ * nothing.
  */
 import * as z from 'zod/mini';
 import { isCode, type Code } from '../../errors.ts';

@@ -1,6 +1,6 @@
 /**
- * Grades the facts of the last report against the clock and the live maps (docs/commands.md sections 2.3 and 2.5), so that a daemon that
- * is dead does not stay OK. Reads only: no root, no network, no lock.
+ * Grades the facts of the last report against the clock and the live maps (docs/commands.md sections 2.3 and 2.5),
+ * so that a daemon that is dead does not stay OK. Reads only: no root, no network, no lock.
  */
 import { printable } from '../../io/printable.ts';
 import { exitStatus } from '../../errors.ts';
@@ -66,7 +66,10 @@ export interface HealthFacts {
   /** What is wrong with the live maps, in words; null for nothing. */
   readonly mapDamage: string | null;
   readonly now: Date;
-  /** Whether the live copy verifies under the keys as they are now: a change since the last cycle; null for no change. */
+  /**
+   * Whether the live copy verifies under the keys as they are now: a change since the last cycle; null for no
+   * change.
+   */
   readonly verifies: (bundle: BundleConfig, status: BundleStatus) => boolean | null;
   /** What was seen of the mail server; absent where nobody has looked. */
   readonly asking?: ReadAsking;

@@ -1,4 +1,7 @@
-/** Whether the live copy still verifies under keys that have changed since the last cycle. Reads them and one stored envelope. */
+/**
+ * Whether the live copy still verifies under keys that have changed since the last cycle. Reads them and one stored
+ * envelope.
+ */
 import { StepError } from '../../errors.ts';
 import type { BundleConfig } from '../config.ts';
 import { Copies } from '../record/copies.ts';
@@ -6,7 +9,10 @@ import { stored } from '../record/version-history.ts';
 import type { BundleStatus } from './status.ts';
 import { ringMark, startingRing } from '../keys/trusted-keys.ts';
 
-/** @returns null where the keys are those of the last report, or where a look is not possible: the report then stands. */
+/**
+ * @returns null where the keys are those of the last report, or where a look is not possible: the report then
+ * stands.
+ */
 export function verifiesNow(stateDir: string, bundle: BundleConfig, live: BundleStatus): boolean | null {
   try {
     const ring = startingRing(bundle);

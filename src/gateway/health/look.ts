@@ -1,6 +1,7 @@
 /**
- * Health as it is now: reads status, maps and keys, and has them graded. What the plugin, `/healthz`, `/metrics` and the textfile have
- * in common. Reads only: no root, no network, no lock. A map that is not the one on record is looked at again while a run is at work.
+ * Health as it is now: reads status, maps and keys, and has them graded. What the plugin, `/healthz`, `/metrics`
+ * and the textfile have in common. Reads only: no root, no network, no lock. A map that is not the one on record is
+ * looked at again while a run is at work.
  */
 import { isAtWork } from '../../io/lock-held.ts';
 import type { GatewayConfig } from '../config.ts';
@@ -19,8 +20,8 @@ export interface HealthLook {
 }
 
 /**
- * How long a cycle is waited for that may just be putting new maps in place of those on record, and how long between two looks.
- * Milliseconds.
+ * How long a cycle is waited for that may just be putting new maps in place of those on record, and how long
+ * between two looks. Milliseconds.
  */
 const SETTLING = 5_000;
 const AGAIN = 100;
@@ -32,7 +33,8 @@ export async function lookAtHealth(config: GatewayConfig, now: Date, deep: boole
     const { isDamaged, ...look } = await lookOnce(config, now, deep);
     // Asked only where something is wrong: the kernel takes its time to list the locks.
     const rests = isDamaged && !isAtWork(config.state_dir);
-    // A run that was at work while we looked may have ended before we asked: what is damaged at rest is looked at once more.
+    // A run that was at work while we looked may have ended before we asked: what is damaged at rest is looked at
+    // once more.
     if (!isDamaged || left <= 0 || (rests && wasAtRest)) return look;
     wasAtRest = rests;
     if (!rests) await new Promise((resolve) => setTimeout(resolve, AGAIN));

@@ -1,6 +1,6 @@
 /**
- * Health and counters in Prometheus' text form, for `/metrics` and for the textfile of node_exporter. Times are told as times, not as ages,
- * so that a rule can find out that nothing comes any more. Touches nothing.
+ * Health and counters in Prometheus' text form, for `/metrics` and for the textfile of node_exporter. Times are
+ * told as times, not as ages, so that a rule can find out that nothing comes any more. Touches nothing.
  */
 import type { GatewayConfig } from '../config.ts';
 import type { Counters } from './counters.ts';

@@ -1,4 +1,7 @@
-/** What the daemon tells of its health: the two pages of `health.listen` and the line of `systemctl status`. Touches nothing. */
+/**
+ * What the daemon tells of its health: the two pages of `health.listen` and the line of `systemctl status`. Touches
+ * nothing.
+ */
 import type { GatewayConfig } from '../config.ts';
 import type { Counters } from './counters.ts';
 import { jsonLine, printable } from '../../io/printable.ts';

@@ -1,6 +1,6 @@
 /**
- * Writes `status.json` after every cycle, above all after a failed one: facts and times only, no addresses; `health` grades them
- * when asked, so that a dead daemon does not stay OK.
+ * Writes `status.json` after every cycle, above all after a failed one: facts and times only, no addresses;
+ * `health` grades them when asked, so that a dead daemon does not stay OK.
  */
 import path from 'node:path';
 import { writeFileAtomic } from '../../io/atomic-file.ts';

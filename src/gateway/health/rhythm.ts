@@ -1,6 +1,6 @@
 /**
- * How often a list usually changes or is renewed, by the `created` of the versions that came: a publish that fails for a day is seen here
- * long before the list expires. Pure.
+ * How often a list usually changes or is renewed, by the `created` of the versions that came: a publish that fails
+ * for a day is seen here long before the list expires. Pure.
  */
 import * as z from 'zod/mini';
 import { isInstant } from '../../bundle/offer/instant.ts';
@@ -35,7 +35,10 @@ export function withCreated(before: Rhythm | null, created: string): Rhythm {
   return { last: created, first: before.first, count: before.count + 1, days: days.slice(-DAYS) };
 }
 
-/** How long it usually takes at most, ms; null where too little is known, or where the list came within twice that time. */
+/**
+ * How long it usually takes at most, ms; null where too little is known, or where the list came within twice that
+ * time.
+ */
 export function overdue(rhythm: Rhythm | null, now: Date): { readonly age: number; readonly longest: number } | null {
   if (rhythm === null || rhythm.count < ENOUGH) return null;
   const longest = Math.max(...rhythm.days.map((each) => each.longest));

@@ -1,4 +1,7 @@
-/** The form of `status.json`, written by report.ts and read by health: no address, no secret, readable by everyone. Reads that file. */
+/**
+ * The form of `status.json`, written by report.ts and read by health: no address, no secret, readable by everyone.
+ * Reads that file.
+ */
 import path from 'node:path';
 import * as z from 'zod/mini';
 import { isInstant } from '../../bundle/offer/instant.ts';
@@ -66,8 +69,8 @@ export type Status = z.infer<typeof Status>;
 const AT_ONCE = 60_000;
 
 /**
- * The status with a time in the future taken for never: what a clock that was ahead has written must not look fresh for days
- * (docs/commands.md section 2.5).
+ * The status with a time in the future taken for never: what a clock that was ahead has written must not look fresh
+ * for days (docs/commands.md section 2.5).
  */
 export function knownAt<S extends Pick<Status, 'bundles'>>(status: S, now: Date): S {
   const past = (at: string | null) => (at !== null && Date.parse(at) <= now.getTime() + AT_ONCE ? at : null);

@@ -1,4 +1,7 @@
-/** The textfile of node_exporter (docs/commands.md section 2.1, `health.textfile`): health and counters after every run, however it ended. */
+/**
+ * The textfile of node_exporter (docs/commands.md section 2.1, `health.textfile`): health and counters after every
+ * run, however it ended.
+ */
 import { writeFileAtomic } from '../../io/atomic-file.ts';
 import type { GatewayConfig } from '../config.ts';
 import { counted, countersOf, NO_COUNTERS, summed, type Counters } from './counters.ts';
@@ -19,7 +22,10 @@ export function unrecorded({ status }: HealthLook, outcome: Outcome, config: Gat
   );
 }
 
-/** Writes the textfile of a configuration that names one. @returns what went wrong, in words: never a reason to fail. */
+/**
+ * Writes the textfile of a configuration that names one. @returns what went wrong, in words: never a reason to
+ * fail.
+ */
 export function writeTextfile(
   config: GatewayConfig,
   look: HealthLook,

@@ -1,6 +1,6 @@
 /**
- * Who gets mail today and would get none tomorrow: compares whom Postfix takes mail for with the list that has been installed. Asks tables
- * and the installed map; changes nothing.
+ * Who gets mail today and would get none tomorrow: compares whom Postfix takes mail for with the list that has been
+ * installed. Asks tables and the installed map; changes nothing.
  */
 import { setImmediate } from 'node:timers/promises';
 import { foldCase } from '../../bundle/address/case-folding.ts';

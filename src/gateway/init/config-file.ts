@@ -1,6 +1,6 @@
 /**
- * The configuration that `init` begins with, and the public key beside it. Writes both; an existing bundle that says something else is
- * changed only by --replace. What is written has been read as a configuration first.
+ * The configuration that `init` begins with, and the public key beside it. Writes both; an existing bundle that
+ * says something else is changed only by --replace. What is written has been read as a configuration first.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';

@@ -1,4 +1,7 @@
-/** Whom Postfix takes mail for today, before relaymap's map is named: tables listed as far as they can be. Reads only. */
+/**
+ * Whom Postfix takes mail for today, before relaymap's map is named: tables listed as far as they can be. Reads
+ * only.
+ */
 import { foldCase } from '../../bundle/address/case-folding.ts';
 import type { GatewayConfig } from '../config.ts';
 import { covered, listed, ofRelayClass } from '../mta/postfix/domain-lists.ts';
@@ -33,7 +36,10 @@ export interface Today {
   readonly unseen: readonly string[];
   /** Where Postfix names our maps already. */
   readonly uses: readonly Use[];
-  /** Domains of relay_domains that are of no other class, as far as they can be listed, with the table that names each; null for a name in main.cf. */
+  /**
+   * Domains of relay_domains that are of no other class, as far as they can be listed, with the table that names
+   * each; null for a name in main.cf.
+   */
   readonly domains: ReadonlyMap<string, string | null>;
   /** The domains of the tables' rows that are relayed today; with a table that cannot be asked, all of them may be. */
   readonly relayed: ReadonlySet<string>;

@@ -48,7 +48,10 @@ export function settings(
   ];
 }
 
-/** Where Postfix asks the recipients already nothing is taken out, and what it answers to strangers is left as it was set since. */
+/**
+ * Where Postfix asks the recipients already nothing is taken out, and what it answers to strangers is left as it
+ * was set since.
+ */
 function completed(config: GatewayConfig, { postfix, uses }: Today): Setting[] {
   if (uses.some(({ map }) => map === 'relay_domains')) return [];
   const now = postfix.set.has('relay_domains') ? words(postfix.raw.get('relay_domains') ?? '') : [];

@@ -1,6 +1,6 @@
 /**
- * What decides on recipients beside relay_recipient_maps and was not looked at: where there is any of it, `init` claims neither "nobody"
- * nor "everybody". Pure.
+ * What decides on recipients beside relay_recipient_maps and was not looked at: where there is any of it, `init`
+ * claims neither "nobody" nor "everybody". Pure.
  */
 import type { PostfixConfig } from '../mta/postfix/main-cf.ts';
 import { isTable, words } from '../mta/postfix/tables.ts';

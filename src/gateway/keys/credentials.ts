@@ -1,6 +1,6 @@
 /**
- * Credentials and rights. Secrets are read first, while the process may still be root; then it becomes the owner of `state_dir`
- * before anything there is opened (docs/commands.md section 2).
+ * Credentials and rights. Secrets are read first, while the process may still be root; then it becomes the owner of
+ * `state_dir` before anything there is opened (docs/commands.md section 2).
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
@@ -28,7 +28,10 @@ export function readAccess({
   };
 }
 
-/** Both are read to the end here: what TLS cannot use would else be an error of each cycle, of which nobody knows what to do. */
+/**
+ * Both are read to the end here: what TLS cannot use would else be an error of each cycle, of which nobody knows
+ * what to do.
+ */
 function clientPair(certFile: string, keyFile: string): Pick<Access, 'cert' | 'key'> {
   const cert = pem('client_cert', certFile, 'CERTIFICATE');
   const key = pem('client_key', keyFile, 'PRIVATE KEY');
@@ -45,7 +48,8 @@ function clientPair(certFile: string, keyFile: string): Pick<Access, 'cert' | 'k
 }
 
 /**
- * A file that holds no PEM block of its kind, or one that is cut short, would be taken in silence, and every cycle would then end in TLS.
+ * A file that holds no PEM block of its kind, or one that is cut short, would be taken in silence, and every cycle
+ * would then end in TLS.
  */
 function pem(option: string, file: string, kind: 'CERTIFICATE' | 'PRIVATE KEY'): string {
   const content = read(option, file, kind === 'PRIVATE KEY');

@@ -1,4 +1,7 @@
-/** The public keys of a bundle as they lie in its folder, by keyid: what `relaymap keys` shows. Reads that folder alone. */
+/**
+ * The public keys of a bundle as they lie in its folder, by keyid: what `relaymap keys` shows. Reads that folder
+ * alone.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { keyid, parsePublicKey } from '../../bundle/trust/public-key.ts';

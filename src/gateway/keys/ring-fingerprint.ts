@@ -1,6 +1,6 @@
 /**
- * Whether the key directory is still the one that the last cycle saw, without checking a key: `health` starts in milliseconds. Reads
- * that directory and nothing else; nothing is trusted for it.
+ * Whether the key directory is still the one that the last cycle saw, without checking a key: `health` starts in
+ * milliseconds. Reads that directory and nothing else; nothing is trusted for it.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';

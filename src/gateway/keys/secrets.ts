@@ -1,7 +1,7 @@
 /**
- * What a daemon reads of a bundle beside its configuration: public keys and credentials, as they are on the disk now (docs/commands.md
- * section 2.3, "Fresh secrets"). A file that is absent for a moment, half written or not right is told, and what was read before stays in
- * use: the next look finds it whole. Reads only.
+ * What a daemon reads of a bundle beside its configuration: public keys and credentials, as they are on the disk
+ * now (docs/commands.md section 2.3, "Fresh secrets"). A file that is absent for a moment, half written or not
+ * right is told, and what was read before stays in use: the next look finds it whole. Reads only.
  */
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
@@ -44,7 +44,8 @@ export class Secrets {
 
   /**
    * Reads again what has changed.
-   * @param warn told what cannot be used, and that the one of before stays. @returns the bundles that have something new.
+   * @param warn told what cannot be used, and that the one of before stays. @returns the bundles that have
+   * something new.
    */
   refresh(warn: (message: string) => void): string[] {
     const renewed: string[] = [];

@@ -1,4 +1,7 @@
-/** The starting ring of a bundle (format section 6): the public keys in its key directory. Reads that directory and nothing else. */
+/**
+ * The starting ring of a bundle (format section 6): the public keys in its key directory. Reads that directory and
+ * nothing else.
+ */
 import { readFileSync } from 'node:fs';
 import { keyid, parsePublicKey } from '../../bundle/trust/public-key.ts';
 import type { Ring } from '../../bundle/trust/verify.ts';

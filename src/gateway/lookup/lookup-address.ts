@@ -1,4 +1,7 @@
-/** What Postfix will answer from the installed maps, and which row of which bundle makes it so: `relaymap lookup`. Reads only. */
+/**
+ * What Postfix will answer from the installed maps, and which row of which bundle makes it so: `relaymap lookup`.
+ * Reads only.
+ */
 import path from 'node:path';
 import { presentRows } from '../../bundle/table/present-rows.ts';
 import { lookup, type Answer, type Habits } from '../../map/lookup.ts';

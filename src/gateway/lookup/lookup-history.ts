@@ -1,4 +1,7 @@
-/** Since which kept version an address has been accepted, or not: `relaymap lookup --history`. Reads the record and the copies only. */
+/**
+ * Since which kept version an address has been accepted, or not: `relaymap lookup --history`. Reads the record and
+ * the copies only.
+ */
 import { presentRows } from '../../bundle/table/present-rows.ts';
 import { keysOf, type Habits } from '../../map/lookup.ts';
 import type { GatewayConfig } from '../config.ts';
@@ -11,7 +14,10 @@ export interface AddressHistory {
   readonly name: string;
   /** Whether the live copy accepts it. */
   readonly accepted: boolean;
-  /** Where it changed: the first version of the present answer, and the one before it with the row it had; null if no kept copy differs. */
+  /**
+   * Where it changed: the first version of the present answer, and the one before it with the row it had; null if
+   * no kept copy differs.
+   */
   readonly since: { readonly version: number; readonly created: string; readonly before: Verdict } | null;
   /** Oldest version that could be read. */
   readonly oldest: number;

@@ -1,6 +1,6 @@
 /**
- * The tables that the live Postfix asks beside relaymap's maps: an address that the list lacks may be accepted all the same, by the local
- * table of an emergency or as an alias. Asks Postfix's own tools; reads only.
+ * The tables that the live Postfix asks beside relaymap's maps: an address that the list lacks may be accepted all
+ * the same, by the local table of an emergency or as an alias. Asks Postfix's own tools; reads only.
  */
 import { keysOf, type Habits } from '../../map/lookup.ts';
 import type { GatewayConfig } from '../config.ts';

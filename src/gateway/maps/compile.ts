@@ -1,6 +1,6 @@
 /**
- * Makes the maps beside the live ones: text and cdb of recipients and of domains in one pass over the union, then read back.
- * Nothing live is touched; only this file makes a CompiledMap.
+ * Makes the maps beside the live ones: text and cdb of recipients and of domains in one pass over the union, then
+ * read back. Nothing live is touched; only this file makes a CompiledMap.
  */
 import { createHash } from 'node:crypto';
 import { fstatSync, statSync } from 'node:fs';
@@ -58,7 +58,8 @@ export interface CompileRules {
 }
 
 /**
- * Maps in the making. Rows are added in their order; nothing comes of them before `finish`, which needs the lock. A draft that is
+ * Maps in the making. Rows are added in their order; nothing comes of them before `finish`, which needs the lock. A
+ * draft that is
  * `nameless` has no names in the map folder until then, and needs no lock before.
  */
 export class Draft {
@@ -121,7 +122,8 @@ export class Draft {
     try {
       removeUnfinished(this.#rules.mapDir); // what a postmap that failed has half made is no file of ours
     } catch {
-      // a folder that cannot even be looked into: the next cycle begins with it again, and the first failure is the one to tell
+      // a folder that cannot even be looked into: the next cycle begins with it again, and the first failure is the
+      // one to tell
     }
     return translate(error, this.#rules.mapDir);
   }
@@ -155,7 +157,10 @@ function translate(error: unknown, mapDir: string): unknown {
   return new CompileError('COMPILE_FAILED', `the maps could not be made: ${message ?? String(full)}`, full);
 }
 
-/** A text and a cdb of the same rows, being written. What has no name yet is copied into files that have one at the end. */
+/**
+ * A text and a cdb of the same rows, being written. What has no name yet is copied into files that have one at the
+ * end.
+ */
 class MapPair {
   rows = 0;
   /** Rows that the text cannot express. */
@@ -247,7 +252,10 @@ class MapPair {
   }
 }
 
-/** The same rows in the map types that only the host's postmap writes, made from the finished text and read back by it. */
+/**
+ * The same rows in the map types that only the host's postmap writes, made from the finished text and read back by
+ * it.
+ */
 async function foreignMaps(
   name: string,
   text: AtomicFile,

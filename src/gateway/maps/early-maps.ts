@@ -1,6 +1,7 @@
 /**
- * Makes the maps of an only bundle while its table is still being read and judged, so that a table is read once and not twice. Whatever
- * goes wrong with that is no failure: the maps are then made from the copy, as they are with several bundles. Needs no lock until `take`.
+ * Makes the maps of an only bundle while its table is still being read and judged, so that a table is read once and
+ * not twice. Whatever goes wrong with that is no failure: the maps are then made from the copy, as they are with
+ * several bundles. Needs no lock until `take`.
  */
 import type { JudgedTable } from '../../bundle/offer/guard.ts';
 import type { DomainSet } from '../../bundle/table/domain-set.ts';

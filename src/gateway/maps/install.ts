@@ -1,6 +1,6 @@
 /**
- * Puts compiled maps in place. Renames onto the real path; no hard links, no symlinks: either would keep the old inode alive and
- * Postfix answering from it.
+ * Puts compiled maps in place. Renames onto the real path; no hard links, no symlinks: either would keep the old
+ * inode alive and Postfix answering from it.
  */
 import { lstatSync } from 'node:fs';
 import { InstallError, StepError } from '../../errors.ts';
@@ -20,8 +20,8 @@ export function mapsRecord(map: CompiledMap, inputs: string): LiveMaps {
 }
 
 /**
- * A rename replaces a link or a pipe in a map's place, and not a folder: an empty one is removed, one that holds something is not ours
- * to delete.
+ * A rename replaces a link or a pipe in a map's place, and not a folder: an empty one is removed, one that holds
+ * something is not ours to delete.
  * @throws InstallError INSTALL_FAILED, before anything is renamed.
  */
 export function requirePlaces(map: CompiledMap): void {

@@ -1,6 +1,6 @@
 /**
- * The map files that an MTA opens: are they there, and do they look like what was installed? map-damage.ts reads their bytes, which a
- * health check seldom needs.
+ * The map files that an MTA opens: are they there, and do they look like what was installed? map-damage.ts reads
+ * their bytes, which a health check seldom needs.
  */
 import { lstatSync, rmSync, type Stats } from 'node:fs';
 import path from 'node:path';
@@ -25,7 +25,10 @@ const isRegular = (file: string): boolean => lstatOrNull(file)?.isFile() === tru
 
 export type MapFiles = Readonly<Record<string, MapFileRecord>>;
 
-/** What a look at the live map files says: the first that is not what was installed, and those whose bytes must be read to know. */
+/**
+ * What a look at the live map files says: the first that is not what was installed, and those whose bytes must be
+ * read to know.
+ */
 export interface Look {
   readonly damage: string | null;
   readonly unsure: readonly string[];

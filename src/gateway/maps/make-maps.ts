@@ -1,6 +1,6 @@
 /**
- * From the copies to the live maps: union, compile, pending set, install, commit, reload. Cycle, healing and rollback all change the maps
- * in this one way. Needs the lock.
+ * From the copies to the live maps: union, compile, pending set, install, commit, reload. Cycle, healing and
+ * rollback all change the maps in this one way. Needs the lock.
  */
 import { createHash } from 'node:crypto';
 import { CompileError, StepError } from '../../errors.ts';
@@ -114,8 +114,9 @@ export async function makeMaps(
 }
 
 /**
- * The record is on disk. A failure from here on must not look as if nothing was installed, or the caller would write the old record over
- * it. A pending set that stays is completed once more at the next start, before anything else is installed.
+ * The record is on disk. A failure from here on must not look as if nothing was installed, or the caller would
+ * write the old record over it. A pending set that stays is completed once more at the next start, before anything
+ * else is installed.
  */
 function dropSettled({ files, warn }: MapMaker): void {
   try {

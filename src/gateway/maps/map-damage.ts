@@ -18,7 +18,10 @@ export function touchedDamage(mapDir: string, files: MapFiles): string | null {
 
 const DAY = 86_400_000;
 
-/** Whether an earlier run has hashed these files within a day. Bytes that rot on the disk untouched are found once a day. */
+/**
+ * Whether an earlier run has hashed these files within a day. Bytes that rot on the disk untouched are found once a
+ * day.
+ */
 export function hashedToday({ hashed }: LiveMaps, now: Date): boolean {
   const age = hashed === null ? -1 : now.getTime() - Date.parse(hashed.at);
   return age >= 0 && age < DAY;

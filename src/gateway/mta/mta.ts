@@ -1,6 +1,7 @@
 /**
- * What relaymap asks of the mail server beside it, whatever its kind. Every kind answers these questions and no others, so that health,
- * the cycle and `status` know nothing of main.cf. Types only; of-config.ts chooses the kind.
+ * What relaymap asks of the mail server beside it, whatever its kind. Every kind answers these questions and no
+ * others, so that health, the cycle and `status` know nothing of main.cf. Types only; of-config.ts chooses the
+ * kind.
  */
 import type { MAPS } from '../map-files.ts';
 
@@ -24,7 +25,8 @@ export interface InstanceLook {
 }
 
 /**
- * `done`: reloaded, or no server runs here and nothing is pending. `asked`: the request is made and not yet served. `pending`: refused.
+ * `done`: reloaded, or no server runs here and nothing is pending. `asked`: the request is made and not yet served.
+ * `pending`: refused.
  */
 export type Reload = 'done' | 'asked' | 'pending';
 

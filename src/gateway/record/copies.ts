@@ -1,7 +1,9 @@
 /**
- * The last good copies of one bundle, and the only reader and writer of them: signed envelopes and compressed tables below
- * `state_dir/bundles/NAME/`. A table is hashed again each time it is read. Nothing here judges: a table is kept only on the judge's word.
- * Whatever changes a name in that folder is done under the lock; a spool has no name and needs none.
+ * The last good copies of one bundle, and the only reader and writer of them: signed envelopes and compressed
+ * tables below
+ * `state_dir/bundles/NAME/`. A table is hashed again each time it is read. Nothing here judges: a table is kept
+ * only on the judge's word. Whatever changes a name in that folder is done under the lock; a spool has no name and
+ * needs none.
  */
 import { createHash } from 'node:crypto';
 import { constants, createReadStream, lstatSync, openSync } from 'node:fs';
@@ -73,7 +75,10 @@ export class Spool {
     else this.#file.copyTo(write);
   }
 
-  /** Gives back its room on the disk, and is as good as before. @returns false where there is none, or too much to hold */
+  /**
+   * Gives back its room on the disk, and is as good as before. @returns false where there is none, or too much to
+   * hold
+   */
   moveToMemory(): boolean {
     if (this.#file === null || this.#length > MOST_IN_MEMORY) return false;
     this.#first = [...this.#file.chunks()];
@@ -141,7 +146,10 @@ export class Copies {
     return { table, rows: () => this.rows(table) } as unknown as Copy;
   }
 
-  /** The rows of a kept table. Throws before it ends unless the whole text has the right hash: nothing of it counts before that. */
+  /**
+   * The rows of a kept table. Throws before it ends unless the whole text has the right hash: nothing of it counts
+   * before that.
+   */
   async *rows(sha256: string): AsyncGenerator<RowBlock> {
     const hash = createHash('sha256');
     const hashed = async function* (chunks: AsyncIterable<Uint8Array>) {

@@ -1,7 +1,7 @@
 /**
- * The signed envelopes of one bundle, as files: those of good copies in the bundle's folder, those of payloads that were verified and not
- * taken in `seen/` below it. Apart, so that a record rebuilt from the files never takes a refused version for a floor
- * (docs/bundle-format.md section 6). Nothing here verifies.
+ * The signed envelopes of one bundle, as files: those of good copies in the bundle's folder, those of payloads that
+ * were verified and not taken in `seen/` below it. Apart, so that a record rebuilt from the files never takes a
+ * refused version for a floor (docs/bundle-format.md section 6). Nothing here verifies.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, rmSync } from 'node:fs';
@@ -69,7 +69,8 @@ export class Envelopes {
   }
 
   /**
-   * Removes all but these from the bundle's folder and from `seen/`. What an earlier version stored among the good ones is moved there.
+   * Removes all but these from the bundle's folder and from `seen/`. What an earlier version stored among the good
+   * ones is moved there.
    * @param others names in the bundle's folder that stay
    */
   clean(good: readonly EnvelopeRef[], seen: readonly EnvelopeRef[], others: readonly string[]): void {

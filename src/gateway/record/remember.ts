@@ -1,6 +1,6 @@
 /**
- * What one bundle's way through a cycle wants remembered. It comes back as a value, and is written once, under the lock: so a dry run
- * writes nothing, and a run that waits for the network disturbs nobody.
+ * What one bundle's way through a cycle wants remembered. It comes back as a value, and is written once, under the
+ * lock: so a dry run writes nothing, and a run that waits for the network disturbs nobody.
  */
 import type { VerifiedManifest } from '../../bundle/trust/verify.ts';
 import type { Copies } from './copies.ts';

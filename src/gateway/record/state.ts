@@ -1,6 +1,6 @@
 /**
- * What the gateway remembers: `state.json`, and the pending set beside it. A record that is corrupt is not one that is absent:
- * it is never taken for a fresh start. Only this file reads and writes the two.
+ * What the gateway remembers: `state.json`, and the pending set beside it. A record that is corrupt is not one that
+ * is absent: it is never taken for a fresh start. Only this file reads and writes the two.
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -46,7 +46,10 @@ const Bundle = z.object({
    * (docs/bundle-format.md section 6).
    */
   floor: z.nullable(Envelope),
-  /** Verified payloads from the floor up that were not kept as good: another payload of such a version is an equivocation. */
+  /**
+   * Verified payloads from the floor up that were not kept as good: another payload of such a version is an
+   * equivocation.
+   */
   seen: z.array(Envelope),
   /** Row counts of the tables in use, oldest first, for the shrink guard. */
   history: z._default(z.array(z.object({ at: time(), rows: count() })), []),
@@ -79,7 +82,10 @@ const State = z.object({
       inputs: digest(),
       rows: count(),
       files: z.record(z.string().check(z.regex(MAP_FILE)), MapFile),
-      /** When their bytes were last seen to be these, and each file's ctime then: it tells of every touch, also of one that hides itself. */
+      /**
+       * When their bytes were last seen to be these, and each file's ctime then: it tells of every touch, also of
+       * one that hides itself.
+       */
       hashed: z._default(
         z.nullable(z.object({ at: time(), ctimesMs: z.record(z.string().check(z.regex(MAP_FILE)), z.number()) })),
         null,

@@ -1,7 +1,7 @@
 /**
- * What a bundle's state says about the past: floor, payloads seen, baseline of the shrink guard. Floor and digests survive every change
- * of keys (docs/bundle-format.md section 6); what a copy's envelope proves is judged anew under each ring. Decides; reads envelopes
- * through the copies it is given.
+ * What a bundle's state says about the past: floor, payloads seen, baseline of the shrink guard. Floor and digests
+ * survive every change of keys (docs/bundle-format.md section 6); what a copy's envelope proves is judged anew
+ * under each ring. Decides; reads envelopes through the copies it is given.
  */
 import { createHash } from 'node:crypto';
 import { verifiedBefore, verifyManifest, type Ring, type VerifiedManifest } from '../../bundle/trust/verify.ts';
@@ -38,8 +38,8 @@ export const namedEnvelopes = (st: BundleState): EnvelopeRef[] => [...goodEnvelo
 const MAX_SEEN = 2048;
 
 /**
- * Brings a bundle's state in line with the ring: on a changed ring the stored envelopes of its copies are verified again. The floor stays,
- * and so does what was seen.
+ * Brings a bundle's state in line with the ring: on a changed ring the stored envelopes of its copies are verified
+ * again. The floor stays, and so does what was seen.
  * @throws StateError STATE_CORRUPT for a named envelope that is missing or damaged.
  */
 export function settle(name: string, st: BundleState, copies: Copies, ring: Ring): void {
@@ -64,7 +64,8 @@ export function settle(name: string, st: BundleState, copies: Copies, ring: Ring
     }
     st.ring = mark;
   }
-  // Given up by hand, or by an earlier version on a change of keys: a live copy that verifies is the least that is known.
+  // Given up by hand, or by an earlier version on a change of keys: a live copy that verifies is the least that is
+  // known.
   if (st.floor === null && st.installed !== null && isTrusted(st, st.installed)) st.floor = refOf(st.installed);
 }
 
@@ -107,7 +108,10 @@ export function trusted(copies: Copies, st: BundleState, ref: EnvelopeRef): Veri
 /** Whether the live copy's envelope verifies under the current ring. */
 export const isTrusted = (st: BundleState, ref: EnvelopeRef): boolean => !st.distrusted.includes(ref.digest);
 
-/** The copy that the shrink guard compares with, and the number of rows a day ago. Whose key has signed it does not matter. */
+/**
+ * The copy that the shrink guard compares with, and the number of rows a day ago. Whose key has signed it does not
+ * matter.
+ */
 export function baseline(st: BundleState, now: Date): { base: CopyRef | null; dayAgoRows: number | null } {
   const base = st.baselineGivenUp ? null : st.installed;
   return { base, dayAgoRows: base === null ? null : rowsDayAgo(historyOf(st), now) };

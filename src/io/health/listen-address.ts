@@ -1,4 +1,4 @@
-/** Host and port of `health.listen`; null for what is neither `127.0.0.1:9618` nor `[::1]:9618`. */
+/** Host and port of `health.listen`; null unless it looks like `127.0.0.1:9618` or `[::1]:9618`. */
 export function listenAddress(listen: string): { readonly host: string; readonly port: number } | null {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):([0-9]{1,5})$/.exec(listen);
   const port = Number(match?.[3]);

@@ -1,6 +1,7 @@
 /**
- * `/healthz` and `/metrics` by HTTP on the address configured (docs/commands.md section 2.1, `health.listen`). Two paths, GET and HEAD, no
- * address of the lists in either. An address that is taken never stops the mail: it is told, and tried again.
+ * Serves `/healthz` and `/metrics` over HTTP at the configured address (docs/commands.md section 2.1,
+ * `health.listen`). Only GET and HEAD; no page contains a mail address. If the port is taken, it logs that and
+ * tries again later; mail is not affected.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -17,7 +18,7 @@ const MOST_CONNECTIONS = 64;
 
 type Log = (level: 'notice' | 'warning', message: string) => void;
 
-/** By path. */
+/** Keyed by path. */
 export type Pages = Readonly<Record<string, () => Promise<Page>>>;
 
 export class HealthServer {
@@ -31,7 +32,7 @@ export class HealthServer {
     this.#log = log;
   }
 
-  /** Listens there and no longer elsewhere; where it does so already nothing happens. What goes wrong is told, and tried again at the next call. */
+  /** Listens at this address, and stops listening at any other. Logs a failure; the next call tries again. */
   async listen(listen: string | undefined, log: Log): Promise<void> {
     if (listen === this.#listen) return;
     await this.close();

@@ -1,6 +1,6 @@
 /**
- * TLS connections to servers, straight or through an HTTP proxy: name, address, proxy and handshake, all of it within one time limit. The
- * client's certificate is shown to the server, never to the proxy.
+ * Makes TLS connections, directly or through an HTTP proxy. One time limit covers DNS, TCP, proxy and handshake.
+ * The client certificate is shown to the server, never to the proxy.
  */
 import { isIP, type Socket } from 'node:net';
 import { connect as startTls, type ConnectionOptions, type SecureContext, type TLSSocket } from 'node:tls';
@@ -11,11 +11,11 @@ import { connectFirst } from './race-addresses.ts';
 export interface DialOptions {
   readonly secureContext: SecureContext;
   readonly proxies: Proxies;
-  /** Milliseconds from the name to the end of the handshake. */
+  /** Milliseconds from the start of name resolution to the end of the handshake. */
   readonly timeout: number;
 }
 
-/** What was still to be done when the time was over, or when the dialer was closed. */
+/** Says which stage was unfinished when the time ran out or the dialer was closed. */
 export class DialTimeout extends Error {
   readonly stage: Stage;
 
@@ -30,11 +30,11 @@ export type Stage = 'no address for its name' | 'no connection' | 'no answer of 
 interface Progress {
   stage: Stage;
   readonly signal: AbortSignal;
-  /** What is closed when the time is over. */
+  /** The socket to close when the time runs out. */
   socket: Socket | null;
 }
 
-/** TLS sessions are remembered for so many servers, and taken up again at a fraction of the cost of a handshake. */
+/** TLS sessions of this many servers are remembered. Resuming one costs a fraction of a handshake. */
 const MOST_SESSIONS = 100;
 
 export class Dialer {
@@ -46,7 +46,7 @@ export class Dialer {
     this.#options = options;
   }
 
-  /** @throws DialTimeout; what name resolution, sockets and TLS throw; ProxyRefusal. */
+  /** @throws DialTimeout, ProxyRefusal, and what name resolution, sockets and TLS throw. */
   async dial(url: URL): Promise<TLSSocket> {
     const abort = new AbortController();
     const progress: Progress = { stage: 'no address for its name', signal: abort.signal, socket: null };
@@ -60,7 +60,7 @@ export class Dialer {
     });
     late.catch(() => undefined);
     const work = this.#connected(url, progress);
-    work.catch(() => undefined); // told by `late`, if that came first
+    work.catch(() => undefined); // `late` reports it if it rejects first
     try {
       const connected = await Promise.race([work, late]);
       progress.socket = null;
@@ -68,17 +68,17 @@ export class Dialer {
     } finally {
       clearTimeout(timer);
       this.#under.delete(abort);
-      abort.abort(new Error('over')); // a nameserver that has not answered yet is no longer waited for
+      abort.abort(new Error('over')); // stops waiting for nameservers
     }
   }
 
-  /** What is still to be done before a connection to this origin stands; null where none is begun. */
+  /** The stage that a connection to this origin has reached; null if none is being made. */
   stageOf(origin: string): Stage | null {
     for (const under of this.#under.values()) if (under.origin === origin) return under.progress.stage;
     return null;
   }
 
-  /** Gives up all that is under way. */
+  /** Gives up all connections that are being made. */
   close(): void {
     for (const abort of this.#under.keys()) abort.abort(new Error('this process ends'));
     this.#under.clear();
@@ -132,12 +132,12 @@ async function handshake(
   await new Promise<void>((resolve, reject) => {
     tls.once('secureConnect', resolve);
     tls.once('close', () => reject(new Error('the connection was closed during the TLS handshake')));
-    tls.on('error', reject); // for good: an error that nobody hears would end the process
+    tls.on('error', reject); // stays: an error without a listener would end the process
   });
   return tls;
 }
 
-/** A proxy that does not let us through. */
+/** The proxy refused to connect us. */
 export class ProxyRefusal extends Error {}
 
 async function tunnel(proxy: URL, host: string, port: number, progress: Progress): Promise<Socket> {

@@ -1,4 +1,7 @@
-/** The names in /etc/hosts, which come before any nameserver's. Reads that one file, and again only when it has changed. */
+/**
+ * The names in /etc/hosts, which take precedence over DNS. Reads only that file, and again only when it has
+ * changed.
+ */
 import { readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 
@@ -10,14 +13,14 @@ export interface Address {
 const FILE = '/etc/hosts';
 let last: { readonly stamp: string; readonly names: ReadonlyMap<string, readonly Address[]> } | null = null;
 
-/** The addresses of a name in lower case; none where the file does not name it. */
+/** The addresses of a name (in lower case); empty if the file does not list it. */
 export function addressesInHostsFile(name: string, file = FILE): readonly Address[] {
   try {
     const { mtimeMs, size, ino } = statSync(file);
     const stamp = `${file} ${mtimeMs} ${size} ${ino}`;
     if (last?.stamp !== stamp) last = { stamp, names: parseHosts(readFileSync(file, 'latin1')) };
   } catch {
-    return []; // no such file: the nameservers decide
+    return []; // no such file: ask DNS
   }
   return last.names.get(name) ?? [];
 }

@@ -1,15 +1,15 @@
 /**
- * A server that connections without a request cannot fill: when it has as many as it may, the oldest idle one goes, of the host that has the
- * most of them. So whoever opens connections and says nothing is in nobody's way but their own.
+ * Keeps idle connections from filling a server. When it has as many connections as it may, it closes the oldest
+ * idle one of the host that has most of them. A client that opens connections and sends nothing harms only itself.
  */
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server, Socket } from 'node:net';
 
-/** Descriptors that a process needs beside its connections. */
+/** Descriptors that a process needs besides its connections. */
 const OTHERS = 100;
 
-/** @param most connections at a time; fewer where the process may not open so many files. */
+/** @param most connections at a time. There are fewer if the process may not open that many files. */
 export function limitConnections(server: Server, most: number): void {
   const limit = Math.max(8, Math.min(most, openFiles() - OTHERS));
   /** Oldest first. */
@@ -45,7 +45,7 @@ export function limitConnections(server: Server, most: number): void {
   server.on('checkContinue', begin);
 }
 
-/** The same for the TCP connection and for the TLS socket upon it. */
+/** The same for a TCP connection and for the TLS socket on it. */
 const peers = new WeakMap<object, string>();
 function peerOf(socket: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
   const known = peers.get(socket) ?? `${socket.remoteAddress ?? ''} ${socket.remotePort ?? ''}`;

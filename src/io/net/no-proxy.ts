@@ -1,13 +1,14 @@
 /**
- * Whether a host is one that `no_proxy` names, as curl reads the variable: names with the hosts below them, addresses, blocks of addresses
- * (CIDR), and `*`. Beyond curl an entry may name a port, as other programs allow, and then holds for that port only. Touches nothing.
+ * Whether `no_proxy` names a host, read as curl reads the variable: names including their subdomains, addresses,
+ * address blocks (CIDR), and `*`. As in other programs, but not in curl, an entry may end with a port and then
+ * covers only that port. Pure.
  */
 import { BlockList, isIP } from 'node:net';
 
-/** True for a host and port that need no proxy. */
+/** Whether this host and port need no proxy. */
 export type IsDirect = (host: string, port: number) => boolean;
 
-/** @param noProxy the variable's text: entries between commas or white space. */
+/** @param noProxy the variable's text: entries separated by commas or white space. */
 export function directHosts(noProxy: string): IsDirect {
   const entries = noProxy
     .toLowerCase()
@@ -29,7 +30,7 @@ function parseEntry(text: string): Entry {
   if (text === '*') return { port: null, covers: () => true };
   const block = parseBlock(text);
   if (block !== null) return { port: null, covers: block };
-  // A name or an address, with or without a port; an IPv6 address stands in brackets then.
+  // A name or an address, with or without a port. An IPv6 address with a port is in brackets.
   const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:]*))(?::([0-9]{1,5}))?$/.exec(text) ?? [];
   const own = { port: port === undefined ? null : Number(port) };
   const host = bracketed ?? plain ?? text;
@@ -43,7 +44,7 @@ function parseEntry(text: string): Entry {
   return { ...own, covers: (asked) => name !== '' && below(asked) };
 }
 
-/** `192.0.2.0/24`, `2001:db8::/32`, `[2001:db8::]/32`; null for what is none. */
+/** `192.0.2.0/24`, `2001:db8::/32`, `[2001:db8::]/32`; null for anything else. */
 function parseBlock(text: string): Entry['covers'] | null {
   const [, address = '', bits = ''] = /^\[?([0-9a-f.:]+)\]?\/([0-9]{1,3})$/.exec(text) ?? [];
   const family = isIP(address);

@@ -1,7 +1,8 @@
 /**
- * One TCP connection to whichever of a host's addresses takes it first (RFC 8305, "Happy Eyeballs"): an address that is silent holds up
- * the next one for a quarter of a second, and goes on trying beside it. Node's own way gives each address but the last only that quarter,
- * so that a host far away with an IPv6 address that cannot be reached from here would never be reached at all; and Node 18 tries one only.
+ * Opens one TCP connection to whichever address of a host accepts first (RFC 8305, "Happy Eyeballs"). An address
+ * that does not answer delays the next one by a quarter of a second and is still tried meanwhile. Node gives up on
+ * each address but the last after that quarter: it would never reach a distant host that has an unreachable IPv6
+ * address. Node 18 tries only one address.
  */
 import { connect, type Socket } from 'node:net';
 import type { Address } from './hosts-file.ts';
@@ -9,10 +10,10 @@ import type { Addresses } from './resolve-name.ts';
 
 /** Milliseconds. */
 const NEXT = 250;
-/** Where nothing of that family can be reached from here: another address' failure says more. */
+/** Nothing in that address family can be reached from here. The failure of another address says more. */
 const UNREACHABLE = new Set(['ENETUNREACH', 'EHOSTUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT', 'EINVAL']);
 
-/** @param signal gives up. @throws the most telling failure of all addresses. */
+/** @param signal aborts. @throws the most informative failure of all addresses. */
 export function connectFirst({ first, rest }: Addresses, port: number, signal: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const waiting = interleaved(first);
@@ -51,7 +52,7 @@ export function connectFirst({ first, rest }: Addresses, port: number, signal: A
         end();
         resolve(socket);
       });
-      // For good: an error that nobody hears would end the process.
+      // Stays attached: an error without a listener would end the process.
       socket.on('error', (error) => {
         if (!under.delete(socket) || over) return;
         failures.push(error);
@@ -74,7 +75,7 @@ export function connectFirst({ first, rest }: Addresses, port: number, signal: A
   });
 }
 
-/** IPv6 first, then one of each family in turn. */
+/** IPv6 first, then the families alternate. */
 export function interleaved(addresses: readonly Address[]): Address[] {
   const six = addresses.filter(({ family }) => family === 6);
   const four = addresses.filter(({ family }) => family === 4);

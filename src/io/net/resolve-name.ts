@@ -1,7 +1,7 @@
 /**
- * The addresses of a host name. Node's own lookup is getaddrinfo(3) in two of libuv's four threads: two names whose nameserver does not
- * answer would hold up every other name. So: /etc/hosts first, then the nameservers by c-ares, which needs no thread; and only what these
- * do not know goes to getaddrinfo, which asks whatever else nsswitch.conf(5) names, for two names at once.
+ * Resolves host names. Node's own lookup calls getaddrinfo(3) in two of libuv's four threads, so two names whose
+ * nameserver is silent would block every other name. Instead, the order is: /etc/hosts; then DNS by c-ares, which
+ * needs no thread; then getaddrinfo, two names at a time, for whatever else nsswitch.conf(5) lists.
  */
 import { lookup, Resolver } from 'node:dns';
 import { isIP } from 'node:net';
@@ -10,18 +10,18 @@ import { addressesInHostsFile, type Address } from './hosts-file.ts';
 export interface Addresses {
   /** Not empty. */
   readonly first: readonly Address[];
-  /** Those of the other family, where its answer came later; empty where it never came. */
+  /** The addresses of the other family if they came later; empty if they never came. */
   readonly rest: Promise<readonly Address[]>;
 }
 
-/** Milliseconds until a nameserver is asked again, or the next one is. */
+/** Milliseconds before a nameserver is asked again, or the next one is. */
 const PATIENCE = { timeout: 2_500, tries: 2 };
-/** Milliseconds for which the answer of one family waits for the other's (RFC 8305 section 3). */
+/** Milliseconds that the answer of one family waits for the other (RFC 8305 section 3). */
 const OTHER_FAMILY = 50;
-/** So many names may be with getaddrinfo at once: libuv would not ask for more, and each costs a thread. */
+/** At most this many names are with getaddrinfo at once. libuv would not run more, and each takes a thread. */
 const MOST_THREADS = 2;
 
-/** @param signal gives up. @throws what the nameservers or getaddrinfo said: an Error with a `code`. */
+/** @param signal aborts. @throws what DNS or getaddrinfo reported: an Error with a `code`. */
 export async function resolveName(host: string, signal: AbortSignal): Promise<Addresses> {
   const none = Promise.resolve([]);
   const literal = isIP(host);
@@ -30,12 +30,12 @@ export async function resolveName(host: string, signal: AbortSignal): Promise<Ad
   const known = addressesInHostsFile(name);
   if (known.length > 0) return { first: known, rest: none };
   if (/(^|\.)localhost$/.test(name)) return { first: LOOPBACK, rest: none };
-  // A name of one label means one in a search domain, which c-ares does not try; .local is not the nameservers' (RFC 6762).
+  // A name without a dot is in a search domain, which c-ares does not try. DNS does not serve .local (RFC 6762).
   if (!name.includes('.') || name.endsWith('.local')) return { first: await askSystem(name, signal), rest: none };
   try {
     return await askNameservers(name, signal);
   } catch (error) {
-    // Where the nameservers are dead getaddrinfo has no better ones, and would hold its thread until it has found out.
+    // If no nameserver answers, getaddrinfo has no better one and would block its thread until it found out.
     if (signal.aborted || codeOf(error) === 'ETIMEOUT') throw error;
     return { first: await askSystem(name, signal), rest: none };
   }
@@ -48,7 +48,10 @@ const LOOPBACK: readonly Address[] = [
 
 const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);
 
-/** Both families at once. A new resolver each time: it reads resolv.conf(5) as it is now, and can be given up. */
+/**
+ * Asks for both families at once. A new resolver each time: it reads the current resolv.conf(5) and can be
+ * cancelled.
+ */
 async function askNameservers(name: string, signal: AbortSignal): Promise<Addresses> {
   const resolver = new Resolver(PATIENCE);
   const give = () => resolver.cancel();
@@ -66,7 +69,7 @@ async function askNameservers(name: string, signal: AbortSignal): Promise<Addres
   throw mostTelling(await both);
 }
 
-/** A while after the first answer with an address; never, where there is none. */
+/** Resolves shortly after the first answer that has an address. Never resolves if there is none. */
 async function headStart(answers: readonly Promise<Asked>[]): Promise<void> {
   await new Promise<void>((resolve) => {
     for (const answer of answers)
@@ -90,7 +93,7 @@ function asked(
 
 const addresses = (a: Asked): readonly Address[] => ('found' in a ? a.found : []);
 
-/** That one family has no address says nothing, where the other could not be asked. */
+/** "No address" for one family says nothing if the other family could not be asked. */
 function mostTelling(answers: readonly Asked[]): Error {
   const errors = answers.flatMap((a) => ('error' in a ? [a.error] : []));
   const failed = errors.find((error) => !['ENODATA', 'ENOTFOUND'].includes(String(codeOf(error))));
@@ -100,7 +103,7 @@ function mostTelling(answers: readonly Asked[]): Error {
 let busy = 0;
 const queue: (() => void)[] = [];
 
-/** getaddrinfo(3), for a few names at once; the others wait their turn, or give up waiting. */
+/** getaddrinfo(3), for a few names at once. The others wait, until their signal aborts. */
 async function askSystem(name: string, signal: AbortSignal): Promise<readonly Address[]> {
   if (busy >= MOST_THREADS) await turn(signal);
   if (signal.aborted) throw signal.reason;

@@ -1,22 +1,22 @@
 /**
- * Domain aliases: a domain in which every address of another one exists. Which addresses those are is known once all sources have been
- * read, and the other domain may be an alias itself. Pure.
+ * Domain aliases: a domain that has every address of another domain. The addresses are known only when all sources
+ * have been read, and the other domain may be an alias itself. Pure.
  */
 import { domainOf } from '../../bundle/address/address.ts';
 import { rowsOf } from '../entry.ts';
 
-/** Of a row: its local part and the domain that lacks it. */
+/** A row's local part, and the domain in which the row is missing. */
 export interface AliasRow<Origin> {
   readonly row: string;
   readonly origin: Origin;
 }
 
 interface Alias<Origin> {
-  /** `@domain` as it is written. */
+  /** `@domain`, as the source writes it. */
   readonly alias: string;
-  /** In each of its forms. */
+  /** The domain in each of its forms. */
   readonly domains: readonly string[];
-  /** In the first of its forms: a list has every row in all of them. */
+  /** The target domain in the first of its forms. A list has every row in all forms. */
   readonly target: string;
   readonly origin: Origin;
 }
@@ -30,7 +30,7 @@ export class DomainAliases<Origin> {
 
   /**
    * @param alias `@domain`. @param target `@domain`.
-   * @throws EntryError: one of the two is no domain.
+   * @throws EntryError if either is not a domain.
    */
   add(alias: string, target: string, origin: Origin): void {
     const domains = rowsOf(alias).map(domainOf);
@@ -43,8 +43,8 @@ export class DomainAliases<Origin> {
   }
 
   /**
-   * The rows that the aliases add, and the aliases that add none, since nobody lists an address of what they stand for.
-   * @param locals of each domain of `targets()` that has rows: their local parts, `''` for a catch-all.
+   * The rows that the aliases add, and the aliases that add none because their target has no listed address.
+   * @param locals the local parts of each domain of `targets()` that has rows; `''` for a catch-all.
    */
   expand(locals: ReadonlyMap<string, readonly string[]>): { rows: AliasRow<Origin>[]; empty: Alias<Origin>[] } {
     const rows: AliasRow<Origin>[] = [];
@@ -58,7 +58,10 @@ export class DomainAliases<Origin> {
     return { rows, empty };
   }
 
-  /** The domains that an alias leads to, by others too. Aliases in a circle lead to each other, and end there. */
+  /**
+   * The domains that an alias leads to, also through other aliases. Aliases may form a circle; the search ends
+   * there.
+   */
   #reached({ domains, target }: Alias<Origin>): Set<string> {
     const reached = new Set([target]);
     for (const domain of reached)

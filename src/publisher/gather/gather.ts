@@ -1,6 +1,6 @@
 /**
- * Reads all sources into one sorted table under the policy. A source that fails or gives nothing, or an entry that is not an address,
- * ends it all: half a list is worse than an old one.
+ * Reads all sources into one sorted table under the policy. If a source fails or is empty, or an entry is not an
+ * address, the whole gathering fails: half a list is worse than an old list.
  */
 import { domainOf } from '../../bundle/address/address.ts';
 import { log, logOnce } from '../../io/log.ts';
@@ -15,43 +15,43 @@ import type { SourceConfig } from '../source-config.ts';
 import { openSource } from '../sources/open.ts';
 import { isNamedBy } from '../policy-domains.ts';
 import type { Entries, SourceReader, Seen } from '../sources/source-reader.ts';
-import { LeftOut as LeftOutEntries } from '../sources/text/left-out.ts';
+import { Omissions } from '../sources/text/omissions.ts';
 import { listLine, type ListLine } from '../sources/text/list-line.ts';
 import { DomainAliases } from './domain-aliases.ts';
 
-/** As many faults are named before it is given up: whoever corrects a list wants more than the first. */
+/** The most faults reported before giving up. Whoever corrects a list wants to see more than the first. */
 const NAMED_FAULTS = 20;
 const HYPHEN = 0x2d;
 const LF = 0x0a;
-/** A row in a warning is shown up to here. */
+/** The most characters of a row shown in a warning. */
 const SHOWN = 80;
 
 /** Where a row comes from. */
 export interface Origin {
   readonly source: string;
-  /** `line`, `row` or `entry`, and its number, from 1. */
+  /** `line`, `row` or `entry`; the number starts at 1. */
   readonly unit: string;
   readonly number: number;
-  /** As the source has it. */
+  /** The entry as the source writes it. */
   readonly entry: string;
 }
 
 export interface GatherOptions {
-  /** Keep each source's own rows too. */
+  /** Also keep the rows of each source. */
   readonly apart?: boolean;
-  /** Told of every entry that is no address, and of what the message says of it. */
+  /** Called with each invalid entry and what the message says about it. */
   readonly fault?: (entry: string, message: string) => void;
-  /** Told of every row, each time it comes. */
+  /** Called with each row, every time it occurs. */
   readonly each?: (row: string, origin: Origin) => void;
 }
 
 export interface Gathered {
   readonly table: SortedRows;
-  /** Each source's own rows by its name; empty unless asked for. */
+  /** The rows of each source, by its name. Empty unless asked for. */
   readonly sources: ReadonlyMap<string, SortedRows>;
-  /** Entries left out under `skip_invalid`: source, line and reason. */
+  /** Entries skipped under `skip_invalid`: source, line and reason. */
   readonly skipped: readonly string[];
-  /** Rows left out by a source's `skip_domains`. */
+  /** Rows that a source's `skip_domains` leaves out. */
   readonly leftOut: readonly LeftOut[];
 }
 
@@ -78,15 +78,15 @@ export async function gather(config: PublisherConfig, now: Date, options: Gather
 /** Where an entry stands, and what came before it. */
 interface Place {
   readonly name: string;
-  /** `line`, `row`, `entry`, and before it the page or the file. */
+  /** `line`, `row` or `entry`, preceded by the page or the file. */
   unit: string;
-  /** Of local parts that stand alone in a plain list. */
+  /** The domain for local parts without one in a plain list. */
   readonly domain: string | undefined;
-  readonly left: LeftOutEntries;
+  readonly left: Omissions;
   readonly isSkipped: (domain: string) => boolean;
-  /** Of the last entry, from 1. */
+  /** The number of the last entry, from 1. */
   number: number;
-  /** Something else than a header has come. */
+  /** Whether anything but a header has been read. */
   begun: boolean;
 }
 
@@ -96,7 +96,7 @@ class Gathering {
   readonly #policy: PublisherConfig['policy'];
   readonly #wildcards: ReadonlySet<string>;
   readonly #isForeign: (domain: string) => boolean;
-  /** By source and domain. */
+  /** Keyed by source and domain. */
   readonly #leftOut = new Map<string, { source: string; domain: string; rows: number }>();
   readonly #faults: string[] = [];
   readonly #options: GatherOptions;
@@ -120,7 +120,7 @@ class Gathering {
     this.#own = this.#options.apart === true ? new RowCollection() : null;
     const isSkipped = isNamedBy(source.skip_domains);
     const simple = new SimpleLines(this.#rows, (each) => isSkipped(each) || this.#isForeign(each));
-    const left = new LeftOutEntries(name);
+    const left = new Omissions(name);
     const place: Place = { name, unit, domain, left, isSkipped, number: 0, begun: false };
     const seen: Seen = { lines: 0 };
     for await (const batch of read(now, seen)) {
@@ -148,10 +148,10 @@ class Gathering {
     if (this.#own !== null) this.#sources.set(name, this.#own.sorted());
   }
 
-  /** @param lines whole ones as bytes. Those that plainly are addresses never become strings. */
+  /** @param lines whole lines as bytes. Plain addresses never become strings. */
   #lines(lines: Buffer, place: Place, simple: SimpleLines): void {
     for (let at = 0; at < lines.length;) {
-      // Whoever is told of every row is told its line as text.
+      // A caller that wants each row also gets its line, so it needs text.
       if (this.#options.each === undefined) {
         const before = this.#rows.count;
         at = simple.take(lines, at);
@@ -192,7 +192,7 @@ class Gathering {
     }
   }
 
-  /** @param entry one address; an empty one is none. */
+  /** @param entry one address. An empty text is not an entry. */
   #entry(entry: string, place: Place): void {
     if (entry === '') return;
     const simple = simpleRow(entry);
@@ -216,7 +216,10 @@ class Gathering {
     }
   }
 
-  /** The rows of domain aliases: of what all sources have, and before postmasters are added. @throws PublishError WILDCARD */
+  /**
+   * Adds the rows of domain aliases: after all sources are read, before postmasters are added. @throws PublishError
+   * WILDCARD
+   */
   #expandAliases(): void {
     if (this.#aliases.size === 0) return;
     const { rows, empty } = this.#aliases.expand(this.#rows.localParts(this.#aliases.targets()));
@@ -241,7 +244,7 @@ class Gathering {
     }
   }
 
-  /** A source's own rows, to which more are added. */
+  /** Makes a source's own rows a collection again, so that more can be added. */
   #reopened(name: string): RowCollection | null {
     if (this.#options.apart !== true) return null;
     const own = new RowCollection();
@@ -250,7 +253,7 @@ class Gathering {
     return own;
   }
 
-  /** @throws PublishError WILDCARD or FOREIGN_DOMAIN, by a domain alias. */
+  /** @throws PublishError WILDCARD or FOREIGN_DOMAIN, for a domain alias. */
   result(): Gathered {
     this.#expandAliases();
     const more = this.#refused - NAMED_FAULTS;
@@ -264,7 +267,7 @@ class Gathering {
     const rows = rowsOf(addressOf(field));
     let taken = false;
     for (const row of rows) {
-      // A wildcard is refused whatever skip_invalid says: it is no slip of the pen, it accepts all there is.
+      // A wildcard is refused even with skip_invalid: it is not a typing error, and it accepts every address.
       const isWildcard = row.startsWith('@') && row.lastIndexOf('@') === 0;
       if (isWildcard && !this.#wildcards.has(row) && !place.isSkipped(domainOf(row))) {
         throw new PublishError(
@@ -277,7 +280,7 @@ class Gathering {
     if (taken) this.#entries++;
   }
 
-  /** @returns false for a row that the source's `skip_domains` leaves out. @throws PublishError FOREIGN_DOMAIN */
+  /** @returns false if the source's `skip_domains` leaves the row out. @throws PublishError FOREIGN_DOMAIN */
   #take(row: string, place: Place, entry: string): boolean {
     const domain = domainOf(row);
     const { name: source, unit, number } = place;
@@ -303,7 +306,10 @@ class Gathering {
     return true;
   }
 
-  /** In the list all the same: a gateway may be told to take such mail, and the list says what the central side says. */
+  /**
+   * Warns about a row that Postfix by default refuses from strangers. The row stays in the list: a gateway may be
+   * configured to accept it.
+   */
   #noteRefused(row: string, where: string): void {
     this.#refused++;
     if (this.#refused > NAMED_FAULTS) return;
@@ -331,5 +337,5 @@ class Gathering {
   }
 }
 
-/** Where an entry stands, in words. */
+/** Where an entry stands, as text. */
 const placeOf = ({ name, unit, number }: Place): string => `${name}, ${unit} ${number}`;

@@ -1,22 +1,23 @@
 /**
- * Domains that were looked at before, found again by a hash that the caller computes while it copies their bytes: FNV-1a from `hashStart`.
- * A source may have chosen them: when one takes too many steps, they are hashed once more, by a hash for which nobody can choose. Pure.
+ * Finds domains that were seen before. The caller computes the hash (FNV-1a from `hashStart`) while it copies the
+ * bytes. A source could choose domains that collide. If one takes too many steps, all are hashed again with a hash
+ * that nobody can predict. Pure.
  */
 import { MOST_STEPS, spread, strongHash } from '../../bundle/table/seeded-hash.ts';
 
 export class KnownDomains {
   size = 0;
-  /** Slots looked at so far, for the tests. */
+  /** Slots examined so far, for tests. */
   steps = 0;
   #isStrong = false;
   #arena = new Uint8Array(4096);
   #view = new DataView(this.#arena.buffer);
   #ends = new Int32Array(256);
   #hashes = new Int32Array(256);
-  /** Numbers of domains, from 1; 0 for none. */
+  /** Domain numbers, from 1; 0 marks an empty slot. */
   #slots = new Int32Array(1024);
 
-  /** Whether a domain is known. @param bytes a view of what holds it. */
+  /** Whether a domain is known. @param bytes a view of the buffer that contains it. */
   has(bytes: DataView, start: number, length: number, fast: number): boolean {
     const mask = this.#slots.length - 1;
     const hash = this.#isStrong ? strongHash(bytesOf(bytes), start, start + length) : fast;
@@ -69,7 +70,7 @@ export class KnownDomains {
     return id === 0 ? 0 : (this.#ends[id - 1] ?? 0);
   }
 
-  /** Four bytes at a time; the last four may overlap those before. */
+  /** Compares four bytes at a time. The last four may overlap those before. */
   #is(id: number, bytes: DataView, start: number, length: number): boolean {
     const from = this.#startOf(id);
     if ((this.#ends[id] ?? 0) - from !== length) return false;
@@ -83,7 +84,7 @@ export class KnownDomains {
     return view.getInt32(from + last) === bytes.getInt32(start + last);
   }
 
-  /** @returns false where a domain takes too many steps under the fast hash. */
+  /** @returns false if a domain takes too many steps under the fast hash. */
   #placeFrom(first: number): boolean {
     const mask = this.#slots.length - 1;
     for (let id = first; id < this.size; id++) {

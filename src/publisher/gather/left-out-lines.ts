@@ -1,7 +1,7 @@
-/** What `skip_domains` has left out, in words: a line a source. Pure. */
+/** Describes what `skip_domains` has left out, one line per source. Pure. */
 import type { LeftOut } from './gather.ts';
 
-/** As many domains are named for a source; more are counted. */
+/** The most domains named for a source. The rest are counted. */
 const NAMED = 5;
 
 export function leftOutLines(leftOut: readonly LeftOut[]): string[] {

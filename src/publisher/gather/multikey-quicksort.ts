@@ -1,9 +1,8 @@
 /**
- * Sorts rows by their bytes: a multikey quicksort (Bentley and Sedgewick, 1997) that looks at four bytes at a time and moves
- * 32-bit integers only. Pure.
- *
- * Each row ends with an LF, which is below every byte a row may hold. So a row that is the beginning of another sorts first
- * without its length being known, and nothing that follows its LF counts.
+ * Sorts rows by their bytes: a multikey quicksort (Bentley and Sedgewick, 1997) that looks at four bytes at a time
+ * and moves only 32-bit integers. Pure.
+ * Each row ends with an LF, which is lower than any byte in a row. So a row that is a prefix of another sorts
+ * first, its length need not be known, and what follows the LF does not matter.
  */
 import { hashStart } from '../../bundle/table/seeded-hash.ts';
 
@@ -11,7 +10,7 @@ const LF = 0x0a;
 /** Below this many rows an insertion sort is faster. */
 const SMALL = 12;
 
-/** Reads four bytes of a row at a time; up to three bytes past a row's end are read, so that a buffer needs as many to spare. */
+/** Reads four bytes of a row at a time, up to three bytes past its end. The buffer needs three spare bytes. */
 export class RowKeys {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -21,7 +20,7 @@ export class RowKeys {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** Four bytes of a row as one number that sorts as they do; zeros stand for what follows the row's LF. */
+  /** Four bytes of a row as a number that sorts as they do. Bytes after the row's LF count as zero. */
   at(at: number): number {
     const key = this.#view.getUint32(at);
     return holdsLf(key) ? this.#ending(at) : key;
@@ -38,18 +37,21 @@ export class RowKeys {
   }
 }
 
-/** Whether one of the four bytes is an LF: those that are become zero bytes, and only a zero byte borrows from its highest bit. */
+/**
+ * Whether one of the four bytes is an LF. The XOR turns an LF into a zero byte; only a zero byte borrows from its
+ * highest bit.
+ */
 export function holdsLf(four: number): boolean {
   const x = four ^ 0x0a0a0a0a;
   return ((x - 0x01010101) & ~x & 0x80808080) !== 0;
 }
 
-/** Whether the row ends within this key. Only an LF may be below 0x20, and zeros follow nothing else. */
+/** Whether the row ends within this key. Only an LF is below 0x20, and zeros only follow it. */
 function endsIn(key: number): boolean {
   return (key & 0xff) === 0 || (key & 0xff) === LF;
 }
 
-/** Negative, zero or positive as the row at `a` sorts before, with or after the row at `b`. */
+/** Negative, zero or positive if the row at `a` sorts before, equal to or after the row at `b`. */
 export function compareRows(a: Uint8Array, aStart: number, b: Uint8Array, bStart: number): number {
   for (let i = 0; ; i++) {
     const byte = a[aStart + i] ?? LF;
@@ -58,30 +60,30 @@ export function compareRows(a: Uint8Array, aStart: number, b: Uint8Array, bStart
   }
 }
 
-/** Puts `starts`, where LF-ended rows begin, into the order of the rows' bytes. Equal rows stay side by side. */
+/** Sorts `starts`, where LF-ended rows begin, by the bytes of the rows. Equal rows end up side by side. */
 export class RowSort {
-  /** Keys that were compared with a pivot, for the tests. */
+  /** Keys compared with a pivot so far, for tests. */
   steps = 0;
   #chance = hashStart() | 1;
   readonly #bytes: RowKeys;
   readonly #starts: Int32Array;
   readonly #keys: Uint32Array;
 
-  /** @param bytes with three bytes or more after the last row. */
+  /** @param bytes with at least three bytes after the last row. */
   constructor(bytes: Uint8Array, starts: Int32Array) {
     this.#bytes = new RowKeys(bytes);
     this.#starts = starts;
     this.#keys = new Uint32Array(starts.length);
   }
 
-  /** Sorts rows `from` up to `to`, whose first `depth` bytes are the same and hold no LF. */
+  /** Sorts the rows from `from` up to `to`. Their first `depth` bytes are the same and contain no LF. */
   sort(from: number, to: number, depth: number): void {
     if (to - from < 2) return;
     for (let i = from; i < to; i++) this.#keys[i] = this.#bytes.at((this.#starts[i] ?? 0) + depth);
     this.#byKeys(from, to, depth);
   }
 
-  /** The same; their keys are those at `depth` already. */
+  /** The same, if their keys at `depth` have already been read. */
   #byKeys(from: number, to: number, depth: number): void {
     const keys = this.#keys;
     while (to - from > SMALL) {
@@ -90,7 +92,7 @@ export class RowSort {
         return;
       }
       const pivot = this.#pivot(from, to);
-      // [from, less) below the pivot, [less, at) equal to it, [more, to) above.
+      // [from, less) is below the pivot, [less, at) equal to it, [more, to) above.
       let [less, at, more] = [from, from, to];
       this.steps += to - from;
       while (at < more) {
@@ -100,7 +102,7 @@ export class RowSort {
         else at++;
       }
       if (!endsIn(pivot)) this.sort(less, more, depth + 4);
-      // The smaller side by a call, the larger one by the loop: the depth of calls stays logarithmic.
+      // Recurse into the smaller side and loop over the larger one: the call depth stays logarithmic.
       if (less - from < to - more) {
         this.#byKeys(from, less, depth);
         from = more;
@@ -112,7 +114,9 @@ export class RowSort {
     this.#insertion(from, to, depth);
   }
 
-  /** Whether the keys are in order already: mostly answered by the first few. Without it sorted rows took longer than any others. */
+  /**
+   * Whether the keys are already sorted; usually the first few decide. Without this check sorted rows took longest.
+   */
   #inOrder(from: number, to: number): boolean {
     const keys = this.#keys;
     for (let i = from + 1; i < to; i++) if ((keys[i - 1] ?? 0) > (keys[i] ?? 0)) return false;
@@ -131,13 +135,13 @@ export class RowSort {
     }
   }
 
-  /** The median of three, taken by chance: were their places known, a source could give rows for which this takes the square of time. */
+  /** The median of three random keys. If their places were predictable, a source could cause quadratic time. */
   #pivot(from: number, to: number): number {
     const [a, b, c] = [this.#any(from, to), this.#any(from, to), this.#any(from, to)];
     return a < b ? Math.min(b, Math.max(a, c)) : Math.min(a, Math.max(b, c));
   }
 
-  /** One of the keys, by the seed of the hash tables (xorshift, Marsaglia 2003). */
+  /** A random key, from the seed of the hash tables (xorshift, Marsaglia 2003). */
   #any(from: number, to: number): number {
     this.#chance ^= this.#chance << 13;
     this.#chance ^= this.#chance >>> 17;
@@ -172,7 +176,10 @@ export class RowSort {
     }
   }
 
-  /** Whether row `a` sorts after row `b`, both the same up to `depth`, their last four bytes before it being `key`. */
+  /**
+   * Whether row `a` sorts after row `b`. Both are equal up to `depth`, and `key` is their last four bytes before
+   * it.
+   */
   #above(a: number, b: number, depth: number, key: number): boolean {
     for (let i = depth; !endsIn(key); i += 4) {
       key = this.#bytes.at(a + i);

@@ -1,6 +1,6 @@
 /**
- * The lines of a list that plainly are one address, straight from the file's bytes into the row's: what `simpleRow` says of a line as
- * text, and most lines of most lists. All others are left to the rules of entry.ts. Pure.
+ * Copies lines that are plainly one address directly from the file's bytes into rows: the same lines that
+ * `simpleRow` accepts as text, and most lines of most lists. Leaves all others to the rules of entry.ts. Pure.
  */
 import { isSimpleDomain } from '../entry.ts';
 import { hashed, hashStart } from '../../bundle/table/seeded-hash.ts';
@@ -16,12 +16,12 @@ const HYPHEN = 0x2d;
 const [ZERO, FOUR, FIVE, NINE] = [0x30, 0x34, 0x35, 0x39];
 const COLON = 0x3a;
 const AT = 0x40;
-/** The beginnings of REJECT and retry:, DISCARD, DEFER and error:, in lower case. */
+/** The first two letters of REJECT and retry:, DISCARD, DEFER and error:, in lower case. */
 const [RE, DI, DE, ER] = [0x7265, 0x6469, 0x6465, 0x6572];
 const MAX_LOCAL = 120;
 const MAX_ROW = 253;
 
-/** What a byte of a local part and of a domain becomes; 0 where it is no part of a simple one. */
+/** What each byte of a local part or a domain becomes; 0 if it is not part of a simple one. */
 const LOCAL = folded('abcdefghijklmnopqrstuvwxyz0123456789._+=-');
 const DOMAIN = folded('abcdefghijklmnopqrstuvwxyz0123456789._-');
 
@@ -34,19 +34,20 @@ function folded(characters: string): Uint8Array {
 export class SimpleLines {
   readonly #rows: RowCollection;
   readonly #isOdd: (domain: string) => boolean;
-  /** Those that were looked at as text, and are simple. */
+  /** Domains that have been checked as text and are simple. */
   readonly #known = new KnownDomains();
 
-  /** @param isOdd whether the policy has something to say of a domain: its lines are not simple then. */
+  /** @param isOdd whether the policy has a rule for a domain. Its lines are then not simple. */
   constructor(rows: RowCollection, isOdd: (domain: string) => boolean) {
     this.#rows = rows;
     this.#isOdd = isOdd;
   }
 
   /**
-   * Adds the rows of the lines from `at` on, up to one that is not that simple; what follows an address after a blank is no part of it.
+   * Adds the rows of the lines from `at` on, up to the first that is not simple. Ignores what follows an address
+   * after a blank.
    * @param lines whole lines with their LFs.
-   * @returns where that line begins, or their end.
+   * @returns where that line begins, or the end of the lines.
    */
   take(lines: Buffer, at: number): number {
     const rows = this.#rows;
@@ -61,7 +62,7 @@ export class SimpleLines {
       for (let most = start + MAX_LOCAL + 1; used < most && (byte = LOCAL[lines[next] ?? 0] ?? 0) !== 0; next++)
         into[used++] = byte;
       const local = used - start;
-      // Postfix refuses what begins with a hyphen to strangers: that is said elsewhere.
+      // Postfix refuses an address that begins with a hyphen from strangers. Another place reports that.
       if (local === 0 || local > MAX_LOCAL || lines[next++] !== AT || lines[at] === HYPHEN) return at;
       into[used++] = AT;
       const domain = used;
@@ -83,15 +84,15 @@ export class SimpleLines {
     return at;
   }
 
-  /** Of all rows that were added. */
+  /** The domains of all rows that were added. */
   *domains(): Generator<string> {
     for (const name of this.#known.names()) yield Buffer.from(name).toString('latin1');
   }
 }
 
 /**
- * Where the next line begins if a line's first field ends here, else -1. A carriage return within the line is for others to refuse, and a
- * rest that may say that no mail is taken (`REJECT`, `550 ...`) is for others to read.
+ * Where the next line begins, if the line's first field ends here; else -1. Leaves to others a line with a carriage
+ * return in it, and one whose rest may mean "takes no mail" (`REJECT`, `550 ...`).
  */
 function afterField(lines: Uint8Array, at: number): number {
   const byte = lines[at];
@@ -108,7 +109,7 @@ function afterField(lines: Uint8Array, at: number): number {
   }
 }
 
-/** Whether a text may be one of refusing-value.ts, by its first two bytes. */
+/** Whether a text may match map-refusal.ts, by its first two bytes. */
 function mayRefuse(first = 0, second = 0): boolean {
   if (first === COLON || first === QUOTE) return true;
   if (first === FOUR || first === FIVE) return second >= ZERO && second <= NINE;

@@ -1,40 +1,43 @@
 /**
- * Rows as they came, in one buffer, become the same rows in order, each once. Rows that came in order but for a few, which is what
- * most sources give, are copied in long pieces; all others are sorted. Pure.
+ * Sorts rows from one buffer and drops duplicates. Most sources give rows that are nearly in order; long pieces of
+ * these are copied. All others are sorted. Pure.
  */
 import { compareRows, holdsLf, RowSort } from './multikey-quicksort.ts';
 
 const LF = 0x0a;
-/** What may be read or written past a row's end, where four bytes are moved at a time. */
+/** Bytes that may be read or written past a row's end, because four bytes are moved at a time. */
 export const SPARE = 4;
-/** Of so many rows one may be out of order before all are sorted. */
+/** If more than one row in this many is out of order, all rows are sorted. */
 const FEW = 16;
-/** Below so many rows they lie near enough to each other. */
+/** Fewer rows than this are close enough in memory to be sorted at once. */
 const SMALL = 4096;
 
-/** Rows, LF-ended and one after the other in `bytes`, which has SPARE bytes after the last; `starts` has one entry more than rows, the end. */
+/**
+ * LF-ended rows, one after the other in `bytes`, which has SPARE bytes after the last. `starts` has one more entry
+ * than there are rows: the end.
+ */
 export interface Heap {
   readonly bytes: Uint8Array;
   readonly starts: Int32Array;
 }
 
-/** Rows in order, without gaps; `starts` likewise. */
+/** Rows in order, without gaps. `starts` as above. */
 export interface Ordered {
   readonly text: Uint8Array;
   readonly starts: Int32Array;
 }
 
-/** The heap's bytes may be written over: it is no more afterwards. */
+/** May overwrite the heap's bytes. Do not use the heap afterwards. */
 export function ordered(heap: Heap): Ordered {
   return nearlyOrdered(heap) ?? (heap.starts.length < SMALL ? sortedInPlace(heap) : sorted(heap));
 }
 
-/** Null where more than a few rows are out of order. */
+/** Null if more than a few rows are out of order. */
 function nearlyOrdered({ bytes, starts }: Heap): Ordered | null {
   const count = starts.length - 1;
   const end = starts[count] ?? 0;
   const may = Math.floor(count / FEW);
-  // Each row is to be above the last one that was. What is equal to it is dropped; what is below it is loose.
+  // Each row must be above the last row in order. An equal row is dropped; a lower one is loose.
   const loose: number[] = [];
   const dropped: number[] = [];
   let last = starts[0] ?? 0;
@@ -53,20 +56,20 @@ function nearlyOrdered({ bytes, starts }: Heap): Ordered | null {
   return inserted({ bytes, starts }, dropped, Int32Array.from(loose));
 }
 
-/** @param dropped rows that are not in order, by number. @param loose where those of them begin that have to be put in. */
+/** @param dropped numbers of the rows that are not in order. @param loose where those begin that must be inserted. */
 function inserted({ bytes, starts }: Heap, dropped: readonly number[], loose: Int32Array): Ordered {
   new RowSort(bytes, loose).sort(0, loose.length, 0);
   const text = new Uint8Array(starts[starts.length - 1] ?? 0);
   const places = new Int32Array(starts.length);
   let [used, rows, next] = [0, 0, 0];
-  /** Rows `from` up to `to`, which are in order. */
+  /** Copies rows `from` up to `to`, which are in order. */
   const copy = (from: number, to: number) => {
     const start = starts[from] ?? 0;
     text.set(bytes.subarray(start, starts[to] ?? 0), used);
     for (let i = from; i < to; i++) places[rows++] = used + (starts[i] ?? 0) - start;
     used += (starts[to] ?? 0) - start;
   };
-  // A loose row goes before the first row in order that is above it, unless it is there.
+  // A loose row goes before the first row in order that is above it, unless that row is equal to one already there.
   const piece = (first: number, past: number) => {
     let from = first;
     while (next < loose.length && from < past) {
@@ -79,7 +82,7 @@ function inserted({ bytes, starts }: Heap, dropped: readonly number[], loose: In
       }
       copy(from, low);
       from = low;
-      if (low === past) break; // it goes behind what follows, or to the end
+      if (low === past) break; // it goes into a later piece, or to the end
       if (compareRows(bytes, starts[low] ?? 0, bytes, row) !== 0) single(row);
       else skip(row);
     }
@@ -92,7 +95,7 @@ function inserted({ bytes, starts }: Heap, dropped: readonly number[], loose: In
     used += end - row;
     skip(row);
   };
-  /** On to the next loose row that is another one. */
+  /** Goes on to the next loose row that differs. */
   const skip = (row: number) => {
     do next++;
     while (next < loose.length && compareRows(bytes, row, bytes, loose[next] ?? 0) === 0);
@@ -116,7 +119,7 @@ function sortedInPlace({ bytes, starts }: Heap): Ordered {
   return collected(bytes, order, count, text);
 }
 
-/** By their first two bytes into places of their own, so that what is sorted together lies together; then each place by itself. */
+/** Groups rows by their first two bytes, so that rows sorted together lie together. Then sorts each group. */
 function sorted({ bytes, starts }: Heap): Ordered {
   const count = starts.length - 1;
   const end = starts[count] ?? 0;
@@ -143,14 +146,14 @@ function sorted({ bytes, starts }: Heap): Ordered {
   const sort = new RowSort(near, order);
   for (let at = 0, from = 0; at < 65536; at++) {
     const size = counts[at] ?? 0;
-    if ((at & 0xff) !== LF) sort.sort(from, from + size, 2); // else they are one byte long, and all the same
+    if ((at & 0xff) !== LF) sort.sort(from, from + size, 2); // else all are one byte long and equal
     from += size;
   }
-  const text = bytes.subarray(0, end + SPARE); // all of it has been moved
+  const text = bytes.subarray(0, end + SPARE); // every row has been moved out
   return collected(near, order, count, text);
 }
 
-/** Moves each row to its place; `ends` and `firsts` count on. */
+/** Moves each row to its group. `ends` and `firsts` count on. */
 function move(
   { bytes, starts }: Heap,
   place: (start: number) => number,
@@ -170,12 +173,12 @@ function move(
     ends[at] = to + length;
     firsts[at] = number + 1;
     order[number] = to;
-    // Up to three bytes too many: they are the next row's, which comes later, or to spare.
+    // Writes up to three bytes too many: the next row overwrites them, or they are spare.
     for (let j = 0; j < length; j += 4) into.setUint32(to + j, from.getUint32(start + j));
   }
 }
 
-/** Each row once, in this order, one after the other. @param order with room for one more; written over. */
+/** Copies each row once, in this order, without gaps. @param order has room for one more entry and is overwritten. */
 function collected(bytes: Uint8Array, order: Int32Array, count: number, text: Uint8Array): Ordered {
   const [from, into] = [viewOf(bytes), viewOf(text)];
   let [rows, used, previous] = [0, 0, -1];
@@ -199,7 +202,7 @@ function collected(bytes: Uint8Array, order: Int32Array, count: number, text: Ui
   return { text: text.subarray(0, used), starts: order.subarray(0, rows + 1) };
 }
 
-/** Whether two rows are the same, where four bytes may be read past their ends. */
+/** Whether two rows are equal. Four bytes may be read past their ends. */
 function isSame(view: DataView, a: number, b: number): boolean {
   for (let i = 0; ; i += 4) {
     const [x, y] = [view.getUint32(a + i), view.getUint32(b + i)];
@@ -208,7 +211,7 @@ function isSame(view: DataView, a: number, b: number): boolean {
   }
 }
 
-/** Whether both are the same up to the first LF of the one. */
+/** Whether both are equal up to the first LF of `x`. */
 function endsAlike(x: number, y: number): boolean {
   for (let shift = 24; shift >= 0; shift -= 8) {
     const byte = (x >>> shift) & 0xff;

@@ -1,21 +1,22 @@
 /**
- * Rows as the sources give them, in any order and more than once, become a table's plain text: one growing buffer, one typed
- * array of where rows begin, and one copy in order where they are not. A million rows are never a million JavaScript objects. Pure.
+ * Collects rows in any order, with duplicates, and makes a table's plain text of them. It has one growing buffer
+ * and one typed array of row starts, and copies them only if they are not in order. A million rows are never a
+ * million JavaScript objects. Pure.
  */
 import { compareBytes, type RowBlock } from '../../bundle/table/rows.ts';
 import { ordered, SPARE } from './sort-rows.ts';
 
 const AT = 0x40;
 const LF = 0x0a;
-/** Rows. */
+/** Rows per block. */
 const BLOCK = 8192;
-/** Where rows begin is kept in 32 bits; that is some 60 million addresses. */
+/** Row starts are kept in 32 bits. That is enough for about 60 million addresses. */
 const MAX_BYTES = 2 ** 31 - 1024 * 1024;
 
-/** Nobody's word makes more room than this. */
+/** The most room made on the strength of an announced size. */
 const EXPECTED = 2 ** 29;
 
-/** A table's plain text (format section 4), and where its rows begin. */
+/** A table's plain text (docs/bundle-format.md section 4), and where its rows begin. */
 export class SortedRows {
   readonly text: Uint8Array;
   readonly rows: number;
@@ -28,12 +29,12 @@ export class SortedRows {
     this.#starts = starts;
   }
 
-  /** Whether row number `row` is `bytes[start..end)`. */
+  /** Whether row number `row` equals `bytes[start..end)`. */
   is(row: number, bytes: Uint8Array, start: number, end: number): boolean {
     return this.#compare(row, bytes, start, end) === 0;
   }
 
-  /** The first row from number `from` on that does not sort before `bytes[start..end)`; `rows` where there is none. */
+  /** The first row from number `from` on that does not sort before `bytes[start..end)`; `rows` if there is none. */
   seek(from: number, bytes: Uint8Array, start: number, end: number): number {
     let row = from;
     while (row < this.rows && this.#compare(row, bytes, start, end) < 0) row++;
@@ -44,7 +45,7 @@ export class SortedRows {
     return compareBytes(this.text, this.#starts[row] ?? 0, (this.#starts[row + 1] ?? 1) - 1, bytes, start, end);
   }
 
-  /** The rows in blocks that share the text's memory; may be asked for again. */
+  /** The rows in blocks that share the text's memory. May be called again. */
   *blocks(): Generator<RowBlock> {
     for (let from = 0; from < this.rows; from += BLOCK) {
       const starts = this.#starts.subarray(from, Math.min(from + BLOCK, this.rows) + 1);
@@ -54,20 +55,20 @@ export class SortedRows {
 }
 
 export class RowCollection {
-  /** Rows added so far, each as often as it came. */
+  /** Rows added so far, including duplicates. */
   count = 0;
   #bytes = Buffer.alloc(64 * 1024);
   #starts = new Int32Array(2048);
   #used = 0;
 
-  /** Makes room at once for so many bytes of rows, where they are not far too many. */
+  /** Reserves room for this many bytes of rows, unless the number is implausible. */
   expect(bytes: number): void {
     if (this.#used + bytes <= EXPECTED) this.#reserve(bytes + 1 + SPARE);
   }
 
   /** Adds a canonical row, without an LF. */
   add(row: string): void {
-    // A unit of UTF-16 becomes at most three bytes of UTF-8.
+    // A UTF-16 unit takes at most three bytes of UTF-8.
     const bytes = this.room(row.length * 3);
     this.added(bytes.write(row, this.#used));
   }
@@ -80,7 +81,7 @@ export class RowCollection {
     for (let i = from; i < other.count; i++) this.added(startOf(i + 1) - startOf(i) - 1);
   }
 
-  /** The local parts of all rows so far by domain, of the domains that are asked for. */
+  /** The local parts of all rows so far, for the domains that are asked for. */
   localParts(domains: ReadonlySet<string>): Map<string, string[]> {
     const found = new Map<string, string[]>();
     for (let i = 0; i < this.count; i++) {
@@ -97,7 +98,7 @@ export class RowCollection {
     return found;
   }
 
-  /** Adds rows that are sorted. */
+  /** Adds sorted rows. */
   addSorted(rows: SortedRows): void {
     this.room(rows.text.length).set(rows.text, this.#used);
     for (const { starts, count } of rows.blocks()) {
@@ -110,7 +111,10 @@ export class RowCollection {
     return this.#used;
   }
 
-  /** The buffer to write rows into at `next`, of at most `length` bytes with all LFs but the last. A row counts once `added` is called. */
+  /**
+   * The buffer to write a row to at `next`: at most `length` bytes, including all LFs but the last. The row counts
+   * once `added` is called.
+   */
   room(length: number): Buffer {
     this.#reserve(length + 1 + SPARE);
     return this.#bytes;
@@ -124,7 +128,7 @@ export class RowCollection {
     this.#bytes[this.#used++] = LF;
   }
 
-  /** Every row once, in the order of the bytes. The collection is empty afterwards, its memory free. */
+  /** Every row once, in byte order. Empties the collection and frees its memory. */
   sorted(): SortedRows {
     this.#reserve(SPARE);
     this.#starts[this.count] = this.#used;
@@ -147,7 +151,7 @@ export class RowCollection {
   }
 }
 
-/** Once large, by half instead of double: less of it stays unused. */
+/** A large buffer grows by half instead of doubling, so less of it stays unused. */
 const grown = (size: number): number => Math.ceil(size * (size > 1 << 24 ? 1.5 : 2)) + 1024;
 
 function larger(starts: Int32Array): Int32Array<ArrayBuffer> {

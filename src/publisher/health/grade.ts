@@ -1,27 +1,27 @@
-/** Grades what is known of the central side against the clock (docs/commands.md section 3, `health`). Pure. */
+/** Grades the central side's state at the given time (docs/commands.md section 3, `health`). Pure. */
 import type { PublisherConfig } from '../config.ts';
 import type { PublishStatus } from './status.ts';
 
 export type Grade = 'ok' | 'warning' | 'critical' | 'unknown';
 export const HEALTH_EXIT: Readonly<Record<Grade, number>> = { ok: 0, warning: 1, critical: 2, unknown: 3 };
 
-/** As much as a clock may differ without a word. */
+/** Clock differences up to this are not reported. */
 const SLACK = 600_000;
-/** A certificate is renewed well before this by whoever renews it. */
+/** Certificates are normally renewed well before this. */
 const CERTIFICATE_WARN = 7 * 86_400_000;
 
 export interface Facts {
   readonly status: PublishStatus | null;
-  /** What lies in `output` is not what was signed here last: in words; null if it is. */
+  /** Why `output` is not what was signed here last; null if it is. */
   readonly foreign: string | null;
-  /** Of `[serve] cert`; null without one. */
+  /** The certificate of `[serve] cert`; null without one. */
   readonly certificate: { readonly expires: Date } | { readonly unread: string } | null;
 }
 
 export interface PublisherHealth {
   readonly status: Grade;
   readonly facts: Facts;
-  /** The gravest first. */
+  /** The most serious first. */
   readonly reasons: readonly string[];
 }
 
@@ -90,7 +90,7 @@ function words(ms: number): string {
   return `${Math.floor(ms / size)}${unit}`;
 }
 
-/** The monitoring plugin's output: one line with performance data, then a line a reason. */
+/** The output of a monitoring plugin: one line with performance data, then one line per reason. */
 export function publisherHealthText(
   config: PublisherConfig,
   { status, facts, reasons }: PublisherHealth,

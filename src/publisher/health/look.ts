@@ -1,4 +1,7 @@
-/** Reads what there is to be graded: the last run's report, what lies in `output`, and the certificate of `serve`. Reads only. */
+/**
+ * Reads what `health` grades: the last run's report, the files in `output`, and the certificate of `serve`. Writes
+ * nothing.
+ */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { whyUnread } from '../../io/denied.ts';
@@ -14,7 +17,7 @@ export function lookAtPublisher(config: PublisherConfig, now: Date): PublisherHe
   return gradePublisher(config, facts, now);
 }
 
-/** Why what lies in `output` is not what was signed here last, in words; null if it is. */
+/** Why `output` is not what was signed here last; null if it is. */
 function foreignOutput(config: PublisherConfig): string | null {
   try {
     const repository = new Repository(config.output, config.state_dir);

@@ -1,4 +1,4 @@
-/** The central side's health in Prometheus' text form, for `/metrics` and for the textfile of node_exporter. Touches nothing. */
+/** The central side's health in Prometheus text format, for `/metrics` and for node_exporter's textfile. Pure. */
 import { gauge, seconds } from '../../io/health/metrics-text.ts';
 import type { PublisherConfig } from '../config.ts';
 import { HEALTH_EXIT, type PublisherHealth } from './grade.ts';

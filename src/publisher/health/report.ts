@@ -1,4 +1,7 @@
-/** After each run of `publish` and `watch`: its status for `health`, and the textfile. What goes wrong here fails no publish. */
+/**
+ * Reports after each run of `publish` and `watch`: the status for `health`, and the textfile. A failure here does
+ * not fail the publish.
+ */
 import { StepError } from '../../errors.ts';
 import { writeFileAtomic } from '../../io/atomic-file.ts';
 import { logOnce } from '../../io/log.ts';
@@ -11,11 +14,11 @@ import { lookAtPublisher } from './look.ts';
 import { publisherMetrics } from './metrics.ts';
 import { readPublishStatus, statusAfter, writePublishStatus, type PublishStatus } from './status.ts';
 
-/** A run that ended as the one before is reported again after this time. Milliseconds. */
+/** Milliseconds after which a run with the same result as the last is reported again. */
 const AGAIN = 60_000;
 
 export function reportRun(config: PublisherConfig, ended: Ended, version: string, now: Date): void {
-  // Where another publish holds the lock, that one reports.
+  // Another publish holds the lock; it reports.
   if ('error' in ended && ended.error instanceof StepError && ended.error.code === 'BUSY') return;
   const before = readPublishStatus(config);
   const status = statusAfter(config, before, ended, now);
@@ -27,7 +30,7 @@ export function reportRun(config: PublisherConfig, ended: Ended, version: string
   }
 }
 
-/** A run that finds nothing changed after one that published tells nothing new. */
+/** A run that changes nothing after one that published has nothing new to report. */
 const settled = <T extends string>(outcome: T, before: T): T =>
   outcome === 'unchanged' && before !== 'failed' ? before : outcome;
 

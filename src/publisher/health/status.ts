@@ -1,6 +1,6 @@
 /**
- * What the last run of `publish` or `watch` left for `health` to grade: facts and times, no address. Kept as `status.json` in state_dir;
- * a file that cannot be read as one counts as none.
+ * What the last run of `publish` or `watch` left for `health`: facts and times, no addresses. It is `status.json`
+ * in state_dir. A damaged file counts as absent.
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -19,15 +19,15 @@ const count = () => z.int().check(z.gte(0));
 const Record = z.object({
   format: z.literal(1),
   name: z.string(),
-  /** When a run last ended, however it did. */
+  /** When a run last ended, with whatever result. */
   endedAt: time(),
-  /** When one last ended published, renewed or unchanged. */
+  /** When a run last ended as published, renewed or unchanged. */
   succeededAt: z.nullable(time()),
   outcome: z.enum(['published', 'renewed', 'unchanged', 'failed']),
-  /** Of a run that failed, and the source that it failed at, where it was one. */
+  /** Set if the run failed, with the source at which it failed, if any. */
   code: z.nullable(z.string()),
   source: z.nullable(z.string()),
-  /** What is published, and how many of its rows wait to be removed. */
+  /** The published version, and how many of its rows wait to be removed. */
   version: z.nullable(count()),
   rows: count(),
   waiting: count(),
@@ -44,11 +44,11 @@ export function readPublishStatus(config: PublisherConfig): PublishStatus | null
     const status = z.parse(Record, JSON.parse(readFileSync(fileOf(config), 'utf8')));
     return status.name === config.name ? status : null;
   } catch {
-    return null; // absent, or damaged: the next run writes it
+    return null; // absent or damaged: the next run writes it
   }
 }
 
-/** The status after a run that ended so. @param before what was on record. */
+/** The status after a run with this result. @param before the status on record. */
 export function statusAfter(
   config: PublisherConfig,
   before: PublishStatus | null,
@@ -80,7 +80,7 @@ export function statusAfter(
   };
 }
 
-/** @returns what went wrong, in words: never a reason to call a publish failed. */
+/** @returns what went wrong, as text. It is never a reason for a publish to fail. */
 export function writePublishStatus(config: PublisherConfig, status: PublishStatus): string | null {
   try {
     writeFileAtomic(fileOf(config), `${JSON.stringify(status)}\n`, 0o600);

@@ -1,8 +1,8 @@
 /**
- * An address that its sources no longer have stays in the list for `remove_after` (docs/commands.md section 3). For each source: what it
- * gave last and gives no more waits from now on, what it gives again no longer waits. What no source in the configuration can be asked
- * about, since one was renamed or taken out or the state was lost, waits as rows of nobody (`ORPHANS`). Reads what the repository keeps,
- * and writes only in `keepRemovals`.
+ * Keeps an address in the list for `remove_after` after its source has lost it (docs/commands.md section 3). For
+ * each source: a row that it gave last time and no longer gives starts to wait, and a row that it gives again stops
+ * waiting. If the configuration no longer has the source of a row, or the state was lost, the row waits under
+ * `ORPHANS`. Reads what the repository keeps; only `keepRemovals` writes.
  */
 import { domainOf } from '../../bundle/address/address.ts';
 import { gzipped } from '../../bundle/table/gzip-writer.ts';
@@ -16,21 +16,21 @@ import { packedToKeep } from '../tables/compress.ts';
 import { streamed, writeFiles } from '../tables/tables.ts';
 import { NONE_WAITING, readWaiting, waitingNow, waitingText, type Waited, type WaitingRows } from './waiting-rows.ts';
 
-/** The name under which rows wait that no source is known to have given. */
+/** The name under which rows wait that belong to no known source. */
 export const ORPHANS = '';
 
 export interface SourceRemovals extends Waited {
-  /** Its name, or ORPHANS. */
+  /** The source's name, or ORPHANS. */
   readonly source: string;
   readonly delay: number;
-  /** What it gives, with what waits. */
+  /** The source's rows, including those that wait. */
   readonly rows: SortedRows;
 }
 
 export interface Removals {
-  /** The table and each source's rows, with all that waits. */
+  /** The table and each source's rows, including all that wait. */
   readonly gathered: Gathered;
-  /** Of sources with a `remove_after`, and of nobody. */
+  /** The sources with a `remove_after`, and ORPHANS. */
   readonly sources: readonly SourceRemovals[];
   /** How many rows are in the list only because they wait. */
   readonly rows: number;
@@ -40,7 +40,7 @@ export interface Removals {
 
 export interface Known {
   readonly repository: Repository;
-  /** The SHA-256 of the table that is published, if it can be read. */
+  /** The SHA-256 of the published table, if it can be read. */
   readonly base: string | null;
   /** Names of the sources when it was published. */
   readonly sources: readonly string[];
@@ -49,11 +49,11 @@ export interface Known {
 export const delayOf = (config: PublisherConfig, source: { readonly remove_after?: number | undefined }): number =>
   source.remove_after ?? config.policy.remove_after;
 
-/** Whether any removal waits under this configuration. */
+/** Whether any row can wait under this configuration. */
 export const hasRemovals = (config: PublisherConfig): boolean =>
   config.source.some((source) => delayOf(config, source) > 0);
 
-/** @throws PublishError STATE for what is kept and damaged. */
+/** @throws PublishError STATE if what the state keeps is damaged. */
 export async function removals(
   config: PublisherConfig,
   gathered: Gathered,
@@ -89,7 +89,7 @@ export async function removals(
   return joined(config, gathered, sources);
 }
 
-/** The list with what waits, and postmaster@ of its domains where the policy adds it. */
+/** The list with the waiting rows, and with postmaster@ of their domains if the policy adds it. */
 function joined(config: PublisherConfig, gathered: Gathered, sources: readonly SourceRemovals[]): Removals {
   const waiting = sources.filter((each) => each.waiting.rows.rows > 0);
   const dues = waiting.map(({ waiting: { since }, delay }) => since.reduce((a, b) => Math.min(a, b)) + delay);
@@ -104,7 +104,10 @@ function joined(config: PublisherConfig, gathered: Gathered, sources: readonly S
   };
 }
 
-/** All rows of the first list and of the others. @param postmaster whether postmaster@ is added for the others' domains. */
+/**
+ * All rows of the first list and of the others. @param postmaster whether to add postmaster@ for the others'
+ * domains.
+ */
 function together([first, ...others]: readonly SortedRows[], postmaster = false): SortedRows {
   const rows = new RowCollection();
   if (first !== undefined && others.every((each) => each.rows === 0)) return first;
@@ -118,7 +121,7 @@ function together([first, ...others]: readonly SortedRows[], postmaster = false)
   return rows.sorted();
 }
 
-/** A row waits only where it might be given: what the policy no longer lets in goes at once. */
+/** A row may wait only if a source may give it. A row that the policy no longer allows is removed at once. */
 function allowed(config: PublisherConfig, isSkipped: (domain: string) => boolean): (row: string) => boolean {
   const { domains, wildcards } = config.policy;
   const isOurs = domains === undefined ? () => true : isNamedBy(domains);
@@ -144,8 +147,8 @@ function* rowsOf(rows: SortedRows): Generator<string> {
 }
 
 /**
- * Keeps what waits. Each source's rows come first: a run that is killed in between has then removed a row for good, or the next run
- * finds a new one without its time and begins to count.
+ * Keeps the waiting rows, after each source's rows. If a run is killed in between, its removals are final. A row that
+ * started to wait has no time on record; the next run starts counting for it.
  * @param withRows the sources' rows have not been kept yet.
  */
 export async function keepRemovals(repository: Repository, { sources }: Removals, withRows: boolean): Promise<void> {
@@ -159,16 +162,16 @@ export async function keepRemovals(repository: Repository, { sources }: Removals
   }
 }
 
-/** A row that waits, for a person to read. */
+/** A waiting row, for a person to read. */
 export interface WaitingRow {
   readonly row: string;
-  /** Null: no source in the configuration is known to have given it. */
+  /** Null if no source in the configuration is known to have given it. */
   readonly source: string | null;
   readonly since: Date;
   readonly until: Date;
 }
 
-/** The rows that wait, in order; of some only, or the first so many. */
+/** The waiting rows, in order: a selection, or the first ones. */
 export function* waitingRows({ sources }: Removals): Generator<WaitingRow> {
   for (const { source, delay, waiting } of sources) {
     let i = 0;

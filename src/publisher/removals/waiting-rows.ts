@@ -1,6 +1,6 @@
 /**
- * Rows that a source no longer has and that stay in the list for a while (`remove_after`): in order, each with the time since which the
- * source has been without it. Kept as lines `ROW TAB SECONDS`. Pure.
+ * Rows that a source no longer has and that stay in the list for a while (`remove_after`): in order, each with the
+ * time when the source lost it. They are kept as lines `ROW TAB SECONDS`. Pure.
  */
 import { compareBytes, cut, type RowStream } from '../../bundle/table/rows.ts';
 import { diffRows } from '../../bundle/table/delta.ts';
@@ -10,18 +10,18 @@ const [TAB, LF, MINUS] = [0x09, 0x0a, 0x2d];
 
 export interface WaitingRows {
   readonly rows: SortedRows;
-  /** Of each row, in milliseconds. */
+  /** For each row, in milliseconds. */
   readonly since: Float64Array;
 }
 
-/** No source is remembered for more rows than this; those that have waited longest go first. */
+/** The most rows remembered for a source. The longest waiting are dropped first. */
 const MAX_WAITING = 5_000_000;
 
 export interface WaitingRules {
   /** Milliseconds that a row waits. */
   readonly delay: number;
   readonly now: Date;
-  /** Whether the policy still lets such a row into the list. */
+  /** Whether the policy still allows such a row in the list. */
   readonly isAllowed: (row: string) => boolean;
 }
 
@@ -29,7 +29,7 @@ export interface Waited {
   readonly waiting: WaitingRows;
   /** Whether it differs from what was kept. */
   readonly isNew: boolean;
-  /** Whether the source's rows with those that wait differ from what was kept of them. */
+  /** Whether the source's rows including the waiting ones differ from what was kept. */
   readonly hasOtherRows: boolean;
   /** How many of the longest waiting rows there was no room for. */
   readonly dropped: number;
@@ -39,8 +39,8 @@ export const NONE_WAITING: WaitingRows = { rows: new RowCollection().sorted(), s
 
 /**
  * What waits now.
- * @param before the rows that the source gave last, with those that waited then; its errors pass through.
- * @param kept what waited then. A row that waits since a time in the future waits since now.
+ * @param before the rows that the source gave last, including those that waited then. Its errors pass through.
+ * @param kept what waited then. A row that waits since a future time waits since now.
  */
 export async function waitingNow(
   before: RowStream,
@@ -93,7 +93,7 @@ class WaitingBuilder {
     this.#rows.added(end - start);
   }
 
-  /** @returns the rows in the order in which they came, which is theirs. */
+  /** @returns the rows in the order in which they came, which is sorted order. */
   done(): { waiting: WaitingRows; dropped: number } {
     const all = { rows: this.#rows.sorted(), since: this.#since };
     const dropped = all.rows.rows - MAX_WAITING;
@@ -112,7 +112,7 @@ class WaitingBuilder {
   }
 }
 
-/** The lines that are kept. */
+/** The lines to keep. */
 export function waitingText({ rows, since }: WaitingRows): Uint8Array {
   const pieces: Buffer[] = [];
   let row = 0;
@@ -125,7 +125,7 @@ export function waitingText({ rows, since }: WaitingRows): Uint8Array {
   return Buffer.concat(pieces);
 }
 
-/** Reads those lines. Null for what cannot be one. @param text in pieces of whole lines; its errors pass through. */
+/** Reads those lines. Null if one is malformed. @param text in pieces of whole lines. Its errors pass through. */
 export async function readWaiting(text: AsyncIterable<Uint8Array>): Promise<WaitingRows | null> {
   const made = new WaitingBuilder();
   let previous: Uint8Array = new Uint8Array(0);

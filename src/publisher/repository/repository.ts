@@ -1,6 +1,6 @@
 /**
- * The published files and the publisher's own memory of them (format section 1; docs/commands.md section 3, `state_dir`): where each
- * file is, and how it is read and written. In which order that has to happen is publish.ts's matter.
+ * Where the published files and the publisher's own state are, and how they are read and written
+ * (docs/bundle-format.md section 1; docs/commands.md section 3, `state_dir`). publish.ts decides the order.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -19,10 +19,13 @@ import { parseState, type PublisherState, type Published } from './state.ts';
 import { blocksOf, readText } from './table-text.ts';
 
 const DAY = 86_400_000;
-// The folders keep the list confidential; the files in them may be read by whoever may enter, such as a web server's group.
+// The folders keep the list confidential. Whoever may enter, such as a web server's group, may read the files.
 const FOLDER = 0o750;
 const FILE = 0o644;
-/** What publish writes into `recipients/`, with the temp names a killed run leaves. Whatever else lies there is not ours to delete. */
+/**
+ * What publish writes into `recipients/`, including the temp names that a killed run leaves. Other files are not
+ * ours to delete.
+ */
 const OURS = /^(?:[0-9a-f]{64}(?:-[0-9a-f]{64}\.delta)?\.gz|\.[0-9a-f]{64}(?:-[0-9a-f]{64}\.delta)?\.gz\.new)$/;
 
 export class Repository {
@@ -42,7 +45,7 @@ export class Repository {
     written(this.#stateDir, () => makeFolder(this.#stateDir, 0o700));
   }
 
-  /** Null where nothing was ever published from here. @throws PublishError STATE for a damaged record. */
+  /** Null if nothing was ever published from here. @throws PublishError STATE if the record is damaged. */
   state(): PublisherState | null {
     const file = path.join(this.#stateDir, 'state.json');
     const text = textOf(file);
@@ -54,7 +57,7 @@ export class Repository {
     written(file, () => writeFileAtomic(file, `${JSON.stringify(state, null, 1)}\n`, 0o600));
   }
 
-  /** What is published now by one of these keys; null where nothing is. @throws PublishError STATE */
+  /** What is published now, signed by one of these keys; null if nothing is. @throws PublishError STATE */
   published(keys: readonly SigningKey[]): Published | null {
     const found = this.#manifest();
     if (found === null) return null;
@@ -68,7 +71,10 @@ export class Repository {
     );
   }
 
-  /** What is published now, if it is what was signed here last; null otherwise. Needs no key. @throws PublishError STATE */
+  /**
+   * What is published now, if it was the last thing signed here; else null. Needs no key. @throws PublishError
+   * STATE
+   */
   publishedHere(): Published | null {
     const [found, state] = [this.#manifest(), this.state()];
     return found !== null && state?.digest === found.digest ? found : null;
@@ -78,7 +84,7 @@ export class Repository {
     return path.join(this.#output, 'manifest.json');
   }
 
-  /** What lies in `output`, whoever wrote it. */
+  /** The manifest in `output`, whoever wrote it. */
   #manifest(): Published | null {
     const file = this.#manifestFile;
     const envelope = textOf(file);
@@ -93,13 +99,16 @@ export class Repository {
     }
   }
 
-  /** No two manifests here share size and second: web servers and rsync would take one for the other (docs/bundle-format.md section 1). */
+  /**
+   * No two manifests here have the same size and second: web servers and rsync would treat them as equal
+   * (docs/bundle-format.md section 1).
+   */
   writeManifest(envelope: Uint8Array): void {
     const file = path.join(this.#output, 'manifest.json');
     written(file, () => writeFileWithLaterTime(file, envelope, FILE));
   }
 
-  /** A published file being written. */
+  /** Starts writing a published file. */
   blob(name: string): AtomicFile {
     const file = this.#blobPath(name);
     return written(file, () => {
@@ -109,17 +118,17 @@ export class Repository {
     });
   }
 
-  /** The size of a published blob in bytes, or null where it is not. */
+  /** The size of a published blob in bytes; null if it does not exist. */
   sizeOf(name: string): number | null {
     return statSync(this.#blobPath(name), { throwIfNoEntry: false })?.size ?? null;
   }
 
-  /** The plain bytes of a published blob, as a gateway would read them. */
+  /** The decompressed bytes of a published blob, as a gateway would read them. */
   plain(name: string): AsyncGenerator<Uint8Array> {
     return gunzipOne(createReadStream(this.#blobPath(name)));
   }
 
-  /** A table kept for the deltas to come. */
+  /** Starts writing a table that later deltas start from. */
   keptTable(sha256: string): AtomicFile {
     const file = this.#keptPath(sha256);
     return written(file, () => {
@@ -132,25 +141,26 @@ export class Repository {
     return existsSync(this.#keptPath(sha256));
   }
 
-  /** Whether an earlier table is at hand, kept or published. */
+  /** Whether an earlier table exists, kept or published. */
   hasTable(sha256: string): boolean {
     return this.hasKept(sha256) || this.sizeOf(`${sha256}.gz`) !== null;
   }
 
-  /** The rows of an earlier table. @throws PublishError STATE: it is gone or damaged. */
+  /** The rows of an earlier table. @throws PublishError STATE if it is missing or damaged. */
   table(sha256: string): AsyncGenerator<RowBlock> {
     return blocksOf(this.tableText(sha256));
   }
 
   /**
-   * The text of an earlier table in pieces of whole rows. To be read to its end: only there it shows whether it is what its name says.
+   * The text of an earlier table in pieces of whole rows. Read it to the end: only there is its hash checked
+   * against its name.
    * @throws PublishError STATE
    */
   tableText(sha256: string): AsyncGenerator<Uint8Array> {
     return readText(this.hasKept(sha256) ? this.#keptPath(sha256) : this.#blobPath(`${sha256}.gz`), sha256);
   }
 
-  /** A source's own rows, kept for the guard of the next publish. */
+  /** Starts writing a source's own rows, for the guard of the next publish. */
   sourceTable(source: string): AtomicFile {
     const file = this.#sourcePath(source);
     return written(file, () => {
@@ -159,7 +169,10 @@ export class Repository {
     });
   }
 
-  /** The rows that a source gave for the last publish; null where none are kept. The stream throws PublishError STATE if they are damaged. */
+  /**
+   * The rows that a source gave for the last publish; null if none are kept. The stream throws PublishError STATE
+   * if they are damaged.
+   */
   sourceRows(source: string): AsyncGenerator<RowBlock> | null {
     const text = this.sourceText(source);
     return text === null ? null : blocksOf(text);
@@ -171,7 +184,7 @@ export class Repository {
     return existsSync(file) ? readText(file, null) : null;
   }
 
-  /** Drops what is kept of sources that are no more. @param waiting those of which rows may wait. */
+  /** Drops what is kept of sources that no longer exist. @param waiting the sources that may have waiting rows. */
   keepSources(sources: readonly string[], waiting: readonly string[]): void {
     for (const [folder, kept] of [
       ['sources', sources],
@@ -183,7 +196,7 @@ export class Repository {
     }
   }
 
-  /** The rows of a source that wait to be removed, being written. */
+  /** Starts writing the rows of a source that wait to be removed. */
   waitingFile(source: string): AtomicFile {
     const file = this.#waitingPath(source);
     return written(file, () => {
@@ -192,7 +205,9 @@ export class Repository {
     });
   }
 
-  /** Their text in pieces of whole lines; null where none wait. The stream throws PublishError STATE if it is damaged. */
+  /**
+   * Their text in pieces of whole lines; null if none wait. The stream throws PublishError STATE if it is damaged.
+   */
   waitingText(source: string): AsyncGenerator<Uint8Array> | null {
     const file = this.#waitingPath(source);
     return existsSync(file) ? readText(file, null) : null;
@@ -208,7 +223,7 @@ export class Repository {
     throw new PublishError('STATE', `${file} is damaged; remove it, and what waits to be removed waits from then on`);
   }
 
-  /** Drops kept tables that no delta starts from, and blobs that have not been named for a day. */
+  /** Drops kept tables that no delta starts from, and blobs that no manifest has named for a day. */
   clean(state: PublisherState, named: ReadonlySet<string>, now: Date): PublisherState {
     const keep = new Set(state.tables.map((t) => path.basename(this.#keptPath(t.sha256))));
     const tables = path.join(this.#stateDir, 'tables');
@@ -220,12 +235,15 @@ export class Repository {
     return { ...state, unnamed: this.dropUnnamed({ ...state, unnamed }, named, now) };
   }
 
-  /** Deletes blobs that have not been named for a day. @returns those that are left to be deleted, and since when. */
+  /**
+   * Deletes blobs that no manifest has named for a day. @returns those still to be deleted, and since when they are
+   * unnamed.
+   */
   dropUnnamed(state: PublisherState, named: ReadonlySet<string>, now: Date): Record<string, string> {
     const left: Record<string, string> = {};
     for (const [name, since] of Object.entries(state.unnamed)) {
       if (named.has(name) || !OURS.test(name)) continue;
-      // A gateway that has read the manifest before may still ask for it.
+      // A gateway that has read the previous manifest may still ask for it.
       if (now.getTime() - Date.parse(since) < DAY) left[name] = since;
       else written(this.#blobPath(name), () => rmSync(this.#blobPath(name), { force: true }));
     }
@@ -249,7 +267,7 @@ export class Repository {
   }
 }
 
-/** The files that publish itself may have put into a folder. */
+/** The files in a folder that publish itself may have written. */
 function names(folder: string): string[] {
   try {
     return readdirSync(folder, { withFileTypes: true })
@@ -270,7 +288,7 @@ function textOf(file: string): Buffer | null {
   }
 }
 
-/** Names the file that could not be written; a full disk keeps its own code. */
+/** Names the file that could not be written. A full disk keeps its own code. */
 function written<T>(file: string, write: () => T): T {
   try {
     return write();

@@ -1,4 +1,7 @@
-/** Makes the signed manifest (docs/bundle-format.md sections 2 and 3), and knows whether one is signed by these keys. Pure. */
+/**
+ * Makes the signed manifest (docs/bundle-format.md sections 2 and 3), and checks whether one is signed by these
+ * keys. Pure.
+ */
 import { encodeEnvelope, MANIFEST_TYPE, pae } from '../../bundle/trust/envelope.ts';
 import { isoTime, type Manifest, type TableEntry } from '../../bundle/offer/manifest.ts';
 import { verifyManifest, type Ring, type VerifiedManifest } from '../../bundle/trust/verify.ts';
@@ -10,18 +13,18 @@ const DAY = 86_400_000;
 export interface ManifestFacts {
   readonly name: string;
   readonly version: number;
-  /** What the manifest says as `created`; its fractions of a second are dropped. */
+  /** The manifest's `created`. Fractions of a second are dropped. */
   readonly created: Date;
   /** Milliseconds. */
   readonly validFor: number;
   readonly entry: TableEntry;
-  /** That a shrinking is approved, and until when. */
+  /** The approval of a shrinking, and until when it holds. */
   readonly approval: Approval | null;
 }
 
 export type Approval = NonNullable<Manifest['shrinkApproved']>;
 
-/** Signs, and verifies what it signed as a gateway that trusts all of these keys. */
+/** Signs the manifest, then verifies it as a gateway that trusts all of these keys. */
 export function signManifest(facts: ManifestFacts, keys: readonly SigningKey[]): VerifiedManifest {
   const created = wholeSecond(facts.created);
   const { approval } = facts;
@@ -42,7 +45,7 @@ export function signManifest(facts: ManifestFacts, keys: readonly SigningKey[]):
   return verifyManifest(encodeEnvelope(MANIFEST_TYPE, payload, signatures), ringOf(keys));
 }
 
-/** An approval of a table of this size, for a day from `created`. */
+/** Approves a table of this size for a day from `created`. */
 export function approvalFor(rows: number, domains: number, created: Date): Approval {
   return { until: new Date(wholeSecond(created).getTime() + DAY), rows, domains };
 }
@@ -55,7 +58,7 @@ export function isSignedBy(envelope: Uint8Array, keys: readonly SigningKey[]): b
     verifyManifest(envelope, ringOf(keys));
     return true;
   } catch {
-    return false; // for whatever reason: it is to be signed again
+    return false; // whatever the reason, sign again
   }
 }
 
@@ -66,7 +69,7 @@ export function isSignedByOne(envelope: Uint8Array, keys: readonly SigningKey[])
     return true;
   } catch (error) {
     if (error instanceof PublishError) throw error;
-    return false; // unsigned, signed by others, or of another kind: it is not ours
+    return false; // unsigned, signed by others, or another kind: not ours
   }
 }
 

@@ -1,4 +1,7 @@
-/** The keys that sign: made, written once, and read with their rights checked. The private part never leaves this file's callers. */
+/**
+ * Makes signing keys, writes them once, and reads them after checking their rights. Only this file's callers see
+ * the private part.
+ */
 import { createPrivateKey } from 'node:crypto';
 import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
@@ -16,7 +19,7 @@ export interface SigningKey {
   sign(message: Uint8Array): Uint8Array;
 }
 
-/** PKCS#8 of an Ed25519 key, up to its 32 bytes of seed (RFC 8410). */
+/** PKCS#8 of an Ed25519 key up to its 32-byte seed (RFC 8410). */
 const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 function fromSeed(seed: Uint8Array): SigningKey {
@@ -25,10 +28,10 @@ function fromSeed(seed: Uint8Array): SigningKey {
 }
 
 /**
- * Writes `name.key` (PKCS#8 PEM) and `name.pub` (SPKI PEM) into a folder. The key is 0600; in a folder that hands its group down, as the
- * package's does, it is 0640, so that the service can read it.
+ * Writes `name.key` (PKCS#8 PEM) and `name.pub` (SPKI PEM) into a folder. The key has mode 0600. In a setgid
+ * folder, such as the package's, it has mode 0640, so the service can read it.
  * @param seed 32 random bytes.
- * @throws PublishError KEY: either file is there already.
+ * @throws PublishError KEY if either file exists.
  */
 export function makeKey(
   folder: string,
@@ -51,13 +54,13 @@ export function makeKey(
 }
 
 /**
- * @param also a user whose keys are taken as well: the owner of the state, as whom root is about to go on.
- * @throws PublishError KEY: not readable, readable or writable by others, or no Ed25519 private key.
+ * @param also a user whose keys are accepted too: the owner of the state, whom root is about to become.
+ * @throws PublishError KEY if it is unreadable, others can read or write it, or it is not an Ed25519 private key.
  */
 export function readKey(file: string, also: number | null = null): SigningKey {
   let pem: string;
   try {
-    // Without NONBLOCK a FIFO would be waited for.
+    // Without NONBLOCK, opening a FIFO would wait.
     const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const stat = fstatSync(fd);
@@ -92,6 +95,6 @@ function seedOf(pem: string): Uint8Array | null {
     const { d } = key.export({ format: 'jwk' });
     return d === undefined ? null : Buffer.from(d, 'base64url');
   } catch {
-    return null; // the reason may quote the file; the caller says what is wanted instead
+    return null; // the reason may quote the file; the caller reports the fault
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What the publisher remembers between two runs, and whether it fits what it finds published: a version must never be signed twice,
- * and never go back. Pure; repository.ts reads and writes it.
+ * What the publisher remembers between two runs, and whether it matches what is published. A version must never be
+ * signed twice and never go back. Pure; repository.ts reads and writes it.
  */
 import * as z from 'zod/mini';
 import { isInstant } from '../../bundle/offer/instant.ts';
@@ -19,13 +19,13 @@ const Record = z.object({
   /** The highest version ever signed, and the SHA-256 of its payload. */
   highest: count(),
   digest: z._default(z.nullable(sha256()), null),
-  /** Published tables that deltas start from, oldest first, the current one last. */
+  /** Published tables that deltas start from: the oldest first, the current one last. */
   tables: z.array(z.object({ sha256: sha256(), at: time() })),
-  /** How many rows the list had since when, a day back: for the guard, which looks that far. */
+  /** How many rows the list had, and since when, for the past day: the guard looks that far back. */
   history: z._default(history(), []),
-  /** The same of each source, by its name: those of the last publish. */
+  /** The same for each source, by name: those of the last publish. */
   sources: z._default(z.record(z.string(), history()), {}),
-  /** That the shrinking of a table was allowed here, and until when: never taken from what lies in `output`. */
+  /** The shrinking that was allowed here, and until when. It is never taken from `output`. */
   approval: z._default(z.nullable(z.object({ until: time(), rows: count(), domains: count() })), null),
   /** Blobs that the newest manifest no longer names, and since when. */
   unnamed: z.record(z.string(), time()),
@@ -33,7 +33,10 @@ const Record = z.object({
 
 export type PublisherState = z.infer<typeof Record>;
 
-/** @throws PublishError STATE. Damaged is not absent: it held the version that must not be signed again. */
+/**
+ * @throws PublishError STATE. A damaged state is not an absent one: it held the version that must not be signed
+ *   again.
+ */
 export function parseState(file: string, text: string): PublisherState {
   const goOn = 'move it away, then publish with --next-version above all versions ever published';
   try {
@@ -44,8 +47,8 @@ export function parseState(file: string, text: string): PublisherState {
 }
 
 /**
- * The record to go on from.
- * @throws PublishError STATE where output and state do not belong together; the message says how to go on.
+ * The state to continue from.
+ * @throws PublishError STATE if output and state do not match. The message says what to do.
  */
 export function continued(
   config: PublisherConfig,
@@ -80,7 +83,7 @@ export function continued(
   );
 }
 
-/** What a lost record would have said of the table that is published. */
+/** What a lost record would have said about the published table. */
 function adopted(published: Published | null): Pick<PublisherState, 'tables' | 'history'> {
   if (published === null) return { tables: [], history: [] };
   const { rows, sha256 } = published.manifest.tables.recipients;
@@ -91,6 +94,6 @@ function adopted(published: Published | null): Pick<PublisherState, 'tables' | '
 export interface Published {
   readonly manifest: Manifest;
   readonly envelope: Uint8Array;
-  /** Lower-case hex SHA-256 of the payload. */
+  /** The payload's SHA-256, in lower-case hex. */
   readonly digest: string;
 }

@@ -1,4 +1,4 @@
-/** Reads the text of a table that was kept or published, and says of a damaged one which file it is. Reads the one file. */
+/** Reads the text of a kept or published table. If it is damaged, the error names the file. Reads only that file. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { gunzipOne } from '../../bundle/table/gzip.ts';
@@ -8,12 +8,12 @@ import { isAbsent } from '../../io/atomic-file.ts';
 import { PublishError } from '../errors.ts';
 
 const LF = 0x0a;
-/** A row, and a time behind it where it waits to be removed. */
+/** A row, and after it a time if the row waits to be removed. */
 const MAX_LINE = MAX_ROW + 16;
 
 /**
- * The text in pieces of whole rows; what is inside a row is not looked at.
- * @param sha256 of the whole text, if it is known: a fault shows at the end.
+ * The text in pieces of whole rows. Does not look inside the rows.
+ * @param sha256 of the whole text, if known. It is checked at the end.
  * @throws PublishError STATE
  */
 export async function* readText(file: string, sha256: string | null): AsyncGenerator<Uint8Array> {
@@ -34,7 +34,7 @@ export async function* readText(file: string, sha256: string | null): AsyncGener
   }
 }
 
-/** @throws TableError NOT_CANONICAL: the last row has no LF, or one is far too long. */
+/** @throws TableError NOT_CANONICAL if the last row has no LF, or a row is far too long. */
 async function* wholeRows(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let rest: Uint8Array = new Uint8Array(0);
   for await (const chunk of chunks) {

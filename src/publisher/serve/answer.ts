@@ -1,4 +1,7 @@
-/** The answer to one request: the four kinds of published files and nothing else, by the maintained `send` library. Reads only those. */
+/**
+ * Answers requests for the four kinds of published files and nothing else, with the `send` library. Reads only
+ * these files.
+ */
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { TLSSocket } from 'node:tls';
@@ -7,18 +10,19 @@ import { isIssuedFor } from './client-certificate.ts';
 import { digest } from './digest.ts';
 import { siteOf, type Site } from './sites.ts';
 
-/** The only paths that exist (format section 1); temp files do not. */
+/** The only paths that exist (docs/bundle-format.md section 1). Temp files have none. */
 const MANIFEST = /^\/(?:manifest\.json|keyring\/[1-9][0-9]{0,9}\.json)$/;
 const BLOB = /^\/recipients\/[0-9a-f]{64}(?:-[0-9a-f]{64}\.delta)?\.gz$/;
 
 /**
- * Has a server answer: with 200, 206, 304, 401, 403, 404, 405, 412 or 416.
- * @param sites what is served, now.
+ * Makes a server answer with 200, 206, 304, 401, 403, 404, 405, 412 or 416.
+ * @param sites what is served now.
  */
 export function answering(server: Server, sites: () => readonly Site[]): void {
   const listener = (request: IncomingMessage, response: ServerResponse) => answer(request, response, sites());
   server.on('request', listener);
-  // Nobody is told to go on with a body that is not wanted; and Node puts that word behind the head of an answer that waits its turn.
+  // Never answer 100 Continue: no body is wanted, and Node would write it after the head of an answer that is still
+  // queued.
   server.on('checkContinue', listener);
 }
 
@@ -27,7 +31,8 @@ function answer(request: IncomingMessage, response: ServerResponse, sites: reado
   const path = found?.path ?? '';
   const blob = BLOB.test(path);
   const refuse = (status: number, headers: Record<string, string> = {}) => {
-    // The disk has failed in the middle of a file: a second head cannot be sent, and thrown from here it would end the process.
+    // The disk failed in the middle of a file. A second head cannot be sent, and an exception here would end the
+    // process.
     if (response.headersSent) response.destroy();
     else response.writeHead(status, { 'content-length': '0', 'cache-control': 'no-store', ...headers }).end();
   };
@@ -47,7 +52,7 @@ function answer(request: IncomingMessage, response: ServerResponse, sites: reado
   }
 }
 
-/** Compared by hash, so that neither length nor content shows in the time it takes. */
+/** Compares hashes, so the time taken reveals neither length nor content. */
 function hasToken(request: IncomingMessage, { token }: Site): boolean {
   if (token === null) return true;
   const given = /^Bearer +(.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';

@@ -1,11 +1,11 @@
 /**
- * Whether a client's certificate was issued by a site's own authorities. TLS has verified it against those of all sites; whoever may read
- * one customer's list must not read another's. Touches nothing.
+ * Whether one of a site's own CAs issued a client's certificate. TLS accepts the CAs of all sites, but a client
+ * that may read one customer's list must not read another's. Pure.
  */
 import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 
-/** Certificates between a client's and its authority, at most. */
+/** The most certificates between a client's and its CA. */
 const LONGEST = 8;
 
 export function isIssuedFor(socket: TLSSocket, authorities: readonly X509Certificate[]): boolean {

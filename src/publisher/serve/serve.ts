@@ -1,6 +1,7 @@
 /**
- * The embedded HTTPS endpoint over the published files. It refuses to serve the world: every address of the site is in these files. A
- * certificate, token or authority that changes on the disk is in use a second later; one that is half written or does not fit changes nothing.
+ * The embedded HTTPS endpoint for the published files. It refuses to serve them to everyone: they contain every
+ * address of the site. It uses a changed certificate, token or CA one second later. If a file is half written or
+ * invalid, the old ones stay in use.
  */
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -18,7 +19,7 @@ import { clientRule, secureContext } from './tls.ts';
 /** Milliseconds. */
 const IDLE = 60_000;
 const HANDSHAKE = 10_000;
-/** What is under way at the end may take so long, in milliseconds. */
+/** Milliseconds that requests under way may take when the server closes. */
 const CLOSING = 5_000;
 /** Milliseconds between two looks at the files. */
 const LOOK = 1_000;
@@ -26,19 +27,19 @@ const MOST_CONNECTIONS = 1024;
 
 export interface Serving {
   readonly url: string;
-  /** Another configuration, from now on. @throws HostError CONFIG: the old one goes on. */
+  /** Switches to another configuration. @throws HostError CONFIG; the old one stays in use. */
   reload(config: PublisherConfig): void;
   close(): Promise<void>;
 }
 
-/** What is served now, by which files. */
+/** What is served now, and from which files. */
 interface Current {
   readonly output: string;
   readonly serve: ServeConfig;
   readonly sites: readonly Site[];
   readonly context: SecureContextOptions;
   readonly files: FileWatch;
-  /** Of the files when they were read. */
+  /** The state of the files when they were read. */
   readonly state: string;
 }
 
@@ -56,7 +57,7 @@ export async function serve(config: PublisherConfig): Promise<Serving> {
   limitConnections(server, MOST_CONNECTIONS);
   server.requestTimeout = 30_000;
   server.headersTimeout = 10_000;
-  server.setTimeout(IDLE); // a reader that takes nothing for so long is let go
+  server.setTimeout(IDLE); // drops a reader that takes nothing for this long
   answering(server, () => current.sites);
   try {
     await listening(server, current.serve.listen, host, port);
@@ -125,7 +126,7 @@ async function listening(server: Server, listen: string, host: string, port: num
 function closed(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
   return new Promise((resolve) => {
     const patience = setTimeout(() => {
-      for (const socket of sockets) socket.destroy(); // also those that never began with TLS
+      for (const socket of sockets) socket.destroy(); // including those that never started TLS
     }, CLOSING);
     server.close(() => {
       clearTimeout(patience);

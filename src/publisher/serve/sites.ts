@@ -1,6 +1,6 @@
 /**
- * What the embedded endpoint serves, and to whom: the published folder of the configuration, or one folder for each `[[serve.site]]`. Reads
- * the tokens and client authorities that the sites name.
+ * What the embedded endpoint serves, and to whom: the configuration's published folder, or one folder for each
+ * `[[serve.site]]`. Reads the tokens and client CAs that the sites name.
  */
 import { X509Certificate } from 'node:crypto';
 import { HostError } from '../../errors.ts';
@@ -15,9 +15,9 @@ export interface Site {
   readonly path: string;
   /** The folder of the published files. */
   readonly root: string;
-  /** The token's digest; null where none is asked for. */
+  /** The token's digest; null if none is required. */
   readonly token: Buffer | null;
-  /** Who signs the certificates that are let in; null where none is asked for. */
+  /** The CAs whose client certificates are accepted; null if none is required. */
   readonly authorities: readonly X509Certificate[] | null;
 }
 
@@ -30,12 +30,12 @@ export function readSites(output: string, serve: ServeConfig): Site[] {
       throw new HostError('CONFIG', `serve.site: two sites have the path ${path}`);
     return readSite(`serve.site.${i}`, path, root, admission);
   });
-  // With sites the top needs no folder of its own; without them it is what there is.
+  // With sites, the top needs no folder of its own. Without sites, it is the only one.
   const top = sites.length === 0 || isAdmitted(serve) ? [readSite('serve', '/', output, serve)] : [];
   return [...sites, ...top].sort((a, b) => b.path.length - a.path.length);
 }
 
-/** The site that a path belongs to, the longest one first, and the path in it. */
+/** The site that a path belongs to, and the path inside it. The longest site path wins. */
 export function siteOf(sites: readonly Site[], path: string): { readonly site: Site; readonly path: string } | null {
   const site = sites.find((each) => path.startsWith(each.path));
   return site === undefined ? null : { site, path: path.slice(site.path.length - 1) };

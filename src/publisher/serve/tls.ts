@@ -1,4 +1,4 @@
-/** Certificate and key of the embedded endpoint, checked before they are used. Reads the files it is named. */
+/** Certificate and key of the embedded endpoint, checked before use. Reads the files that the configuration names. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { SecureContextOptions, TlsOptions } from 'node:tls';
@@ -7,8 +7,9 @@ import { readSecretPem } from '../sources/secret.ts';
 import type { ServeConfig, Site } from './sites.ts';
 
 /**
- * What new connections are made with; can be changed while the server runs.
- * @throws HostError CONFIG. Node takes a client authority that is none in silence, and the other faults in OpenSSL's words.
+ * The TLS options for new connections. They can change while the server runs.
+ * @throws HostError CONFIG. Node silently accepts an invalid client CA, and reports other faults in OpenSSL's
+ *   words.
  */
 export function secureContext(serve: ServeConfig, sites: readonly Site[]): SecureContextOptions {
   const cert = readCertificate(serve.cert);
@@ -22,7 +23,7 @@ export function secureContext(serve: ServeConfig, sites: readonly Site[]): Secur
   return { cert, key, minVersion: 'TLSv1.2', ...(authorities.length === 0 ? {} : { ca: authorities }) };
 }
 
-/** Whether a client must show a certificate, as TLS itself can see to; a site that needs none is looked after by its answers. */
+/** Whether TLS itself must demand a client certificate. If only some sites need one, the answers check it. */
 export function clientRule(sites: readonly Site[]): Pick<TlsOptions, 'requestCert' | 'rejectUnauthorized'> {
   const asking = sites.filter(({ authorities }) => authorities !== null).length;
   return { requestCert: asking > 0, rejectUnauthorized: asking > 0 && asking === sites.length };

@@ -1,13 +1,13 @@
 /**
- * The output of a program as a source: no shell, no input, an environment of our own, and an end that counts. Runs the one program it
- * is given, under timeout(1), which takes all that it started down with it.
+ * Runs a program and reads its output as a source: no shell, no input, a small fixed environment, and an exit
+ * status that counts. timeout(1) runs the program and ends everything that it started.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { log } from '../../io/log.ts';
 import { PublishError } from '../errors.ts';
 
 export interface Run {
-  /** What messages call it. */
+  /** The name that messages use. */
   readonly name: string;
   readonly argv: readonly string[];
   /** Milliseconds from start to end. */
@@ -16,16 +16,16 @@ export interface Run {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Beyond this no list is a list. */
+/** More than this is no list. */
 const MAX_BYTES = 2 ** 31;
-/** Of its stderr as much is logged. */
+/** The most lines of stderr that are logged. */
 const MAX_LOGGED = 50;
 const GRACE = '5';
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
- * What the program writes to its stdout; its stderr goes to the log. Ends only once the program has ended, with status 0.
- * @throws PublishError SOURCE: it cannot be started, ends otherwise or too late, even if all its output came.
+ * The program's stdout; its stderr goes to the log. Ends only when the program has ended with status 0.
+ * @throws PublishError SOURCE if it cannot start, fails or takes too long, even if all its output came.
  */
 export async function* outputOf(run: Run): AsyncGenerator<Uint8Array> {
   const failed = (why: string) => new PublishError('SOURCE', `${run.name} ${why}`);
@@ -71,7 +71,10 @@ function endOf(child: ChildProcess): Promise<End> {
   });
 }
 
-/** timeout(1) tells a status as it is, a signal as 128 and its number, and what it could not start as 126 or 127. */
+/**
+ * timeout(1) passes on a status, turns a signal into 128 plus its number, and reports a program that it could not
+ * start as 126 or 127.
+ */
 function ended(status: number | null, signal: string | null): string {
   if (signal !== null) return `was ended by ${signal}`;
   if (status === 127) return 'ended with status 127: no such program?';
@@ -80,7 +83,7 @@ function ended(status: number | null, signal: string | null): string {
   return `ended with status ${status}`;
 }
 
-/** Takes the program down and all that it started, and reads no further: a grandchild may hold the pipe. */
+/** Ends the program and everything it started, and stops reading: a grandchild may hold the pipe open. */
 function stop(child: ChildProcess, why?: Error): void {
   if (child.exitCode === null && child.signalCode === null) child.kill();
   child.stdout?.destroy(why);

@@ -1,4 +1,7 @@
-/** The command source: what a program prints, read as a file of it would be. Its exit status counts (docs/commands.md, section 3). */
+/**
+ * The command source: reads what a program prints as if it were a file. The exit status counts (docs/commands.md
+ * section 3).
+ */
 import type { CommandSource } from '../source-config.ts';
 import { outputOf } from './command-output.ts';
 import { refuseFurtherPages } from './further-pages.ts';

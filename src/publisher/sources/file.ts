@@ -1,6 +1,6 @@
 /**
- * The file source: a list in any format, or a folder with a file for each domain (docs/commands.md, section 3). Reads each file in
- * chunks, and notices if it changes meanwhile.
+ * The file source: a list in any format, or a folder with a file for each domain (docs/commands.md section 3).
+ * Reads each file in chunks, and detects if it changes meanwhile.
  */
 import { constants, open, type FileHandle } from 'node:fs/promises';
 import { whyUnread } from '../../io/denied.ts';
@@ -48,11 +48,11 @@ async function* entriesOf(text: TextSource, named: Named, seen: Seen, part: Part
   refuseFurtherPages(named.name, pages);
 }
 
-/** @throws PublishError SOURCE: it cannot be read, is no regular file, or changed. */
+/** @throws PublishError SOURCE if it cannot be read, is not a regular file, or has changed. */
 async function* contentOf(source: Named, seen: Seen): AsyncGenerator<Uint8Array> {
   let file: FileHandle | undefined;
   try {
-    // Without NONBLOCK a FIFO would be waited for, until somebody writes to it.
+    // Without NONBLOCK, opening a FIFO would wait until somebody writes to it.
     file = await open(source.path, constants.O_RDONLY | constants.O_NONBLOCK);
     seen.bytes = (await file.stat()).size;
     yield* chunksOf(source, file);
@@ -69,14 +69,14 @@ async function* chunksOf(source: Named, file: FileHandle): AsyncGenerator<Uint8A
   if (!before.isFile()) throw new PublishError('SOURCE', `${source.name} is no regular file`);
   const chunk = Buffer.allocUnsafe(CHUNK);
   let size = 0;
-  // A file that grows as fast as it is read has no end: what is more than at first is not read.
+  // A file that grows as fast as it is read never ends, so read no more than it had at first.
   while (size <= before.size) {
     const { bytesRead } = await file.read(chunk, 0, CHUNK, size);
     if (bytesRead === 0) break;
     size += bytesRead;
     yield chunk.subarray(0, bytesRead);
   }
-  // Half a list, read while it is written, looks like any other list.
+  // Half a list, read while it is being written, looks like any other list.
   const after = await file.stat();
   if (after.size !== size || after.mtimeMs !== before.mtimeMs) {
     throw new PublishError(

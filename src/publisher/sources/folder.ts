@@ -1,6 +1,6 @@
 /**
- * A folder as a source: a file for each domain, named after it, as Exim's dsearch, cPanel and vpopmail have them. A part of the path that
- * is `*` stands for the domain. Lists the folder, and opens nothing.
+ * A folder as a source: a file for each domain, named after it, as Exim's dsearch, cPanel and vpopmail keep them. A
+ * `*` in the path stands for the domain. Lists the folder and opens nothing.
  */
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
@@ -13,10 +13,10 @@ export interface DomainFile {
   readonly file: string;
 }
 
-/** What editors and package managers leave beside a file. */
+/** Files that editors and package managers leave behind. */
 const LEFT_BESIDE = /^\.|~$|\.(?:bak|old|orig|save|swp|tmp|new|lock|rpmsave|rpmnew|dpkg-\w+)$/i;
 
-/** Whether a path stands for several files. One that cannot be looked at is for the reading to refuse. */
+/** Whether a path stands for several files. If the path cannot be examined, reading it reports the error. */
 export function isFolder(file: string): boolean {
   if (file.split('/').includes('*')) return true;
   try {
@@ -27,8 +27,8 @@ export function isFolder(file: string): boolean {
 }
 
 /**
- * The files of a folder by domain, in the order of their names, and how many are named after no domain.
- * @throws PublishError SOURCE: it cannot be listed.
+ * The files of a folder by domain, sorted by name, and how many files are not named after a domain.
+ * @throws PublishError SOURCE if the folder cannot be listed.
  */
 export function domainFiles({ name, path: given }: Pick<FileSource, 'name' | 'path'>): {
   files: DomainFile[];
@@ -41,7 +41,7 @@ export function domainFiles({ name, path: given }: Pick<FileSource, 'name' | 'pa
   for (const domain of namesIn(name, top)) {
     const file = path.join(top, domain, ...(rest === undefined ? [] : [rest]));
     const kind = kindOf(file);
-    // Below /etc/virtual/* there are files as well, and domains without this one.
+    // /etc/virtual/* also matches files, and domains that lack this file.
     if (rest !== undefined && kind === 'none') continue;
     if (rest === undefined && kind === 'folder') others++;
     else if (LEFT_BESIDE.test(domain) || !isDomain(domain)) others++;
@@ -63,7 +63,7 @@ function kindOf(file: string): 'file' | 'folder' | 'none' {
     return statSync(file).isDirectory() ? 'folder' : 'file';
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // What may not be looked at is there, and reading it will say so.
+    // It exists but cannot be examined; reading it reports the error.
     return code === 'ENOENT' || code === 'ENOTDIR' ? 'none' : 'file';
   }
 }

@@ -1,4 +1,7 @@
-/** A document that is one page of a list, where the others cannot be asked for: a part of a list is never the whole. Pure. */
+/**
+ * Refuses a document that is one page of a list if the other pages cannot be requested: part of a list is not the
+ * list. Pure.
+ */
 import { PublishError } from '../errors.ts';
 import type { Page } from './text/page.ts';
 
@@ -16,6 +19,6 @@ export function refuseFurtherPages(name: string, pages: readonly Page[]): void {
   }
 }
 
-/** In words, or null where as many entries have come as there are. */
+/** What is missing, as text; null if as many entries have come as the list has. */
 export const missing = (total: number | null, seen: number): string | null =>
   total === null || seen >= total ? null : `it says ${total} entries in all, and ${seen} have come`;

@@ -1,19 +1,22 @@
-/** What an http source shows the server: a bearer token, a user and a password, or a header of its own. Reads the files named. */
+/**
+ * What an http source sends to authenticate: a bearer token, a user and a password, or a header of its own. Reads
+ * the files that the configuration names.
+ */
 import { HostError } from '../../errors.ts';
 import type { HttpSource } from '../source-config.ts';
 import { readSecret } from './secret.ts';
 
 export interface Credentials {
   readonly headers: Readonly<Record<string, string>>;
-  /** What must not stand in a message, should the server send it back. */
+  /** Texts that messages must not show, in case the server sends them back. */
   readonly secrets: readonly string[];
 }
 
-/** Headers that this client sets itself, or by which one request becomes another. */
+/** Headers that this client sets itself, or that would change the meaning of a request. */
 const OURS =
   /^(?:host|connection|content-length|transfer-encoding|te|upgrade|expect|keep-alive|accept-encoding|range|proxy-.*)$/i;
 
-/** @throws HostError CONFIG: a file that cannot be read, that others can read, or that does not hold what it should. */
+/** @throws HostError CONFIG if a file cannot be read, others can read it, or it does not contain what it should. */
 export function credentialsOf(source: HttpSource): Credentials {
   const { token_file: token, basic_file: basic, header_file: header } = source;
   const headers: Record<string, string> = {};

@@ -1,24 +1,27 @@
-/** The URL of the next page of a list, from an answer's header, from its document, or from how the interface is known to work. Pure. */
+/**
+ * Finds the URL of the next page of a list: in an answer's header, in its document, or from what is known of the
+ * interface. Pure.
+ */
 import { PublishError } from '../errors.ts';
 import { missing } from './further-pages.ts';
 import type { Page } from './text/page.ts';
 
-/** Of Keycloak's lists: an answer says nothing of further users. */
+/** Keycloak's lists: an answer does not say that there are more users. */
 const KEYCLOAK = /\/admin\/realms\/[^/]+\/(?:users|groups\/[^/]+\/members|roles\/[^/]+\/users)\/?$/;
 const KEYCLOAK_PAGE = 100;
-/** So many entries, and not one more, may be what an interface gives at most without saying so. */
+/** If a list has exactly this many entries, it may be the interface's silent page limit. */
 const ROUND = new Set([10, 20, 25, 30, 50, 100, 200, 250, 500, 999, 1000, 2000, 2500, 5000, 10_000]);
 
 export interface Answered {
   readonly url: URL;
   readonly header: (name: string) => string | undefined;
   readonly pages: readonly Page[];
-  /** How many entries the answer has had, and all answers so far. */
+  /** How many entries this answer has, and all answers so far. */
   readonly records: number;
   readonly all: number;
 }
 
-/** The first request: Keycloak is asked for pages of a known size. */
+/** The first request. Keycloak is asked for pages of a known size. */
 export function firstPage(url: URL): URL {
   if (!KEYCLOAK.test(url.pathname)) return url;
   const first = new URL(url);
@@ -28,8 +31,8 @@ export function firstPage(url: URL): URL {
 }
 
 /**
- * The next page's URL, or null after the last.
- * @throws PublishError SOURCE: there is more, and it cannot be asked for there or with these credentials.
+ * The next page's URL; null after the last.
+ * @throws PublishError SOURCE if there is more that cannot be requested there or with these credentials.
  */
 export function nextPage(name: string, { url, header, pages, records, all }: Answered): URL | null {
   const failed = (why: string) => new PublishError('SOURCE', `${name} is a part of a list, not the whole: ${why}`);
@@ -55,7 +58,7 @@ export function nextPage(name: string, { url, header, pages, records, all }: Ans
   return null;
 }
 
-/** Whether a whole answer looks like the first page of an interface that does not say so. */
+/** Whether a complete answer looks like the first page of an interface that does not say so. */
 export const isRound = (records: number): boolean => ROUND.has(records);
 
 /** The target of `rel="next"` in a Link header (RFC 8288). */
@@ -69,7 +72,7 @@ function linkNext(header: string): string | null {
   return null;
 }
 
-/** Credentials belong to one origin: a page elsewhere is not asked for. */
+/** Credentials belong to one origin, so a page at another origin is not requested. */
 function sameOrigin(url: URL, next: string, failed: (why: string) => PublishError): URL {
   if (!URL.canParse(next, url.href)) throw failed('the next page has no URL that can be read');
   const found = new URL(next, url);

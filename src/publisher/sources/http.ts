@@ -1,6 +1,6 @@
 /**
- * The http source: a list at an HTTPS URL, in any format, and in pages (docs/commands.md, section 3). What could be cut short unnoticed
- * is refused, and so is a part of a list. Asks by io/http.
+ * The http source: a list at an HTTPS URL, in any format, possibly in pages (docs/commands.md section 3). Refuses
+ * formats that could be cut short unnoticed, and a part of a list. Makes requests through io/http.
  */
 import { HostError, SourceError } from '../../errors.ts';
 import { logOnce } from '../../io/log.ts';
@@ -15,7 +15,7 @@ import type { Page } from './text/page.ts';
 import { TextSource } from './text/read-text.ts';
 
 export interface HttpLimits extends Limits {
-  /** Of all bodies. */
+  /** Bytes of all bodies together. */
   readonly bytes: number;
 }
 const LIMITS: HttpLimits = { idle: 20_000, total: 300_000, bytes: 2 ** 30 };
@@ -27,7 +27,7 @@ const ACCEPT: Readonly<Record<string, string>> = {
 };
 const ANY = 'application/json, text/csv, text/plain, */*;q=0.1';
 
-/** @throws HostError CONFIG: a URL that is not https, or has a user, a password or a fragment. */
+/** @throws HostError CONFIG if the URL is not https, or has a user, a password or a fragment. */
 export function httpSource(source: HttpSource, limits = LIMITS): SourceReader {
   const { name, domain } = source;
   const url = URL.canParse(source.url) ? new URL(source.url) : null;
@@ -40,7 +40,7 @@ export function httpSource(source: HttpSource, limits = LIMITS): SourceReader {
   return { unit: 'line', domain, read: (_, seen = { lines: 0 }) => pages(source, url, limits, seen) };
 }
 
-/** One request after another, for as long as there is a further page. */
+/** Makes one request after another while there is a further page. */
 async function* pages(source: HttpSource, given: URL, limits: HttpLimits, seen: Seen): AsyncGenerator<Batch> {
   const { name, ca_file: ca } = source;
   const credentials = credentialsOf(source);
@@ -66,7 +66,7 @@ async function* pages(source: HttpSource, given: URL, limits: HttpLimits, seen: 
         records = Math.max(records, lastNumber(batch));
         yield batch;
       }
-      // A document counts what it could not use as well.
+      // A document also counts the records that gave no entry.
       records = Math.max(records, ...found.map((page) => page.records));
       all += records;
       const answer = { url, header: (header: string) => body.header(header), pages: found, records, all };
@@ -80,11 +80,11 @@ async function* pages(source: HttpSource, given: URL, limits: HttpLimits, seen: 
   }
 }
 
-/** Of the entry that a batch ends with. */
+/** The number of the entry that ends a batch. */
 const lastNumber = (batch: Batch): number =>
   Buffer.isBuffer(batch) || !('unit' in batch) ? 0 : (batch.entries.at(-1)?.number ?? 0);
 
-/** One answer: its headers, once it has begun, and its body as it comes. */
+/** One answer: its headers, once it has begun, and its body as it arrives. */
 class Body {
   #answer: Answer | null = null;
   readonly #source: HttpSource;
@@ -110,7 +110,7 @@ class Body {
     this.#budget = budget;
   }
 
-  /** A server that sends a secret back, in a Location say, must not bring it into our log. */
+  /** A server may send a secret back, for example in a Location header. It must not reach the log. */
   header(name: string): string | undefined {
     let value = this.#answer?.header(name);
     for (const secret of this.#credentials.secrets) value = value?.replaceAll(secret, '[secret]');
@@ -140,7 +140,7 @@ class Body {
     }
   }
 
-  /** Why an answer is not taken for the list, or null. */
+  /** Why an answer is not accepted as the list; null if it is. */
   #refusal(status: number): string | null {
     const location = this.header('location');
     if (status >= 300 && status < 400 && location !== undefined) {
@@ -149,7 +149,7 @@ class Body {
     if (status !== 200) return `status ${status}, expected 200`;
     const encoding = this.header('content-encoding') ?? 'identity';
     if (encoding !== 'identity') return `content-encoding ${encoding.slice(0, 40)}, which was not asked for`;
-    // A page to log in at, or that says sorry, has status 200 only too often.
+    // A login page or an error page often has status 200.
     const type = this.header('content-type') ?? '';
     if (/^\s*(text\/html|application\/xhtml)/i.test(type)) return `content-type ${type.slice(0, 40)}, no list`;
     const chunked = /chunked/i.test(this.header('transfer-encoding') ?? '');

@@ -1,9 +1,9 @@
-/** Finds the reader of a source by its type; drivers are loaded only for a source that needs them. */
+/** Finds the reader for a source's type. Loads a driver only for a source that needs it. */
 import type { SourceConfig } from '../source-config.ts';
 import { fileSource } from './file.ts';
 import type { SourceReader } from './source-reader.ts';
 
-/** @throws HostError CONFIG: what the configuration alone shows to be wrong. */
+/** @throws HostError CONFIG if the configuration alone shows a mistake. */
 export async function openSource(source: SourceConfig): Promise<SourceReader> {
   switch (source.type) {
     case 'file':

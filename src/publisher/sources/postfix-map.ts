@@ -1,6 +1,7 @@
 /**
- * The postfix-map source: the keys of a map that Postfix uses, compiled or its text (docs/commands.md, section 3). A key without @ (a
- * domain, a local user) is no recipient. Reads the map, or has postmap list it; a cdb is read here, since postmap cannot list one.
+ * The postfix-map source: the keys of a map that Postfix uses, compiled or as text (docs/commands.md section 3). A
+ * key without @ (a domain, a local user) is not a recipient. Reads the text, or has postmap list the map. It reads
+ * a cdb itself, because postmap cannot list one.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { HostError } from '../../errors.ts';
@@ -10,7 +11,7 @@ import type { PostfixMapSource } from '../source-config.ts';
 import { outputOf } from './command-output.ts';
 import { fileSource } from './file.ts';
 import type { Batch, Entry, SourceReader } from './source-reader.ts';
-import { LeftOut } from './text/left-out.ts';
+import { Omissions } from './text/omissions.ts';
 import { linesOf } from './text/lines.ts';
 import { MapKeys } from './text/map-keys.ts';
 
@@ -29,13 +30,13 @@ const WINDOW = 256 * 1024;
 const ATOM = /^[^\s"(),:;<>@[\\\]]+$/u;
 
 interface Where {
-  /** Null: the map's text. */
+  /** Null for a map's text. */
   readonly map: string | null;
-  /** The file that holds it, for those who wait for changes. */
+  /** The file to watch for changes. */
   readonly file: string;
 }
 
-/** @throws HostError CONFIG: a type whose keys cannot be listed, or a path that is not absolute. */
+/** @throws HostError CONFIG for a type whose keys cannot be listed, or a path that is not absolute. */
 export function mapFile({ name, path: given }: Pick<PostfixMapSource, 'name' | 'path'>): Where {
   const [, type, file = given] = /^([a-z][a-z0-9_-]*):(.*)$/s.exec(given) ?? [];
   const wrong = (why: string) => new HostError('CONFIG', `${name}: ${why}`);
@@ -61,7 +62,7 @@ export function postfixMapSource(source: PostfixMapSource): SourceReader {
 }
 
 async function* compiled(name: string, map: string, file: string): AsyncGenerator<Batch> {
-  const left = new LeftOut(name);
+  const left = new Omissions(name);
   const keys = new MapKeys({ name, unit: 'row', left });
   const rows = map.startsWith('cdb:') ? cdbRows(name, file, keys) : listedRows(name, map, keys);
   for await (const entries of rows) yield { unit: 'row', entries };
@@ -87,7 +88,7 @@ async function* cdbRows(name: string, file: string, keys: MapKeys): AsyncGenerat
   const failed = (error: unknown) =>
     new PublishError('SOURCE', `${name} cannot be read: ${(error as Error).message}`, error);
   const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  // Some writers count the end of a C string in.
+  // Some writers include the final zero byte of a C string.
   const textOf = (bytes: Uint8Array) => utf8.decode(bytes.at(-1) === 0 ? bytes.subarray(0, -1) : bytes);
   let fd: number | undefined;
   try {
@@ -98,7 +99,7 @@ async function* cdbRows(name: string, file: string, keys: MapKeys): AsyncGenerat
     for (const { key, value } of new CdbReader(windowed(fd), size).records()) {
       number++;
       const text = textOf(key);
-      // A validrcptto.cdb of qmail has no values, and a hyphen before an address that its catch-all does not mean.
+      // qmail's validrcptto.cdb has no values. A hyphen before an address excludes it from the catch-all.
       if (value.length === 0 && /^-[^@]+@/.test(text)) keys.refuse(number, text.slice(1));
       else batch.push(...keys.take(number, external(text), value.length === 0 ? '' : textOf(value)));
       if (batch.length < BATCH) continue;
@@ -113,7 +114,7 @@ async function* cdbRows(name: string, file: string, keys: MapKeys): AsyncGenerat
   }
 }
 
-/** Reads ahead: records are small, and lie one behind the other. */
+/** Reads ahead: records are small and adjacent. */
 function windowed(fd: number): ReadAt {
   let [start, bytes] = [0, Buffer.alloc(0)];
   return (position, length) => {
@@ -126,7 +127,7 @@ function windowed(fd: number): ReadAt {
   };
 }
 
-/** A key in internal form (`a b@example.org`) as it would be written; any other as it is. */
+/** A key in internal form (`a b@example.org`) becomes an address with quotes. Any other key stays as it is. */
 function external(key: string): string {
   const at = key.lastIndexOf('@');
   const local = key.slice(0, at);

@@ -1,4 +1,7 @@
-/** Passwords, tokens and authorities of sources: read when the source is, so that a changed one needs no restart. Reads the files named. */
+/**
+ * Passwords, tokens and CAs of sources. They are read together with the source, so a change needs no restart. Reads
+ * the files that the configuration names.
+ */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { X509Certificate } from 'node:crypto';
 import { HostError } from '../../errors.ts';
@@ -6,18 +9,18 @@ import { whyUnread } from '../../io/denied.ts';
 
 /**
  * A secret of one line, without its line end.
- * @param option the key of the configuration that names the file, for messages.
- * @throws HostError CONFIG: not readable, empty, of several lines, or readable by others.
+ * @param option the configuration key that names the file, for messages.
+ * @throws HostError CONFIG if the file is unreadable, empty, has several lines, or others can read it.
  */
 export function readSecret(option: string, file: string): string {
   const secret = readSecretPem(option, file).replace(/\r?\n$/, '');
-  // A bind with an empty password is an anonymous one, and succeeds.
+  // A bind with an empty password is anonymous, and succeeds.
   if (secret === '') throw new HostError('CONFIG', `${option} ${file} is empty`);
   if (/[\r\n\0]/.test(secret)) throw new HostError('CONFIG', `${option} ${file} holds more than one line`);
   return secret;
 }
 
-/** A secret of any number of lines. @throws HostError CONFIG: not readable, or readable by others. */
+/** A secret of any number of lines. @throws HostError CONFIG if the file is unreadable, or others can read it. */
 export function readSecretPem(option: string, file: string): string {
   const { text, mode } = read(option, file);
   if ((mode & 0o027) === 0) return text;
@@ -27,7 +30,10 @@ export function readSecretPem(option: string, file: string): string {
   );
 }
 
-/** @throws HostError CONFIG: not readable, or no certificate in it; without this check it would be taken in silence. */
+/**
+ * @throws HostError CONFIG if the file is unreadable or contains no certificate. Without this check it would be
+ *   accepted silently.
+ */
 export function readAuthority(file: string, option = 'ca_file'): string {
   const { text } = read(option, file);
   try {
@@ -40,7 +46,7 @@ export function readAuthority(file: string, option = 'ca_file'): string {
 
 function read(option: string, file: string): { readonly text: string; readonly mode: number } {
   try {
-    // Without NONBLOCK a FIFO would be waited for.
+    // Without NONBLOCK, opening a FIFO would wait.
     const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       return { mode: fstatSync(fd).mode, text: readFileSync(fd, 'utf8') };

@@ -1,12 +1,15 @@
-/** What a source hands to the gathering, batch by batch. */
+/** What a source gives to the gathering, batch by batch. */
 
 /** One entry of a source. */
 export interface Entry {
-  /** Of the line, row or entry in which it stands, from 1. */
+  /** The number of its line, row or entry, from 1. */
   readonly number: number;
-  /** An address as the source writes it, its local part quoted or plain; `@domain` or `*@domain` for a catch-all. */
+  /**
+   * An address as the source writes it, with its local part quoted or plain. A catch-all is `@domain` or
+   * `*@domain`.
+   */
   readonly text: string;
-  /** For a domain alias: `@domain`, whose addresses the domain of `text` has too. */
+  /** For a domain alias: `@domain`. The domain of `text` has all addresses of this one. */
   readonly target?: string;
 }
 
@@ -17,28 +20,28 @@ export interface Entries {
 }
 
 /**
- * Whole lines of a plain list as bytes, each with its LF; or addresses, one for each row, an empty text where a row has none; or
- * entries that say where they stand.
+ * One of three: whole lines of a plain list as bytes, each with its LF; addresses, one per row, with an empty text
+ * for a row without one; entries that say where they stand.
  */
 export type Batch = Buffer | readonly string[] | Entries;
 
-/** A source that is about to be read once. Every failure is thrown by `read`; nothing is opened before it. */
+/** A source that is read once. `read` throws every failure; nothing is opened before it. */
 export interface SourceReader {
-  /** What a message calls the place of an address, where the batches do not say it: `line`, `row`, `value`. */
+  /** What a message calls the place of an address if the batches do not say it: `line`, `row`, `value`. */
   readonly unit: string;
-  /** The domain of a local part that stands alone in a plain list. */
+  /** The domain for a local part without one in a plain list. */
   readonly domain?: string | undefined;
   /**
-   * @param now for what the source says is valid until a date.
-   * @throws PublishError SOURCE: it failed, ended early or is not what it should be.
+   * @param now for validity dates in the source.
+   * @throws PublishError SOURCE if the source failed, ended early or is not what it should be.
    */
   readonly read: (now: Date, seen?: Seen) => AsyncGenerator<Batch>;
 }
 
 /** What the gathering tells the reader while it reads. */
 export interface Seen {
-  /** Lines that the gathering has taken so far: it finds where they end anyway, and a message needs their number. */
+  /** Lines that the gathering has processed so far. It finds line ends anyway, and messages need the number. */
   lines: number;
-  /** About how many bytes will come, once that is known; a hint and no more. */
+  /** Roughly how many bytes will come, once known. Only a hint. */
   bytes?: number;
 }

@@ -1,14 +1,17 @@
-/** Which source each row of a difference comes from, or came from when it was published. Reads kept source tables, writes nothing. */
+/**
+ * Which source each row of a difference comes from, or came from when it was published. Reads kept source tables,
+ * writes nothing.
+ */
 import { presentRows } from '../../bundle/table/present-rows.ts';
 import type { Difference } from './difference.ts';
 import type { Gathered } from '../gather/gather.ts';
 import type { Repository } from '../repository/repository.ts';
 import { streamed } from './tables.ts';
 
-/** What stands for a row that no source has: added by the policy. */
+/** Stands for a row that no source has: the policy added it. */
 export const BY_POLICY = 'policy.postmaster';
 
-/** As it is where there is only one source, or the sources were not kept apart. */
+/** Returns the difference as it is if there is only one source, or if the sources were not kept apart. */
 export async function attributed(
   difference: Difference,
   gathered: Gathered,

@@ -1,6 +1,6 @@
 /**
- * What a new table changes of an earlier one, from one reading of the earlier one: what it loses, for the guard, and the delta. What
- * both have in common is compared in long pieces and never looked at row by row. Pure.
+ * Compares a new table with an earlier one, in one reading of the earlier one. Gives what the table loses, for the
+ * guard, and the delta. Equal parts are compared in long pieces, never row by row. Pure.
  */
 import { DomainSet } from '../../bundle/table/domain-set.ts';
 import type { TableSize } from '../../bundle/offer/guard.ts';
@@ -11,22 +11,22 @@ import type { SortedRows } from '../gather/sorted-rows.ts';
 import { domainStart } from '../../bundle/address/row-domain.ts';
 
 const [LF, PLUS, MINUS] = [0x0a, 0x2b, 0x2d];
-/** So many bytes are compared at once. */
+/** Bytes compared at once. */
 const PIECE = 2048;
-/** After so many rows in common, pieces are tried again. */
+/** After this many equal rows, whole pieces are tried again. */
 const ALIKE = 3;
 
 export interface Change {
   readonly installed: TableSize;
   readonly removed: TableSize;
-  /** Domains of which rows were removed. */
+  /** Domains from which rows were removed. */
   readonly lost: readonly DomainLoss[];
-  /** The text of the delta; null where it is over half of the new table's: it would only fill the memory. */
+  /** The text of the delta; null if it is over half as large as the new table: it would only fill memory. */
   readonly delta: readonly RowBlock[] | null;
 }
 
 /**
- * @param base the earlier table's text, in pieces of whole rows; its errors pass through.
+ * @param base the earlier table's text, in pieces of whole rows. Its errors pass through.
  * @param domains those of `next`.
  */
 export async function changeOf(base: AsyncIterable<Uint8Array>, next: SortedRows, domains: DomainSet): Promise<Change> {
@@ -55,7 +55,7 @@ class Walk {
   /** Where the added rows begin in the new table. */
   readonly addedAt: number[] = [];
   removedRows = 0;
-  /** By the number of the domain in `removed`. */
+  /** Keyed by the domain's number in `removed`. */
   readonly removedOf: number[] = [];
   delta: RowBlock[] | null = [];
   readonly #next: Buffer;
@@ -81,7 +81,7 @@ class Walk {
         i += length;
         j += length;
       }
-      // Back to where the row begins in which they part; up to here both are the same.
+      // Go back to the start of the first row that differs. Everything before it is equal.
       const start = i > from ? Math.max(from, rows.lastIndexOf(LF, i - 1) + 1) : i;
       j -= i - start;
       i = start;
@@ -98,7 +98,7 @@ class Walk {
     this.#at = j;
   }
 
-  /** The earlier table has ended: what is left of the new one is added. */
+  /** The earlier table has ended: the rest of the new one is added. */
   end(): void {
     for (let end = 0; this.#at < this.#next.length; this.#at = end + 1) {
       end = endOf(this.#next, this.#at);
@@ -123,7 +123,7 @@ class Walk {
   #note(bytes: Uint8Array, start: number, end: number, sign: number): void {
     if (this.delta === null) return;
     this.#room -= end - start + 2;
-    // A row that long is of a base that is damaged, which its stream says at its end.
+    // Such a long row means a damaged base, which its stream reports at the end.
     if (this.#room < 0 || end - start > MAX_ROW) {
       this.delta = null;
       return;
@@ -134,7 +134,7 @@ class Walk {
   }
 }
 
-/** How many domains the earlier table did not have: those of which all rows were added. */
+/** How many domains the earlier table did not have: those whose rows were all added. */
 function newDomains(next: SortedRows, { added, removed, addedAt }: Walk): number {
   const left = new Set<number>();
   for (let id = 0; id < added.size; id++) {
@@ -142,7 +142,7 @@ function newDomains(next: SortedRows, { added, removed, addedAt }: Walk): number
     if (removed.find(name, 0, name.length) < 0) left.add(id);
   }
   let number = 0;
-  // Most domains have a row that stayed among the first.
+  // Most domains have an unchanged row among their first.
   for (const { bytes, starts, count } of left.size === 0 ? [] : next.blocks()) {
     for (let i = 0; i < count && left.size > 0; i++) {
       const [start, end] = [starts[i] ?? 0, (starts[i + 1] ?? 1) - 1];

@@ -1,6 +1,7 @@
 /**
- * The deltas that a table is offered with (format section 5). Only the one from the table published now comes from comparing both; the
- * others follow from it and from what was offered last, so that eight cost little more than one. Writes only through the repository.
+ * Makes the deltas for a table (docs/bundle-format.md section 5). Only the delta from the published table comes
+ * from a comparison. The others are composed from it and the deltas offered before, so eight cost little more than
+ * one. Writes only through the repository.
  */
 import { createHash } from 'node:crypto';
 import { composeDeltas, diffRows } from '../../bundle/table/delta.ts';
@@ -16,19 +17,19 @@ import type { SortedRows } from '../gather/sorted-rows.ts';
 import { hashOfBase } from './reverse-delta.ts';
 import { expectBlob, sizeOfSound, streamed, text, writeFiles } from './tables.ts';
 
-/** Deltas are small: the best compression costs nothing here. */
+/** Deltas are small, so the best compression costs nothing. */
 const LEVEL = 9;
 
 /** A table that is being offered, and what was offered before it. */
 export interface Step {
   readonly table: SortedRows;
-  /** Of its text. */
+  /** The hash of its text. */
   readonly sha256: string;
-  /** Its size as served, known once it is compressed. */
+  /** Its compressed size, known once it is compressed. */
   readonly wireBytes: Promise<number>;
-  /** The entry of the table that is published now, with its deltas; null for none. */
+  /** The entry of the published table, with its deltas; null if there is none. */
   readonly before: TableEntry | null;
-  /** A delta that was found already, from a table whose hash was seen; null for none. */
+  /** A delta that the guard has already found, and the hash of the table it starts from; null if there is none. */
   readonly found: { readonly from: string; readonly delta: readonly RowBlock[] } | null;
 }
 
@@ -38,8 +39,8 @@ interface Made extends DeltaEntry {
 }
 
 /**
- * The deltas from `bases` in memory, those that do not pay left out. The one from the table before is seen to make the table, and so is
- * one of the others, another one each time: if it does not, all are found anew by reading their bases.
+ * Makes the deltas from `bases` in memory, without those that do not pay. Checks the delta from the published
+ * table, and one other each time. If a check fails, all are made again by reading their bases.
  */
 export async function makeDeltas(repository: Repository, step: Step, bases: readonly string[]): Promise<Made[]> {
   const { before } = step;
@@ -68,12 +69,12 @@ export async function makeDeltas(repository: Repository, step: Step, bases: read
   return all;
 }
 
-/** Not one larger than half of the table: a gateway that takes it saves little and works more. */
+/** A delta larger than half of the table does not pay: a gateway would save little and work more. */
 async function pays({ wireBytes }: Step, size: number): Promise<boolean> {
   return size <= (await wireBytes) / 2;
 }
 
-/** Writes deltas. A blob that is there with the same text stays as it is. */
+/** Writes deltas. A blob that exists with the same text is left alone. */
 export async function writeDeltas(repository: Repository, to: string, deltas: readonly Made[]): Promise<DeltaEntry[]> {
   const written: DeltaEntry[] = [];
   for (const { from, bytes, sha256, member } of deltas) {
@@ -90,7 +91,7 @@ export async function writeDeltas(repository: Repository, to: string, deltas: re
   return written;
 }
 
-/** Those of the deltas that are on disk as declared and make the table. */
+/** The deltas that are on disk as declared and make the table. */
 export async function soundDeltas(
   repository: Repository,
   table: SortedRows,
@@ -125,7 +126,7 @@ async function* each<T>(items: Iterable<T>): AsyncGenerator<T> {
   yield* items;
 }
 
-/** Found by comparing, and seen to make the table: nothing is put together from one that does not hold. */
+/** Compares, and checks that the delta makes the table. Nothing is composed from a wrong delta. */
 async function soundByReading(repository: Repository, step: Step, from: string): Promise<Made | null> {
   const { table, found } = step;
   const rows =
@@ -134,7 +135,7 @@ async function soundByReading(repository: Repository, step: Step, from: string):
   return made === null ? null : sound(step, made);
 }
 
-/** @param earlier from the base to the table before. @param last from there to the new one. */
+/** @param earlier from the base to the previous table. @param last from there to the new one. */
 async function byComposing(
   repository: Repository,
   step: Step,
@@ -153,7 +154,7 @@ async function collected(rows: RowStream): Promise<RowBlock[]> {
   return blocks;
 }
 
-/** @returns null for one that plainly does not pay. */
+/** @returns null if the delta plainly does not pay. */
 async function compressed(step: Step, from: string, delta: RowStream): Promise<Made | null> {
   const hash = createHash('sha256');
   const chunks: Uint8Array[] = [];
@@ -165,7 +166,7 @@ async function compressed(step: Step, from: string, delta: RowStream): Promise<M
       hash.update(rows);
       bytes += rows.length;
       await gzip.write(rows);
-      // Before the table is compressed nobody waits for its size, unless the delta is that large.
+      // Do not wait for the table's compressed size unless the delta is this large.
       if (gzip.wireBytes > step.table.text.length / 16 && !(await pays(step, gzip.wireBytes))) return null;
     }
     await gzip.end();
@@ -176,12 +177,12 @@ async function compressed(step: Step, from: string, delta: RowStream): Promise<M
   return { from, bytes, sha256: hash.digest('hex'), wireBytes: member.length, member };
 }
 
-/** A delta that cannot be made or does not apply is not offered: gateways take the whole table, and the list still goes out. */
+/** A delta that cannot be made or does not apply is not offered. Gateways then take the whole table. */
 async function optional<T>(from: string, make: () => Promise<T | null>): Promise<T | null> {
   return quietly(make, (why) => log('warning', `no delta is offered from table ${from.slice(0, 16)}: ${why}`));
 }
 
-/** Null for whatever is wrong with a delta; a full disk ends the publish. */
+/** Null if anything is wrong with a delta. A full disk ends the publish. */
 async function quietly<T>(
   make: () => Promise<T | null>,
   tell: (why: string) => void = () => undefined,
@@ -196,7 +197,7 @@ async function quietly<T>(
 }
 
 /**
- * The one base that the delta makes the table of is the one it is said to be from. Nothing is read for it but the delta.
+ * Checks that the one base from which this delta makes the table has the hash `from`. Reads only the delta.
  * @throws PublishError VERIFY, DeltaMismatch
  */
 async function expectBase(table: SortedRows, from: string, to: string, delta: RowStream): Promise<void> {

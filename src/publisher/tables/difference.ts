@@ -1,4 +1,7 @@
-/** What a publish would change, for a person to look at before it is signed. Addresses are the publisher's own: they may be shown. */
+/**
+ * What a publish would change, for a person to review before it is signed. It shows addresses: they are the
+ * publisher's own.
+ */
 import { diffRows } from '../../bundle/table/delta.ts';
 import { DomainSet } from '../../bundle/table/domain-set.ts';
 import type { RowBlock, RowStream } from '../../bundle/table/rows.ts';
@@ -7,7 +10,7 @@ import type { WaitingRow } from '../removals/removals.ts';
 import { streamed } from './tables.ts';
 import { addDomains } from '../../bundle/address/row-domain.ts';
 
-/** As many rows are named; more are counted. */
+/** The most rows named. The rest are counted. */
 const NAMED = 1000;
 
 export interface Difference {
@@ -15,7 +18,7 @@ export interface Difference {
   readonly removed: number;
   /** `+ROW` and `-ROW`, in order. */
   readonly rows: readonly string[];
-  /** For each of them the sources that have it, or had it when it was published. */
+  /** For each row, the sources that have it, or had it when it was published. */
   readonly from: readonly (readonly string[])[];
   readonly domainsAdded: readonly string[];
   readonly domainsRemoved: readonly string[];
@@ -25,7 +28,7 @@ export interface Difference {
   readonly refusal: string | null;
 }
 
-/** @param base rows published now; null for none. */
+/** @param base the published rows; null if there are none. */
 export async function difference(base: RowStream | null, next: SortedRows): Promise<Difference> {
   const [before, after] = [new DomainSet(), new DomainSet()];
   const rows: string[] = [];
@@ -53,7 +56,7 @@ export async function difference(base: RowStream | null, next: SortedRows): Prom
   };
 }
 
-/** The same rows; their domains are in the set once all have gone by. */
+/** Passes the rows on. When all have passed, the set contains their domains. */
 export async function* noted(rows: RowStream, domains: DomainSet): AsyncGenerator<RowBlock> {
   for await (const block of rows) {
     addDomains(domains, block);

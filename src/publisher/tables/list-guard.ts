@@ -1,6 +1,7 @@
 /**
- * Whether a new list has shrunk too far (docs/commands.md section 2.3, Guard): against the published one by the gateways' own rule, and
- * each source against what it gave for it. Reads through the repository, writes nothing.
+ * Whether a new list has shrunk too far (docs/commands.md section 2.3, Guard). Compares the list with the published
+ * one by the gateways' own rule, and each source with what it gave for that. Reads through the repository, writes
+ * nothing.
  */
 import { rowsDayAgo, shrunk } from '../../bundle/offer/guard.ts';
 import type { PublisherConfig } from '../config.ts';
@@ -15,13 +16,13 @@ import { sourceRefusals } from './source-guard.ts';
 import type { Measure } from './tables.ts';
 
 export interface Judged {
-  /** Why the list has shrunk too far, in words; null if it has not. */
+  /** Why the list has shrunk too far; null if it has not. */
   readonly list: string | null;
-  /** The same of each source that has, by its name. */
+  /** The same for each source that has, by its name. */
   readonly sources: ReadonlyMap<string, string>;
-  /** What goes, by domain. */
+  /** Rows that go, by domain. */
   readonly lost: readonly DomainLoss[];
-  /** The delta to it, where the guard has come by it. */
+  /** The delta to the new list, if the guard has made it. */
   readonly found: Step['found'];
 }
 
@@ -38,7 +39,7 @@ export interface Candidate {
 
 /**
  * @param base the table that gateways have now; null if there is none.
- * @param meant a shrinking is allowed, so a table that is gone need not be compared with.
+ * @param meant a shrinking is allowed, so a missing base need not be compared with.
  * @throws PublishError STATE
  */
 export async function judgeList(
@@ -68,5 +69,5 @@ export async function judgeList(
   };
 }
 
-/** The first of the reasons. */
+/** The first reason. */
 export const refusalOf = ({ list, sources }: Judged): string | null => list ?? [...sources.values()][0] ?? null;

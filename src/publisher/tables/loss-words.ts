@@ -1,17 +1,17 @@
-/** Which domains lose rows, in words of one line: the worst few by name, the rest as a number. Pure. */
+/** Describes in one line which domains lose rows: the worst few by name, the rest as a number. Pure. */
 
 export interface DomainLoss {
   readonly domain: string;
-  /** Rows that go. */
+  /** The rows that go. */
   readonly rows: number;
-  /** None of its rows is left. */
+  /** None of the domain's rows is left. */
   readonly whole: boolean;
 }
 
-/** As many domains are named. */
+/** The most domains named. */
 const NAMED = 5;
 
-/** ` (of a.example 8, the whole domain; of b.example 4; of 3 more domains 20)`; empty where it is one domain in part. */
+/** ` (of a.example 8, the whole domain; of b.example 4; of 3 more domains 20)`; empty if it is part of one domain. */
 export function lossWords(lost: readonly DomainLoss[]): string {
   const [only] = lost;
   if (only === undefined || (lost.length === 1 && !only.whole)) return '';
@@ -25,7 +25,7 @@ export function lossWords(lost: readonly DomainLoss[]): string {
   return ` (${named.join('; ')})`;
 }
 
-/** That whole domains go, meant or not; null where none does. */
+/** Says that whole domains go, intended or not; null if none does. */
 export function goneWords(lost: readonly DomainLoss[]): string | null {
   const gone = lost.filter(({ whole }) => whole).sort((a, b) => b.rows - a.rows);
   const [first] = gone;

@@ -1,6 +1,6 @@
 /**
- * Takes a delta back from the table that it makes (format section 5), for the one question whether it makes it: the rows of the delta
- * are looked up in the table, and what lies between them is hashed unseen. Pure.
+ * Checks that a delta really makes its table (docs/bundle-format.md section 5): applies it in reverse and compares
+ * the hash. It looks up the delta's rows in the table and hashes what lies between them unread. Pure.
  */
 import { createHash } from 'node:crypto';
 import { DeltaMismatch } from '../../bundle/table/delta.ts';
@@ -10,11 +10,12 @@ const [LF, PLUS, MINUS] = [0x0a, 0x2b, 0x2d];
 const STEP = 4096;
 
 /**
- * The SHA-256, in hex, of the base that this delta turns into the table: all rows that it adds are in the table and are left out, none of
- * those that it removes is, and they are put in. There is one such base. If its hash is that of the delta's `from`, then it is what
- * gateways have, and to apply the delta to it gives the table, without the base having to be at hand.
+ * The SHA-256, in hex, of the base that this delta turns into the table. Leaves out each row that the delta adds,
+ * which must be in the table. Puts in each row that it removes, which must not be. There is only one such base. If
+ * its hash is the delta's `from`, then gateways have that base, and applying the delta to it gives the table. The
+ * base itself is not needed.
  * @param text of a table.
- * @throws DeltaMismatch for a delta that makes no table, or another one; errors of the stream pass through.
+ * @throws DeltaMismatch for a delta that makes no table, or another one. Errors of the stream pass through.
  */
 export async function hashOfBase(text: Uint8Array, delta: RowStream): Promise<string> {
   const rows = new DeltaRows(delta);
@@ -72,10 +73,13 @@ class DeltaRows {
     return this.#cursor.close();
   }
 
-  /** Where in `rows`, from a row's start on, the first row begins that is not below this one; their end if all are. */
+  /**
+   * Where in `rows`, from a row's start on, the first row begins that is not below this one; the end if all are
+   * below.
+   */
   placeIn(rows: Buffer, from: number): number {
     let [low, high] = [from, rows.length];
-    // The next place is near: steps that double first, then halves.
+    // The next place is near: first double the step, then bisect.
     for (let step = STEP; low + step < rows.length; step *= 2) {
       const start = rows.indexOf(LF, low + step) + 1;
       if (start < rows.length && this.#isAbove(rows, start)) low = start;
@@ -102,7 +106,7 @@ class DeltaRows {
     return this.#compareAt(rows, start) < 0;
   }
 
-  /** With its LF, so that no row is the beginning of another. */
+  /** Compares with the LF, so that no row is a prefix of another. */
   #compareAt(rows: Uint8Array, start: number): number {
     const end = Math.min(rows.length, start + this.line.length);
     return compareBytes(rows, start, end, this.line, 0, this.line.length);

@@ -1,6 +1,6 @@
 /**
- * What a source lacks of what it gave for the last publish, judged by the gateways' own rule (docs/commands.md section 2.3, Guard). Reads
- * and keeps each source's last rows through the repository.
+ * What a source lacks compared with the last publish, judged by the gateways' own rule (docs/commands.md section
+ * 2.3, Guard). Reads and keeps each source's last rows through the repository.
  */
 import { addDomains } from '../../bundle/address/row-domain.ts';
 import { rowsDayAgo, shrunk } from '../../bundle/offer/guard.ts';
@@ -16,13 +16,16 @@ import { packedToKeep } from './compress.ts';
 import { lossWords } from './loss-words.ts';
 import { writeFiles } from './tables.ts';
 
-/** Whether each source's rows have to be known apart: where one may shrink while the whole hardly does, or has a rule of its own. */
+/**
+ * Whether each source's rows must be known separately: a source may shrink while the whole list hardly does, or may
+ * have a rule of its own.
+ */
 export const apart = (config: PublisherConfig): boolean =>
   config.source.length > 1 ||
   config.source.some((s) => s.max_shrink_percent !== undefined || s.min_rows !== undefined) ||
   hasRemovals(config);
 
-/** Which source gives too few rows to be published at all (`min_rows`), and that in words; null if none does. */
+/** Which source gives too few rows to publish (`min_rows`), and the reason; null if none does. */
 export function sourceTooSmall(
   config: PublisherConfig,
   { sources }: Gathered,
@@ -34,7 +37,7 @@ export function sourceTooSmall(
   return null;
 }
 
-/** Why each source that has shrunk too far since the last publish has, in words, by its name. @throws PublishError STATE */
+/** Why each source that has shrunk too far since the last publish is refused, by name. @throws PublishError STATE */
 export async function sourceRefusals(
   config: PublisherConfig,
   repository: Repository,
@@ -58,7 +61,7 @@ export async function sourceRefusals(
   return refusals;
 }
 
-/** Keeps each source's rows for the next publish, and those of no other. */
+/** Keeps the rows of these sources for the next publish. Drops those of all others. */
 export async function keepSources(repository: Repository, sources: ReadonlyMap<string, SortedRows>): Promise<void> {
   for (const [name, rows] of sources) {
     const member = await packedToKeep(rows);

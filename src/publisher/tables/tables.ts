@@ -1,4 +1,7 @@
-/** Measures, writes and checks tables, streaming (format sections 3 and 4). Writes only through the repository. */
+/**
+ * Measures, writes and checks tables as streams (docs/bundle-format.md sections 3 and 4). Writes only through the
+ * repository.
+ */
 import { createHash } from 'node:crypto';
 import type { DomainSet } from '../../bundle/table/domain-set.ts';
 import type { TableEntry } from '../../bundle/offer/manifest.ts';
@@ -17,13 +20,16 @@ export interface Measure {
   readonly domains: DomainSet;
 }
 
-/** A block's text. */
+/** The text of a block. */
 export const text = ({ bytes, starts, count }: RowBlock): Uint8Array =>
   bytes.subarray(starts[0] ?? 0, starts[count] ?? 0);
 
 export const hashOf = (table: SortedRows): string => createHash('sha256').update(table.text).digest('hex');
 
-/** Size, hash and domains of a table. @throws PublishError VERIFY if it is not canonical: a fault of the publisher. */
+/**
+ * Size, hash and domains of a table. @throws PublishError VERIFY if it is not canonical, which is a fault of the
+ * publisher.
+ */
 export function measure(table: SortedRows, sha256 = hashOf(table)): Measure {
   const checker = new TableChecker();
   for (const block of table.blocks()) checker.push(block);
@@ -32,7 +38,7 @@ export function measure(table: SortedRows, sha256 = hashOf(table)): Measure {
   return { rows, bytes: table.text.length, sha256, domains };
 }
 
-/** On disk, each as a whole or not at all, when this is done. */
+/** Writes each file wholly or not at all. All are on disk when this returns. */
 export function writeFiles(files: readonly AtomicFile[], bytes: Uint8Array): void {
   try {
     for (const file of files) file.write(bytes);
@@ -43,8 +49,8 @@ export function writeFiles(files: readonly AtomicFile[], bytes: Uint8Array): voi
 }
 
 /**
- * The size of a published blob if its plain text has this hash, else null. A blob that is there stays: its name promises that it never
- * changes, and another zlib would make other bytes of the same text.
+ * The size of a published blob if its plain text has this hash, else null. An existing blob is not rewritten: its
+ * name promises that it never changes, and another zlib would compress the same text to other bytes.
  */
 export async function sizeOfSound(repository: Repository, name: string, sha256: string): Promise<number | null> {
   const size = repository.sizeOf(name);
@@ -53,7 +59,7 @@ export async function sizeOfSound(repository: Repository, name: string, sha256: 
   try {
     for await (const chunk of repository.plain(name)) hash.update(chunk);
   } catch {
-    return null; // damaged: it is written again
+    return null; // damaged: the caller writes it again
   }
   return hash.digest('hex') === sha256 ? size : null;
 }
@@ -68,8 +74,8 @@ export async function verifyTable(repository: Repository, entry: TableEntry): Pr
 }
 
 /**
- * @throws PublishError VERIFY unless a published blob is what is declared of it.
- * @returns its text if that is to be kept, else nothing.
+ * @returns the blob's text if the caller wants it, else nothing.
+ * @throws PublishError VERIFY unless a published blob matches its declaration.
  */
 export async function expectBlob(
   repository: Repository,

@@ -1,6 +1,7 @@
 /**
- * Whether files have changed: events of their folders say when to look, stat says what is so. Files come and go, are renamed into place,
- * and so may their folders; where there are no events (network file systems) a look now and then finds the same. Reads no file.
+ * Detects whether files have changed. Events of their folders say when to look; stat says whether something
+ * changed. Files and folders come and go and are renamed into place. On network file systems, which give no events,
+ * a regular look finds the changes. Reads no file.
  */
 import { realpathSync, statSync, watch, type FSWatcher } from 'node:fs';
 import path from 'node:path';
@@ -8,14 +9,14 @@ import { logOnce } from '../../io/log.ts';
 
 interface Watched {
   readonly watcher: FSWatcher;
-  /** Device and inode: a folder that was made anew has no events on the old watcher. */
+  /** Device and inode. A folder that was made again gets no events on the old watcher. */
   readonly id: string;
 }
 
 export class FileWatch {
   readonly #files: readonly string[];
   readonly #folders = new Map<string, Watched>();
-  /** Called at each event; set by whoever waits. */
+  /** Called at each event. The waiting code sets it. */
   onEvent: () => void = () => undefined;
 
   constructor(files: readonly string[]) {
@@ -23,12 +24,12 @@ export class FileWatch {
     this.refresh();
   }
 
-  /** The state of all files; equal texts mean that none was changed, replaced, made or removed. */
+  /** The state of all files as a text. It is equal if no file was changed, replaced, made or removed. */
   state(): string {
     return this.#files.map(signature).join('\n');
   }
 
-  /** Watches the folders as they are now: those of the files, and of what they are links to. */
+  /** Watches the current folders: those of the files, and those of the files that links lead to. */
   refresh(): void {
     const wanted = new Set(this.#files.flatMap((file) => [path.dirname(file), path.dirname(target(file))]));
     for (const [folder, { watcher, id }] of this.#folders) {
@@ -46,7 +47,7 @@ export class FileWatch {
 
   #watch(folder: string): void {
     const id = idOf(folder);
-    if (id === null) return; // not there (yet); the next look tries again
+    if (id === null) return; // absent so far; the next look tries again
     try {
       const watcher = watch(folder, () => this.onEvent());
       watcher.on('error', () => {
@@ -55,7 +56,7 @@ export class FileWatch {
       });
       this.#folders.set(folder, { watcher, id });
     } catch (error) {
-      // Most often the limit of fs.inotify.max_user_watches. Without events changes are found by looking.
+      // Usually the limit fs.inotify.max_user_watches. Without events, regular looks find the changes.
       logOnce('notice', `no events of ${folder}: ${(error as Error).message}`);
     }
   }
@@ -75,15 +76,15 @@ function idOf(folder: string): string | null {
     const { dev, ino } = statSync(folder, { bigint: true });
     return `${dev} ${ino}`;
   } catch {
-    return null; // gone, or not to be looked into: reading the file will say so
+    return null; // gone or unreadable: reading the file reports it
   }
 }
 
-/** Where a file really is, through links. */
+/** The file that a path leads to through links. */
 function target(file: string): string {
   try {
     return realpathSync(file);
   } catch {
-    return file; // not there (yet)
+    return file; // absent so far
   }
 }

@@ -1,6 +1,6 @@
 /**
- * `relaymap-publish watch`: publishes when a source has changed, one publish at a time, and renews in time. Whatever fails is logged
- * once and tried again; what is published stays. The clock comes from the caller.
+ * `relaymap-publish watch`: publishes when a source has changed, one publish at a time, and renews in time. It logs
+ * each failure once and tries again; the published list stays. The caller supplies the clock.
  */
 import { StepError } from '../../errors.ts';
 import { log, logOnce } from '../../io/log.ts';
@@ -13,15 +13,17 @@ import type { SigningKey } from '../repository/signing-key.ts';
 import { isFolder } from '../sources/folder.ts';
 import { mapFile } from '../sources/postfix-map.ts';
 
-/** Milliseconds between two looks at the files, events or none. */
+/** Milliseconds between two looks at the files, with or without events. */
 const LOOK = 1000;
-/** A file that does not come to rest is read after so long all the same: two seconds are promised. */
+/**
+ * Milliseconds after which a file that keeps changing is read anyway, so that a change is found within two seconds.
+ */
 const RESTLESS = 1200;
-/** A publish may go on for so long after the signal to end; a killed one does no harm. */
+/** Milliseconds that a publish may continue after the signal to end. Killing it does no harm. */
 const GRACE = 5000;
 const MAX_BACKOFF = 60_000;
 const HOUR = 3_600_000;
-/** A list that changed while it was read is read again, so often before anybody is told. */
+/** A list that changed while it was read is read again, this many times before that is reported. */
 const QUIET_TRIES = 3;
 
 /** How a run ended. */
@@ -36,9 +38,9 @@ export class Watch {
   readonly #polled: boolean;
   /** Renewals, and changes that neither events nor polls find. */
   readonly #beat: number;
-  /** The files when they were read last. */
+  /** The state of the files when they were last read. */
   #read = '';
-  /** When an address that its sources no longer have is to leave the list. */
+  /** When the next address that its sources no longer have leaves the list. */
   #removal: Date | null = null;
   #failure: string | null = null;
   #failures = 0;
@@ -47,7 +49,7 @@ export class Watch {
   #wake: () => void = () => undefined;
 
   /**
-   * @param report told how each run ended.
+   * @param report called with the result of each run.
    * @throws HostError CONFIG
    */
   constructor(
@@ -61,7 +63,7 @@ export class Watch {
     this.#keys = keys;
     this.#now = now;
     const files = config.source.flatMap((source) => {
-      // A folder of files is asked at intervals: what changes in one of them changes nothing of the folder.
+      // A folder of files is polled: a change in one of its files does not change the folder.
       if (source.type === 'file') return isFolder(source.path) ? [] : [source.path];
       return source.type === 'postfix-map' ? [mapFile(source).file] : [];
     });
@@ -70,7 +72,7 @@ export class Watch {
     this.#beat = Math.min(HOUR, Math.max(250, Math.min(config.valid_for / 20, config.health.warn_after / 3)));
   }
 
-  /** Ends once `stop` was called. @returns whether nothing is under way any more. */
+  /** Ends after `stop` was called. @returns whether nothing is under way any more. */
   async run(): Promise<boolean> {
     const { name, source } = this.#config;
     log('notice', `${name}: watching ${source.length === 1 ? 'one source' : `${source.length} sources`}`);
@@ -99,7 +101,7 @@ export class Watch {
       this.#report({ result });
     } catch (error) {
       this.#failures++;
-      // A file that was changed meanwhile is the reason, most likely, and it is read again at once.
+      // The likely reason is that a file changed meanwhile. It is read again at once.
       const isOver = before !== this.#files.state() && this.#failures <= QUIET_TRIES;
       if (isOver) return;
       this.#failed(error);
@@ -131,7 +133,7 @@ export class Watch {
   #failed(error: unknown): void {
     const code = error instanceof PublishError || error instanceof StepError ? error.code : 'INTERNAL';
     const [first = '', ...more] = (error instanceof Error ? error.message : String(error)).split('\n');
-    // Numbers differ from one poll to the next (ports, times) where nothing else does.
+    // Numbers (ports, times) differ from one poll to the next even if nothing else does.
     const failure = `${code} ${first.replaceAll(/[0-9]+/g, '0')} ${more.length}`;
     if (failure === this.#failure) return;
     this.#failure = failure;
@@ -140,7 +142,7 @@ export class Watch {
     log('error', `${this.#config.name}: ${code}: ${first}${others}; ${stays}, and it is tried again`);
   }
 
-  /** Until the files have changed and come to rest, or it is time for the next poll, try or renewal. */
+  /** Waits until the files have changed and stopped changing, or until the next poll, retry or renewal. */
   #rest(): Promise<void> {
     return new Promise((resolve) => {
       let seen = this.#read;
@@ -165,12 +167,12 @@ export class Watch {
       }, LOOK);
       this.#wake = done;
       this.#files.onEvent = changed;
-      changed(); // while it was read
+      changed(); // it changed while it was read
       if (this.#stopped) done();
     });
   }
 
-  /** Milliseconds until sources are read again, whether or not a file says so. */
+  /** Milliseconds until the sources are read again, even if no file has changed. */
   #due(): number {
     const { interval } = this.#config.watch;
     if (this.#failures > 0)
@@ -179,7 +181,7 @@ export class Watch {
     return Math.min(this.#polled ? Math.min(interval, this.#beat) : this.#beat, removal);
   }
 
-  /** False, so long after `stop`; a publish that ends before is waited for. */
+  /** Resolves to false some time after `stop`. A publish that ends before that is waited for. */
   #givenUp(): Promise<boolean> {
     return new Promise((resolve) => {
       this.#wake = () => setTimeout(resolve, GRACE, false).unref();

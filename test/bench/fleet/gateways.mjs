@@ -1,5 +1,6 @@
-// A fleet of gateways as far as a central side sees them: when each of them asks, by relaymap's own schedule, jitter and pauses, against
-// anything that answers. Time and chance are handed in; the same fleet plays in simulated time and in real time.
+// A fleet of gateways as far as a central side sees them: when each of them asks, by relaymap's own schedule,
+// jitter and pauses, against anything that answers. Time and chance are handed in; the same fleet plays in
+// simulated time and in real time.
 
 /** Milliseconds. */
 const MINUTE = 60_000;
@@ -8,8 +9,8 @@ const WARN_AFTER = 3_600_000;
 const CLOCK_ERROR = 250;
 
 /**
- * `ours` is what relaymap does by default, `wide` with a jitter of almost the minute; `fixed` is a crontab line at second 0, which tries
- * again at the next minute whatever happened. `jitter` in milliseconds.
+ * `ours` is what relaymap does by default, `wide` with a jitter of almost the minute; `fixed` is a crontab line at
+ * second 0, which tries again at the next minute whatever happened. `jitter` in milliseconds.
  */
 export const WAYS = {
   ours: { jitter: 30_000, paced: true },
@@ -18,9 +19,10 @@ export const WAYS = {
 };
 
 /**
- * @param world `{ now(), at(ms, run), ask(gateway) }`: milliseconds since the start of the play; `ask` gives `'unchanged'`, `'failed'`, or
- * the version that the gateway now has.
- * @param parts relaymap's own `{ Pace, afterTick }`, and `ticks`, the schedule's times; `has`, what each gateway has already.
+ * @param world `{ now(), at(ms, run), ask(gateway) }`: milliseconds since the start of the play; `ask` gives
+ * `'unchanged'`, `'failed'`, or the version that the gateway now has.
+ * @param parts relaymap's own `{ Pace, afterTick }`, and `ticks`, the schedule's times; `has`, what each gateway
+ * has already.
  */
 export class Fleet {
   /** Per second: how many asked. */
@@ -71,7 +73,10 @@ export function seeded(seed) {
   };
 }
 
-/** The times at which relaymap's own schedule says that a cycle is due, milliseconds from the start, by clocks that are moved on by hand. */
+/**
+ * The times at which relaymap's own schedule says that a cycle is due, milliseconds from the start, by clocks that
+ * are moved on by hand.
+ */
 export async function ticksOf({ Schedule }, cron, minutes) {
   const { mock } = await import('node:test');
   mock.timers.enable({ apis: ['setTimeout', 'Date'], now: Date.UTC(2026, 0, 1) });

@@ -1,5 +1,5 @@
-// An nginx of Debian's that serves one folder over TLS on loopback, as a site would have it: one worker, sessions taken up again. It ends
-// with us, however we end.
+// An nginx of Debian's that serves one folder over TLS on loopback, as a site would have it: one worker, sessions
+// taken up again. It ends with us, however we end.
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, connect } from 'node:net';

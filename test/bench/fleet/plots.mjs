@@ -1,4 +1,5 @@
-// Draws what the fleet did, by Debian's gnuplot-nox, as SVG: requests a second, and how a version spreads. Ours and second 0 side by side.
+// Draws what the fleet did, by Debian's gnuplot-nox, as SVG: requests a second, and how a version spreads. Ours and
+// second 0 side by side.
 import { gnuplot, svg } from '../gnuplot.mjs';
 
 const NAMES = { ours: 'relaymap: jitter 30 s, longer pauses after failures', fixed: 'everybody at second 0' };

@@ -1,5 +1,5 @@
-// The two worlds in which the fleet plays: one of simulated time, over in a moment, whose central side is a line of arithmetic; and the
-// real one, with nginx and a TLS connection for each poll.
+// The two worlds in which the fleet plays: one of simulated time, over in a moment, whose central side is a line of
+// arithmetic; and the real one, with nginx and a TLS connection for each poll.
 import { readFileSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls, createSecureContext } from 'node:tls';
@@ -9,7 +9,10 @@ import { Client } from 'undici';
 /** Milliseconds that a poll takes there. */
 const ANSWER = 20;
 
-/** Plays events in the order of their times. `versionAt(ms)` is what is published then; null is a central side that is down. */
+/**
+ * Plays events in the order of their times. `versionAt(ms)` is what is published then; null is a central side that
+ * is down.
+ */
 export class SimulatedWorld {
   #events = [];
   #now = 0;
@@ -50,8 +53,8 @@ export class RealWorld {
   /** Milliseconds that each answered poll took. */
   polls = [];
   /**
-   * Bytes on the wire with TLS, without TCP's own, `{ count, up, down }`: of polls that brought nothing, with a whole TLS handshake and with
-   * the session of the last time, and of those that brought a version.
+   * Bytes on the wire with TLS, without TCP's own, `{ count, up, down }`: of polls that brought nothing, with a
+   * whole TLS handshake and with the session of the last time, and of those that brought a version.
    */
   wire = { greeted: counter(), unchanged: counter(), changed: counter() };
   largestDelay = 0;
@@ -68,7 +71,10 @@ export class RealWorld {
 
   at = (ms, run) => void this.#events.push({ ms, run });
 
-  /** One poll as a gateway makes it: a connection of its own, the TLS session of the last one, If-None-Match, and a delta over the same. */
+  /**
+   * One poll as a gateway makes it: a connection of its own, the TLS session of the last one, If-None-Match, and a
+   * delta over the same.
+   */
   ask = async (gateway) => {
     const started = performance.now();
     let socket = null;

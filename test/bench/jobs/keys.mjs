@@ -4,7 +4,10 @@ import { run } from '../measure.mjs';
 
 export const KEYS = 100_000;
 
-/** Keys from all over the installed list, every tenth of them unknown; the same ones each time. @returns `{ keys, known }`. */
+/**
+ * Keys from all over the installed list, every tenth of them unknown; the same ones each time. @returns `{ keys,
+ * known }`.
+ */
 export function sampleKeys(site, count = KEYS) {
   const fd = openSync(site.at('maps/relay_recipients'), 'r');
   try {

@@ -1,4 +1,5 @@
-// Lookups without SMTP: `postmap -q -` of 100,000 keys in our cdb, against the same in the one that postmap makes of our text.
+// Lookups without SMTP: `postmap -q -` of 100,000 keys in our cdb, against the same in the one that postmap makes
+// of our text.
 import { rmSync } from 'node:fs';
 import { compare } from '../measure.mjs';
 import { KEYS, postmapsOwn, sampleKeys, writeKeys } from './keys.mjs';

@@ -1,5 +1,6 @@
-// Publish of a list in which 1,000 rows have changed, eight deltas kept: `relaymap-publish publish`, against publish.sh, which makes one
-// delta. Everything lies in a folder of its own, so that the gateway's jobs find their list as they left it.
+// Publish of a list in which 1,000 rows have changed, eight deltas kept: `relaymap-publish publish`, against
+// publish.sh, which makes one delta. Everything lies in a folder of its own, so that the gateway's jobs find their
+// list as they left it.
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';

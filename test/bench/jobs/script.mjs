@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 const pipeline = path.join(path.dirname(fileURLToPath(import.meta.url)), 'pipeline.sh');
 
 /**
- * From here on nobody waits for the scripts: for each row postmap looks through all that it has of the same 256th, so that its time
- * grows with the square of the rows. One of ten million was not done after six minutes.
+ * From here on nobody waits for the scripts: for each row postmap looks through all that it has of the same 256th,
+ * so that its time grows with the square of the rows. One of ten million was not done after six minutes.
  */
 export const TOO_MANY = 2_000_000;
 /** The goal of what is measured alone. */

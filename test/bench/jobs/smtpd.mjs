@@ -1,4 +1,5 @@
-// Lookups as mail makes them: RCPT by SMTP to a private Postfix over our maps, against one over postmap's own. Needs root, as Postfix does.
+// Lookups as mail makes them: RCPT by SMTP to a private Postfix over our maps, against one over postmap's own.
+// Needs root, as Postfix does.
 import { chmodSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';

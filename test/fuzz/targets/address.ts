@@ -1,4 +1,5 @@
-// An address as somebody types it, as a source gives it and as a client of Postfix names it: row, look-up, and the lists that speak of it.
+// An address as somebody types it, as a source gives it and as a client of Postfix names it: row, look-up, and the
+// lists that speak of it.
 import { domainToASCII } from 'node:url';
 import { canonicalRow, rowRule, splitRow } from '../../../src/bundle/address/address.ts';
 import { foldCase } from '../../../src/bundle/address/case-folding.ts';

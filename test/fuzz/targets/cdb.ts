@@ -30,7 +30,10 @@ function plainly(file: Buffer, key: Buffer): string | null | undefined {
   return null;
 }
 
-/** The keys of the records, one behind the other; null where they do not end where the hash tables begin, or are not as many as these say. */
+/**
+ * The keys of the records, one behind the other; null where they do not end where the hash tables begin, or are not
+ * as many as these say.
+ */
 function listed(file: Buffer): string[] | null {
   if (file.length < HEADER) return null;
   const first = file.readUInt32LE(0);

@@ -1,14 +1,21 @@
-// What a directory gives for one entry: descriptions of attributes, ranges of their values, and the answers to what is asked further.
+// What a directory gives for one entry: descriptions of attributes, ranges of their values, and the answers to what
+// is asked further.
 import { PublishError } from '../../../src/publisher/errors.ts';
 import { attributesOf, type Entry } from '../../../src/publisher/sources/ldap/ranges.ts';
 import { attempt, must, same, type Target } from '../target.ts';
 
-/** Names of attributes that do not come through ldapts: one stands for the entry's own name, the other for none of an object's. */
+/**
+ * Names of attributes that do not come through ldapts: one stands for the entry's own name, the other for none of
+ * an object's.
+ */
 const LOST = ['dn', '__proto__'];
 
 type Values = Record<string, string[]>;
 
-/** A part by the letters of MS-ADTS 3.1.1.3.1.3.3: description without the range, and where the part begins and ends. */
+/**
+ * A part by the letters of MS-ADTS 3.1.1.3.1.3.3: description without the range, and where the part begins and
+ * ends.
+ */
 interface Part {
   readonly of: string;
   readonly from: number;
@@ -29,7 +36,10 @@ function partOf(description: string, values: readonly string[]): Part | { readon
   return { of: of.join(';'), from: Number(from), to: to === '*' ? Infinity : Number(to), values };
 }
 
-/** `[{entry}, {answer}, ...]`, each with descriptions and values: the answers come in turn, the last one for ever if it is `"again"`. */
+/**
+ * `[{entry}, {answer}, ...]`, each with descriptions and values: the answers come in turn, the last one for ever if
+ * it is `"again"`.
+ */
 function scripted(input: Uint8Array): { readonly entry: Values; readonly answers: Values[]; readonly again: boolean } {
   const isValues = (each: unknown): each is Values =>
     typeof each === 'object' &&
@@ -135,7 +145,8 @@ export const directory: Target = {
       must(made.refused.startsWith('SOURCE '), made.refused);
       return `${made.refused} ${Math.min(3, requests)}`;
     }
-    // All that was given, each once and in its order: a part begins where the one before has ended, and the last one says so.
+    // All that was given, each once and in its order: a part begins where the one before has ended, and the last
+    // one says so.
     const next = new Map<string, number>();
     const wanted = new Map<string, string[]>();
     for (const part of parts) {

@@ -1,4 +1,5 @@
-// What comes to `relaymap-publish serve` inside of TLS: bytes that Node's own parser reads, and the answers of the handler, byte for byte.
+// What comes to `relaymap-publish serve` inside of TLS: bytes that Node's own parser reads, and the answers of the
+// handler, byte for byte.
 import { createServer, type IncomingMessage } from 'node:http';
 import { Duplex } from 'node:stream';
 import { answering } from '../../../src/publisher/serve/answer.ts';

@@ -1,7 +1,7 @@
-// The formats of text sources. For each an independent reader, as plain as can be, says which addresses stand in the text: what we take
-// is what it takes, or we refuse the text.
+// The formats of text sources. For each an independent reader, as plain as can be, says which addresses stand in
+// the text: what we take is what it takes, or we refuse the text.
 import { TextSource } from '../../../src/publisher/sources/text/read-text.ts';
-import type { TextOptions } from '../../../src/publisher/sources/text/reading.ts';
+import type { TextOptions } from '../../../src/publisher/sources/text/text-options.ts';
 import { textsOf } from '../../publisher/entries.ts';
 import { attempt, coming, expanded, hashOf, must, pieces, same, type Target } from '../target.ts';
 import { WORDS } from './sources.ts';

@@ -1,4 +1,5 @@
-// The payload of a manifest (docs/bundle-format.md section 3), below the signature: what a publisher with a right key may send.
+// The payload of a manifest (docs/bundle-format.md section 3), below the signature: what a publisher with a right
+// key may send.
 import { parseManifest } from '../../../src/bundle/offer/manifest.ts';
 import { attempt, must, same, type Target } from '../target.ts';
 

@@ -1,5 +1,5 @@
-// Chimailmadmin after its xpa_model.sql, as shipped and with the table that its application reads over another connection. It ships no
-// look-ups: these say what its address export and its domain export hold.
+// Chimailmadmin after its xpa_model.sql, as shipped and with the table that its application reads over another
+// connection. It ships no look-ups: these say what its address export and its domain export hold.
 import { accepted, insert, refused, type Chance, type Software } from './software.ts';
 
 /** @param active what the column is: as shipped a number, which stores what the application writes (`on`) as 0. */

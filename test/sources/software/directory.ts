@@ -1,5 +1,5 @@
-// What a test needs to know of one mail software with a directory: its schema with the attributes that matter, written anew, entries of
-// every kind, and its Postfix's look-ups.
+// What a test needs to know of one mail software with a directory: its schema with the attributes that matter,
+// written anew, entries of every kind, and its Postfix's look-ups.
 import type { Chance, Entry } from './software.ts';
 
 export interface DirectorySoftware {
@@ -11,7 +11,10 @@ export interface DirectorySoftware {
   /** Of the source; else the suffix. */
   readonly base?: string;
   readonly ldif: (chance: Chance) => string;
-  /** Look-up tables of Postfix: name to the lines that say what is searched; `search_base` is the suffix unless they say. */
+  /**
+   * Look-up tables of Postfix: name to the lines that say what is searched; `search_base` is the suffix unless they
+   * say.
+   */
   readonly lookups: Readonly<Record<string, string>>;
   readonly mainCf: (map: (...names: string[]) => string) => Record<string, string>;
   readonly entries: readonly Entry[];

@@ -1,4 +1,5 @@
-// FreeIPA: users and groups of its 389 Directory Server, by the attributes that Postfix look-ups in its guides ask. It runs no mail server.
+// FreeIPA: users and groups of its 389 Directory Server, by the attributes that Postfix look-ups in its guides ask.
+// It runs no mail server.
 import { at, entry, example, EXAMPLE, type DirectorySoftware } from './directory.ts';
 import { accepted, refused, type Chance } from './software.ts';
 

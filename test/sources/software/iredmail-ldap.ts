@@ -1,4 +1,5 @@
-// iRedMail with an LDAP backend: its samples/iredmail/iredmail.schema as far as its look-ups go, and its samples/postfix/ldap.
+// iRedMail with an LDAP backend: its samples/iredmail/iredmail.schema as far as its look-ups go, and its
+// samples/postfix/ldap.
 import { at, attributes, entry, example, EXAMPLE, objectClass, type DirectorySoftware } from './directory.ts';
 import { accepted, refused, type Chance } from './software.ts';
 

@@ -1,5 +1,5 @@
-// Modoboa after its Django models, and what its Postfix asks: the look-ups of its postfix_maps.py, and Dovecot with the userdb query of
-// modoboa-installer, by reject_unverified_recipient.
+// Modoboa after its Django models, and what its Postfix asks: the look-ups of its postfix_maps.py, and Dovecot with
+// the userdb query of modoboa-installer, by reject_unverified_recipient.
 import { accepted, insert, refused, type Chance, type Kind, type Software } from './software.ts';
 
 const tables = (time: string) => `
@@ -74,7 +74,10 @@ const aliases: Alias[] = [
   { address: 'own@alias.example', to: ['user@on.example'] },
   { address: 'redirected@on.example', to: ['nobody@on.example'] },
 ];
-/** Mailboxes and aliases by chance; the domains are as many again, with numbers above those that somebody thought of. */
+/**
+ * Mailboxes and aliases by chance; the domains are as many again, with numbers above those that somebody thought
+ * of.
+ */
 function byChance(chance: Chance): readonly [typeof domains, typeof aliasDomains, typeof boxes, Alias[]] {
   const names = chance.domains.map((domain): [string, boolean, string] => [
     domain,

@@ -1,5 +1,6 @@
-// What a test needs to know of one mail software: its tables with rows of every kind, and its Postfix's lookups. The tables are
-// written anew after that project's documentation, with the columns that matter and some that do not.
+// What a test needs to know of one mail software: its tables with rows of every kind, and its Postfix's lookups.
+// The tables are written anew after that project's documentation, with the columns that matter and some that do
+// not.
 
 import { Random } from '../../support/random.ts';
 
@@ -8,8 +9,8 @@ export type Kind = 'postgres' | 'mysql' | 'sqlite';
 export interface Entry {
   readonly address: string;
   /**
-   * What the software says at RCPT. `later`: Postfix's tables take it, and what is asked next (Rspamd, Dovecot, a job that has yet to
-   * run) does not, for the reason given.
+   * What the software says at RCPT. `later`: Postfix's tables take it, and what is asked next (Rspamd, Dovecot, a
+   * job that has yet to run) does not, for the reason given.
    */
   readonly is: 'accepted' | 'refused' | 'later';
   /** Why somebody could get it wrong; entries without it are the plain ones. */
@@ -28,7 +29,10 @@ export interface Software {
   /** Parameters of main.cf; `map('name')` is the look-up of that name. */
   readonly mainCf: (map: (...names: string[]) => string, places: Places) => Record<string, string>;
   readonly entries: (kind: Kind) => readonly Entry[];
-  /** Its catch-alls have exceptions: an alias that leads nowhere, in a domain that takes everybody else. No list can say that. */
+  /**
+   * Its catch-alls have exceptions: an alias that leads nowhere, in a domain that takes everybody else. No list can
+   * say that.
+   */
   readonly hasExceptions?: boolean;
   /** The recipient_delimiter of its Postfix. */
   readonly delimiter?: string;
@@ -44,7 +48,10 @@ export interface Places {
   readonly elsewhere: string;
 }
 
-/** Rows by chance, beside those that somebody thought of. `doubtful` are addresses of which the look-ups alone do not decide. */
+/**
+ * Rows by chance, beside those that somebody thought of. `doubtful` are addresses of which the look-ups alone do
+ * not decide.
+ */
 export class Chance {
   readonly random: Random;
   readonly domains: readonly string[];

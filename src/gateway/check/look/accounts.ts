@@ -1,4 +1,7 @@
-/** Users and groups of the host by its own files: what a user may do is asked of them, without becoming it. Reads /etc/passwd and /etc/group. */
+/**
+ * Users and groups of the host by its own files: what a user may do is asked of them, without becoming it. Reads
+ * /etc/passwd and /etc/group.
+ */
 import { readFileSync } from 'node:fs';
 
 export interface Account {

@@ -147,7 +147,10 @@ async function postfixFacts(
   };
 }
 
-/** Whatever matches in one of these makes an address known before relay_recipient_maps is asked; relocated_maps has it refused. */
+/**
+ * Whatever matches in one of these makes an address known before relay_recipient_maps is asked; relocated_maps has
+ * it refused.
+ */
 const BEFORE_LIST = [
   'virtual_alias_maps',
   'canonical_maps',

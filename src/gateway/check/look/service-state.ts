@@ -1,4 +1,7 @@
-/** Whether the package's service runs, by what systemd leaves in the file system: its control group and its links. Reads only. */
+/**
+ * Whether the package's service runs, by what systemd leaves in the file system: its control group and its links.
+ * Reads only.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 

@@ -1,8 +1,8 @@
 /**
- * Asks Postfix itself what it would answer a stranger's RCPT: starts one smtpd over the live configuration, on a socket of its own on
- * loopback, as master(8) would start it. It uses the running Postfix's other services, leaves no mail behind (nothing after RCPT is
- * said), and judges by every table, access check, restriction class and policy service that is configured: parameters need not be
- * interpreted. Needs root and a Postfix that runs.
+ * Asks Postfix itself what it would answer a stranger's RCPT: starts one smtpd over the live configuration, on a
+ * socket of its own on loopback, as master(8) would start it. It uses the running Postfix's other services, leaves
+ * no mail behind (nothing after RCPT is said), and judges by every table, access check, restriction class and
+ * policy service that is configured: parameters need not be interpreted. Needs root and a Postfix that runs.
  */
 import { spawn, type StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,7 +21,10 @@ export interface RcptAnswer {
 /** Reserved for documentation (RFC 5737): nobody's network, and so nobody in mynetworks. */
 const STRANGER = 'NAME=relaymap-check.example.net ADDR=192.0.2.1';
 
-/** What has nothing to do with recipients would only be in the way: limits, TLS, filters behind, what is asked of clients and senders. */
+/**
+ * What has nothing to do with recipients would only be in the way: limits, TLS, filters behind, what is asked of
+ * clients and senders.
+ */
 const OPTIONS = [
   'smtpd_authorized_xclient_hosts=127.0.0.1',
   'smtpd_client_restrictions=',

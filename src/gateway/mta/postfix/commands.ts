@@ -1,6 +1,7 @@
 /**
- * Runs Postfix's own commands for one instance, and asks what every lookup needs: the group `postfix`, and the parameters that decide
- * how an address is looked up. Without an instance MAIL_CONFIG decides, as it does for the commands themselves.
+ * Runs Postfix's own commands for one instance, and asks what every lookup needs: the group `postfix`, and the
+ * parameters that decide how an address is looked up. Without an instance MAIL_CONFIG decides, as it does for the
+ * commands themselves.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -19,7 +20,10 @@ export function postfixGroup(): number | null {
   return gid === undefined ? null : Number(gid);
 }
 
-/** cron and systemd units may lack the folders of Postfix's commands; without them a reload would silently not happen. */
+/**
+ * cron and systemd units may lack the folders of Postfix's commands; without them a reload would silently not
+ * happen.
+ */
 export const postfixEnvironment = (instance?: string): NodeJS.ProcessEnv => ({
   ...process.env,
   ...instanceEnvironment(instance),
@@ -75,7 +79,10 @@ const HABITS = [
   'double_bounce_sender',
 ] as const;
 
-/** What of the host's main.cf a lookup hangs on; nothing, which means Postfix's defaults, where there is no postconf. */
+/**
+ * What of the host's main.cf a lookup hangs on; nothing, which means Postfix's defaults, where there is no
+ * postconf.
+ */
 export function postfixHabits(instance?: string): Habits {
   const { status, stdout } = postfixCommand('postconf', ['-xh', ...HABITS], instance);
   if (status !== 0) return {};

@@ -1,4 +1,7 @@
-/** Which domains a parameter of Postfix's covers, be it by name, by table or by a file of names. Asks tables, reads files of names. */
+/**
+ * Which domains a parameter of Postfix's covers, be it by name, by table or by a file of names. Asks tables, reads
+ * files of names.
+ */
 import { readFileSync } from 'node:fs';
 import type { PostfixConfig } from './main-cf.ts';
 import { isTable, listTable, queryTable, words } from './tables.ts';

@@ -1,4 +1,7 @@
-/** The configuration of the Postfix beside us, as postconf tells it: main.cf expanded and as written, master.cf, map types. Reads only. */
+/**
+ * The configuration of the Postfix beside us, as postconf tells it: main.cf expanded and as written, master.cf, map
+ * types. Reads only.
+ */
 import { statSync } from 'node:fs';
 import path from 'node:path';
 import { postfixCommand } from './commands.ts';

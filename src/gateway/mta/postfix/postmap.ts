@@ -1,6 +1,6 @@
 /**
- * The host's own postmap, for the map types that only Postfix can write. Its exit status proves nothing, so what it wrote is counted
- * and asked for again.
+ * The host's own postmap, for the map types that only Postfix can write. Its exit status proves nothing, so what it
+ * wrote is counted and asked for again.
  */
 import { postfixStream } from './commands.ts';
 import type { MapType } from '../../map-files.ts';

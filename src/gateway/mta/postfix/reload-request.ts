@@ -1,4 +1,7 @@
-/** The request by which an unprivileged process has Postfix reloaded: a file that a root-owned path unit removes when it has done so. */
+/**
+ * The request by which an unprivileged process has Postfix reloaded: a file that a root-owned path unit removes
+ * when it has done so.
+ */
 import { existsSync } from 'node:fs';
 
 export const RELOAD_FOLDER = '/run/relaymap';

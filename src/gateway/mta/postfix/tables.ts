@@ -1,10 +1,16 @@
-/** The tables that a Postfix parameter names, what they answer, and what they hold as far as they can be listed. Reads only. */
+/**
+ * The tables that a Postfix parameter names, what they answer, and what they hold as far as they can be listed.
+ * Reads only.
+ */
 import { createReadStream } from 'node:fs';
 import { isAbsent } from '../../../io/atomic-file.ts';
 import { cdbKeys } from '../../../map/cdb.ts';
 import { postfixStream } from './commands.ts';
 
-/** The words of a parameter that is a list: `cdb:/path`, `$mydestination`, `example.org`. Braces hold white space and commas together. */
+/**
+ * The words of a parameter that is a list: `cdb:/path`, `$mydestination`, `example.org`. Braces hold white space
+ * and commas together.
+ */
 export function words(value: string): string[] {
   const found: string[] = [];
   let [word, depth] = ['', 0];

@@ -1,6 +1,6 @@
 /**
- * Where a Postfix names relaymap's maps, in whatever way it asks them: as relay recipients, as virtual mailboxes, in an access check, in
- * main.cf or for one service of master.cf. Pure.
+ * Where a Postfix names relaymap's maps, in whatever way it asks them: as relay recipients, as virtual mailboxes,
+ * in an access check, in main.cf or for one service of master.cf. Pure.
  */
 import type { GatewayConfig } from '../../config.ts';
 import { MAPS } from '../../map-files.ts';

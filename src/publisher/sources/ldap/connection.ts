@@ -1,6 +1,7 @@
 /**
- * One connection to a directory for one export: TLS verified, bound, read page by page. Whatever would make a part look like the whole (a
- * limit, a referral, a page that is missing, another connection) is an error. The only user of ldapts.
+ * One connection to a directory for one export: verifies TLS, binds, reads page by page. Anything that would make a
+ * part look like the whole (a limit, a referral, a missing page, a new connection) is an error. The only user of
+ * ldapts.
  */
 import net from 'node:net';
 import tls from 'node:tls';
@@ -16,7 +17,7 @@ import {
 } from 'ldapts';
 import { PublishError } from '../../errors.ts';
 
-/** Directories give 1000 (Active Directory) or 500 (OpenLDAP) entries at a time if nobody has told them otherwise. */
+/** By default, directories give at most 1000 (Active Directory) or 500 (OpenLDAP) entries at a time. */
 const PAGE = 500;
 const DN_OF_NO_RECIPIENTS = /^(DC=(DomainDnsZones|ForestDnsZones)|CN=(Configuration|Schema)),/i;
 
@@ -26,13 +27,13 @@ export interface Login {
 }
 
 export interface Target {
-  /** What messages call it. */
+  /** The name that messages use. */
   readonly name: string;
   readonly url: URL;
-  /** A UNIX socket in place of the URL's host. */
+  /** A UNIX socket instead of the URL's host. */
   readonly socket: string | undefined;
   readonly starttls: boolean;
-  /** PEM; the only authority that counts, instead of those that Node knows. */
+  /** PEM. If set, the only CA that is trusted; Node's own CAs are not. */
   readonly ca: string | undefined;
   readonly login: Login | undefined;
 }
@@ -40,13 +41,16 @@ export interface Target {
 export interface Patience {
   /** Milliseconds for TCP and for TLS. */
   readonly connect: number;
-  /** Milliseconds for one answer, a page. */
+  /** Milliseconds for one answer, that is, one page. */
   readonly answer: number;
-  /** Milliseconds for all. */
+  /** Milliseconds for everything. */
   readonly total: number;
 }
 
-/** RFC 2696. ldapts' own control may not be given by the caller, and its own paging takes an empty page for the last one. */
+/**
+ * RFC 2696. With ldapts the caller may not pass its paging control, and its own paging takes an empty page for the
+ * last one.
+ */
 class Page extends Control {
   readonly #cookie: Buffer;
 
@@ -70,9 +74,12 @@ export class Directory {
   readonly #client: Client;
   readonly #parser: MessageParser;
   readonly #deadline: NodeJS.Timeout;
-  /** TLS before the TCP below it. */
+  /** The TLS socket comes before the TCP socket below it. */
   readonly #sockets: net.Socket[] = [];
-  /** Rejects when time is over: ldapts has no timer for the handshake of StartTLS, and waits for ever for a socket that just closes. */
+  /**
+   * Rejects when the time is over. ldapts has no timer for the StartTLS handshake, and waits forever for a socket
+   * that just closes.
+   */
   readonly #over: Promise<never>;
   #end: (late: string) => void = () => undefined;
   #last: SearchResponse | null = null;
@@ -93,7 +100,7 @@ export class Directory {
       createSecureConnection: ((...args: Parameters<typeof tls.connect>) =>
         this.#only(tls.connect(...args), !secure)) as typeof tls.connect,
     });
-    // Private to ldapts, which drops the controls of answers: without them nobody knows whether a page is the last.
+    // Private to ldapts, which drops the controls of answers. Without them nobody knows whether a page is the last.
     this.#parser = (this.#client as unknown as { readonly messageParser: MessageParser }).messageParser;
     this.#parser.on('message', (message) => {
       if (message instanceof SearchResponse) this.#last = message;
@@ -104,7 +111,7 @@ export class Directory {
         this.close();
       };
     });
-    this.#over.catch(() => undefined); // heard by whoever waits for an answer
+    this.#over.catch(() => undefined); // the code that waits for an answer reports it
     this.#deadline = setTimeout(() => this.#end(`not done within ${patience.total / 1000} s`), patience.total);
   }
 
@@ -121,7 +128,10 @@ export class Directory {
     }
   }
 
-  /** Through a socket of this host the server knows who asks: it is asked to (SASL EXTERNAL) unless somebody is named. */
+  /**
+   * Through a local socket the server knows the user, so ask it to use that (SASL EXTERNAL) unless a bind DN is
+   * given.
+   */
   async #logIn(): Promise<void> {
     const { login, socket } = this.#target;
     if (login !== undefined || socket === undefined) {
@@ -137,7 +147,7 @@ export class Directory {
   }
 
   /**
-   * All entries below a base, or those just below it, in batches.
+   * All entries below a base, or those directly below it, in batches.
    * @throws PublishError SOURCE
    */
   async *entries(
@@ -154,7 +164,7 @@ export class Directory {
     } while (cookie.length > 0);
   }
 
-  /** One entry by its DN. @throws PublishError SOURCE, also where it is gone. */
+  /** One entry by its DN. @throws PublishError SOURCE, also if the entry is gone. */
   async entry(dn: string, attributes: readonly string[]): Promise<Entry> {
     const { entries } = await this.#search(dn, '(objectClass=*)', 'base', attributes);
     const [entry] = entries;
@@ -162,12 +172,12 @@ export class Directory {
     return entry;
   }
 
-  /** Ends it now, whatever is under way. */
+  /** Ends the connection now, whatever is under way. */
   close(): void {
     clearTimeout(this.#deadline);
-    // In this order: the other way round Node 20 ends in a segmentation fault.
+    // Keep this order: in the other order Node 20 crashes with a segmentation fault.
     for (const socket of this.#sockets) {
-      socket.on('error', () => undefined); // ldapts has taken its listeners away; unheard it would end the process
+      socket.on('error', () => undefined); // ldapts removed its listeners; unheard, an error would end the process
       socket.destroy();
     }
   }
@@ -179,7 +189,7 @@ export class Directory {
     attributes: readonly string[],
     page?: Page,
   ): Promise<{ readonly entries: Entry[]; readonly cookie: Buffer<ArrayBuffer> }> {
-    // ldapts would connect anew, as nobody and without StartTLS, and go on.
+    // ldapts would reconnect anonymously, without StartTLS, and go on.
     if (!this.#client.isConnected) throw this.#error('the connection is lost');
     this.#last = null;
     try {
@@ -211,7 +221,7 @@ export class Directory {
     } finally {
       clearTimeout(timer);
     }
-    // What came in the clear behind the answer would be taken for the beginning of what comes over TLS.
+    // Cleartext behind the StartTLS answer would be taken for the first bytes that came over TLS.
     const { buffer } = this.#parser as unknown as { readonly buffer?: Buffer };
     if (buffer !== undefined) throw this.#error('sent more before TLS than the answer to StartTLS');
   }
@@ -220,21 +230,21 @@ export class Directory {
     const host = bare(this.#target.url.hostname);
     const { ca } = this.#target;
     return {
-      rejectUnauthorized: true, // NODE_TLS_REJECT_UNAUTHORIZED would say otherwise
+      rejectUnauthorized: true, // overrides NODE_TLS_REJECT_UNAUTHORIZED
       minVersion: 'TLSv1.2',
       ...(ca === undefined ? {} : { ca }),
       ...(net.isIP(host) === 0 ? { servername: host } : {}),
     };
   }
 
-  /** A second connection would not be bound, and its answers would be another reader's. */
+  /** A second connection would not be bound, and its answers would go to another reader. */
   #only<T extends net.Socket>(socket: T, isUpgrade = false): T {
     this.#sockets.unshift(socket);
     if (this.#sockets.length > 1 && !isUpgrade) socket.destroy(new Error('a second connection'));
     return socket;
   }
 
-  /** An answer, or the end of our patience. */
+  /** Waits for an answer, or until the time is over. */
   #unlessOver<T>(answer: Promise<T>): Promise<T> {
     return Promise.race([answer, this.#over]);
   }
@@ -266,12 +276,12 @@ const RESULT: Readonly<Record<number, string>> = {
   52: 'is not available',
 };
 
-/** The DN of an LDAP URL, as far as it can be told. */
+/** The DN of an LDAP URL; empty if it cannot be read. */
 function dnOf(url: string): string {
   try {
     return decodeURIComponent(/^ldaps?:\/\/[^/]*\/([^?]*)/i.exec(url)?.[1] ?? '');
   } catch {
-    return ''; // a DN that cannot be read is nobody's known one
+    return ''; // a DN that cannot be read matches none
   }
 }
 

@@ -1,4 +1,7 @@
-/** The ldap source: what a directory says are addresses, read in pages over one verified connection (docs/commands.md section 3). */
+/**
+ * The ldap source: reads addresses from a directory, in pages over one verified connection (docs/commands.md
+ * section 3).
+ */
 import net from 'node:net';
 import { FilterParser } from 'ldapts';
 import { HostError } from '../../../errors.ts';
@@ -16,7 +19,7 @@ import type { SourceReader } from '../source-reader.ts';
 
 const PATIENCE: Patience = { connect: 10_000, answer: 60_000, total: 600_000 };
 
-/** @throws HostError CONFIG: a URL, a log-in or a question that cannot be, or a password that would go in the clear. */
+/** @throws HostError CONFIG for an impossible URL, log-in or query, or a password that would be sent in cleartext. */
 export function ldapSource(source: LdapSource, patience = PATIENCE): SourceReader {
   const servers = serversOf(source);
   const question = questionOf(source);
@@ -38,7 +41,10 @@ export function ldapSource(source: LdapSource, patience = PATIENCE): SourceReade
   };
 }
 
-/** The first server that lets us in. Once it has given anything, no other takes its place: half of each would be no list. */
+/**
+ * Uses the first server that lets us in. Once it has given anything, no other replaces it: half from each is not a
+ * list.
+ */
 async function firstOf(targets: readonly Target[], patience: Patience): Promise<Directory> {
   const failures: PublishError[] = [];
   for (const target of targets) {
@@ -56,7 +62,7 @@ async function firstOf(targets: readonly Target[], patience: Patience): Promise<
   throw new PublishError('SOURCE', failures.map(({ message }) => message).join('; '), only);
 }
 
-/** With several servers a message has to say which. */
+/** With several servers, a message must say which one. */
 const nameOf = (name: string, { url, socket }: Server, servers: readonly Server[]): string =>
   servers.length === 1 ? name : `${name} (${socket ?? url.host})`;
 
@@ -71,7 +77,7 @@ async function* addresses(source: LdapSource, question: Question, directory: Dir
     const batch: string[] = [];
     for (const entry of entries) {
       const taken = question.take(await attributesOf(name, entry, directory));
-      // One by one: an entry may have more than a call takes arguments.
+      // One by one: an entry may have more values than a call takes arguments.
       for (const each of taken.accepted) {
         if (each === '') continue;
         if (ours === null || ours.local.has(domainOf(each)) || ours.relayed.has(domainOf(each))) batch.push(each);
@@ -94,11 +100,11 @@ async function* addresses(source: LdapSource, question: Question, directory: Dir
 
 interface Domains {
   readonly local: ReadonlySet<string>;
-  /** Whose recipients are known elsewhere only: they are catch-alls. */
+  /** Domains whose recipients only another host knows. They are catch-alls. */
   readonly relayed: ReadonlySet<string>;
 }
 
-/** Null where the software has no entries for domains. */
+/** Null if the software has no entries for domains. */
 async function domainsOf(
   { name, base_dn: base }: LdapSource,
   { domains }: Question,
@@ -146,7 +152,7 @@ function serverOf({ name, starttls }: LdapSource, given: string): Server {
   if (local !== null) {
     if (starttls) throw wrong('starttls is for ldap: URLs; a socket of this host needs none');
     const [, host = '', path = ''] = local;
-    // OpenLDAP writes the path in the place of the host, its slashes as %2F.
+    // OpenLDAP writes the path in place of the host, with its slashes as %2F.
     return {
       url: new URL('ldap://localhost'),
       socket: unescaped(host) || (path.length > 1 ? unescaped(path) : SOCKET),
@@ -193,7 +199,7 @@ function questionOf({ name, preset, filter, attributes }: LdapSource): Question 
   if (odd !== undefined) throw wrong(`"${odd}" cannot be the name of an attribute`);
   try {
     FilterParser.parseString(filter ?? '');
-    // ldapts reads (&(mail=*) as well; within a value a parenthesis is \28 or \29.
+    // ldapts also accepts (&(mail=*). Inside a value a parenthesis is \28 or \29.
     const count = (bracket: string) => (filter ?? '').split(bracket).length;
     if (count('(') !== count(')')) throw wrong(`filter ${filter} cannot be read: its parentheses do not match`);
   } catch (error) {

@@ -1,4 +1,4 @@
-/** The directories whose attributes are known, by the name of the preset (docs/commands.md section 3). Pure. */
+/** The directories whose attributes are known, by preset name (docs/commands.md section 3). Pure. */
 import { activeDirectory, freeipa, openldap } from './presets/general.ts';
 import { iredmailLdap } from './presets/iredmail-ldap.ts';
 import { kopano, postfixBook, qmailLdap } from './presets/mail-servers.ts';

@@ -1,41 +1,44 @@
-/** An entry of a directory as its attributes with all their values: what the server cuts into ranges is asked for to its end. */
+/** Reads an entry's attributes with all their values. If the server returns a range of values, asks for the rest. */
 import { PublishError } from '../../errors.ts';
 import type { Attributes } from './presets/question.ts';
 
-/** An entry as ldapts gives it: values by description, one value by itself, none as an empty list. */
+/** An entry as ldapts gives it: values by description; a single value alone; an empty list if there is none. */
 export interface Entry {
   readonly dn: string;
   readonly [description: string]: string | string[] | Buffer | Buffer[];
 }
 
-/** Who can be asked once more for an entry. */
+/** Can be asked again for an entry. */
 export interface EntryReader {
-  /** One entry by its DN, with these attributes. @throws PublishError SOURCE, also where it is gone. */
+  /** One entry by its DN, with these attributes. @throws PublishError SOURCE, also if it is gone. */
   entry(dn: string, attributes: readonly string[]): Promise<Entry>;
 }
 
-/** Active Directory gives 1500 values a time: that is more than any entry has addresses. Bounds a server that never comes to an end. */
+/**
+ * Active Directory gives 1500 values at a time. This allows more than any entry has addresses, and stops a server
+ * that never ends.
+ */
 const MOST_REQUESTS = 1000;
 
 interface Range {
   readonly from: number;
-  /** Null: to the last. */
+  /** Null means up to the last. */
   readonly to: number | null;
 }
 
 interface Description {
   readonly attribute: string;
-  /** To ask for it again: the attribute with its options, without a range. */
+  /** The attribute with its options but without a range, to ask for it again. */
   readonly whole: string;
-  /** The same for every way to write it. */
+  /** The same for every spelling of it. */
   readonly key: string;
   readonly range: Range | null;
 }
 
 /**
  * @param name of the source, for messages.
- * @returns the values of each attribute by its name in lower case, those of all its options together (`mail;lang-de` is a mail).
- * @throws PublishError SOURCE: a value that is not UTF-8, or ranges that do not make up a whole.
+ * @returns the values of each attribute by its name in lower case. Options are merged (`mail;lang-de` is a mail).
+ * @throws PublishError SOURCE for a value that is not UTF-8, or ranges that do not form a whole.
  */
 export async function attributesOf(name: string, entry: Entry, directory: EntryReader): Promise<Attributes> {
   const found = new Map<string, string[]>();
@@ -50,7 +53,7 @@ export async function attributesOf(name: string, entry: Entry, directory: EntryR
     if (description === 'dn') continue;
     const { attribute, whole, key, range } = described(name, description);
     const values = textsOf(name, attribute, raw);
-    // With the first range there is the attribute itself too, empty.
+    // With the first range the plain attribute also comes, empty.
     if (range !== null || values.length > 0) {
       if (ranged.has(key) || (range !== null && given.has(key)))
         throw new PublishError('SOURCE', `${name} gave ${attribute} of one entry twice, once in ranges`);
@@ -70,7 +73,10 @@ export async function attributesOf(name: string, entry: Entry, directory: EntryR
 
 type Ask = (description: string) => Promise<Entry>;
 
-/** An attribute description (RFC 4512 section 2.5): `mail;lang-de` is a mail, `proxyAddresses;range=0-1499` are the first of many. */
+/**
+ * An attribute description (RFC 4512 section 2.5): `mail;lang-de` is a mail, `proxyAddresses;range=0-1499` are the
+ * first of many.
+ */
 function described(name: string, description: string): Description {
   const [attribute = '', ...options] = description.split(';');
   const kept = options.filter((each) => !/^range=/i.test(each));
@@ -79,13 +85,13 @@ function described(name: string, description: string): Description {
   const whole = [attribute, ...kept].join(';');
   if (ranges.length === 0) return { attribute, whole, key, range: null };
   const [, from, to] = /^range=([0-9]{1,10})-([0-9]{1,10}|\*)$/i.exec(ranges.join(';')) ?? [];
-  // Taken for an option like any other, a part would pass for the whole.
+  // As an ordinary option, a part would pass for the whole.
   if (from === undefined || to === undefined)
     throw new PublishError('SOURCE', `${name} gave a part of ${attribute} of one entry without saying which`);
   return { attribute, whole, key, range: { from: Number(from), to: to === '*' ? null : Number(to) } };
 }
 
-/** Range retrieval (MS-ADTS 3.1.1.3.1.3.3): the values of one attribute behind those of its first range. */
+/** Range retrieval (MS-ADTS 3.1.1.3.1.3.3): the values of one attribute after its first range. */
 async function restOf(
   name: string,
   { attribute, whole, key, range: first }: Description & { readonly range: Range },
@@ -103,7 +109,7 @@ async function restOf(
   for (let range = first; range.to !== null;) {
     const from = range.to + 1;
     const entry = await ask(`${whole};range=${from}-*`);
-    // ldapts adds what was asked for and did not come, empty.
+    // ldapts adds requested attributes that did not come, as empty ones.
     const parts = Object.entries(entry).flatMap(([description, raw]) => {
       if (description === 'dn' || [raw].flat().length === 0) return [];
       const part = described(name, description);

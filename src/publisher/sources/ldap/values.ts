@@ -1,17 +1,29 @@
-/** What one value of an attribute stands for: directories hold blanks around addresses, types before them and several in one. Pure. */
+/**
+ * The addresses in one attribute value. Directories have blanks around addresses, types before them, and several in
+ * one value. Pure.
+ */
+import { addressesIn, PartialValue } from '../text/values.ts';
 
-/** Exchange's types of addresses, of which `smtp` is the one that mail of the Internet has. */
+/** An address type such as Exchange's. `smtp` is the type of Internet mail. */
 const TYPED = /^([a-z][a-z0-9+.-]*):(?!\/\/)(.*)$/is;
 
-/** The addresses of a value as they are written there; a value that is not of that form stays whole, and is judged as it is. */
-export function addressesOf(value: string): string[] {
+/**
+ * The addresses of a value, as in a cell of an export. A value that shows only a part is returned whole, and
+ * refused later.
+ */
+export function addressesOf(value: string): readonly string[] {
+  try {
+    return addressesIn(value);
+  } catch (error) {
+    if (error instanceof PartialValue) return [value];
+    throw error;
+  }
+}
+
+/** The address of a value that the software's own look-up compares as a whole: commas and blanks belong to it. */
+export function wholeAddressOf(value: string): readonly string[] {
   const text = value.trim();
   const [, type, rest] = TYPED.exec(text) ?? [];
-  if (type !== undefined && rest !== undefined && !type.includes('@')) {
-    const kind = type.toLowerCase();
-    return kind === 'smtp' || kind === 'mailto' ? addressesOf(rest) : [];
-  }
-  if (text.includes('"')) return [text];
-  const parts = text.split(/[\s,;]+/).filter((part) => part !== '');
-  return parts.length > 1 && parts.every((part) => part.includes('@')) ? parts.flatMap(addressesOf) : [text];
+  if (type === undefined || rest === undefined) return [text];
+  return /^(?:smtp|mailto)$/i.test(type) ? [rest.trim()] : [];
 }

@@ -1,8 +1,9 @@
 /**
- * MariaDB's log-in by Ed25519 (its auth plugin `ed25519`, `client_ed25519` on the wire): the server sends 32 random bytes, and the
- * client signs them. It is RFC 8032's Ed25519 with one difference: the secret that SHA-512 expands is the password itself, of any
- * length, where RFC 8032 has 32 random bytes. No library here takes a key of another length, so that the signature is made from the
- * RFC's own formulas. The arithmetic is not in constant time: it signs one short-lived challenge for a server that is being logged in to.
+ * MariaDB's Ed25519 log-in (auth plugin `ed25519`, `client_ed25519` on the wire): the server sends 32 random bytes
+ * and the client signs them. It is RFC 8032's Ed25519 with one difference. SHA-512 expands the password itself, of
+ * any length, instead of 32 random bytes. No library here takes a key of another length, so this follows the RFC's
+ * formulas. The arithmetic is not constant-time: it signs one short-lived challenge, for the server that is being
+ * logged in to.
  */
 import { createHash } from 'node:crypto';
 
@@ -39,7 +40,7 @@ function sum([x1, y1, z1, t1]: Point, [x2, y2, z2, t2]: Point): Point {
 const NEUTRAL: Point = [0n, 1n, 1n, 0n];
 const BASE = basePoint();
 
-/** y = 4/5, and the even one of the two x that go with it. */
+/** y = 4/5, and the even one of its two x. */
 function basePoint(): Point {
   const y = mod(4n * inverse(5n));
   const square = mod((y * y - 1n) * inverse(D * y * y + 1n));
@@ -75,7 +76,7 @@ const sha512 = (...parts: readonly Uint8Array[]): Buffer => {
   return hash.digest();
 };
 
-/** 64 bytes over `message`; with a secret of 32 bytes what RFC 8032 makes of it. */
+/** A 64-byte signature of `message`. With a 32-byte secret it is what RFC 8032 gives. */
 export function signWithPassword(secret: Uint8Array, message: Uint8Array): Buffer {
   const expanded = sha512(secret);
   const clamped = expanded.subarray(0, 32);
@@ -88,6 +89,6 @@ export function signWithPassword(secret: Uint8Array, message: Uint8Array): Buffe
   return Buffer.concat([commitment, toBytes(mod(nonce + challenge * scalar, ORDER))]);
 }
 
-/** What mysql2 takes as an auth plugin: it is handed the challenge and gives the answer. */
+/** An auth plugin for mysql2: it gets the challenge and returns the answer. */
 export const ed25519Login = (password: string) => () => (challenge: Buffer) =>
   signWithPassword(Buffer.from(password), challenge.subarray(0, CHALLENGE));

@@ -1,11 +1,11 @@
 /**
- * What makes a part of a result look like the whole, as far as a database can tell: a view that ends in a LIMIT, and a proxy between
- * that drops rows. The session's own limits are lifted by the drivers.
+ * Detects what would make a part of a result look like the whole, as far as a database can tell: a view that ends
+ * in a LIMIT, and a proxy that drops rows. The drivers lift the session's own limits.
  */
 import type { Session } from './session.ts';
 import type { Dialect } from './url.ts';
 
-/** A name of a view with a limit that the query uses, or null. */
+/** The name of a view with a limit that the query uses; null if there is none. */
 export async function limitedView(session: Session, dialect: Dialect, query: string): Promise<string | null> {
   if (dialect === 'mysql') return viewUsed(await valuesOf(session, MYSQL_VIEWS), query);
   if (dialect === 'sqlite') return viewUsed(await valuesOf(session, SQLITE_VIEWS), query);
@@ -32,7 +32,7 @@ function viewUsed(views: readonly (readonly unknown[])[], query: string): string
   return [...limited].find((each) => mentions(query, each)) ?? null;
 }
 
-/** Within parentheses a limit is a condition's; outside it cuts what the view gives. */
+/** Inside parentheses a limit belongs to a condition. Outside, it cuts what the view gives. */
 export function endsInLimit(text: string): boolean {
   let outer = text.replace(/'(?:[^'\\]|\\.|'')*'|"[^"]*"|`[^`]*`/g, ' ');
   for (let before = ''; before !== outer;) {
@@ -45,21 +45,21 @@ export function endsInLimit(text: string): boolean {
 const mentions = (text: string, name: string): boolean =>
   new RegExp(`(?<![\\w$])${name.replace(/[^\w]/g, '\\$&')}(?![\\w$])`, 'i').test(text);
 
-/** How many rows the server itself counts, in the same snapshot; null where the query cannot be counted. */
+/** How many rows the server itself counts, in the same snapshot; null if the query cannot be counted. */
 export async function rowsCounted(session: Session, dialect: Dialect, query: string): Promise<number | null> {
-  // PostgreSQL's protocol says how many rows there were; an SQLite file has nobody between.
+  // PostgreSQL's protocol says how many rows there were. Nothing stands between us and an SQLite file.
   if (dialect !== 'mysql') return null;
   try {
     const [[count] = []] = await valuesOf(session, `SELECT COUNT(*) FROM (\n${withoutEnd(query)}\n) AS counted_rows`);
     return Number(count);
   } catch (error) {
-    // Two columns of one name cannot be counted. A connection that is lost has no errno of the server's.
+    // Two columns of one name cannot be counted. A lost connection has no errno from the server.
     if (UNCOUNTABLE.has((error as { errno?: number }).errno ?? 0)) return null;
     throw error;
   }
 }
 
-/** Duplicate column name; a syntax that has no place in a subquery (SELECT ... FOR UPDATE, INTO, PROCEDURE). */
+/** Duplicate column name; syntax that a subquery cannot have (SELECT ... FOR UPDATE, INTO, PROCEDURE). */
 const UNCOUNTABLE = new Set([1060, 1064, 1221, 1234]);
 
 const withoutEnd = (query: string): string => query.trim().replace(/;$/, '');

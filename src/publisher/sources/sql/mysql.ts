@@ -1,4 +1,7 @@
-/** One connection to MySQL or MariaDB: one read-only snapshot, rows streamed. Loaded only for a source that needs it. */
+/**
+ * One connection to MySQL or MariaDB: one read-only snapshot, rows streamed. Loaded only for a source that needs
+ * it.
+ */
 import { isIP } from 'node:net';
 import { createConnection, type Connection, type FieldPacket } from 'mysql2';
 import { HostError } from '../../../errors.ts';
@@ -12,15 +15,15 @@ const BATCH = 5000;
 const NO_LIMIT = '18446744073709551615';
 const UNKNOWN_VARIABLE = 1193;
 /**
- * A limit that the server, an init_connect or a my.cnf sets cuts a result without an error. CHAR(n) is padded only where
+ * A limit set by the server, an init_connect or a my.cnf cuts a result without an error. CHAR(n) is padded only if
  * PAD_CHAR_TO_FULL_LENGTH is set.
  */
 const WITHOUT_LIMITS = `SET SESSION sql_select_limit = ${NO_LIMIT}, SESSION group_concat_max_len = 4294967295,
   SESSION sql_mode = REPLACE(@@SESSION.sql_mode, 'PAD_CHAR_TO_FULL_LENGTH', '')`;
-/** MySQL's and MariaDB's names for one limit; `read_timeout` is what counts here. */
+/** MySQL's and MariaDB's names for one limit. Here `read_timeout` applies instead. */
 const TIME_LIMITS = ['max_execution_time', 'max_statement_time'];
 
-/** Errors of the driver and the server are thrown as they are. @param signal cuts the connection. */
+/** Throws errors of the driver and the server unchanged. @param signal cuts the connection. */
 export async function openMysql(target: SqlTarget, signal: AbortSignal): Promise<Session> {
   const connection = createConnection({
     ...(target.host === '' ? { socketPath: target.socket } : { host: target.host, port: target.port }),
@@ -33,12 +36,12 @@ export async function openMysql(target: SqlTarget, signal: AbortSignal): Promise
     rowsAsArray: true,
     supportBigNumbers: true,
     authPlugins: { client_ed25519: ed25519Login(target.password ?? '') },
-    // A server could ask the client for any file of this host.
+    // Otherwise a server could ask the client for any file of this host.
     flags: ['-LOCAL_FILES'],
-    // No code is made of column names.
+    // Generates no code from column names.
     disableEval: true,
   });
-  // A connection that is lost while nobody waits for it: the stream tells as well.
+  // The connection may be lost while nobody waits for it. The stream reports that as well.
   let lost: Error | undefined;
   connection.on('error', (error) => (lost ??= error));
   const destroy = () => connection.destroy();
@@ -78,7 +81,7 @@ async function* streamed(connection: Connection, signal: AbortSignal, query: str
   try {
     let rows: unknown[][] = [];
     for await (const row of stream as AsyncIterable<unknown>) {
-      // What is not a row is the answer to a statement that gives none.
+      // Anything but a row answers a statement that gives no rows.
       if (!Array.isArray(row)) throw new Error('the query gives no rows; it must be a SELECT');
       rows.push(row as unknown[]);
       if (rows.length < BATCH) continue;
@@ -104,7 +107,7 @@ async function runIfKnown(connection: Connection, signal: AbortSignal, statement
 const run = (connection: Connection, signal: AbortSignal, statement: string): Promise<void> =>
   answered(signal, (done) => connection.query(statement, (error) => done(error)));
 
-/** Ends at the signal as well: a connection that is destroyed answers nobody. */
+/** Also ends at the signal: a destroyed connection never answers. */
 function answered(signal: AbortSignal, ask: (done: (error: Error | null) => void) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const cut = () => reject(new Error('cut off'));

@@ -8,18 +8,21 @@ import { tlsOptions } from './tls.ts';
 import type { SqlTarget } from './url.ts';
 
 const BATCH = 5000;
-/** From version 14 a server that is at work can look whether anybody still waits for it; before, it works on. */
+/** From version 14 on, a busy server can check whether the client still waits. Older ones work on. */
 const NOTICE_OUR_END = `SELECT set_config(name, '5s', TRUE) FROM pg_settings WHERE name = 'client_connection_check_interval'`;
 
-/** A policy that hides rows from this role would make a part look like the whole: with this the server refuses the query instead. */
+/**
+ * A policy that hides rows from this role would make a part look like the whole. With this setting the server
+ * refuses the query instead.
+ */
 const ALL_ROWS_OR_NONE = 'SET LOCAL row_security = off';
-/** CHAR(n) is padded with spaces that are no part of its value. */
+/** CHAR(n) is padded with spaces that are not part of its value. */
 const PADDED = {
   getTypeParser: (...[oid, format]: Parameters<typeof types.getTypeParser>) =>
     oid === types.builtins.BPCHAR ? (text: string) => text.replace(/ +$/, '') : types.getTypeParser(oid, format),
 };
 
-/** Errors of the driver and the server are thrown as they are. @param signal cuts the connection. */
+/** Throws errors of the driver and the server unchanged. @param signal cuts the connection. */
 export async function openPostgres(target: SqlTarget, signal: AbortSignal): Promise<Session> {
   const tls = tlsOptions(target);
   const client = new Client({
@@ -27,7 +30,7 @@ export async function openPostgres(target: SqlTarget, signal: AbortSignal): Prom
     port: target.port,
     user: target.user,
     database: target.database,
-    // Always given: left out, the driver would look into PGPASSWORD and ~/.pgpass.
+    // Always set: otherwise the driver would look into PGPASSWORD and ~/.pgpass.
     password: () => target.password ?? noPassword(target),
     ssl: tls ?? false,
     keepAlive: true,
@@ -35,7 +38,7 @@ export async function openPostgres(target: SqlTarget, signal: AbortSignal): Prom
     application_name: 'relaymap-publish',
     client_encoding: 'UTF8',
   });
-  // A connection that is lost between two reads has no reader to tell; the next read will say so.
+  // A connection lost between two reads has no reader to tell. The next read reports it.
   let lost: Error | undefined;
   client.on('error', (error) => (lost ??= error));
   const cut = () => void client.end().catch((error: Error) => (lost ??= error));
@@ -57,14 +60,14 @@ export async function openPostgres(target: SqlTarget, signal: AbortSignal): Prom
     throw error;
   }
   return {
-    // Always by a cursor: it takes one statement and no second one behind a semicolon.
+    // Always by a cursor: it takes one statement, and no second one after a semicolon.
     rows: async function* (query) {
       const cursor = client.query(new Cursor<unknown[]>(query, [], { rowMode: 'array', types: PADDED }));
       for (;;) {
         const batch = await read(cursor, BATCH);
         if (lost !== undefined) throw lost;
         if (batch.rows.length > 0) yield batch;
-        // Fewer rows than asked for are the last: only CommandComplete ends a batch early.
+        // Fewer rows than requested are the last: only CommandComplete ends a batch early.
         if (batch.rows.length < BATCH) return;
       }
     },

@@ -1,4 +1,7 @@
-/** Finds the query of a preset. Each file in presets/ says for one mail software which addresses it accepts at RCPT. Reads nothing. */
+/**
+ * Finds a preset's query. Each file in presets/ says which addresses one mail software accepts at RCPT. Reads
+ * nothing.
+ */
 import { HostError } from '../../../errors.ts';
 import { chimailmadmin } from './presets/chimailmadmin.ts';
 import { wordsFor, type SqlPreset } from './presets/dialects.ts';
@@ -12,7 +15,7 @@ import type { Dialect } from './url.ts';
 
 const PRESETS: Record<string, SqlPreset> = { postfixadmin, vimbadmin, mailcow, iredmail, modoboa, chimailmadmin };
 
-/** @throws HostError CONFIG: no such preset, or not for this database. */
+/** @throws HostError CONFIG if there is no such preset, or not for this database. */
 export function presetFor(name: string, dialect: Dialect): SqlPreset {
   const preset = Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined;
   if (preset === undefined) {
@@ -27,7 +30,7 @@ export function presetFor(name: string, dialect: Dialect): SqlPreset {
   return preset;
 }
 
-/** What this database lacks for the preset, in words that follow its name; null where nothing is missing. */
+/** What this database lacks for the preset, to follow its name in a message; null if nothing is missing. */
 export function lacking({ needs, software }: SqlPreset, schema: Schema): string | null {
   for (const [table, columns] of Object.entries(needs)) {
     if (!schema.has(table))
@@ -40,6 +43,6 @@ export function lacking({ needs, software }: SqlPreset, schema: Schema): string 
   return null;
 }
 
-/** @param now what a date of validity is compared with. */
+/** @param now compared with dates of validity. */
 export const queryOf = (preset: SqlPreset, dialect: Dialect, schema: Schema, now: Date): string =>
   preset.query(wordsFor(dialect, schema, preset.tables, now), schema);

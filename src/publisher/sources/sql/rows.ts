@@ -1,12 +1,14 @@
-/** Rows of a query become addresses: one column, or a local part and a domain (docs/commands.md section 3). Pure. */
+/**
+ * Turns a query's rows into addresses: one column, or a local part and a domain (docs/commands.md section 3). Pure.
+ */
 import { foldCase } from '../../../bundle/address/case-folding.ts';
 import { PublishError } from '../../errors.ts';
 import { quotedAddress, quotedLocal } from '../quoted.ts';
 
-/** What a driver hands over at once. */
+/** The rows that a driver hands over at once. */
 export interface Rows {
   readonly columns: readonly string[];
-  /** One value a column, in their order; drivers leave out none. */
+  /** One value per column, in the order of the columns. Drivers leave none out. */
   readonly rows: readonly (readonly unknown[])[];
 }
 
@@ -18,8 +20,8 @@ export class RowReader {
 
   /**
    * @param name the source's, for messages.
-   * @param preset whether the rows are those of a preset, and whether the database tells capitals apart in look-ups (`exact`): there
-   * Postfix never finds a row that is not in the form in which it asks.
+   * @param preset whether a preset made the rows, and whether the database's look-ups are case-sensitive (`exact`).
+   *   If they are, Postfix never finds a row that is not in the form in which it asks.
    */
   constructor(name: string, preset: 'folds' | 'exact' | null = null) {
     this.#name = name;
@@ -31,15 +33,16 @@ export class RowReader {
     return this.#count;
   }
 
-  /** Rows of a preset that the software's own Postfix never finds, and that are left out. */
+  /** Rows of a preset that the software's own Postfix never finds. They are left out. */
   get unreachable(): number {
     return this.#unreachable;
   }
 
   /**
-   * Addresses as they stand, the local part of two columns quoted where it has to be.
-   * @throws PublishError SOURCE: not one or two columns, or a value that is NULL, empty, no text or was not UTF-8. A row without an
-   * address is a fault of the query, which `skip_invalid` does not excuse: an empty local part would be a whole domain.
+   * The addresses as they stand. If there are two columns, the local part is quoted where needed.
+   * @throws PublishError SOURCE if there are not one or two columns, or a value is NULL, empty, not text or not
+   *   UTF-8. A row without an address is a fault of the query, and `skip_invalid` does not excuse it: an empty
+   *   local part would mean a whole domain.
    */
   addresses({ columns, rows }: Rows): string[] {
     if (columns.length !== 1 && columns.length !== 2) {

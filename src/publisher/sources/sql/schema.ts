@@ -1,8 +1,11 @@
-/** The tables and columns that a database really has, which tell one version of a mail software from another. */
+/** The tables and columns that a database really has. They show which version of a mail software it belongs to. */
 import type { Session } from './session.ts';
 import type { Dialect } from './url.ts';
 
-/** Table, column, character set, collation; the last two are NULL where the column holds no text, or the dialect has none. */
+/**
+ * Table, column, character set, collation. The last two are NULL if the column holds no text or the dialect has
+ * none.
+ */
 const COLUMNS: Record<Dialect, string> = {
   postgres: `SELECT c.relname::text, a.attname::text, NULL::text,
     CASE WHEN t.typcategory = 'S' OR t.typname = 'citext' THEN t.typname::text END
@@ -41,20 +44,20 @@ export class Schema {
     return new Schema(found);
   }
 
-  /** Whether there is such a table with such a column; without a column, such a table. */
+  /** Whether there is such a table, and such a column if one is given. */
   has(table: string, column?: string): boolean {
     const columns = this.#tables.get(table);
     return columns !== undefined && (column === undefined || columns.has(column));
   }
 
-  /** Null where the column is not there or holds no text. */
+  /** Null if the column does not exist or holds no text. */
   text(table: string, column: string): { readonly charset: string; readonly collation: string } | null {
     const { charset, collation } = this.#tables.get(table)?.get(column) ?? { charset: null, collation: null };
     return charset === null || collation === null ? null : { charset, collation };
   }
 }
 
-/** A name in a table of names; MySQL tells capitals in table names apart on some systems, and no preset needs that. */
+/** A name in lower case. MySQL's table names are case-sensitive on some systems, but no preset depends on that. */
 const textOf = (value: unknown): string => (typeof value === 'string' ? value.toLowerCase() : '');
 const orNull = (value: unknown): string | null =>
   typeof value === 'string' && /^[A-Za-z0-9_]+$/.test(value) ? value : null;

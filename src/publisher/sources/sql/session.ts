@@ -1,11 +1,11 @@
-/** What every driver gives: one connection, one snapshot, rows by query. Pure. */
+/** What every driver provides: one connection, one snapshot, rows by query. Pure. */
 import type { Rows } from './rows.ts';
 import type { SqlTarget } from './url.ts';
 
 export interface Session {
-  /** The rows of one statement, streamed. The caller has read them to the end before it asks again. */
+  /** The rows of one statement, streamed. The caller reads them to the end before it asks again. */
   readonly rows: (query: string) => AsyncGenerator<Rows>;
-  /** Ends it at once, whatever is under way. */
+  /** Ends the session at once, whatever is under way. */
   readonly close: () => void;
 }
 

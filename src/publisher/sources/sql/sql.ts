@@ -1,6 +1,6 @@
 /**
- * The SQL source: a query, or a preset's, in one read-only snapshot, streamed (docs/commands.md section 3). Reads the files that hold
- * secrets; the drivers, each in a file of its own, are loaded only when they are needed.
+ * The SQL source: a query of its own or a preset's, in one read-only snapshot, streamed (docs/commands.md section
+ * 3). Reads the files that contain secrets. Each driver is loaded only if it is needed.
  */
 import { HostError } from '../../../errors.ts';
 import { log } from '../../../io/log.ts';
@@ -22,7 +22,7 @@ const DRIVERS: Record<Dialect, () => Promise<OpenSession>> = {
   sqlite: async () => (await import('./sqlite.ts')).openSqlite,
 };
 
-/** @throws HostError CONFIG: what the configuration alone shows to be wrong, a password in it above all. */
+/** @throws HostError CONFIG if the configuration alone shows a mistake, above all a password in it. */
 export function sqlSource(source: SqlSource): SourceReader {
   if (source.url !== undefined) {
     const { dialect, password } = parseSqlUrl('url of an SQL source', source.url);
@@ -73,7 +73,7 @@ async function* addresses(source: SqlSource, now: Date): AsyncGenerator<string[]
   }
 }
 
-/** A server that is gone without a word, or waits for a lock, must not hold up the publish for ever. */
+/** A server that disappears silently, or waits for a lock, must not block the publish forever. */
 const withinTime =
   (abort: AbortController, milliseconds: number) =>
   async <T>(ask: () => Promise<T>): Promise<T> => {
@@ -81,7 +81,7 @@ const withinTime =
     return await ask().finally(() => clearTimeout(timer));
   };
 
-/** @throws PublishError SOURCE: another version of the software, or a view that gives a part. */
+/** @throws PublishError SOURCE for another version of the software, or a view that gives only a part. */
 async function queryFor(
   { name, query: own }: SqlSource,
   preset: SqlPreset | null,
@@ -121,14 +121,17 @@ function targetOf(source: SqlSource): SqlTarget {
   return { ...target, password: readSecret('password_file', secret) };
 }
 
-/** Several addresses of one host that all refuse have one error without words of its own. A password never stands in any. */
+/** If all addresses of a host refuse, the error has no message of its own. No message ever contains a password. */
 function words(error: Error & { errors?: unknown; code?: string }, target: SqlTarget): string {
   const inner = Array.isArray(error.errors) ? (error.errors as Error[]).map(({ message }) => message).join('; ') : '';
   const text = `${error.message || inner || (error.code ?? error.name)}${hint(error, target)}`;
   return target.password === undefined ? text : text.replaceAll(target.password, '***');
 }
 
-/** MySQL's ER_ACCESS_DENIED_ERROR and ER_SECURE_TRANSPORT_REQUIRED, PostgreSQL's invalid_authorization and insufficient_privilege. */
+/**
+ * MySQL's ER_ACCESS_DENIED_ERROR and ER_SECURE_TRANSPORT_REQUIRED; PostgreSQL's invalid_authorization and
+ * insufficient_privilege.
+ */
 function hint({ code, message }: { code?: string; message: string }, { tls, host }: SqlTarget): string {
   if (
     tls === 'disable' &&

@@ -1,4 +1,4 @@
-/** Rows of an SQLite file, by its own command, read-only: one statement is one snapshot. Runs `sqlite3` and nothing else. */
+/** Reads rows from an SQLite file with `sqlite3`, read-only. One statement is one snapshot. Runs no other program. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Rows } from './rows.ts';
@@ -6,15 +6,15 @@ import type { Session } from './session.ts';
 import type { SqlTarget } from './url.ts';
 
 const BATCH = 5000;
-/** How long a writer is waited for, in milliseconds. */
+/** Milliseconds to wait for a writer. */
 const BUSY = 10_000;
 
-/** Whatever sqlite3 says is thrown as it is. Each query is a process and a snapshot of its own. @param signal ends it. */
+/** Throws what sqlite3 says unchanged. Each query is its own process and snapshot. @param signal ends it. */
 export const openSqlite = (target: SqlTarget, signal: AbortSignal): Promise<Session> =>
   Promise.resolve({ rows: (query) => sqliteRows(target, query, signal), close: () => undefined });
 
 async function* sqliteRows(target: SqlTarget, query: string, signal: AbortSignal): AsyncGenerator<Rows> {
-  // Inside a SELECT there is but one statement, which does not write, and no line is a command of the shell.
+  // Inside a SELECT there is only one statement, it does not write, and no line is a command of the sqlite3 shell.
   const inner = query.trim().replace(/;$/, '');
   const child = spawn('sqlite3', ['-readonly', '-batch', '-bail', '-init', '/dev/null', target.database], {
     env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C.UTF-8' },
@@ -24,7 +24,7 @@ async function* sqliteRows(target: SqlTarget, query: string, signal: AbortSignal
   signal.addEventListener('abort', stop);
   const end = ended(child);
   try {
-    child.stdin.on('error', () => undefined); // it ended before it read: its status says why
+    child.stdin.on('error', () => undefined); // it ended before reading; its status says why
     child.stdin.end(`.timeout ${BUSY}\n.mode json\nSELECT * FROM (\n${inner}\n);\n`);
     yield* batches(child);
     const problem = await end;
@@ -35,7 +35,7 @@ async function* sqliteRows(target: SqlTarget, query: string, signal: AbortSignal
   }
 }
 
-/** A JSON array of objects, one a line. */
+/** Parses a JSON array of objects, one per line. */
 async function* batches(child: ChildProcess): AsyncGenerator<Rows> {
   let [columns, rows]: [string[], unknown[][]] = [[], []];
   let open = false;
@@ -49,11 +49,11 @@ async function* batches(child: ChildProcess): AsyncGenerator<Rows> {
     yield { columns, rows };
     rows = [];
   }
-  // What came before an error is no list: the exit status, asked for next, says what it was.
+  // Rows that came before an error are not a list. The exit status, checked next, says what the error was.
   if (rows.length > 0 && !open) yield { columns, rows };
 }
 
-/** Null after a good end, else why it was none. */
+/** Null after success, else the reason for the failure. */
 function ended(child: ChildProcess): Promise<string | null> {
   let said = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(0, 2000)));

@@ -1,4 +1,4 @@
-/** What the drivers are told about TLS: sslmode and the files beside it. Reads the files that the URL names. */
+/** The drivers' TLS options: sslmode and the files beside it. Reads the files that the URL names. */
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import { readAuthority, readSecretPem } from '../secret.ts';
 import type { SqlTarget } from './url.ts';
@@ -9,13 +9,14 @@ export interface TlsOptions {
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
-  /** Node compares with "localhost" where the host is an IP address: the host is named here instead. */
+  /** For an IP address Node compares with "localhost"; this passes the real host. */
   readonly checkServerIdentity: (host: string, cert: PeerCertificate) => Error | undefined;
 }
 
 /**
- * Null for sslmode=disable. `require` encrypts and verifies nothing, unless an authority is named: then it is verify-ca, as in libpq.
- * @throws HostError CONFIG: a file that cannot be read or used.
+ * Null for sslmode=disable. `require` encrypts but verifies nothing. If a CA is named, it means verify-ca, as in
+ * libpq.
+ * @throws HostError CONFIG for a file that cannot be read or used.
  */
 export function tlsOptions({ tls, host, rootCert, cert, key }: SqlTarget): TlsOptions | null {
   if (tls === 'disable') return null;

@@ -1,14 +1,14 @@
-/** Where an SQL source is and how to get there: its URL, taken apart (docs/commands.md section 3). Reads nothing. */
+/** Where an SQL source is and how to reach it: parses its URL (docs/commands.md section 3). Reads nothing. */
 import { userInfo } from 'node:os';
 import { HostError } from '../../../errors.ts';
 
 export type Dialect = 'postgres' | 'mysql' | 'sqlite';
-/** As libpq's sslmode of the same name; `prefer` and `allow` promise nothing, and are not known here. */
+/** As libpq's sslmode. `prefer` and `allow` guarantee nothing, so they are not accepted. */
 export type TlsMode = 'disable' | 'require' | 'verify-ca' | 'verify-full';
 
 export interface SqlTarget {
   readonly dialect: Dialect;
-  /** Empty: through a socket of this host. */
+  /** Empty means a socket of this host. */
   readonly host: string;
   readonly port: number;
   /** PostgreSQL: the folder of the socket. MySQL: the socket. */
@@ -22,9 +22,9 @@ export interface SqlTarget {
   readonly rootCert: string | undefined;
   readonly cert: string | undefined;
   readonly key: string | undefined;
-  /** Milliseconds until a connection stands. */
+  /** Milliseconds until the connection must be made. */
   readonly connectTimeout: number;
-  /** Milliseconds in which at least one batch of rows has to come. */
+  /** Milliseconds within which each batch of rows must come. */
   readonly readTimeout: number;
 }
 
@@ -48,7 +48,7 @@ const PARTS =
   /^(?<scheme>[a-z]+):(?:\/\/(?:(?<user>[^@/?#:]*)(?::(?<password>[^@/?#]*))?@)?(?<host>\[[^\]]*\]|[^:/?#@[\]]*)(?::(?<port>[0-9]{1,5}))?)?(?<path>\/(?!\/)[^?#]*)?(?:\?(?<query>[^#]*))?$/i;
 
 /**
- * @param where what messages call the URL: they never show it, since it may hold a password.
+ * @param where what messages call the URL. They never show the URL itself: it may contain a password.
  * @throws HostError CONFIG
  */
 export function parseSqlUrl(where: string, url: string): SqlTarget {
@@ -115,7 +115,7 @@ function parameters(dialect: Dialect, query: string, wrong: Wrong): Record<strin
   return given;
 }
 
-/** Between hosts TLS is there and verified unless the URL says otherwise; a socket and loopback need none. */
+/** Between hosts TLS is required and verified unless the URL says otherwise. A socket and loopback need none. */
 function tlsMode(asked: string | undefined, host: string, wrong: Wrong): TlsMode {
   if (asked === undefined) {
     return host === '' || host === 'localhost' || host === '::1' || host.startsWith('127.') ? 'disable' : 'verify-full';
@@ -130,11 +130,11 @@ function seconds(key: string, given: Record<string, string | undefined>, otherwi
   return Number(text) * 1000;
 }
 
-/** Peer authentication goes by the name of the user that this process runs as. */
+/** Peer authentication uses the name of the user that this process runs as. */
 function ownName(): string {
   try {
     return userInfo().username;
   } catch {
-    return ''; // a user without a name: the server says what it thinks of it
+    return ''; // a user without a name: the server refuses or accepts that
   }
 }

@@ -1,12 +1,12 @@
 /**
- * What the columns of an export are, by the names that the software gives them: CSV headers, keys of JSON, attributes of LDIF. What is
- * not here is not known, and is refused where it holds an address. Pure.
+ * What the columns of an export mean, by the names that software gives them: CSV headers, JSON keys, LDIF
+ * attributes. A name that is not here is unknown, and is refused if it holds an address. Pure.
  */
 
 /**
- * `address`: what the record accepts. `alias`: an address or, in Exchange, a name without one. `user`: an address only where the
- * records have no column that is one. `status`: whether the record counts. `kind`: what sort of record it is. `other`: known, and no
- * address of the record even if it looks like one. `unknown`: read by nobody.
+ * `address`: what the record accepts. `alias`: an address or, in Exchange, a name without one. `user`: an address,
+ * but only if no column of the records is one. `status`: whether the record counts. `kind`: the record's kind.
+ * `other`: known, and never an address of the record even if it looks like one. `unknown`: not read.
  */
 export type Column = 'address' | 'alias' | 'user' | 'status' | 'kind' | 'other' | 'unknown';
 
@@ -30,7 +30,9 @@ const STATUS = words(`
   isinactivemailbox suspendedincoming zimbraaccountstatus zimbramailstatus postfix
 `);
 const KIND = words('type recipienttype recipienttypedetails usertype objectclass');
-/** Addresses of others, of the same person elsewhere, names to log in with, and what only looks like an address. */
+/**
+ * Addresses of other people, other addresses of the same person, login names, and what only looks like an address.
+ */
 const OTHER = words(`
   userprincipalname upn onpremisesuserprincipalname windowsliveid microsoftonlineservicesid signinname immutableid netid
   recoveryemail recoveryemailaddress secondaryemail homesecondaryemail worksecondaryemail newprimaryemail manageremail manager managers
@@ -48,10 +50,13 @@ const OTHER = words(`
   usersmimecertificate sshpublickey organizationalunit serviceprovisioningstatus oauthtokenmetadata
 `);
 
-/** Nothing longer is a name. */
+/** Longer texts are not names. */
 const LONGEST_NAME = 100;
 
-/** A name without case, blanks, punctuation, a remark in brackets (`[Required]`), options (`;lang-en`) and a number at its end. */
+/**
+ * A name without case, blanks, punctuation, a remark in brackets (`[Required]`), options (`;lang-en`) or a final
+ * number.
+ */
 export const plainName = (name: string): string =>
   name
     .slice(0, LONGEST_NAME)
@@ -61,7 +66,7 @@ export const plainName = (name: string): string =>
     .replace(/(?<=\p{L})\d{1,3}$/u, '');
 
 export function columnOf(name: string): Column {
-  // `aliases.0.alias`, as GAM writes the parts of a list.
+  // `aliases.0.alias`: GAM writes the parts of a list this way.
   const plain = plainName(name.replace(/\.\d+(?:\.(?:address|value|email|alias))?$/i, ''));
   if (ADDRESS.has(plain)) return 'address';
   if (ALIAS.has(plain)) return 'alias';
@@ -75,18 +80,19 @@ const NO = words(
   '0 false f no n off inactive suspended disabled deleted closed blocked deactivated banned archived removed inaktiv gesperrt deaktiviert',
 );
 const YES = words('1 true t yes y on suspended disabled deleted closed blocked archived banned inactive');
-/** Columns of which yes means that the record does not count. */
+/** Columns in which yes means that the record does not count. */
 const NEGATIVE = words(`
   suspended issuspended suspendedincoming archived deleted isdeleted disabled isdisabled inactive isinactivemailbox blocked banned closed
 `);
-/** Columns that hold the time of an end. */
+/** Columns with the time of a deletion. */
 const TIME = words('deleteddatetime softdeletiontimestamp');
-/** Columns of which only a word says that the record does not count: they may hold a state of America, or a number. */
+/** Columns in which only a word says that the record does not count: they may contain a US state, or a number. */
 const WORDY = /status$|^state$/;
 
 /**
  * Whether a status says that the record takes no mail.
- * @param signIn the record tells of a directory where `enabled` is about logging in: shared mailboxes are disabled there.
+ * @param signIn the record comes from a directory in which `enabled` is about logging in. Shared mailboxes are
+ *   disabled there.
  */
 export function isInactive(name: string, value: string, signIn: boolean): boolean {
   const plain = plainName(name);
@@ -98,14 +104,14 @@ export function isInactive(name: string, value: string, signIn: boolean): boolea
   return NO.has(text);
 }
 
-/** Of a user that Google tells of: its own addresses stand here, and in `emails` those elsewhere too. */
+/** The key with a Google user's own address. `emails` also lists the user's addresses elsewhere. */
 export const isGooglePrimary = (name: string): boolean => plainName(name) === 'primaryemail';
 export const isGoogleMixed = (name: string): boolean => /^emails(?:\.|$)/i.test(name);
 
-/** Columns that a directory has, and a mail system has not. */
+/** Columns that directories have and mail systems do not. */
 export const isDirectoryColumn = (name: string): boolean =>
   /^(?:samaccountname|userprincipalname|distinguishedname|objectguid|objectid|accountenabled)$/.test(plainName(name));
 
-/** Kinds of records whose own address may be one elsewhere: contacts, mail users, guests. */
+/** Kinds of records whose own address may be elsewhere: contacts, mail users, guests. */
 export const isElsewhere = (value: string): boolean =>
   /^(?:mailcontact|mailuser|mailforestcontact|guestmailuser|guest|contact)$/i.test(value.trim());

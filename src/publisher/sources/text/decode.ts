@@ -1,20 +1,23 @@
-/** The bytes of a source become UTF-8: a byte order mark decides, else the configuration, and UTF-8 is what neither says. Pure. */
+/**
+ * Decodes a source to UTF-8. A byte order mark decides the encoding, else the configuration, else it is UTF-8.
+ * Pure.
+ */
 import { PublishError } from '../../errors.ts';
-import type { Encoding } from './reading.ts';
+import type { Encoding } from './text-options.ts';
 
 const CR = 0x0d;
 const LF = 0x0a;
 const HEAD = 64 * 1024;
 
-/** A source's first bytes, and all of them. */
+/** A source's first bytes, and all of its bytes. */
 export interface Peeked {
   readonly head: Buffer;
   readonly all: AsyncGenerator<Uint8Array>;
 }
 
 /**
- * @param chunks each is used no more when the next is asked for.
- * @throws PublishError SOURCE: bytes that are none of this encoding, line ends of two systems, or NULs.
+ * @param chunks each is valid only until the next is requested.
+ * @throws PublishError SOURCE for bytes that are invalid in this encoding, line ends of two systems, or NULs.
  */
 export async function decode(
   name: string,
@@ -59,7 +62,7 @@ function transcoded(name: string, { head, all }: Peeked, encoding: Encoding | un
   if (mark(0xfe, 0xff)) return decoded(name, all, 'utf-16be');
   if (mark(0xef, 0xbb, 0xbf) || encoding === undefined || encoding === 'utf-8') return all;
   if (encoding === 'latin1') return latin1(all);
-  // Without a mark it is as Windows writes it, unless the zeros of plain letters come first.
+  // Without a mark it is little-endian, as Windows writes it, unless the zeros of plain letters come first.
   return decoded(name, all, encoding === 'utf-16' ? (head[0] === 0 ? 'utf-16be' : 'utf-16le') : encoding);
 }
 
@@ -80,7 +83,7 @@ async function* latin1(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
   for await (const chunk of chunks) yield Buffer.from(Buffer.from(chunk).toString('latin1'));
 }
 
-/** Old Macs end a line with a carriage return alone. */
+/** Old Macs end a line with only a carriage return. */
 async function* macLines(name: string, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   for await (const chunk of chunks) {
     if (chunk.includes(LF)) throw new PublishError('SOURCE', `${name} has line ends of two systems: CR alone, and LF`);
@@ -90,7 +93,7 @@ async function* macLines(name: string, chunks: AsyncIterable<Uint8Array>): Async
 
 const mended = (bytes: Uint8Array): Buffer => Buffer.from(bytes.map((byte) => (byte === CR ? LF : byte)));
 
-/** Plain letters in UTF-16 have a zero each. */
+/** In UTF-16 each plain letter has a zero byte. */
 function isWide(head: Uint8Array): boolean {
   let zeros = 0;
   for (const byte of head) if (byte === 0) zeros++;

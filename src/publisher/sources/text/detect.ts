@@ -1,16 +1,16 @@
 /**
- * The format of a source that does not say it, by its first lines. Only what cannot be a list of addresses is taken for something else:
- * what is taken for the wrong format would be refused line by line. Pure.
+ * Detects the format of a source from its first lines. It chooses another format only if the text cannot be a list
+ * of addresses. If it chose wrongly, the lines would be refused one by one. Pure.
  */
 import { columnOf } from './columns.ts';
 import { DASHES, PROPERTY } from './formats/table.ts';
 import { separatorOf } from './formats/csv.ts';
-import type { Format, TextOptions } from './reading.ts';
+import type { Format, TextOptions } from './text-options.ts';
 
 /** A format, or one of the two ways in which PowerShell shows a list on a screen. */
 export type Shape = Format | 'table' | 'properties';
 
-/** @param head the beginning of the source, whose last line may be cut. */
+/** @param head the beginning of the source. Its last line may be cut off. */
 export function shapeOf(head: Buffer, { format, separator, columns }: TextOptions): Shape {
   if (format !== undefined && format !== 'text') return format;
   const lines = head
@@ -45,7 +45,7 @@ function unmistakable(lines: readonly string[]): Format | null {
   if (/^(?:version: *1\s*$|dn::? )/i.test(first)) return 'ldif';
   if (isPasswd(first)) return 'passwd';
   if (/^(?:"(?:[^"\\]|\\.)*"(?:@[^\s":]+)?|[^\s":,;]+)\s*:(?:\s+\S|\s*$)/.test(first)) return 'aliases';
-  // A comment before it means a list in which one line is a header.
+  // If a comment comes before it, this is a list and the line is its header.
   return text.startsWith(first) && isCsv(first, real) ? 'csv' : null;
 }
 
@@ -55,13 +55,13 @@ const isPasswd = (line: string): boolean =>
   /^[^\s:|]+:[^:\s]*:\d*:\d*:[^:]*:[^:]*(?::|$)/.test(line);
 
 function isCsv(first: string, lines: readonly string[]): boolean {
-  // A local part in quotes has an @ behind it, a cell has not.
+  // An @ follows a quoted local part, but not a quoted cell.
   if (/^"(?:[^"\\]|\\.)*"@/.test(first)) return false;
   if (/^"(?:[^"]|"")*"(?:[,;|%\t]|$)/.test(first)) return true;
   if (/^[^\s,;|"@]+@[^\s,;|"@]+[,;|]/.test(first)) return true;
   if (first.includes('@')) return false;
   const cells = first.split(separatorOf(first)).map((cell) => cell.trim().replace(/^"|"$/g, ''));
-  // Known columns without one of addresses: the reader of CSV says what is missing.
+  // Known columns, but none with addresses: the CSV reader says what is missing.
   if (!cells.some(isName)) return cells.some((cell) => columnOf(cell) === 'other');
   return cells.length > 1 || lines.slice(1, 200).some((line) => /[;,|"]|\b(?:smtp|x500):/i.test(line));
 }

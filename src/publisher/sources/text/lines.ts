@@ -1,4 +1,6 @@
-/** Bytes as they come become lines of text: UTF-8 or nothing, no line without end, the faulty line named. Pure. */
+/**
+ * Splits bytes into lines of text. Refuses invalid UTF-8 and lines that never end, and names the faulty line. Pure.
+ */
 import { isUtf8 } from 'node:buffer';
 import { PublishError } from '../../errors.ts';
 import type { Seen } from '../source-reader.ts';
@@ -10,22 +12,22 @@ const BOM = Buffer.of(0xef, 0xbb, 0xbf);
 
 /**
  * The lines of a source as text, without their LF, in batches.
- * @param name the source's, for messages. @param chunks each is used no more when the next is asked for.
- * @throws PublishError SOURCE: it is not UTF-8, or has a line that cannot be one.
+ * @param name the source's, for messages. @param chunks each is valid only until the next is requested.
+ * @throws PublishError SOURCE if it is not UTF-8, or a line is impossible.
  */
 export async function* linesOf(name: string, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string[]> {
   const seen = { lines: 0 };
   for await (const bytes of wholeLines(name, chunks, seen)) {
     const found = bytes.toString().split('\n');
-    found.pop(); // what stands after the last LF: nothing
+    found.pop(); // the empty text after the last LF
     seen.lines += found.length;
     yield found;
   }
 }
 
 /**
- * The same lines as bytes that are UTF-8, each with its LF; a byte order mark at the source's start is no part of the first. The last
- * line may lack its LF, and is given one. What is given is used no more when the next is asked for.
+ * The same lines as UTF-8 bytes, each with its LF. Drops a byte order mark at the source's start. Adds an LF to the
+ * last line if it lacks one. Each batch is valid only until the next is requested.
  * @throws PublishError SOURCE
  */
 export async function* wholeLines(name: string, chunks: AsyncIterable<Uint8Array>, seen: Seen): AsyncGenerator<Buffer> {
@@ -33,7 +35,7 @@ export async function* wholeLines(name: string, chunks: AsyncIterable<Uint8Array
   let buffer = Buffer.alloc(0);
   let rest = 0;
   for await (const chunk of chunks) {
-    // One byte more, for the LF that the last line may lack.
+    // One more byte, for the LF that the last line may lack.
     buffer = withRoom(buffer, rest, chunk.length + 1);
     buffer.set(chunk, rest);
     const length = rest + chunk.length;
@@ -66,7 +68,7 @@ class LineChecker {
     this.#seen = seen;
   }
 
-  /** @param bytes whole lines, with their LFs. @returns them, without a byte order mark at the start of the first. */
+  /** @param bytes whole lines with their LFs. @returns them, without a byte order mark at the start of the first. */
   checked(bytes: Buffer): Buffer {
     if (!isUtf8(bytes)) this.#findFault(bytes);
     this.#boundLines(bytes);
@@ -75,12 +77,12 @@ class LineChecker {
     return marked ? bytes.subarray(BOM.length) : bytes;
   }
 
-  /** Bounds the memory that a source without line ends can take. */
+  /** Limits the memory that a source without line ends can take. */
   bound(rest: number): void {
     if (rest > MAX_LINE) this.#fail(1, TOO_LONG);
   }
 
-  /** As long a line is refused as would be if it came in two pieces. Looks once in as many bytes as a line may have. */
+  /** Refuses the same line lengths however the input is split. Looks only once per maximum line length. */
   #boundLines(bytes: Buffer): void {
     for (let start = 0; bytes.length - start > MAX_LINE;) {
       const end = bytes.lastIndexOf(LF, start + MAX_LINE);
@@ -89,7 +91,7 @@ class LineChecker {
     }
   }
 
-  /** Looks line by line, to name the one that is wrong. */
+  /** Checks line by line, to name the one that is wrong. */
   #findFault(bytes: Buffer): never {
     let [line, start] = [1, 0];
     for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, start), line++) {

@@ -1,18 +1,18 @@
-/** A line of a plain list, as text: an address, and what may stand beside it. Pure. */
+/** A line of a plain list as text: an address, and what may stand beside it. Pure. */
 import { EntryError, firstField } from '../../entry.ts';
 import { columnOf } from './columns.ts';
-import { refusesMail } from './refusing-value.ts';
+import { refusesMail } from './map-refusal.ts';
 import { addressesIn, PartialValue } from './values.ts';
 
-/** The addresses of a line; or that it is a header, refuses mail, or is an address of another type than SMTP. */
+/** The addresses of a line; or that it is a header, refuses mail, or is an address of a type other than SMTP. */
 export type ListLine = readonly string[] | 'header' | 'refusing' | 'other';
 
 /** An address with its type, as PowerShell prints `EmailAddresses`. */
 const TYPED = /^(?:smtp|x400|x500|sip|eum|spo|ms|ccmail|notes|gwise|airsync):/i;
 
 /**
- * @param begun whether something else than a header has come.
- * @param domain of a local part that stands alone.
+ * @param begun whether anything but a header has been read.
+ * @param domain for a local part without one.
  * @returns null for a blank line or a comment.
  * @throws EntryError
  */
@@ -37,7 +37,7 @@ function typedLine(line: string): ListLine {
   }
 }
 
-/** Of a CSV with one address a row, or of a column of one: what an export calls its addresses. */
+/** Whether it is the header of a CSV with one address per row, or of a column of addresses. */
 function isHeader(line: string): boolean {
   const cell = line.trim().split(/[,;\t|]/)[0] ?? '';
   return ['address', 'alias', 'user'].includes(columnOf(cell.replace(/^"|"$/g, '')));

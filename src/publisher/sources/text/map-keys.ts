@@ -1,31 +1,32 @@
 /**
- * What a map says of its keys, by the values beside them: who is a recipient, who is refused, which domain stands for another. A
- * catch-all with exceptions cannot be said in a list, and is refused (docs/commands.md, section 3). Keeps what it must know at the end.
+ * Interprets the keys of a map by their values: who is a recipient, who is refused, which domain stands for
+ * another. A list cannot express a catch-all with exceptions, so that is refused (docs/commands.md section 3).
+ * Remembers what it needs at the end.
  */
 import { PublishError } from '../../errors.ts';
 import type { Entry } from '../source-reader.ts';
-import type { LeftOut } from './left-out.ts';
-import { refusesMail } from './refusing-value.ts';
+import type { Omissions } from './omissions.ts';
+import { refusesMail } from './map-refusal.ts';
 
 export interface MapKeysOptions {
   readonly name: string;
   readonly unit: string;
   readonly domain?: string | undefined;
-  readonly left: LeftOut;
+  readonly left: Omissions;
 }
 
 export class MapKeys {
   readonly #options: MapKeysOptions;
-  /** By domain: the place of the first address that the map refuses. */
+  /** By domain: the number of the first address that the map refuses. */
   readonly #refused = new Map<string, number>();
-  /** Given out last, so that their exceptions are known. */
+  /** Given out last, when their exceptions are known. */
   readonly #wildcards: Entry[] = [];
 
   constructor(options: MapKeysOptions) {
     this.#options = options;
   }
 
-  /** @param key quoted where it has to be. @param value what the map has beside it. */
+  /** @param key quoted if needed. @param value what the map has beside it. */
   take(number: number, key: string, value: string): Entry[] {
     const { left, unit } = this.#options;
     const text = this.#address(key);
@@ -48,7 +49,7 @@ export class MapKeys {
     return targets.map((target) => ({ number, text: `@${domain}`, target }));
   }
 
-  /** Remembers that an address takes no mail, whatever a catch-all says. */
+  /** Remembers that an address takes no mail, even if a catch-all accepts it. */
   refuse(number: number, address: string): void {
     const domain = address.slice(address.lastIndexOf('@') + 1).toLowerCase();
     if (!this.#refused.has(domain)) this.#refused.set(domain, number);
@@ -70,9 +71,9 @@ export class MapKeys {
     return this.#wildcards;
   }
 
-  /** The key as an address, or null for one that is none: a domain, a local user, a client. */
+  /** The key as an address; null if it is something else: a domain, a local user, a client. */
   #address(key: string): string | null {
-    // Sendmail's access map has keys for senders and clients as well.
+    // Sendmail's access map also has keys for senders and clients.
     if (!key.includes(':')) return key.includes('@') ? key : this.#withDomain(key);
     const [, tag, rest = key] = /^(To|From|Connect|Spam|Spam friend):(.*)$/is.exec(key) ?? [];
     if (tag !== undefined && tag.toLowerCase() !== 'to') return null;
@@ -85,7 +86,7 @@ export class MapKeys {
   }
 }
 
-/** The domains that a domain alias stands for: `@target`, or Sendmail's `%1@target`; null for a value of another kind. */
+/** The domains that a domain alias stands for: `@target`, or Sendmail's `%1@target`; null for other values. */
 function targetsOf(value: string): string[] | null {
   const targets = value.split(/[\s,]+/).filter((each) => each !== '');
   const domains = targets.map((each) => /^(?:%1)?(@[^@\s]+)$/.exec(each)?.[1] ?? null);

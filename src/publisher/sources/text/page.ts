@@ -1,15 +1,15 @@
-/** What a JSON document says of the pages that a list comes in, by the names that interfaces give it. Pure. */
+/** What a JSON document says about the pages of a list, by the names that interfaces use. Pure. */
 
 export interface Page {
-  /** The URL of the next page, as it stands. */
+  /** The URL of the next page, unchanged. */
   readonly next: string | null;
-  /** What the next request adds to the query: Google's `pageToken`, SCIM's `startIndex`, a page's number. */
+  /** What the next request adds to the query: Google's `pageToken`, SCIM's `startIndex`, a page number. */
   readonly query: readonly [name: string, value: string] | null;
-  /** There is more, and nothing says how to ask for it: in words. */
+  /** There is more, and nothing says how to request it. As text. */
   readonly more: string | null;
-  /** How many entries the list has in all; more than this page and those before it are missing if it says so. */
+  /** How many entries the whole list has. If pages so far have fewer, some are missing. */
   readonly total: number | null;
-  /** How many entries this page holds, and how many it says stand before it. */
+  /** How many entries this page has, and how many it says come before it. */
   readonly records: number;
   readonly before: number;
 }
@@ -42,7 +42,7 @@ const MORE = [
   'incompleteresults',
   'morerecords',
 ];
-/** Of which no means more. */
+/** Keys for which "no" means that there is more. */
 const LAST = ['last', 'islast', 'lastpage', 'islastpage', 'done'];
 const TOTAL = [
   'totalresults',
@@ -56,12 +56,12 @@ const TOTAL = [
   '@odata.count',
   'count',
 ];
-/** Objects of a page that speak of it. */
+/** Objects of a page that describe the page. */
 const ABOUT = ['links', 'paging', 'pagination', 'page', 'pageinfo', 'meta', 'metadata', 'responsemetadata', 'info'];
 
 const plain = (key: string): string => key.toLowerCase().replace(/[_-]/g, '');
 
-/** @param records how many the document holds. @returns null where it says nothing of other pages. */
+/** @param records how many the document contains. @returns null if it says nothing about other pages. */
 export function pageOf(document: unknown, records: number): Page | null {
   if (!isObject(document)) return null;
   const about: Members[] = [document];
@@ -93,7 +93,7 @@ export function pageOf(document: unknown, records: number): Page | null {
   const cursor = value([...NEXT, 'nextcursor', 'aftercursor', 'endcursor', 'nexttoken', 'continuationtoken'], isText);
   if (cursor !== undefined && value(MORE, (each) => each === false) === undefined)
     return { ...page, more: 'a further page has a cursor' };
-  // SCIM (RFC 7644): only there does the place of the next entry say how to ask for it.
+  // SCIM (RFC 7644): only there does the position of the next entry say how to request it.
   if (typeof start === 'number' && records > 0 && before + records < (page.total ?? 0))
     return { ...page, query: ['startIndex', String(before + records + 1)] };
   return page.total === null ? null : page;

@@ -1,6 +1,6 @@
 /**
- * A source of text, from its bytes to its entries, step by step: bytes -> encoding -> format -> records -> values -> entries. Pure: the
- * bytes come from the file, the program or the server that the caller reads.
+ * Turns a text source into entries, step by step: bytes -> encoding -> format -> records -> values -> entries.
+ * Pure: the caller reads the bytes from the file, the program or the server.
  */
 import { logOnce } from '../../../io/log.ts';
 import { EntryError } from '../../entry.ts';
@@ -14,12 +14,12 @@ import { ldifEntries } from './formats/ldif.ts';
 import { passwdEntries } from './formats/passwd.ts';
 import { postfixEntries } from './formats/postfix.ts';
 import { propertyEntries, tableEntries } from './formats/table.ts';
-import { LeftOut } from './left-out.ts';
+import { Omissions } from './omissions.ts';
 import { linesOf, wholeLines } from './lines.ts';
 import { listLine } from './list-line.ts';
 import type { Page } from './page.ts';
-import type { ReadingOptions, TextOptions } from './reading.ts';
-import { Waiting } from './waiting.ts';
+import type { ReadingOptions, TextOptions } from './text-options.ts';
+import { PendingEntries } from './pending-entries.ts';
 
 type Lines = AsyncIterable<readonly string[]>;
 /** Formats that are read line by line, and what a message calls the place of their entries. */
@@ -35,12 +35,12 @@ const BY_LINES: Partial<
   properties: ['line', propertyEntries],
 };
 
-/** One of several texts that make up a source. */
+/** One of several texts that form a source. */
 export interface Part {
-  /** Before a message's `line 7`: the page, or the file. */
+  /** The page or the file: a message shows it before `line 7`. */
   readonly place?: string;
   readonly domain?: string | undefined;
-  /** Given what the text says of further pages. */
+  /** Receives what the text says of further pages. */
   readonly pages?: Page[];
 }
 
@@ -48,12 +48,12 @@ export class TextSource {
   readonly #options: ReadingOptions;
 
   constructor(name: string, options: TextOptions) {
-    this.#options = { ...options, name, left: new LeftOut(name), waiting: new Waiting() };
+    this.#options = { ...options, name, left: new Omissions(name), pending: new PendingEntries() };
   }
 
   /**
-   * @param chunks each is used no more when the next is asked for.
-   * @throws PublishError SOURCE: not the format that it should be, cut short, or not to be taken whole.
+   * @param chunks each is valid only until the next is requested.
+   * @throws PublishError SOURCE if it is not in the expected format, is cut short, or cannot be taken whole.
    */
   async *read(chunks: AsyncIterable<Uint8Array>, seen: Seen, part: Part = {}): AsyncGenerator<Batch> {
     const { place, domain = this.#options.domain, pages } = part;
@@ -74,23 +74,23 @@ export class TextSource {
       } else if (part.place === undefined) yield* wholeLines(name, all, seen);
       else for await (const entries of listEntries(options, linesOf(name, all))) yield { unit: unit('line'), entries };
     } finally {
-      // Whoever stops reading lets go of the file, the program or the connection.
+      // When the reader stops, release the file, the program or the connection.
       await bytes.return?.();
     }
   }
 
-  /** What could be judged only at the end, and what was left out, in words. */
+  /** Gives what could be judged only at the end, and logs what was left out. */
   *end(): Generator<Batch> {
-    yield { unit: 'entry', entries: this.#options.waiting.end(this.#options.left) };
+    yield { unit: 'entry', entries: this.#options.pending.end(this.#options.left) };
     this.#options.left.tell();
   }
 
-  get left(): LeftOut {
+  get left(): Omissions {
     return this.#options.left;
   }
 }
 
-/** A plain list that is one of several: the gathering takes the bytes of a single one. */
+/** A plain list that is one of several texts. A single one goes to the gathering as bytes. */
 async function* listEntries({ domain, left }: ReadingOptions, lines: Lines): AsyncGenerator<Entry[]> {
   let [number, begun] = [0, false];
   for await (const batch of lines) {
@@ -107,7 +107,7 @@ async function* listEntries({ domain, left }: ReadingOptions, lines: Lines): Asy
   }
 }
 
-/** A line that breaks a rule goes on as it is: the gathering refuses it by the same rule, and counts it. */
+/** A line that breaks a rule is passed on unchanged. The gathering refuses it by the same rule, and counts it. */
 function lineOf(line: string, begun: boolean, domain: string | undefined) {
   try {
     return listLine(line, begun, domain);

@@ -1,6 +1,7 @@
 /**
- * Records of an export, in whatever form they came, become entries: every address column is read, an inactive record is left out, and a
- * column that nobody reads must not hold an address (docs/commands.md, section 3). Pure, but for what it counts.
+ * Turns the records of an export into entries, whatever its format. Reads every address column, leaves out inactive
+ * records, and refuses an address in a column that it does not read (docs/commands.md section 3). Pure, except that
+ * it counts what it leaves out.
  */
 import { PublishError } from '../../errors.ts';
 import type { Entry } from '../source-reader.ts';
@@ -14,22 +15,22 @@ import {
   plainName,
   type Column,
 } from './columns.ts';
-import type { LeftOut } from './left-out.ts';
-import type { Waiting } from './waiting.ts';
+import type { Omissions } from './omissions.ts';
+import type { PendingEntries } from './pending-entries.ts';
 import { addressesIn, holdsAddress, PartialValue } from './values.ts';
 
 /** A column's name and one value of it. */
 export type Field = readonly [name: string, value: string];
 
 export interface RecordOptions {
-  /** The source's, for messages. */
+  /** The source's name, for messages. */
   readonly name: string;
   readonly unit: string;
-  /** The columns to take, by name; all that are known where there are none. */
+  /** The names of the columns to take. Without any, all known columns are taken. */
   readonly columns?: readonly string[] | undefined;
   readonly domain?: string | undefined;
-  readonly left: LeftOut;
-  readonly waiting: Waiting;
+  readonly left: Omissions;
+  readonly pending: PendingEntries;
 }
 
 export class Records {
@@ -53,9 +54,9 @@ export class Records {
     return kind;
   }
 
-  /** @throws PublishError SOURCE: a column that is not read holds an address, or a value is a part of what it stands for. */
+  /** @throws PublishError SOURCE if an unread column contains an address, or a value shows only a part. */
   take(number: number, fields: readonly Field[]): Entry[] {
-    const { unit, left, waiting } = this.#options;
+    const { unit, left, pending } = this.#options;
     if (this.#isLeftOut(fields, left, unit)) return [];
     const found: string[] = [];
     const unread: Field[] = [];
@@ -71,11 +72,11 @@ export class Records {
       } else if (kind === 'user') users.push(value);
       else if (kind === 'unknown' && holdsAddress(value)) unread.push([column, value]);
     }
-    waiting.addressed ||= addressed;
-    // Beside an address a user name is what somebody logs in with, whatever it looks like.
+    pending.addressed ||= addressed;
+    // If the record has an address, its user name is only a login name, whatever it looks like.
     const names = addressed ? [] : users.flatMap((each) => this.#addresses(number, 'user', each, 'address'));
     if (names.length > 0)
-      waiting.users(
+      pending.users(
         names.map((text) => ({ number, text })),
         found.length === 0,
       );
@@ -85,14 +86,14 @@ export class Records {
     if (lost !== undefined) this.#refuseUnread(number, lost[0]);
     const entries = found.map((text) => ({ number, text }));
     if (fields.some(([column, value]) => this.kindOf(column) === 'kind' && isElsewhere(value))) {
-      waiting.elsewhere(entries);
+      pending.elsewhere(entries);
       return [];
     }
-    waiting.taken(entries);
+    pending.taken(entries);
     return entries;
   }
 
-  #isLeftOut(fields: readonly Field[], left: LeftOut, unit: string): boolean {
+  #isLeftOut(fields: readonly Field[], left: Omissions, unit: string): boolean {
     const signIn = fields.some(([column]) => isDirectoryColumn(column));
     if (fields.some(([column, value]) => this.kindOf(column) === 'status' && isInactive(column, value, signIn))) {
       left.add('inactive', unit);
@@ -118,7 +119,10 @@ export class Records {
     }
   }
 
-  /** Exchange's `Alias` is a name without a domain. A list of addresses that is cut off or was not joined is no name. */
+  /**
+   * Exchange's `Alias` is a name without a domain. A list of addresses that is cut off or was not joined is not a
+   * name.
+   */
   #nickname(value: string): string[] {
     addressesIn(value);
     return [];
@@ -133,7 +137,7 @@ export class Records {
   }
 }
 
-/** As `addressesIn`, for a text that need not be a list of addresses. */
+/** Like `addressesIn`, for a text that need not be a list of addresses. */
 function addresses(value: string): string[] {
   try {
     return addressesIn(value);
@@ -142,6 +146,6 @@ function addresses(value: string): string[] {
   }
 }
 
-/** A column's name, unless it is one that a secret could stand in the place of. */
+/** A column's name, unless it may be a secret in a name's place. */
 export const shownColumn = (name: string): string =>
   /^[\p{L}][\p{L}\p{N} ._[\]()-]{0,39}$/u.test(name) ? `column "${name}"` : 'a column';

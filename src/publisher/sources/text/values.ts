@@ -1,53 +1,58 @@
-/** The addresses in one cell of an export: joined or alone, with a type like `smtp:` before them, a name beside them, or brackets around. Pure. */
+/**
+ * The addresses in one cell of an export: alone or joined, with a type such as `smtp:`, a name, or brackets. Pure.
+ */
 
-/** A cell that shows only a part of what it stands for. The message completes "row 7 ...". */
+/** A cell that shows only a part of its value. The message completes "row 7 ...". */
 export class PartialValue extends Error {}
 
-/** What exports write where there is nothing. */
+/** What exports write for an empty value. */
 const NOTHING = /^(?:-+|n\/?a|null|nil|none|undefined|\\n|\(null\)|<null>|not set)$/i;
-/** PowerShell writes the type of a list that it was not told how to join. */
+/** PowerShell writes a list's type if nobody told it how to join the list. */
 const TYPE_NAME = /^(?:System|Microsoft|Deserialized\.[A-Za-z]+)\.[\w.`]+(?:\[.*\])?$/;
 const CUT = /(?:\.\.\.|…)["'}\]]*$/;
-/** Types of addresses that Exchange and its kin keep beside those of SMTP: nobody sends Internet mail to them. */
+/** Address types of Exchange and similar software other than SMTP. Nobody sends Internet mail to them. */
 const OTHER_TYPES =
   'x400|x500|sips?|eum|spo|ms|msmail|ccmail|notes|gwise|groupwise|ex|fax|rfax|rightfax|faxmaker|airsync|tel|im|xmpp|jid|legdn|ci|uc|profs|snads|mhs|x121|telex|oneoff|invalid|mobile|vpim|kerberos|krb';
-/** A type where an address may begin. Exchange joins addresses with blanks, semicolons, commas, `%` and `+`, by version. */
+/**
+ * A type where an address may begin. Depending on its version, Exchange joins addresses with blanks, semicolons,
+ * commas, `%` or `+`.
+ */
 const TYPED = new RegExp(String.raw`(^|[\s;,|%+{("'])(smtp|mailto|${OTHER_TYPES}):`, 'gi');
 
 /**
- * The addresses of a cell as they are written there, or what stands in an address's place and is none: the rules of entry.ts judge each.
- * @param domain of a local part that stands alone.
- * @throws PartialValue where the cell says that it is not all.
+ * The addresses of a cell as written, including invalid ones: the rules of entry.ts check each.
+ * @param domain for a local part without one.
+ * @throws PartialValue if the cell says that it is incomplete.
  */
 export function addressesIn(cell: string, domain?: string): string[] {
   const whole = cell.trim();
   if (whole === '' || NOTHING.test(whole)) return [];
   if (TYPE_NAME.test(whole)) throw new PartialValue('holds the type of a list, not the list; join it in the export');
   if (CUT.test(whole)) throw new PartialValue('is cut off (...); export it whole');
-  // `Name <smtp:a@b>`: the type says nothing more.
+  // `Name <smtp:a@b>`: the type adds nothing here.
   const text = unwrapped(whole).replace(/<(?:smtp|mailto):/gi, '<');
   // Most cells are one address.
   if (/^[\w.+-]+@[\w.-]+$/.test(text)) return [text];
   const found: string[] = [];
   for (const { type, content } of typed(text)) {
     if (type === '' || type === 'smtp' || type === 'mailto') found.push(...joined(content, domain));
-    // The first word belongs to the type; what follows it and has an @ was joined to it.
+    // The first word belongs to the type. Later words with an @ were joined to it.
     else for (const word of words(content).slice(1)) if (word.includes('@')) found.push(...joined(word, domain));
   }
   return found;
 }
 
-/** Whether a text holds what may be an address: an @ between other characters. */
+/** Whether a text contains what may be an address: an @ between other characters. */
 export const holdsAddress = (text: string): boolean => text.includes('@') && /[^\s@]@[^\s@]/.test(text);
 
-/** Without the brackets that a program puts around a list. */
+/** Removes the brackets that a program puts around a list. */
 function unwrapped(text: string): string {
   if (/^\[.*\]$/s.test(text)) {
     try {
       const list: unknown = JSON.parse(text);
       if (Array.isArray(list) && list.every((each) => typeof each === 'string')) return list.join('\n');
     } catch {
-      // No JSON; a list as Python writes it, or as nobody does.
+      // Not JSON: a list as Python writes it, or something else.
     }
     return text.slice(1, -1).replace(/(^|,\s*)'([^']*)'(?=\s*(?:,|$))/g, '$1$2');
   }
@@ -70,7 +75,7 @@ function typed(text: string): Typed[] {
   return [{ type: '', content: first }, ...rest];
 }
 
-/** Without the separators at its end. A regular expression would look at a long row of them once for each. */
+/** Removes the separators at the end. A regular expression would scan a long run of them once for each. */
 function withoutEnd(text: string): string {
   let end = text.length;
   while (end > 0 && /[\s;,|%+{}()]/.test(text[end - 1] ?? '')) end--;
@@ -92,7 +97,7 @@ function joined(text: string, domain: string | undefined): string[] {
   });
 }
 
-/** Parts at a separator that stands neither in quotes nor in angle brackets. */
+/** Splits at separators that are neither in quotes nor in angle brackets. */
 function items(text: string): string[] {
   const found: string[] = [];
   let [from, quoted, bracket] = [0, false, false];
@@ -104,7 +109,7 @@ function items(text: string): string[] {
     else if (c === '>') bracket = false;
     else if (i >= text.length || (!quoted && !bracket && /[;,\r\n]/.test(c))) {
       const item = text.slice(from, i).trim();
-      // A bar is a character of local parts too: it joins addresses only where there is one on each side.
+      // A local part may contain a bar too. It joins addresses only if there is one on each side.
       const parts = item.split('|').map((part) => part.trim());
       if (parts.every((part) => part.includes('@'))) found.push(...parts);
       else if (item !== '') found.push(item);
@@ -114,7 +119,7 @@ function items(text: string): string[] {
   return found;
 }
 
-/** Several addresses with blanks between them; anything else stays in one piece, and is refused as it is. */
+/** Several addresses separated by blanks. Anything else stays whole and is refused as it is. */
 function blankParted(item: string): string[] {
   if (item.includes('"')) return [item];
   const parts = item.split(/\s+/);

@@ -1,17 +1,17 @@
-/** Directories without a mail software of their own: whoever has an address gets mail. Pure. */
-import { addressesIn, anyOf, is, NOTHING, valuesOf, type Question } from './question.ts';
+/** Directories without mail software of their own: every entry with an address gets mail. Pure. */
+import { addressesIn, anyOf, is, NOTHING, valuesOf, wholeAddressesIn, type Question } from './question.ts';
 import { addressesOf } from '../values.ts';
 
 /**
- * Every kind of object that has an address: users (disabled ones too: shared and room mailboxes are, and a directory without Exchange
- * does not tell them from those who left), groups, contacts, public folders. A contact's or a mail user's own address may be one
- * outside, to which its mail is sent on.
+ * Every kind of object that has an address: users, groups, contacts, public folders. Disabled users count: shared
+ * and room mailboxes are disabled users, and without Exchange a directory does not tell them from people who left.
+ * A contact or mail user may have an address elsewhere, to which its mail is forwarded.
  */
 export const activeDirectory: Question = {
   filter: '(|(proxyAddresses=*)(mail=*))',
   attributes: ['proxyAddresses', 'mail', 'targetAddress', 'objectClass'],
   take: (entry) => {
-    // A proxy address without a type is none.
+    // A proxy address without a type does not count.
     const proxies = valuesOf(entry, 'proxyAddresses')
       .filter((each) => /^\s*smtp:/i.test(each))
       .flatMap(addressesOf);
@@ -24,8 +24,9 @@ export const activeDirectory: Question = {
 };
 
 /**
- * inetOrgPerson, inetLocalMailRecipient (Sendmail), Sun, GOsa, Univention. An account that the mail system is told to refuse mail for is
- * left out; one that only may not log in (`noaccess`) is not. Software with rules of its own has a preset of its own.
+ * inetOrgPerson, inetLocalMailRecipient (Sendmail), Sun, GOsa, Univention. Leaves out an account for which the mail
+ * system must refuse mail, but not one that only may not log in (`noaccess`). Software with its own rules has its
+ * own preset.
  */
 const OPENLDAP = [
   'mail',
@@ -48,9 +49,9 @@ export const openldap: Question = {
 };
 
 /**
- * FreeIPA (389 Directory Server): users and groups with `mail`, and `mailAlternateAddress` where its schema has it. FreeIPA itself runs no
- * mail server. A locked account (`nsAccountLock`) may not log in, and still gets mail; a preserved or staged user is below
- * `cn=provisioning` and is nobody.
+ * FreeIPA (389 Directory Server): users and groups with `mail`, and `mailAlternateAddress` if the schema has it.
+ * FreeIPA itself runs no mail server. A locked account (`nsAccountLock`) may not log in but still gets mail. A
+ * preserved or staged user, below `cn=provisioning`, does not count.
  */
 export const freeipa: Question = {
   exact: true,
@@ -59,10 +60,10 @@ export const freeipa: Question = {
   take: (entry) =>
     valuesOf(entry, 'entryDN').some((dn) => /,\s*cn=provisioning\s*,/i.test(dn))
       ? NOTHING
-      : { accepted: addressesIn(entry, 'mail', 'mailAlternateAddress'), forwarded: [] },
+      : { accepted: wholeAddressesIn(entry, 'mail', 'mailAlternateAddress'), forwarded: [] },
 };
 
-/** A filter of the site's own; of `proxyAddresses` those that are SMTP's count. */
+/** The site's own filter. Of `proxyAddresses` only SMTP addresses count. */
 export const ownQuestion = (filter: string, attributes: readonly string[] = ['mail']): Question => ({
   filter,
   attributes,

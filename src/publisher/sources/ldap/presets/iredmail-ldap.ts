@@ -1,16 +1,17 @@
 /**
- * iRedMail 1.x with an LDAP backend, after its samples/postfix/ldap and iredmail.schema; base_dn is `o=domains,...`. Pure.
+ * iRedMail 1.x with an LDAP backend, after its samples/postfix/ldap and iredmail.schema; base_dn is
+ * `o=domains,...`. Pure.
  *
- * A domain counts if it is active and has the service `mail`, under its alias names too where it has the service `domainalias`. A backup MX
- * domain is in relay_domains without a table of recipients: it accepts everybody. In a domain Postfix accepts what any of these finds,
- * where account and domain are active:
+ * A domain counts if it is active and has the service `mail`; its alias names count if it also has the service
+ * `domainalias`. A backup MX domain is in relay_domains without a table of recipients, so it accepts every address.
+ * In a domain Postfix accepts what any of these finds, if account and domain are active:
  * - users that take mail (`mail` and `deliver`), by `mail` and `shadowAddress`;
- * - users and aliases with `mailForwardingAddress`: aliases and forwarding users with both services, any active user by the catch-all
- *   table, which asks for no service; a catch-all is an account `@domain`;
- * - groups, by the `memberOfGroup` of whoever is in them, external users among them. A group that has members only in that attribute has
- *   no other entry that says so. A mailing list of mlmmj by `mail` and `shadowAddress`.
+ * - users and aliases with `mailForwardingAddress`: aliases and forwarding users with both services, and any active
+ *   user through the catch-all table, which asks for no service. A catch-all is an account `@domain`;
+ * - groups, through the `memberOfGroup` of their members, including external users. A group that has members only
+ *   in that attribute has no other entry. A mlmmj mailing list, by `mail` and `shadowAddress`.
  */
-import { addressesIn, is, NOTHING, valuesOf, type Attributes, type Question } from './question.ts';
+import { wholeAddressesIn, is, NOTHING, valuesOf, type Attributes, type Question } from './question.ts';
 
 const isA = (entry: Attributes, name: string): boolean => is(entry, 'objectClass', name);
 const has = (entry: Attributes, service: string): boolean => is(entry, 'enabledService', service);
@@ -21,13 +22,13 @@ export const iredmailLdap: Question = {
     '(&(|(objectClass=mailUser)(objectClass=mailAlias)(objectClass=mailList)(objectClass=mailExternalUser))(accountStatus=active)(!(domainStatus=disabled)))',
   attributes: ['objectClass', 'enabledService', 'mail', 'shadowAddress', 'memberOfGroup', 'mailForwardingAddress'],
   take: (entry) => {
-    const own = addressesIn(entry, 'mail', 'shadowAddress');
+    const own = wholeAddressesIn(entry, 'mail', 'shadowAddress');
     const [isUser, isForwarded] = [isA(entry, 'mailuser'), valuesOf(entry, 'mailForwardingAddress').length > 0];
     const byCatchAllTable = isUser && isForwarded ? own : [];
     if (!has(entry, 'mail') || !has(entry, 'deliver')) return { accepted: byCatchAllTable, forwarded: [] };
     const found = [...byCatchAllTable];
     if (isUser || (isA(entry, 'mailalias') && isForwarded)) found.push(...own);
-    // What finds a group gives the addresses of its members: without one it finds nothing.
+    // What finds a group gives the addresses of its members. Without an address it finds nothing.
     if (valuesOf(entry, 'mail').length > 0) found.push(...groups(entry, isUser));
     return { accepted: found, forwarded: [] };
   },
@@ -44,10 +45,12 @@ export const iredmailLdap: Question = {
 };
 
 function groups(entry: Attributes, isUser: boolean): readonly string[] {
-  const shadows = addressesIn(entry, 'shadowAddress');
-  if (isUser || isA(entry, 'mailexternaluser')) return [...addressesIn(entry, 'memberOfGroup'), ...shadows];
+  const shadows = wholeAddressesIn(entry, 'shadowAddress');
+  if (isUser || isA(entry, 'mailexternaluser')) return [...wholeAddressesIn(entry, 'memberOfGroup'), ...shadows];
   if (!isA(entry, 'mailalias') && !isA(entry, 'maillist')) return NOTHING.accepted;
   const taken = new Set(shadows.map((each) => each.toLowerCase()));
-  const found = addressesIn(entry, 'memberOfGroup').filter((each) => !taken.has(each.toLowerCase()));
-  return isA(entry, 'maillist') && has(entry, 'mlmmj') ? [...found, ...addressesIn(entry, 'mail'), ...shadows] : found;
+  const found = wholeAddressesIn(entry, 'memberOfGroup').filter((each) => !taken.has(each.toLowerCase()));
+  return isA(entry, 'maillist') && has(entry, 'mlmmj')
+    ? [...found, ...wholeAddressesIn(entry, 'mail'), ...shadows]
+    : found;
 }

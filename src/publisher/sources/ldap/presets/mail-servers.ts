@@ -1,10 +1,11 @@
-/** Mail software with a rule or two of its own about its directory. Pure. */
-import { addressesIn, anyOf, is, NOTHING, valuesOf, type Question } from './question.ts';
+/** Mail software with one or two rules of its own about its directory. Pure. */
+import { wholeAddressesIn, anyOf, is, NOTHING, valuesOf, type Question } from './question.ts';
 
 /**
- * docker-mailserver with LDAP, on the schema `postfix-book`, after its target/postfix/ldap-{users,aliases,groups,domains}.cf: `mail`,
- * `mailAlias` and `mailGroupMember` of entries with `mailEnabled` TRUE. A domain is one that such a `mail` or `mailAlias` is in; a group in
- * any other has none. The name of a group is compared letter by letter: one with capitals is never found.
+ * docker-mailserver with LDAP and the schema `postfix-book`, after its
+ * target/postfix/ldap-{users,aliases,groups,domains}.cf: `mail`, `mailAlias` and `mailGroupMember` of entries with
+ * `mailEnabled` TRUE. A domain exists if such a `mail` or `mailAlias` is in it; a group in any other domain has
+ * none. Group names are compared case-sensitively, so a name with capitals is never found.
  */
 export const postfixBook: Question = {
   exact: true,
@@ -13,14 +14,15 @@ export const postfixBook: Question = {
   take: (entry) => {
     // An alias and a group lead to the entry's `mail`.
     if (valuesOf(entry, 'mail').length === 0) return NOTHING;
-    const groups = addressesIn(entry, 'mailGroupMember').filter((each) => each === each.toLowerCase());
-    return { accepted: addressesIn(entry, 'mail', 'mailAlias'), forwarded: groups };
+    const groups = wholeAddressesIn(entry, 'mailGroupMember').filter((each) => each === each.toLowerCase());
+    return { accepted: wholeAddressesIn(entry, 'mail', 'mailAlias'), forwarded: groups };
   },
 };
 
 /**
- * qmail-ldap: `mail` and `mailAlternateAddress` of whoever is not `disabled` or `deleted` (its qmail-ldap.h; `noaccess` and `nopop` are
- * about reading mail). The account `catchall@domain` takes everybody of its domain. Which domains there are is in control/rcpthosts.
+ * qmail-ldap: `mail` and `mailAlternateAddress` of every account that is not `disabled` or `deleted` (its
+ * qmail-ldap.h; `noaccess` and `nopop` only restrict reading mail). The account `catchall@domain` accepts every
+ * address of its domain. control/rcpthosts lists the domains.
  */
 export const qmailLdap: Question = {
   exact: true,
@@ -28,15 +30,16 @@ export const qmailLdap: Question = {
   attributes: ['mail', 'mailAlternateAddress', 'accountStatus'],
   take: (entry) => {
     if (is(entry, 'accountStatus', 'disabled') || is(entry, 'accountStatus', 'deleted')) return NOTHING;
-    const own = addressesIn(entry, 'mail', 'mailAlternateAddress');
+    const own = wholeAddressesIn(entry, 'mail', 'mailAlternateAddress');
     const all = own.filter((each) => /^catchall@/i.test(each)).map((each) => each.slice(each.indexOf('@')));
     return { accepted: [...own, ...all], forwarded: [] };
   },
 };
 
 /**
- * Kopano and Zarafa, after the look-ups of their documentation: `mail` and `kopanoAliases` of entries with `kopanoAccount` 1, and `mail` of
- * groups (`kopano-group`) that have members. A contact or a group without members has nobody to deliver to.
+ * Kopano and Zarafa, after the look-ups in their documentation: `mail` and `kopanoAliases` of entries with
+ * `kopanoAccount` 1, and `mail` of groups (`kopano-group`) that have members. A contact, or a group without
+ * members, has nobody to deliver to.
  */
 export const kopano: Question = {
   exact: true,
@@ -44,10 +47,10 @@ export const kopano: Question = {
   attributes: ['mail', 'kopanoAliases', 'kopanoAccount', 'objectClass', 'memberUid', 'member', 'uniqueMember'],
   take: (entry) => {
     const isAccount = is(entry, 'kopanoAccount', '1') && valuesOf(entry, 'mail').length > 0;
-    if (isAccount) return { accepted: addressesIn(entry, 'mail', 'kopanoAliases'), forwarded: [] };
+    if (isAccount) return { accepted: wholeAddressesIn(entry, 'mail', 'kopanoAliases'), forwarded: [] };
     const isGroup =
       is(entry, 'objectClass', 'kopano-group') &&
       ['memberUid', 'member', 'uniqueMember'].some((name) => valuesOf(entry, name).length > 0);
-    return isGroup ? { accepted: addressesIn(entry, 'mail'), forwarded: [] } : NOTHING;
+    return isGroup ? { accepted: wholeAddressesIn(entry, 'mail'), forwarded: [] } : NOTHING;
   },
 };

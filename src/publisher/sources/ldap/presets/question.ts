@@ -1,12 +1,12 @@
-/** What a directory is asked for, and which addresses its entries stand for. Pure. */
-import { addressesOf } from '../values.ts';
+/** What a directory is asked for, and which addresses its entries give. Pure. */
+import { addressesOf, wholeAddressOf } from '../values.ts';
 
-/** An entry's values by attribute, names in lower case. */
+/** An entry's values by attribute, with names in lower case. */
 export type Attributes = ReadonlyMap<string, readonly string[]>;
 
 export interface Taken {
   readonly accepted: readonly string[];
-  /** Where mail for the entry is sent on to: accepted only in a domain that other entries show to be ours. */
+  /** Where mail for the entry is forwarded. Accepted only in a domain that other entries show to be ours. */
   readonly forwarded: readonly string[];
 }
 
@@ -14,9 +14,9 @@ export interface Question {
   readonly filter: string;
   readonly attributes: readonly string[];
   readonly take: (entry: Attributes) => Taken;
-  /** A value is what Postfix asks for, whatever its characters: the software's own look-ups are known. */
+  /** A value is exactly what Postfix asks for, whatever its characters: the software's own look-ups are known. */
   readonly exact?: true;
-  /** Where the software has entries for its domains: an address of no other domain is accepted. */
+  /** Set if the software has entries for its domains. An address in any other domain is not accepted. */
   readonly domains?: DomainQuestion;
 }
 
@@ -24,22 +24,26 @@ export interface DomainQuestion {
   readonly filter: string;
   readonly scope: 'sub' | 'one';
   readonly attributes: readonly string[];
-  /** `relayed` are those that accept everybody. */
+  /** `relayed` domains accept every address. */
   readonly take: (entry: Attributes) => { readonly local: readonly string[]; readonly relayed: readonly string[] };
 }
 
 export const NOTHING: Taken = { accepted: [], forwarded: [] };
 
-/** An attribute's values as they stand. */
+/** An attribute's values, unchanged. */
 export const valuesOf = (entry: Attributes, name: string): readonly string[] => entry.get(name.toLowerCase()) ?? [];
 
 /** The addresses in the values of these attributes. */
 export const addressesIn = (entry: Attributes, ...names: readonly string[]): string[] =>
   names.flatMap((name) => valuesOf(entry, name).flatMap(addressesOf));
 
-/** Whether an attribute has this value, whatever its case. */
+/** The same, if the software's own look-ups compare a value as a whole. */
+export const wholeAddressesIn = (entry: Attributes, ...names: readonly string[]): string[] =>
+  names.flatMap((name) => valuesOf(entry, name).flatMap(wholeAddressOf));
+
+/** Whether an attribute has this value, ignoring case. */
 export const is = (entry: Attributes, name: string, value: string): boolean =>
   valuesOf(entry, name).some((each) => each.trim().toLowerCase() === value);
 
-/** Any of these attributes is there. */
+/** A filter: any of these attributes exists. */
 export const anyOf = (...names: readonly string[]): string => `(|${names.map((name) => `(${name}=*)`).join('')})`;

@@ -1,15 +1,16 @@
 /**
- * Chimailmadmin: tables `xpa_domain`, `xpa_mailbox` and `xpa_alias` as its xpa_model.sql makes them, after its address export, which is
- * the relay_recipient_maps of its relays. Pure.
+ * Chimailmadmin: tables `xpa_domain`, `xpa_mailbox` and `xpa_alias` as its xpa_model.sql makes them, after its
+ * address export, which is the relay_recipient_maps of its relays. Pure.
  *
- * Domains: active ones. `relay_recipients.email` is read besides where that table is in the same database (the application has it
- * behind a connection of its own; its schema does not make it): every address but those of a domain that `xpa_domain` has as inactive.
- * An alias may lack its domain.
+ * Domains: active ones. `relay_recipients.email` is read too if that table is in the same database (the application
+ * has its own connection for it, and its schema does not create it): every address except those of a domain that is
+ * inactive in `xpa_domain`. An alias may lack its domain.
  *
- * What is active: the application writes `active = 'on'`, which the shipped column, a tinyint, stores as 0, and its export asks for
- * `active = 'on'`, which such a column answers with the rows that hold 0. A row that another hand added has the column's default, 1. So
- * in a number neither 0 nor 1 says that somebody is gone, and every mailbox counts; likewise aliases, whose `active` the export does not
- * ask. Where the column holds text, mailboxes with `on` or `1` count.
+ * What is active: the application writes `active = 'on'`, which the shipped tinyint column stores as 0. Its export
+ * asks for `active = 'on'`, which such a column answers with the rows that contain 0. A row that something else
+ * added has the column's default, 1. So in a number neither 0 nor 1 means inactive, and every mailbox counts.
+ * Aliases count too: the export does not ask for their `active`. If the column holds text, mailboxes with `on` or
+ * `1` count.
  */
 import type { Schema } from '../schema.ts';
 import type { SqlPreset, Words } from './dialects.ts';

@@ -1,45 +1,50 @@
-/** What the three databases say differently, so that a preset's rule is written once. Pure. */
+/** What the three databases write differently, so that a preset states its rule once. Pure. */
 import type { Schema } from '../schema.ts';
 import type { Dialect } from '../url.ts';
 
-/** A mail software whose tables are known: which addresses its own look-ups accept at RCPT. */
+/** A mail software whose tables are known, and the addresses that its own look-ups accept at RCPT. */
 export interface SqlPreset {
   /** The software and its versions, for messages. */
   readonly software: string;
   readonly dialects: readonly Dialect[];
-  /** Columns without which there is no answer, by table, separated by blanks. */
+  /** Required columns by table, separated by blanks. */
   readonly needs: Readonly<Record<string, string>>;
   /** The aliases that the query gives its tables. */
   readonly tables: Readonly<Record<string, string>>;
-  /** One statement that gives one column of addresses, catch-alls as `@domain`. */
+  /** One statement that gives one column of addresses, with catch-alls as `@domain`. */
   readonly query: (words: Words, schema: Schema) => string;
 }
 
 /**
- * Postfix looks up in lower case and without padding, by a literal: the collation of the column decides. So each comparison names the
- * column that is searched, and what it is searched for takes that column's collation. A comparison of two columns of different
- * collations would be an error in MySQL, which Postfix never meets.
+ * Postfix looks up a literal in lower case and without padding, so the column's collation decides. Each comparison
+ * therefore names the column that is searched, and the searched text takes that column's collation. MySQL refuses to
+ * compare two columns of different collations; Postfix never compares two columns.
  */
 export interface Words {
   /** A flag is set: a boolean, or the number 1. */
   readonly is: (column: string) => string;
-  /** What Postfix asks for to reach this row: the text in the form that the gateways have it in. */
+  /** What Postfix asks for to find this row, in the form that gateways use. */
   readonly key: (column: string) => string;
   /** Whether a look-up of `text` in this column finds the row. */
   readonly finds: (column: string, text: string) => string;
-  /** The domain of an address; the whole of what has no @. */
+  /** The domain of an address; all of a text without @. */
   readonly domain: (address: string) => string;
-  /** The same local part in another domain; of `@domain` the other one's catch-all. */
+  /** The same local part in another domain. `@domain` becomes the other domain's catch-all. */
   readonly moved: (address: string, domain: string) => string;
   readonly catchAll: (domain: string) => string;
   readonly address: (local: string, domain: string) => string;
-  /** An address without what follows the first `+` of its local part; one without a `+` stays as it is. */
+  /**
+   * An address without its extension: what follows the first `+` of the local part. Without a `+` it stays as it
+   * is.
+   */
   readonly withoutExtension: (address: string) => string;
-  /** Dovecot's default auth_username_chars, or a look-up fails. */
+  /** Dovecot's default auth_username_chars. With other characters a look-up fails. */
   readonly dovecotTakes: (address: string) => string;
-  /** The local part needs no quotes: Postfix reads what an alias leads to as it stands in a message. */
+  /** The form of a text for joins: MariaDB makes no key for a text of this length, and would compare every pair. */
+  readonly joined: (text: string) => string;
+  /** The local part needs no quotes: Postfix reads an alias's target as it would stand in a message. */
   readonly unquoted: (address: string) => string;
-  /** The present time as a column of times has it. */
+  /** The present time, in the form of a time column. */
   readonly now: string;
   readonly epoch: string;
 }
@@ -56,7 +61,7 @@ export function wordsFor(dialect: Dialect, schema: Schema, tables: Readonly<Reco
 
 type Spoken = Omit<Words, 'now' | 'epoch'>;
 
-/** Rows that Postfix's key does not reach are left out by whoever reads them, who counts them: no condition here. */
+/** No condition here leaves out rows that Postfix's key does not find: the reader of the rows does, and counts them. */
 const postgres: Spoken = {
   is: (column) => column,
   key: (column) => `${column}::text`,
@@ -66,6 +71,7 @@ const postgres: Spoken = {
   catchAll: (domain) => `'@' || ${domain}`,
   address: (local, domain) => `${local} || '@' || ${domain}`,
   withoutExtension: (address) => `regexp_replace(${address}, '^([^+@]+)[+][^@]*@', '\\1@')`,
+  joined: (text) => text,
   dovecotTakes: (address) => `${address} !~ '[^a-zA-Z0-9.@_-]'`,
   unquoted: (address) => `${address} !~ '[][ ,;:\\\\"()<>]'`,
 };
@@ -81,6 +87,7 @@ const sqlite: Spoken = {
   withoutExtension: (address) =>
     `CASE WHEN instr(${address}, '+') > 1 AND instr(${address}, '+') < instr(${address}, '@')
       THEN substr(${address}, 1, instr(${address}, '+') - 1) || substr(${address}, instr(${address}, '@')) ELSE ${address} END`,
+  joined: (text) => text,
   dovecotTakes: (address) => `${address} NOT GLOB '*[^a-zA-Z0-9.@_-]*'`,
   unquoted: (address) => `${address} NOT GLOB '*[][ ,;:\\"()<>]*'`,
 };
@@ -106,8 +113,9 @@ function mysql(schema: Schema, tables: Readonly<Record<string, string>>): Spoken
     withoutExtension: (address) =>
       `CASE WHEN INSTR(${address}, '+') > 1 AND INSTR(${address}, '+') < INSTR(${address}, '@')
         THEN CONCAT(SUBSTRING_INDEX(${address}, '+', 1), '@', ${last(address)}) ELSE ${address} END`,
+    joined: (text) => `MD5(${text})`,
     dovecotTakes: (address) => `${address} NOT REGEXP '[^a-zA-Z0-9.@_-]'`,
-    // Without a backslash, which means one thing or another by the server's sql_mode.
+    // No backslash: its meaning depends on the server's sql_mode.
     unquoted: (address) => `${address} NOT REGEXP '[][ ,;:"()<>]' AND INSTR(${address}, CHAR(92 USING utf8mb4)) = 0`,
   };
 }

@@ -1,12 +1,13 @@
 /**
  * iRedMail 1.x with an SQL backend, after its samples/postfix/{mysql,pgsql} and samples/iredmail. Pure.
  *
- * Domains: active and no backup MX, and active alias domains of such; an alias domain that has a row of its own counts by that row,
- * whatever its target is. Accepted: the active rows of `forwardings`, whatever their `is_...` flags say: a mailbox has one to itself, an
- * alias, a per-user alias and a mailing list (mlmmj) likewise. A row whose address is a bare domain is that domain's catch-all.
- * Mailboxes besides only with `enabledeliver`. An alias domain has the rows of its target, whose `active` no look-up asks there.
- * `expired` is a column that no look-up reads: who is past it still gets mail. A backup MX domain is in `relay_domains` without a table
- * of recipients: everybody in it is accepted, and it is given as the catch-all that it is.
+ * Domains: those that are active and not a backup MX, and active alias domains of these. An alias domain with a row
+ * of its own counts by that row, whatever its target is. Accepted: the active rows of `forwardings`, whatever their
+ * `is_...` flags say. A mailbox has one to itself; so do an alias, a per-user alias and a mlmmj mailing list. A row
+ * whose address is a bare domain is that domain's catch-all. Mailboxes also count on their own, but only with
+ * `enabledeliver`. An alias domain has the rows of its target, whose `active` no look-up asks for there. No look-up
+ * reads `expired`: an expired account still gets mail. A backup MX domain is in `relay_domains` without a table of
+ * recipients, so every address is accepted: the preset gives the catch-all.
  */
 import type { SqlPreset, Words } from './dialects.ts';
 

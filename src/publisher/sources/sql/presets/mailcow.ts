@@ -1,13 +1,14 @@
 /**
- * mailcow: dockerized 2023-12a and later, after the look-ups that its Postfix container writes (data/Dockerfiles/postfix/postfix.sh)
- * and the tables of its init_db.inc.php. Pure.
+ * mailcow: dockerized 2023-12a and later, after the look-ups that its Postfix container writes
+ * (data/Dockerfiles/postfix/postfix.sh) and the tables of its init_db.inc.php. Pure.
  *
- * Domains: active ones, those that are relayed (`backupmx`) as well, and active alias domains whatever their target is.
- * Accepted in them: aliases and mailboxes with `active` 1 or 2 (2: no login, mail still comes in); in an alias domain the target's
- * mailboxes, not its aliases; resources (rooms, things, groups); temporary aliases that are valid or, from 2025-12 on, permanent; what a
- * recipient map rewrites. A relayed domain with `relay_all_recipients` accepts everybody, and is given as the catch-all that it is. An
- * alias that is `internal` (from 2025-10 on) and has `active` 1 is left out: Postfix takes it, but Rspamd then rejects all mail for it
- * that comes from another domain (data/conf/rspamd/dynmaps/settings.php). With `active` 2 Rspamd does not ask.
+ * Domains: active ones, including relayed ones (`backupmx`), and active alias domains whatever their target is.
+ * Accepted in them: aliases and mailboxes with `active` 1 or 2 (2: no login, but mail arrives); in an alias domain
+ * the target's mailboxes, not its aliases; resources (rooms, things, groups); temporary aliases that are valid or,
+ * from 2025-12 on, permanent; what a recipient map rewrites. A relayed domain with `relay_all_recipients` accepts
+ * every address, so the preset gives the catch-all. An alias that is `internal` (from 2025-10 on) with `active` 1
+ * is left out: Postfix accepts it, but Rspamd then rejects all mail for it from other domains
+ * (data/conf/rspamd/dynmaps/settings.php). With `active` 2 Rspamd does not check.
  */
 import type { Schema } from '../schema.ts';
 import type { SqlPreset, Words } from './dialects.ts';

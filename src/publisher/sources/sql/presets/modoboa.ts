@@ -1,18 +1,21 @@
 /**
- * Modoboa 2.2 to 2.9, after the maps that its `generate_postfix_maps` writes and what its Postfix asks beside them: it has no table of
- * mailboxes, but `reject_unverified_recipient`, so that Dovecot decides at RCPT, by the userdb query and the auth_username_chars that
- * modoboa-installer sets up. Pure.
+ * Modoboa 2.2 to 2.9, after the maps that its `generate_postfix_maps` writes and what its Postfix asks besides. It
+ * has no table of mailboxes, but `reject_unverified_recipient`. So Dovecot decides at RCPT, by the userdb query and
+ * the auth_username_chars that modoboa-installer sets up. Pure.
  *
- * Postfix rewrites an address by the enabled aliases that are not past `expire_at`, again and again, and asks whoever gets the mail at
- * the end. So an address is accepted if any of its ends is:
- * - a mailbox that is not `is_send_only` and has only characters that Dovecot takes. Whether the account is active is not asked: a
- *   disabled account still receives, unless its address is also an alias that leads elsewhere;
- * - an address in a domain that is not here, or in a relayed one: what that host would say cannot be known.
- * An alias that leads to more than one recipient is accepted without a question to any of them: Postfix says "deliverable (aliased to
- * multiple recipients)". An address that SMTP wants in quotes reaches neither of them, as an alias or as what an alias leads to.
+ * Postfix rewrites an address by the enabled aliases that are not past `expire_at`, repeatedly, and asks whoever
+ * gets the mail at the end. So an address is accepted if any of its final addresses is:
+ * - a mailbox that is not `is_send_only` and has only characters that Dovecot accepts. It does not matter whether
+ *   the account is active: a disabled account still receives, unless its address is also an alias that leads
+ *   elsewhere;
+ * - an address in a domain that is not here, or in a relayed one: nobody can know what that host would say. An
+ *   alias that leads to several recipients is accepted without asking any of them: Postfix says "deliverable
+ *   (aliased to multiple recipients)". An address that needs quotes in SMTP is accepted in neither way, as an alias
+ *   or as an alias's target.
  *
- * A domain of type `relaydomain` accepts whatever the host behind it does, and is given as the catch-all that it is for us. Each alias
- * domain has an internal alias `@aliasdomain` that rewrites to its target: no catch-all, but what makes the target's addresses count.
+ * A domain of type `relaydomain` accepts whatever the host behind it accepts, so the preset gives the catch-all.
+ * Each alias domain has an internal alias `@aliasdomain` that rewrites to its target. It is not a catch-all, but
+ * makes the target's addresses count.
  */
 import type { SqlPreset, Words } from './dialects.ts';
 
@@ -27,6 +30,7 @@ const query = ({
   withoutExtension,
   dovecotTakes,
   unquoted,
+  joined,
   now,
 }: Words): string => {
   const isOpen = (alias: string) =>
@@ -48,7 +52,7 @@ const query = ({
     WHERE ${finds('da.name', name)} AND ${isMoving})`;
   return `
   WITH RECURSIVE
-  -- What Postfix rewrites, and to what.
+  -- What Postfix rewrites, and to what. DISTINCT keeps MariaDB from computing each step again for every row of the next.
   rewritten AS (
     SELECT ${key('a.address')} AS address, ${key('r.address')} AS recipient
     FROM admin_alias a JOIN modoboa_admin_aliasrecipient r ON r.alias_id = a.id
@@ -56,16 +60,19 @@ const query = ({
       AND ${unquoted(key('a.address'))} AND ${unquoted(key('r.address'))} AND ${finds('a.address', key('a.address'))}),
   -- A recipient that is no alias itself is looked up without its extension, then in the target of its alias domain, then as a catch-all's.
   plain AS (
-    SELECT w.address, CASE WHEN ${hasAlias('w.recipient')} THEN w.recipient ELSE ${withoutExtension('w.recipient')} END AS recipient
+    SELECT DISTINCT w.address, CASE WHEN ${hasAlias('w.recipient')} THEN w.recipient ELSE ${withoutExtension('w.recipient')} END AS recipient
     FROM rewritten w),
   settled AS (
-    SELECT p.address, CASE WHEN ${target(domain('p.recipient'))} IS NULL OR ${hasAlias('p.recipient')}
+    SELECT DISTINCT p.address, CASE WHEN ${target(domain('p.recipient'))} IS NULL OR ${hasAlias('p.recipient')}
       THEN p.recipient ELSE ${moved('p.recipient', target(domain('p.recipient')))} END AS recipient
     FROM plain p),
-  edges AS (
-    SELECT s.address, CASE WHEN ${hasAlias('s.recipient')} OR NOT ${hasAlias(catchAll(domain('s.recipient')))}
+  led AS (
+    SELECT DISTINCT s.address, CASE WHEN ${hasAlias('s.recipient')} OR NOT ${hasAlias(catchAll(domain('s.recipient')))}
       THEN s.recipient ELSE ${catchAll(domain('s.recipient'))} END AS recipient
     FROM settled s),
+  edges AS (
+    SELECT DISTINCT l.address, l.recipient, ${joined('l.address')} AS address_key, ${joined('l.recipient')} AS recipient_key
+    FROM led l),
   -- Where mail ends: at a mailbox that is no alias or one to itself, elsewhere, or with whoever is behind a relayed domain.
   ends AS (
     SELECT ${address(key('m.address'), key('d.name'))} AS address FROM admin_mailbox m JOIN admin_domain d ON d.id = m.domain_id
@@ -74,16 +81,16 @@ const query = ({
     SELECT e.recipient FROM edges e WHERE NOT ${isDomain(domain('e.recipient'), 'domain')}
     UNION
     SELECT ${catchAll(key('d.name'))} FROM admin_domain d WHERE ${is('d.enabled')} AND d.type = 'relaydomain'),
-  selves AS (SELECT DISTINCT e.address FROM edges e WHERE e.address = e.recipient),
+  selves AS (SELECT DISTINCT e.address_key AS own_key FROM edges e WHERE e.address = e.recipient),
   starts AS (
-    SELECT n.address FROM ends n LEFT JOIN selves y ON y.address = n.address
-    WHERE y.address IS NOT NULL OR NOT ${hasAlias('n.address')}
+    SELECT n.address, ${joined('n.address')} AS own_key FROM ends n LEFT JOIN selves y ON y.own_key = ${joined('n.address')}
+    WHERE y.own_key IS NOT NULL OR NOT ${hasAlias('n.address')}
     UNION
-    SELECT e.address FROM edges e GROUP BY e.address HAVING COUNT(DISTINCT e.recipient) > 1),
+    SELECT e.address, e.address_key FROM edges e GROUP BY e.address, e.address_key HAVING COUNT(DISTINCT e.recipient_key) > 1),
   accepted AS (
-    SELECT b.address FROM starts b
+    SELECT b.address, b.own_key FROM starts b
     UNION
-    SELECT e.address FROM accepted g JOIN edges e ON e.recipient = g.address)
+    SELECT e.address, e.address_key FROM accepted g JOIN edges e ON e.recipient_key = g.own_key)
   SELECT g.address FROM accepted g
   WHERE ${isDomain(domain('g.address'), 'domain')} OR ${isDomain(domain('g.address'), 'relaydomain')}
     OR (${target(domain('g.address'))} IS NOT NULL AND ${hasAlias('g.address')})

@@ -1,15 +1,15 @@
 /**
  * PostfixAdmin 3.2 to 4.0.5: what the look-ups of its DOCUMENTS/POSTFIX_CONF.txt accept. Pure.
  *
- * At RCPT a domain counts if it has an active row in `domain`, an alias domain too (it has a row of its own there). In it Postfix
- * accepts what an active row of `alias` or `mailbox` names; in an active alias domain also the local parts of its target, and the
- * target's catch-all. A mailbox that is inactive while its alias row is not is accepted, since the alias is asked first;
- * PostfixAdmin itself switches both. Whether the target domain is active is not asked. The domain `ALL` is where the rights of
- * superadmins live, and no domain.
+ * At RCPT a domain counts if it has an active row in `domain`; an alias domain has its own row there. In it Postfix
+ * accepts what an active row of `alias` or `mailbox` names. In an active alias domain it also accepts the local
+ * parts of the target, and the target's catch-all. An inactive mailbox with an active alias row is accepted,
+ * because Postfix asks the alias first; PostfixAdmin itself switches both. Postfix does not ask whether the target
+ * domain is active. The domain `ALL` holds the rights of superadmins and is not a domain.
  *
- * A domain with `backupmx` (DOCUMENTS/BACKUP_MX.txt) or with a transport that begins with `smtp` or `relay` (the transport map of
- * POSTFIX_CONF.txt) is a relayed domain where these look-ups are in use: everybody in it is accepted, and it is given as the catch-all
- * that it then is.
+ * A domain with `backupmx` (DOCUMENTS/BACKUP_MX.txt), or with a transport that begins with `smtp` or `relay` (the
+ * transport map of POSTFIX_CONF.txt), is a relayed domain where these look-ups are in use: every address is
+ * accepted, so the preset gives the catch-all.
  */
 import type { SqlPreset, Words } from './dialects.ts';
 

@@ -1,10 +1,12 @@
 /**
- * ViMbAdmin 3: tables `domain`, `alias` and `mailbox` as its Doctrine mappings make them, and the look-ups of its guide. Pure.
+ * ViMbAdmin 3: tables `domain`, `alias` and `mailbox` as its Doctrine mappings make them, and the look-ups of its
+ * guide. Pure.
  *
- * At RCPT a domain counts if it is active and no backup MX; in it what an active row of `alias` or `mailbox` names. A mailbox
- * with `delete_pending` is one whose files a cron job has yet to remove: it is gone, and so is the alias that leads to nothing but
- * itself, which ViMbAdmin makes for each mailbox. There are no alias domains. `access_restriction` is about reading mail. Its own
- * look-ups take no mail at all for a backup MX domain, so that such a domain is not in the list.
+ * At RCPT a domain counts if it is active and not a backup MX. In it Postfix accepts what an active row of `alias`
+ * or `mailbox` names. A mailbox with `delete_pending`, whose files a cron job has yet to remove, does not count.
+ * Neither does the alias that ViMbAdmin made for it, if that leads only to itself. There are no alias domains.
+ * `access_restriction` is about reading mail. The look-ups of a backup MX domain accept no mail at all, so such a
+ * domain is not in the list.
  */
 import type { SqlPreset, Words } from './dialects.ts';
 

@@ -1,10 +1,10 @@
-/** Aliases (aliases(5)), Exim's lsearch files and what panels make of them: a key, a colon, a value. Pure. */
+/** Aliases (aliases(5)), Exim's lsearch files and similar files of control panels: a key, a colon, a value. Pure. */
 import type { Entry } from '../../source-reader.ts';
 import { MapKeys } from '../map-keys.ts';
-import type { ReadingOptions } from '../reading.ts';
+import type { ReadingOptions } from '../text-options.ts';
 import { logicalLines } from './logical-lines.ts';
 
-/** A key, in quotes or plain, with a colon or, as Exim takes it, white space behind it. */
+/** A key, quoted or plain, followed by a colon or, as Exim allows, white space. */
 const KEY = /^("(?:[^"\\]|\\.)*"(?:@[^\s:]*)?|[^\s":]+)\s*(?::|\s)\s*(.*)$/su;
 
 export async function* aliasEntries(
@@ -15,7 +15,7 @@ export async function* aliasEntries(
   for await (const lines of logicalLines(batches)) {
     yield lines.flatMap(({ text, number }) => {
       const [, key = '', value = ''] = KEY.exec(text) ?? [];
-      // What is no alias, or has no domain, is refused by the rules of addresses.
+      // The address rules refuse a line that is not an alias or has no domain.
       if (key === '') return [{ number, text }];
       if (!key.includes('@') && options.domain === undefined) return [{ number, text: key }];
       if (value.trim() !== '') return keys.take(number, unquoted(key), value.trim());
@@ -26,7 +26,7 @@ export async function* aliasEntries(
   yield keys.end();
 }
 
-/** `"a b@example.org"` is a key in quotes, and its local part is `a b`; `"a b"@example.org` stays as it is. */
+/** `"a b@example.org"` is a quoted key with the local part `a b`; `"a b"@example.org` stays as it is. */
 function unquoted(key: string): string {
   const inner = /^"((?:[^"\\]|\\.)*)"$/su.exec(key)?.[1];
   if (inner === undefined) return key;

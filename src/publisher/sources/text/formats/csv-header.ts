@@ -1,18 +1,21 @@
-/** Whether the first row of a CSV is a header, and which of its columns are taken. Pure. */
+/** Whether the first row of a CSV is a header, and which columns to take. Pure. */
 import { PublishError } from '../../../errors.ts';
 import { columnOf, plainName } from '../columns.ts';
-import type { ReadingOptions } from '../reading.ts';
+import type { ReadingOptions } from '../text-options.ts';
 
 export interface Header {
-  /** The first row is one, and holds no addresses. */
+  /** The first row is a header and contains no addresses. */
   readonly isRow: boolean;
-  /** A name a column, those that are wanted called `wanted` where the configuration names columns; null: by what stands in them. */
+  /**
+   * A name for each column. If the configuration names columns, those are called `wanted`. Null: decide by the
+   * contents.
+   */
   readonly names: readonly string[] | null;
-  /** The place of the first column that is taken. */
+  /** The index of the first column to take. */
   readonly first: number;
 }
 
-/** @throws PublishError SOURCE: neither a header that is known nor a row with an address. */
+/** @throws PublishError SOURCE if it is neither a known header nor a row with an address. */
 export function headerOf({ name, columns, domain }: ReadingOptions, cells: readonly string[]): Header {
   const failed = (why: string) => new PublishError('SOURCE', `${name}, row 1: ${why}`);
   const hasAddress = cells.some((cell) => cell.includes('@'));
@@ -27,7 +30,7 @@ export function headerOf({ name, columns, domain }: ReadingOptions, cells: reado
   throw failed('no @ in it, and no column that is known for addresses; say with columns = [...] which to take');
 }
 
-/** The columns that the configuration names, by their headers or by their numbers. */
+/** The columns that the configuration names, by header or by number. */
 function chosen(
   columns: readonly (string | number)[],
   cells: readonly string[],
@@ -49,12 +52,13 @@ function chosen(
     if (places.includes(i)) return 'wanted';
     return columnOf(cells[i] ?? '') === 'status' && !hasAddress ? (cells[i] ?? '') : `column ${i + 1}`;
   });
-  // By numbers alone a first row is a header only if it is known for one: a mistyped address must not pass for it.
+  // If columns are given only by number, the first row is a header only if its names are known: a mistyped address
+  // must not pass for a header.
   const isKnown = !hasAddress && cells.some((cell) => columnOf(cell) !== 'unknown' || NAMES.has(plainName(cell)));
   return { isRow: byName || isKnown, names, first };
 }
 
-/** What stands in the headers of lists of people. */
+/** Names in the headers of lists of people. */
 const NAMES = new Set(
   'name displayname fullname firstname lastname givenname surname nachname vorname department title company office city'.split(
     ' ',

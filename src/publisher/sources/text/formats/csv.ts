@@ -1,17 +1,17 @@
 /**
- * CSV (RFC 4180) as it streams: records with their columns. The parser is our own: it names the row that is wrong, keeps the width of
- * each row, and refuses a quote in the wrong place, where the libraries either guess or give up. Pure.
+ * Streams CSV (RFC 4180): records with their columns. The parser is our own: it names the wrong row, keeps each
+ * row's width, and refuses a quote in the wrong place. The libraries guess there or give up. Pure.
  */
 import { PublishError } from '../../../errors.ts';
 import type { Entry } from '../../source-reader.ts';
-import type { ReadingOptions } from '../reading.ts';
+import type { ReadingOptions } from '../text-options.ts';
 import { Records, type Field } from '../records.ts';
 import { headerOf, type Header } from './csv-header.ts';
 
 const MAX_ROW = 256 * 1024;
 const SEPARATORS = [',', ';', '\t', '|', '%'];
 
-/** @throws PublishError SOURCE: a row that ends within quotes or has text behind them, or a column that cannot be understood. */
+/** @throws PublishError SOURCE for a row that ends inside quotes or has text after them, or an unknown column. */
 export async function* csvEntries(
   options: ReadingOptions,
   batches: AsyncIterable<readonly string[]>,
@@ -27,7 +27,7 @@ export async function* csvEntries(
         rows++;
         continue;
       }
-      // What PowerShell and Excel write before the header.
+      // PowerShell and Excel write this before the header.
       const preface = table.begun || reader.isOpen ? null : /^"?(?:sep=(.)|#TYPE .*?)"?\r?$/i.exec(line);
       if (preface !== null) {
         if (preface[1] !== undefined) reader.separator ??= preface[1];
@@ -48,18 +48,18 @@ export async function* csvEntries(
   if (reader.isOpen) throw failed('ends within quotes; is it cut short?');
 }
 
-/** Rows become records: under a header, by the columns' numbers, or, without either, by what stands in them. */
+/** Turns rows into records: by the header, by the numbers of the columns, or, without either, by their contents. */
 class CsvTable {
   readonly #options: ReadingOptions;
   readonly #records: Records;
   #header: Header | null = null;
-  /** Without a header: columns in which an address stood, and rows in which something else did. */
+  /** Without a header: columns that contained an address, and rows in which something else stood there. */
   readonly #addressed = new Set<number>();
   readonly #otherwise = new Map<number, number>();
 
   constructor(options: ReadingOptions) {
     this.#options = options;
-    // With a header the columns that are wanted have been found by then.
+    // With a header, the wanted columns have been found by now.
     this.#records = new Records({
       ...options,
       unit: 'row',
@@ -95,7 +95,7 @@ class CsvTable {
         this.#otherwise.set(i, number);
     });
     const fields = cells.flatMap((cell, i): Field[] => (this.#addressed.has(i) ? [['address', cell]] : []));
-    // A row in which nothing looks like an address is a mistake, unless it holds nothing.
+    // A row without anything like an address is a mistake, unless it is empty.
     return fields.some(([, cell]) => cell.trim() !== '') ? fields : cells.map((cell): Field => ['address', cell]);
   }
 
@@ -116,15 +116,15 @@ class CsvTable {
 }
 
 /**
- * Cells row by row. A quoted cell may go on over many lines, and each of them is looked at once: a row that is read anew with every line
- * that comes to it takes minutes.
+ * Reads cells row by row. A quoted cell may span many lines. Each line is scanned only once: scanning the row again
+ * for every further line would take minutes.
  */
 class RowReader {
   /** Characters of the row so far. */
   size = 0;
   separator: string | undefined;
   #cells: string[] = [];
-  /** The lines of a quoted cell that is not closed. */
+  /** The lines of an unclosed quoted cell. */
   #open: string[] = [];
 
   constructor(separator: string | undefined) {
@@ -136,15 +136,16 @@ class RowReader {
   }
 
   /**
-   * The cells of the row that ends with this line; `open` where a quoted cell goes on in the next one, null where text follows a closing
-   * quote. A quote within an unquoted cell is a character like any other: taken for more, it would swallow the rows up to the next one.
+   * The cells of the row that ends with this line; `open` if a quoted cell continues in the next one; null if text
+   * follows a closing quote. A quote inside an unquoted cell is an ordinary character. Otherwise it would swallow
+   * the rows up to the next quote.
    */
   read(line: string): string[] | 'open' | null {
     const row = line.replace(/\r$/, '');
     this.size = this.isOpen ? this.size + line.length + 1 : line.length;
     for (let at = 0; ;) {
       const quoted = this.isOpen || row[at] === '"';
-      // A first row that begins with a quote shows its separator behind that.
+      // If the first row begins with a quote, the separator follows the closing quote.
       if (!quoted) this.separator ??= separatorOf(row);
       let end = quoted ? this.#quotedCell(line, row, at) : row.indexOf(this.separator ?? ',', at);
       if (end === 'open') return 'open';
@@ -164,7 +165,7 @@ class RowReader {
     }
   }
 
-  /** Takes a quoted cell that begins at `at`, or goes on. @returns where it ends. */
+  /** Reads a quoted cell that begins at `at`, or continues. @returns where it ends. */
   #quotedCell(line: string, row: string, at: number): number | 'open' {
     const from = this.isOpen ? 0 : at + 1;
     const close = closingQuote(row, from);
@@ -178,13 +179,16 @@ class RowReader {
   }
 }
 
-/** The first of the usual separators that the row has outside its quotes. A `%` shows only behind a quoted cell: it is a character of addresses. */
+/**
+ * The first usual separator in the row outside quotes. `%` counts only after a quoted cell: addresses may contain
+ * it.
+ */
 export function separatorOf(row: string): string {
   const plain = row.replace(/"[^"]*"/g, '');
   return SEPARATORS.slice(0, 4).find((each) => plain.includes(each)) ?? ',';
 }
 
-/** Where the quote closes that is open at `from`, or -1; two quotes in a row are one of the text. */
+/** Where the quote that is open at `from` closes, or -1. Two quotes in a row stand for one in the text. */
 function closingQuote(row: string, from: number): number {
   for (let at = row.indexOf('"', from); at >= 0; at = row.indexOf('"', at + 2)) if (row[at + 1] !== '"') return at;
   return -1;

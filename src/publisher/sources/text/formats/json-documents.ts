@@ -1,18 +1,21 @@
-/** Where the values of a JSON text begin and end, as it streams: the elements of an array, or documents one behind the other (NDJSON). Pure. */
+/**
+ * Finds where the values of a JSON text begin and end, as it streams: the elements of an array, or consecutive
+ * documents (NDJSON). Pure.
+ */
 const MAX_ELEMENT = 16 * 1024 * 1024;
 const MAX_DOCUMENT = 256 * 1024 * 1024;
-/** What reads a value goes as deep as it is. */
+/** The code that reads a value recurses this deep. */
 const MAX_DEPTH = 100;
 const SPACE = ' \t\r\n';
 
-/** The text is none that we read. The message follows the source's name. */
+/** The text is not JSON that we read. The message follows the source's name. */
 export class JsonFault extends Error {}
 
 export interface JsonText {
   readonly text: string;
   /** From 1. */
   readonly number: number;
-  /** An element of the outermost array; otherwise a document of its own. */
+  /** An element of the outermost array. Otherwise the value is a document of its own. */
   readonly isElement: boolean;
 }
 
@@ -53,7 +56,7 @@ export class JsonDocuments {
         this.#state = 'before';
       } else if (c === ',' || c === ']') {
         const element = this.#pending + text.slice(from, i);
-        // An empty array ends before its first element; anywhere else nothing between two commas is a fault.
+        // An empty array ends before its first element. Anywhere else, nothing between two commas is an error.
         if (c === ',' || this.#state === 'element' || element.trim() !== '')
           found.push(this.#taken(text.slice(from, i), ++this.#count, true));
         this.#pending = '';
@@ -79,7 +82,7 @@ export class JsonDocuments {
     return { text, number, isElement };
   }
 
-  /** Bounds the memory that one value can take, whatever pieces it comes in. */
+  /** Limits the memory that one value can take, however it is split. */
   #bound(text: string, number: number): void {
     const most = this.#state === 'document' ? MAX_DOCUMENT : MAX_ELEMENT;
     if (text.length <= most) return;

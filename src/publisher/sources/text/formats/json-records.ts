@@ -1,9 +1,12 @@
-/** The records within a value of JSON, wherever they stand: found by their keys, or at the paths that the configuration names. Pure. */
+/**
+ * Finds the records in a JSON value, wherever they are: by their keys, or at the paths that the configuration
+ * names. Pure.
+ */
 import { PublishError } from '../../../errors.ts';
 import type { Entry } from '../../source-reader.ts';
 import { columnOf, isGoogleMixed, isGooglePrimary, isInactive, type Column } from '../columns.ts';
 import { pageOf, type Page } from '../page.ts';
-import type { ReadingOptions } from '../reading.ts';
+import type { ReadingOptions } from '../text-options.ts';
 import { Records, type Field } from '../records.ts';
 import { holdsAddress } from '../values.ts';
 
@@ -20,13 +23,13 @@ export class JsonRecords {
   readonly #pages: Page[];
   readonly #records: Records;
   readonly #paths: readonly Path[] | null;
-  /** Of the element of the outermost array; null in a document, whose records are counted. */
+  /** The number of the outermost array's element; null in a document, whose records are counted. */
   #element: number | null = null;
   #elements = 0;
   #count = 0;
   #found = false;
 
-  /** @param pages is given what a document says of other pages of the list. */
+  /** @param pages receives what a document says of other pages of the list. */
   constructor(options: ReadingOptions, pages: Page[]) {
     this.#options = options;
     this.#pages = pages;
@@ -40,7 +43,7 @@ export class JsonRecords {
     this.#elements = Math.max(this.#elements, element ?? 0);
     const before = this.#count;
     const found = this.#paths === null ? this.#walk(value, element !== null) : this.#pick(value, this.#paths);
-    // A line of NDJSON is a record, and no page.
+    // A line of NDJSON is a record, not a page.
     if (element === null && isObject(value) && !Object.keys(value).some((key) => TAKEN.includes(columnOf(key)))) {
       const page = pageOf(value, this.#count - before);
       if (page !== null) this.#pages.push(page);
@@ -48,9 +51,9 @@ export class JsonRecords {
     return found;
   }
 
-  /** @throws PublishError SOURCE: a path that the configuration names stands nowhere. */
+  /** @throws PublishError SOURCE if a path that the configuration names was never found. */
   end(): void {
-    // An array says nothing of further pages, but its length may.
+    // An array does not mention further pages, but its length may be a page limit.
     if (this.#elements > 0)
       this.#pages.push({ next: null, query: null, more: null, total: null, records: this.#elements, before: 0 });
     if (this.#paths !== null && !this.#found) {
@@ -67,7 +70,10 @@ export class JsonRecords {
     return this.#records.take(this.#element ?? this.#count, fields);
   }
 
-  /** @param listed whether the value is one of a list: then it is a record, and no page that holds a list of addresses. */
+  /**
+   * @param listed whether the value is in a list. It is then a record, not a page that contains a list of
+   *   addresses.
+   */
   #walk(value: unknown, listed: boolean): Entry[] {
     if (typeof value === 'string') return this.#record([['address', value]]);
     if (Array.isArray(value)) return value.flatMap((each) => this.#walk(each, true));
@@ -77,7 +83,7 @@ export class JsonRecords {
       (each, i) => kinds[i] === 'address' || (['user', 'alias'].includes(kinds[i] ?? '') && typeof each === 'string'),
     );
     if (isRecord) return this.#record(this.#fields(value, false));
-    // A page, a domain: what holds the records. Texts of its own that hold an address are read by nobody.
+    // The object contains the records: a page, a domain. An address in a text of its own is not read, and refused.
     const inner = Object.values(value).filter((each, i) => kinds[i] !== 'other' && holdsRecords(each, !listed));
     const texts = Object.fromEntries(Object.entries(value).filter(([, each]) => !inner.includes(each)));
     const fields = this.#fields(texts, false).filter(([key, each]) => key === '' || holdsAddress(each));
@@ -85,14 +91,14 @@ export class JsonRecords {
     return inner.flatMap((each) => this.#walk(each, listed));
   }
 
-  /** @param within whether the object stands in a column of addresses, where `value` is one. */
+  /** @param within whether the object is in a column of addresses. There, `value` is an address. */
   #kindOf(key: string, within: boolean): Column {
     return within && key.toLowerCase() === 'value' ? 'address' : this.#records.kindOf(key);
   }
 
-  /** The texts of a record by key. A list of addresses with their types is a part of the record. */
+  /** The texts of a record by key. A list of addresses with types belongs to the record. */
   #fields(members: Members, within: boolean): Field[] {
-    // Google tells all addresses of a person here, those elsewhere too, and its own in other keys.
+    // Google lists all addresses of a person here, including those elsewhere. Other keys have the person's own.
     const isGoogle = Object.keys(members).some(isGooglePrimary);
     return Object.entries(members).flatMap(([key, value]): Field[] => {
       if (holdsAddress(key)) return [['', key]];
@@ -121,7 +127,7 @@ export class JsonRecords {
     return isOff ? [] : this.#fields(value, true);
   }
 
-  /** The records at the paths, wherever in the value these begin. */
+  /** The records at the paths, wherever in the value the paths begin. */
   #pick(value: unknown, paths: readonly Path[]): Entry[] {
     if (Array.isArray(value)) return value.flatMap((each) => this.#pick(each, paths));
     if (!isObject(value)) return [];
@@ -133,7 +139,7 @@ export class JsonRecords {
     return [...records].flatMap(([record, fields]) => this.#record([...fields, ...this.#status(record)]));
   }
 
-  /** Collects the texts at the end of a path, by the object in which its last key stands. */
+  /** Collects the texts at the end of a path, grouped by the object that contains the last key. */
   #follow(members: Members, path: Path, records: Map<Members, Field[]>): void {
     const [key, rest] = step(members, path) ?? [null, []];
     if (rest.length > 0) {
@@ -160,13 +166,16 @@ export class JsonRecords {
   }
 }
 
-/** The text of a value that has no parts. */
+/** The text of a scalar value. */
 function scalar(value: unknown): string[] {
   if (typeof value === 'string') return [value];
   return typeof value === 'number' || typeof value === 'boolean' ? [String(value)] : [];
 }
 
-/** The key with which a path goes on in an object, by name or else in another case, and the rest of the path. A key may hold dots. */
+/**
+ * The key with which a path continues in an object, by exact name or else ignoring case, and the rest of the path.
+ * A key may contain dots.
+ */
 function step(members: Members, path: Path): [key: string, rest: Path] | null {
   for (let length = path.length; length > 0; length--) {
     const name = path.slice(0, length).join('.');
@@ -178,7 +187,7 @@ function step(members: Members, path: Path): [key: string, rest: Path] | null {
   return null;
 }
 
-/** Whether there may be records: objects, or, where it may be a list of addresses, one that has an address among its texts. */
+/** Whether a value may contain records: objects or, if it may be a list of addresses, a text with an address. */
 function holdsRecords(value: unknown, list: boolean): boolean {
   if (!Array.isArray(value)) return isObject(value) && textWithAddress(value) !== null;
   return value.some((each) =>
@@ -186,7 +195,7 @@ function holdsRecords(value: unknown, list: boolean): boolean {
   );
 }
 
-/** A text with an address, or a key that is one, at any depth; or null. */
+/** A text with an address, or a key that is one, at any depth; null if there is none. */
 function textWithAddress(value: unknown): string | null {
   if (typeof value === 'string') return holdsAddress(value) ? value : null;
   if (typeof value !== 'object' || value === null) return null;

@@ -1,17 +1,17 @@
 /**
- * JSON as exports and interfaces give it: an array of addresses or of records, records deeper within, documents a line (NDJSON). Each
- * element of an array is parsed by itself, so that a long list is never one value. Pure.
+ * JSON from exports and interfaces: an array of addresses or of records, records deeper inside, one document per
+ * line (NDJSON). Each element of an array is parsed by itself, so a long list is never one value. Pure.
  */
 import { PublishError } from '../../../errors.ts';
 import type { Entry } from '../../source-reader.ts';
 import type { Page } from '../page.ts';
-import type { ReadingOptions } from '../reading.ts';
+import type { ReadingOptions } from '../text-options.ts';
 import { JsonDocuments, JsonFault, type JsonText } from './json-documents.ts';
 import { JsonRecords } from './json-records.ts';
 
 /**
- * @param pages is given what the document says of other pages of the list.
- * @throws PublishError SOURCE: no such JSON, cut short, or a record that cannot be taken whole.
+ * @param pages receives what the document says of other pages of the list.
+ * @throws PublishError SOURCE if the JSON is invalid or cut short, or a record cannot be taken whole.
  */
 export async function* jsonEntries(
   options: ReadingOptions,

@@ -1,12 +1,14 @@
-/** LDIF (RFC 2849) as it streams: an entry is a record, its attributes are columns. Pure. */
+/** Streams LDIF (RFC 2849): an entry is a record, its attributes are columns. Pure. */
 import { PublishError } from '../../../errors.ts';
 import type { Entry } from '../../source-reader.ts';
-import type { ReadingOptions } from '../reading.ts';
+import type { ReadingOptions } from '../text-options.ts';
 import { Records, type Field } from '../records.ts';
 
 const MAX_VALUE = 16 * 1024 * 1024;
 
-/** @throws PublishError SOURCE: no LDIF, changes instead of entries, or an answer that the server has cut off. */
+/**
+ * @throws PublishError SOURCE if it is not LDIF, contains changes instead of entries, or the server has cut it off.
+ */
 export async function* ldifEntries(
   options: ReadingOptions,
   batches: AsyncIterable<readonly string[]>,
@@ -24,7 +26,7 @@ class LdifReader {
   readonly #name: string;
   readonly #records: Records;
   #line = 0;
-  /** The logical line that may go on: a folded one begins with a blank. */
+  /** A logical line that may continue: a continuation begins with a blank. */
   #open: string | null = null;
   #fields: Field[] = [];
   #hasEntry = false;
@@ -58,7 +60,7 @@ class LdifReader {
     const line = this.#open;
     this.#open = null;
     if (line === null) return [];
-    // With paging by hand a cookie stands here for as long as there is more.
+    // With manual paging, a cookie stands here while there is more.
     if (line.startsWith('#')) {
       if (/^# *pagedresults: *(?:estimate=\d+ *)?cookie=\S/.test(line))
         throw this.#failed('further pages of the answer are missing');
@@ -78,7 +80,7 @@ class LdifReader {
     }
     if (name === 'changetype' && rest.toLowerCase() !== 'add') throw this.#failed('changes, where a list was expected');
     if (!this.#hasEntry) {
-      // What ldapsearch writes below the entries.
+      // ldapsearch writes this after the entries.
       if (name === 'result' && !/^0\b/.test(rest))
         throw this.#failed(`the directory gave no whole answer (result ${/^\d{1,3}/.exec(rest)?.[0] ?? 'unknown'})`);
       if (name === 'ref') throw this.#failed('a referral: a part of the list is on another server');
@@ -97,7 +99,7 @@ class LdifReader {
     return [];
   }
 
-  /** A value that is no text is no address: a picture may hold any bytes. */
+  /** A value that is not text is not an address: a picture may contain any bytes. */
   #decoded(base64: string, isRead: boolean): string {
     const bytes = Buffer.from(base64, 'base64');
     if (!/^[A-Za-z0-9+/]*={0,2}$/.test(base64)) throw this.#failed('a value that is no base64');

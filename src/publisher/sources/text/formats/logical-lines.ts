@@ -1,8 +1,11 @@
-/** Lines of a map's text: one that begins with white space goes on the one before; blank lines and comments stand between. Pure. */
+/**
+ * Logical lines of a map's text. A line that begins with white space continues the previous one. Blank lines and
+ * comments may come between. Pure.
+ */
 
 export interface LogicalLine {
   readonly text: string;
-  /** Of its first line, from 1. */
+  /** The number of its first line, from 1. */
   readonly number: number;
 }
 
@@ -17,7 +20,7 @@ export async function* logicalLines(batches: AsyncIterable<readonly string[]>): 
     const found: LogicalLine[] = [];
     for (const line of lines) {
       number++;
-      // Neither a comment nor a blank line ends a logical line that goes on behind it.
+      // A comment or blank line does not end a logical line that continues after it.
       if (!/^[^\s#]/.test(line)) {
         if (/^\s*(?:#|$)/.test(line)) continue;
         if (open !== null) {

@@ -1,8 +1,11 @@
-/** Files like passwd(5): a name, and what belongs to it behind a colon or, in docker-mailserver, a bar. Nothing but the name is read. Pure. */
+/**
+ * Files like passwd(5): a name, then a colon or, in docker-mailserver, a bar, and other fields. Reads only the
+ * name. Pure.
+ */
 import type { Entry } from '../../source-reader.ts';
-import type { ReadingOptions } from '../reading.ts';
+import type { ReadingOptions } from '../text-options.ts';
 
-/** Below this a uid of a system is no person's (login.defs, UID_MIN), and 65534 is nobody. */
+/** System accounts have lower uids (login.defs, UID_MIN), and 65534 is nobody. */
 const UID_MIN = 1000;
 const NOBODY = 65534;
 
@@ -28,7 +31,7 @@ export async function* passwdEntries(
   }
 }
 
-/** Of /etc/passwd, where the password is elsewhere; a mail server's own file has it here, and whatever uid it likes. */
+/** In /etc/passwd the password is elsewhere. A mail server's own file has it here, and any uid. */
 function isSystemAccount([name = '', password, uid = '', gid = '', ...rest]: readonly string[]): boolean {
   if (name.includes('@') || rest.length !== 3 || !/^(?:x|\*|!|!!)?$/.test(password ?? 'none') || !/^\d+$/.test(gid))
     return false;

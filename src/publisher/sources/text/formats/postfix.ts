@@ -1,10 +1,10 @@
-/** The text of a map of Postfix or Sendmail, as postmap(1) reads it: a key, white space, a value. Pure. */
+/** The text of a Postfix or Sendmail map, as postmap(1) reads it: a key, white space, a value. Pure. */
 import type { Entry } from '../../source-reader.ts';
 import { MapKeys } from '../map-keys.ts';
-import type { ReadingOptions } from '../reading.ts';
+import type { ReadingOptions } from '../text-options.ts';
 import { logicalLines } from './logical-lines.ts';
 
-/** Most keys hold no quote, and cost a tenth of the rule for all of them. */
+/** Most keys contain no quote. This rule costs a tenth of the general one. */
 const PLAIN = /^([^\s"\\]+)\s+(\S.*)$/su;
 const QUOTED = /^((?:[^\s"\\]|\\.|"(?:[^"\\]|\\.)*")+)\s+(\S.*)$/su;
 

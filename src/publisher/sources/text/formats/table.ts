@@ -1,23 +1,23 @@
 /**
- * What PowerShell shows on a screen: `Format-Table`, columns under a line of dashes, and `Format-List`, a property a line. Both cut off
- * what does not fit, which is refused where it is read. Pure.
+ * What PowerShell shows on a screen: `Format-Table`, columns under a line of dashes, and `Format-List`, one
+ * property per line. Both cut off what does not fit; the reader refuses that. Pure.
  */
 import { PublishError } from '../../../errors.ts';
 import type { Entry } from '../../source-reader.ts';
-import type { ReadingOptions } from '../reading.ts';
+import type { ReadingOptions } from '../text-options.ts';
 import { Records, type Field } from '../records.ts';
 
 export const DASHES = /^\s*-{2,}(?: +-+)*\s*$/;
 export const PROPERTY = /^([A-Za-z][\w .-]{0,80}?) {1,80}: ?(.*)$/;
 
-/** @throws PublishError SOURCE: text where a header was expected. */
+/** @throws PublishError SOURCE for text where a header was expected. */
 export async function* tableEntries(
   options: ReadingOptions,
   batches: AsyncIterable<readonly string[]>,
 ): AsyncGenerator<Entry[]> {
   const records = new Records({ ...options, unit: 'line', columns: options.columns?.map(String) });
   let number = 0;
-  /** A line of which the next one shows whether it is a header. */
+  /** A line that may be a header. The next line shows whether it is. */
   let header: string | null = null;
   let columns: { name: string; start: number; end: number | undefined }[] | null = null;
   for await (const lines of batches) {
@@ -52,7 +52,8 @@ export async function* tableEntries(
 
 function columnsOf(header: string, dashes: string) {
   const starts = [...dashes.matchAll(/-+/g)].map(({ index }) => index);
-  // A column of numbers is set to the right: its values may begin before its dashes, never before the end of the column before.
+  // Columns of numbers are right-aligned: values may begin before the dashes, but not before the end of the
+  // previous column.
   return starts.map((start, i) => ({ name: header.slice(start, starts[i + 1]).trim(), start, end: starts[i + 1] }));
 }
 
@@ -89,5 +90,5 @@ export async function* propertyEntries(
   yield record();
 }
 
-/** A value that goes on in the next line was broken at a blank, or in the middle of a word that is too long for the screen. */
+/** A continued value was broken at a blank, or inside a word that is too long for the screen. */
 const wrapped = (text: string, before: string): string => (/[,;{]$/.test(before.trimEnd()) ? ` ${text}` : text);

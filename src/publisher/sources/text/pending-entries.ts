@@ -1,17 +1,17 @@
 /**
- * What can be judged only once a whole source was read: user names, which are addresses where no record has another one, and the
- * addresses of contacts and guests, which count in domains that others show to be ours. Pure.
+ * Entries that can be judged only after the whole source is read. User names count as addresses if no record has
+ * another address. Addresses of contacts and guests count in domains that other records show to be ours. Pure.
  */
 import type { Entry } from '../source-reader.ts';
-import type { LeftOut } from './left-out.ts';
+import type { Omissions } from './omissions.ts';
 
-export class Waiting {
-  /** Some record had a column that holds addresses. */
+export class PendingEntries {
+  /** Some record had a column with addresses. */
   addressed = false;
   readonly #users: Entry[] = [];
   readonly #elsewhere: Entry[] = [];
   readonly #domains = new Set<string>();
-  /** Records that have a user name and nothing else. */
+  /** Records that have only a user name. */
   #nameless = 0;
 
   users(entries: readonly Entry[], isAll: boolean): void {
@@ -27,7 +27,7 @@ export class Waiting {
     for (const { text } of entries) this.#domains.add(domainOf(text));
   }
 
-  end(left: LeftOut): Entry[] {
+  end(left: Omissions): Entry[] {
     const users = this.addressed ? [] : this.#users;
     if (this.addressed) left.add('empty', 'entry', this.#nameless);
     this.taken(users);

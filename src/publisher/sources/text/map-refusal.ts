@@ -1,6 +1,6 @@
-/** Whether the value of a map says that its key takes no mail. Pure. */
+/** Whether a map's value says that its key takes no mail. Pure. */
 
-/** Actions of access(5) that end in no delivery, reply codes, and the transports and mailers that refuse. */
+/** Actions of access(5) that do not deliver, reply codes, and the transports and mailers that refuse. */
 const REFUSING = new RegExp(
   [
     String.raw`^"?(?:reject|discard|defer|defer_if_reject|defer_if_permit)(?:\s|"|$)`,

@@ -1,4 +1,4 @@
-/** Counts what a source holds and the list does not get, by reason, and says it once the source is read. */
+/** Counts, by reason, what a source contains but the list does not get, and logs it after the source is read. */
 import { logOnce } from '../../../io/log.ts';
 
 const REASONS = {
@@ -16,7 +16,7 @@ const REASONS = {
 
 export type Reason = keyof typeof REASONS;
 
-export class LeftOut {
+export class Omissions {
   readonly #name: string;
   readonly #counts = new Map<Reason, { unit: string; count: number }>();
 
