@@ -1,14 +1,14 @@
-// `npm run bench:bundles -- [--bundles N] [--rows N] [--total 5m]`: one gateway with 1,000 bundles of 1,000 rows, ten of them hostile, each in a way of
-// its own. Says how many of the others are current, in how many seconds, with how much memory, and what became of the hostile ones.
+// `npm run bench:bundles -- [--bundles N] [--rows N] [--total 5m]`: one gateway with 1,000 bundles of 1,000 rows.
+// Version 1 of all is honest. Then each has a version 2, and ten are hostile, each in a way of its own. Says after how
+// many seconds how many of the others are live in the maps, with how much memory, and what becomes of the hostile ones.
 // Loopback only.
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -40,12 +40,14 @@ async function supportParts() {
 
 const { Forger, SigningKey, authority, certificate, colliding, CDB, fnv } = await supportParts();
 const rowsOf = (name) => Array.from({ length: ROWS }, (_, i) => `person${i}@${name}.example`);
+/** One row more than version 1 has. */
+const nextRowsOf = (name) => [...rowsOf(name), `new@${name}.example`];
 const drip = (response, every) => {
   const timer = setInterval(() => response.write(' '), every);
   response.on('close', () => clearInterval(timer));
 };
 
-/** By what a bundle does: `publish` puts its files in place; `answer` takes the server's place, and is true where it answered. */
+/** `publish` puts a bundle's files in place; `answer` takes the server's place, and is true where it answered. */
 const HOSTILE = {
   'a mirror that drips': {
     answer: (_file, response) => {
@@ -60,18 +62,18 @@ const HOSTILE = {
     publish: (forger) => forger.publish([], { text: Buffer.alloc(100_000_000, `a@${forger.name}.example\n`) }),
   },
   'a manifest from the future': {
-    publish: (forger) => forger.publish(rowsOf(forger.name), { created: Date.now() + 30 * 86_400_000 }),
+    publish: (forger) => forger.publish(nextRowsOf(forger.name), { created: Date.now() + 30 * 86_400_000 }),
   },
   'two lists under one version': {
-    publish: (forger) => forger.publish(rowsOf(forger.name)),
+    publish: (forger) => forger.publish(nextRowsOf(forger.name)),
     // One of two origins gives another list than the other.
-    mirror: (forger) => forger.publish(rowsOf(forger.name).slice(1), { version: 1 }),
+    mirror: (forger) => forger.publish(nextRowsOf(forger.name).slice(1), { version: 2 }),
   },
   'a signature of a stranger': {
-    publish: (forger) => forger.publish(rowsOf(forger.name), { signers: [new SigningKey()] }),
+    publish: (forger) => forger.publish(nextRowsOf(forger.name), { signers: [new SigningKey()] }),
   },
   'a body without an end': {
-    publish: (forger) => forger.publish(rowsOf(forger.name)),
+    publish: (forger) => forger.publish(nextRowsOf(forger.name)),
     answer: (file, response) => {
       if (file === 'manifest.json') return false;
       response.writeHead(200);
@@ -101,12 +103,24 @@ const bundles = Array.from({ length: COUNT }, (_, i) => {
   return { name, what, way, forger: new Forger(name) };
 });
 const files = new Map();
-for (const { name, way, forger } of bundles) {
-  if (way.publish !== undefined || way.answer === undefined) (way.publish ?? ((f) => f.publish(rowsOf(name))))(forger);
-  for (const [file, bytes] of forger.files) files.set(`/${name}/${file}`, bytes);
-  if (way.mirror === undefined) continue;
-  way.mirror(forger);
-  for (const [file, bytes] of forger.files) files.set(`/${name}-mirror/${file}`, bytes);
+const put = (folder, forger) => {
+  for (const [file, bytes] of forger.files) files.set(`/${folder}/${file}`, bytes);
+};
+for (const { name, forger } of bundles) {
+  forger.publish(rowsOf(name));
+  put(name, forger);
+  put(`${name}-mirror`, forger);
+}
+let isHostile = false;
+function becomeHostile() {
+  isHostile = true;
+  for (const { name, way, forger } of bundles) {
+    if (way.publish !== undefined) way.publish(forger);
+    else forger.publish(nextRowsOf(name));
+    put(name, forger);
+    way.mirror?.(forger);
+    put(`${name}-mirror`, forger);
+  }
 }
 
 let open = 0;
@@ -114,7 +128,7 @@ let most = 0;
 const byName = new Map(bundles.map((bundle) => [bundle.name, bundle]));
 const server = createServer(certificate('good'), (request, response) => {
   const [, name, file] = /^\/([^/]+)\/(.*)$/.exec(request.url) ?? [];
-  if (byName.get(name)?.way.answer?.(file, response, `${base}${name}/elsewhere/`) === true) return;
+  if (isHostile && byName.get(name)?.way.answer?.(file, response, `${base}${name}/elsewhere/`) === true) return;
   const bytes = files.get(request.url);
   response.writeHead(bytes === undefined ? 404 : 200).end(bytes);
 });
@@ -131,14 +145,15 @@ let toml = `state_dir = ${JSON.stringify(at('state'))}\nmap_dir = ${JSON.stringi
 for (const { name, way, forger } of bundles) {
   mkdirSync(at('keys', name));
   writeFileSync(at('keys', name, '0.pub'), forger.signers[0].publicPem);
-  const urls = [way.url?.() ?? `${base}${name}/`];
+  const urls = [`${base}${name}/`];
   if (way.mirror !== undefined) urls.push(`${base}${name}-mirror/`);
   const domains = [`${name}.example`];
   const table = { name, urls, keys: at('keys', name), ca_file: at('ca.pem'), domains };
   const lines = Object.entries(table).map(([key, value]) => `${key} = ${JSON.stringify(value)}\n`);
   toml += `\n[[bundle]]\n${lines.join('')}`;
 }
-writeFileSync(at('relaymap.toml'), `${toml}\n[limits]\ntotal_timeout = "${values.total}"\n`);
+toml += `\n[limits]\ntotal_timeout = "${values.total}"\n`;
+writeFileSync(at('relaymap.toml'), toml);
 
 /** One command under GNU time. @returns its stdout, seconds, and the largest process in MiB. */
 async function timed(...args) {
@@ -162,20 +177,36 @@ const load = () =>
 try {
   const good = bundles.filter(({ what }) => what === null);
   console.log(`${os.cpus().length} cores, load ${load()}, Node ${process.version}`);
-  // --partial: without it nothing appears where there were no maps until every bundle has a good copy (docs/commands.md section 2.3).
-  const { stdout, seconds, peak } = await timed('fetch', '--partial', '--json', '--config', at('relaymap.toml'));
-  if (!stdout.startsWith('{')) throw new Error(stdout.slice(0, 2000));
+  const first = await timed('fetch', '--json', '--config', at('relaymap.toml'));
+  if (JSON.parse(first.stdout).outcome !== 'installed') throw new Error(first.stdout.slice(0, 2000));
+  console.log(
+    `all honest, first fetch: ${first.seconds.toFixed(1)} s, peak ${first.peak.toFixed(0)} MiB, load ${load()}`,
+  );
+  becomeHostile();
+  for (const { name, way } of bundles)
+    if (way.url !== undefined) toml = toml.replace(`"${base}${name}/"`, `"${way.url()}"`);
+  writeFileSync(at('relaymap.toml'), toml);
+  const started = performance.now();
+  let seen = statSync(at('maps', 'relay_recipients')).ino;
+  const looks = setInterval(() => {
+    const { ino } = statSync(at('maps', 'relay_recipients'));
+    if (ino === seen) return;
+    seen = ino;
+    const live = new Set(readFileSync(at('maps', 'relay_recipients'), 'latin1').match(/^new@[^.]+/gm) ?? []);
+    const current = good.filter(({ name }) => live.has(`new@${name}`)).length;
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
+    console.log(`after ${seconds} s: ${current} of ${good.length} are live, load ${load()}`);
+  }, 100);
+  const { stdout, seconds, peak } = await timed('fetch', '--json', '--config', at('relaymap.toml'));
+  clearInterval(looks);
+  console.log(
+    `the fetch ended after ${seconds.toFixed(1)} s, peak ${peak.toFixed(0)} MiB, ${most} connections at most`,
+  );
   const report = JSON.parse(stdout);
   const told = new Map(report.bundles.map((bundle) => [bundle.name, bundle]));
-  const current = good.filter(({ name }) => told.get(name)?.version === 1 && told.get(name).code === null);
-  console.log(
-    `${current.length} of ${good.length} are current after ${seconds.toFixed(1)} s, ` +
-      `peak ${peak.toFixed(0)} MiB, ${most} connections at most, load then ${load()}`,
-  );
-  if (report.code) console.log(`  ${report.code}: ${report.message}`);
   for (const { name, what } of bundles.filter((bundle) => bundle.what !== null)) {
-    const { outcome, code, rows, ms, message } = told.get(name) ?? {};
-    console.log(`  ${what}: ${outcome} ${code ?? ''} rows ${rows} ${ms} ms ${(message ?? '').slice(0, 110)}`);
+    const { outcome, code, version, ms, message } = told.get(name) ?? {};
+    console.log(`  ${what}: ${outcome} ${code ?? ''} version ${version} ${ms} ms ${(message ?? '').slice(0, 110)}`);
   }
   const codes = good.map(({ name }) => told.get(name)?.code).filter((code) => code !== null);
   if (codes.length > 0) console.log(`  of the others: ${[...new Set(codes)].join(', ')}`);

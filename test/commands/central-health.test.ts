@@ -1,4 +1,4 @@
-// `relaymap-publish health`, the textfile and the pages beside `watch` and `serve`: what a monitoring sees of the central side.
+// `relaymap-publish health`, the textfile and the pages beside `watch` and `serve`: what a monitoring sees.
 // Covers src/publisher/health, src/io/health, src/bin/publisher/health-command.ts, src/bin/publisher/serve-pages.ts
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';

@@ -187,7 +187,7 @@ test('a cycle is just putting new maps in place, slowly: that is no damage', asy
   expect(looks.length).toBeGreaterThan(0);
 });
 
-test('where /proc lists no locks, /healthz of the daemon does not call an update damage, but a killed run hides none', async () => {
+test('where /proc lists no locks, /healthz calls no update damage, and a killed run hides none', async () => {
   scene.configure({ config: `${WHEN_TOLD}[health]\nlisten = "127.0.0.1:0"\n` });
   // -D: the daemon is our child, and strace looks on.
   const slowly = 'strace -D -f -qq -o /dev/null -e trace=rename -e inject=rename:delay_exit=100000'.split(' ');
