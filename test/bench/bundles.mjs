@@ -178,7 +178,11 @@ try {
   const good = bundles.filter(({ what }) => what === null);
   console.log(`${os.cpus().length} cores, load ${load()}, Node ${process.version}`);
   const first = await timed('fetch', '--json', '--config', at('relaymap.toml'));
-  if (JSON.parse(first.stdout).outcome !== 'installed') throw new Error(first.stdout.slice(0, 2000));
+  const firstReport = JSON.parse(first.stdout);
+  const tally = (report) =>
+    report.bundles.reduce((all, b) => ({ ...all, [b.code ?? b.outcome]: (all[b.code ?? b.outcome] ?? 0) + 1 }), {});
+  if (firstReport.outcome !== 'installed')
+    throw new Error(`after ${first.seconds} s: ${JSON.stringify(tally(firstReport))}`);
   console.log(
     `all honest, first fetch: ${first.seconds.toFixed(1)} s, peak ${first.peak.toFixed(0)} MiB, load ${load()}`,
   );
