@@ -1,8 +1,9 @@
-// `relaymap-publish health`, the textfile and the pages beside `watch`: what a monitoring sees of the central side.
-// Covers src/publisher/health, src/io/health, src/bin/publisher/health-command.ts
+// `relaymap-publish health`, the textfile and the pages beside `watch` and `serve`: what a monitoring sees.
+// Covers src/publisher/health, src/io/health, src/bin/publisher/health-command.ts, src/bin/publisher/serve-pages.ts
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { Central, finished, people } from '../publisher/central.ts';
+import { configure } from '../publisher/serving.ts';
 import { until } from '../support/postfix.ts';
 
 function central(further = ''): Central {
@@ -104,4 +105,43 @@ test('watch removes an address when its time has come, without a change of the l
   child.kill('SIGTERM');
   await end;
   expect(at.published().rows).toHaveLength(19);
+});
+
+test('/healthz and /metrics beside serve: they tell of what is published, and SIGHUP moves them', async () => {
+  const at = central();
+  await at.publish();
+  configure(at, 'token_file = @token\n[health]\nlisten = "127.0.0.1:0"');
+  const serves = at.start(['serve']);
+  let stderr = '';
+  serves.stderr?.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const end = finished(serves);
+  onTestFinished(() => void serves.kill('SIGKILL'));
+  const addresses = () => [...stderr.matchAll(/http:\/\/127\.0\.0\.1:\d+(?=\/healthz)/g)].map(([url]) => url);
+  const [first] = await until('the pages are served', () => (addresses().length === 1 ? addresses() : undefined), 60);
+  const page = async (url: string | undefined, name: string) => {
+    const response = await fetch(`${url}/${name}`);
+    return [response.status, await response.text()] as const;
+  };
+  const reasons = expect.stringMatching(/"version":1,.*"reasons":\["the certificate of serve expires in [0-9]+h"\]/);
+  expect(await page(first, 'healthz')).toEqual([200, reasons]);
+  expect(await page(first, 'metrics')).toEqual([
+    200,
+    expect.stringContaining('relaymap_publish_version{bundle="example-org"} 1\n'),
+  ]);
+  at.rows(people(21));
+  await at.publish(); // by another process
+  expect((await page(first, 'metrics'))[1]).toContain('relaymap_publish_version{bundle="example-org"} 2\n');
+
+  const good = readFileSync(at.config, 'utf8');
+  writeFileSync(at.config, `${good}listens = true\n`);
+  serves.kill('SIGHUP');
+  await until('the mistake is told', () => /CONFIG: .*The old configuration goes on/.test(stderr) || undefined, 60);
+  expect((await page(first, 'healthz'))[0]).toBe(200);
+  writeFileSync(at.config, good);
+  serves.kill('SIGHUP');
+  const [, second] = await until('they are served again', () => addresses()[1] && addresses(), 60);
+  expect((await page(second, 'healthz'))[0]).toBe(200);
+  if (second !== first) await expect(fetch(`${first}/healthz`)).rejects.toThrow();
+  serves.kill('SIGTERM');
+  expect((await end).status).toBe(0);
 });

@@ -1,10 +1,11 @@
 // `relaymap health` grades what the last cycle left, against the clock and the live maps: exit 0, 1, 2, 3.
 // Covers src/bin/gateway/health-command.ts, src/bin/gateway/health-arguments.ts, src/gateway/health
-import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { clockAt } from '../support/clock.ts';
-import { holdLock } from '../support/daemon.ts';
+import { Daemon, holdLock, WHEN_TOLD } from '../support/daemon.ts';
 import type { HealthReport } from '../support/gateway.ts';
 import { LIST, LONGER, Scene } from '../support/scene.ts';
 
@@ -158,6 +159,9 @@ describe('maps', () => {
   });
 });
 
+/** Runs a command where /proc shows no list of locks, as the shipped unit has it: ProcSubset=pid. */
+const NO_LOCKS = ['unshare', '--mount', 'sh', '-c', 'mount -t proc -o subset=pid proc /proc && exec "$@"', 'sh'];
+
 test('a cycle is just putting new maps in place, slowly: that is no damage', async () => {
   const rename = ['-e', 'trace=rename', '-e', 'inject=rename:delay_exit=200000'];
   const looks: { args: string; status: number | null; stdout: string }[] = [];
@@ -181,6 +185,34 @@ test('a cycle is just putting new maps in place, slowly: that is no damage', asy
   }
   expect(looks.filter(({ status }) => status !== 0)).toEqual([]);
   expect(looks.length).toBeGreaterThan(0);
+});
+
+test('where /proc lists no locks, /healthz calls no update damage, and a killed run hides none', async () => {
+  scene.configure({ config: `${WHEN_TOLD}[health]\nlisten = "127.0.0.1:0"\n` });
+  // -D: the daemon is our child, and strace looks on.
+  const slowly = 'strace -D -f -qq -o /dev/null -e trace=rename -e inject=rename:delay_exit=100000'.split(' ');
+  const daemon = new Daemon(scene.gateway, { under: [...NO_LOCKS, ...slowly] });
+  await daemon.says(/health: http/);
+  const url = /http:\/\/\S+\/healthz/.exec(daemon.log)?.[0] ?? '';
+  await daemon.until(() => daemon.cycles('unchanged') === 1, 'the first cycle');
+  scene.publish(LONGER);
+  daemon.signal('SIGUSR2');
+  const during = new Set<string>();
+  // The first copy was installed too.
+  while (daemon.cycles('installed') < 2) {
+    const page = await fetch(url);
+    during.add(`${page.status}${/map damaged/.exec(await page.text())?.[0] ?? ''}`);
+  }
+  expect([...during]).toEqual(['200']);
+  await daemon.until(() => statSync(scene.gateway.at('state', 'lock')).size === 0, 'the lock is given back');
+
+  // What a run leaves behind that is killed.
+  const killed = spawnSync('true').pid;
+  writeFileSync(scene.gateway.at('state', 'lock'), `${killed}\n`);
+  truncateSync(path.join(scene.gateway.mapDir, 'relay_recipients.cdb'), 2048);
+  const after = await fetch(url);
+  expect([after.status, await after.text()]).toEqual([503, expect.stringContaining('map damaged')]);
+  expect((await daemon.stop()).status).toBe(0);
 });
 
 test('what is damaged is told all the same while a run is at work that does not end', async () => {
