@@ -87,7 +87,12 @@ test('a request that is no file is taken away, and Postfix is left alone', async
   const before = reloads(await said());
   await mx.ok('setpriv --reuid relaymap --regid relaymap --clear-groups mkdir -p /run/relaymap/reload/x');
   await until('it is taken away', 60, said, (text) => text.includes('is a directory, which is no request'));
-  expect(await mx.ok('ls -A /run/relaymap')).toBe('');
+  await until(
+    'nothing is left of it',
+    60,
+    () => mx.ok('ls -A /run/relaymap'),
+    (left) => left === '',
+  );
   expect(reloads(await said())).toBe(before);
 });
 
@@ -108,9 +113,15 @@ test('each instance of Postfix that the configuration names is reloaded', async 
     () => mx.ok('ls -A /run/relaymap'),
     (left) => left === '',
   );
-  const said = await mx.ok('journalctl --no-pager -u relaymap-reload.service -o cat | tail -n 20');
-  expect(said).toContain('postfix/postlog: refreshing the Postfix mail system');
-  expect(said).toContain('postfix-in/postlog: refreshing the Postfix mail system');
+  // The journal takes its time with what was written to it.
+  await until(
+    'both instances say so in the journal',
+    60,
+    () => mx.ok('journalctl --no-pager -u relaymap-reload.service -o cat | tail -n 20'),
+    (said) =>
+      said.includes('postfix/postlog: refreshing the Postfix mail system') &&
+      said.includes('postfix-in/postlog: refreshing the Postfix mail system'),
+  );
 });
 
 test('the service is confined as shipped', async () => {

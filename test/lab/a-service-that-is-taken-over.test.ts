@@ -1,7 +1,7 @@
 // Whoever runs code in the gateway's service, or the publisher's, can do no more than the unit allows: another program
 // is put in the command's place, in the unit as shipped, and tries each thing that is forbidden.
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Lab, type LabHost } from '../support/lab.ts';
+import { Lab, until, type LabHost } from '../support/lab.ts';
 import { central, gateway, type Central } from './scene.ts';
 
 let lab: Lab;
@@ -89,8 +89,12 @@ async function tried(host: LabHost, unit: string): Promise<string[]> {
     printf '[Service]\nType=oneshot\nExecStart=\nExecStart=/usr/local/bin/probe\nExecReload=\nRestart=no\nWatchdogSec=0\n' \
       >${folder}/probe.conf
     systemctl daemon-reload; systemctl start ${unit}`);
-  const said = await host.ok(`journalctl --no-pager -o cat -u ${unit}`);
-  expect(said).toContain('probe end');
+  const said = await until(
+    'the probe has said all',
+    60,
+    () => host.ok(`journalctl --no-pager -o cat -u ${unit}`),
+    (text) => text.includes('probe end'),
+  );
   await host.ok(`rm ${folder}/probe.conf; systemctl daemon-reload; journalctl --rotate --vacuum-time=1s 2>&1`);
   return Object.keys(TRIES).filter((_, i) => new RegExp(`^probe ${i}$`, 'm').test(said));
 }

@@ -21,8 +21,15 @@ export interface Asked {
 export async function atRcpt({ files, mainCf }: Asked, addresses: readonly string[]): Promise<Map<string, boolean>> {
   const postfix = await startPostfix({
     files: { ...files },
-    // A probe is never waited for: who is not known yet is asked again when the queue is empty.
-    mainCf: { address_verify_map: '', address_verify_poll_count: '1', ...mainCf },
+    mainCf: {
+      // A probe is never waited for: who is not known yet is asked again when the queue is empty.
+      address_verify_map: '',
+      address_verify_poll_count: '1',
+      // A probe that a busy host deferred is sent again with the next question.
+      address_verify_negative_refresh_time: '1s',
+      lmtp_destination_concurrency_limit: '5',
+      ...mainCf,
+    },
     masterCf: ['lmtp unix - - n - - lmtp'],
   });
   try {
