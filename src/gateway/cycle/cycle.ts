@@ -26,6 +26,7 @@ import { asStepError } from '../step-error.ts';
 import { askBundle, needsTable, takeBundle, type Way } from './bundle-way.ts';
 import { illnessOf } from './heal.ts';
 import { isNew, nextRecord, outcomeOf, type Next, type Run } from './next-record.ts';
+import { Places, PLACES } from './places.ts';
 import { lookAtRecord, openSession, readRecord, toolsOf, withLock, type Session } from './session.ts';
 import type { SessionContext } from './session-context.ts';
 import { inStages, PATIENCE } from './stages.ts';
@@ -80,7 +81,7 @@ export async function poll(cx: CycleContext): Promise<Polled> {
   const state = await lookAtRecord(cx, toolsOf(cx));
   if (state === null) return { is: 'unsettled' };
   const begun = begin(cx, state, false);
-  const coming = asked(cx, begun, null).map((bundle) => closing(bundle, (b) => askBundle(b, cx.clock)));
+  const coming = onTheirWay(asked(cx, begun, null), (bundle) => askBundle(bundle, cx.clock));
   const { value: ways = [] } = (await inStages(coming, PATIENCE).next()) as IteratorResult<Way[], undefined>;
   // A slow bundle is left to the cycle, which does not wait for it either.
   if (ways.length < coming.length || ways.some(needsTable)) return { is: 'unsettled' };
@@ -173,15 +174,21 @@ function asked(cx: CycleContext, { state, broken, warnings }: Begun, early: Earl
 /** Asks all bundles and downloads what they need, each on its own. Without the lock. */
 function waysOf(cx: CycleContext, begun: Begun, early: EarlyMaps | null): Promise<Way>[] {
   const way = async (bundle: Asked) => takeBundle(await askBundle(bundle, cx.clock), cx.clock);
-  return asked(cx, begun, early).map((bundle) => closing(bundle, way));
+  return onTheirWay(asked(cx, begun, early), way);
 }
 
-async function closing(bundle: Asked, way: (bundle: Asked) => Promise<Way>): Promise<Way> {
-  try {
-    return await way(bundle);
-  } finally {
-    await bundle.source.close();
-  }
+/** Each goes its way as soon as there is a place for it, and closes its source at the end. */
+function onTheirWay(bundles: readonly Asked[], way: (bundle: Asked) => Promise<Way>): Promise<Way>[] {
+  const places = new Places(PLACES);
+  return bundles.map((bundle) =>
+    places.take(async () => {
+      try {
+        return await way(bundle);
+      } finally {
+        await bundle.source.close();
+      }
+    }),
+  );
 }
 
 /** The maps of an only bundle are made while its table comes. */

@@ -58,11 +58,15 @@ export function urlSource(
   clock: () => number,
   close: () => Promise<void>,
 ): Source {
-  const end = clock() + limits.total;
+  // The time runs from the first request: a bundle may have to wait for its turn.
+  let end: number | null = null;
   let received = 0;
   // One URL gets at most a third of what is left (docs/commands.md section 2.1), so that a slow mirror cannot eat
   // the cycle.
-  const timing = (): Limits => ({ idle: limits.idle, total: Math.max(1, Math.floor((end - clock()) / 3)) });
+  const timing = (): Limits => {
+    end ??= clock() + limits.total;
+    return { idle: limits.idle, total: Math.max(1, Math.floor((end - clock()) / 3)) };
+  };
   const counted = async function* (body: AsyncIterable<Uint8Array>) {
     for await (const chunk of body) {
       received += chunk.length;
