@@ -5,12 +5,11 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const setupFiles = ['test/support/environment.ts'];
 
 /**
- * `unit` needs nothing but Node; `real` starts real servers (Postfix, Prometheus) as private instances, one file at
- * a time. No part of
- * `npm test`: `crash` kills and starves whole cycles, for minutes; `trees` asks the software of other Debian
- * releases, for which it downloads them; `sources` starts databases and directories; `places` runs some of the
- * tests in clones of other places. The timeouts are for what hangs, not for what is slow: a machine that has other
- * things to do may take ten times as long.
+ * `unit` needs nothing but Node. `real` starts real servers (Postfix, Prometheus) as private instances. The others are
+ * no part of `npm test`: `crash` kills and starves whole cycles, for minutes; `trees` asks the software of other Debian
+ * releases, for which it downloads them; `sources` starts databases and directories; `places` runs some of the tests
+ * in clones of other places. The timeouts are for what hangs, not for what is slow: a machine that has other things to
+ * do may take ten times as long.
  */
 export default defineConfig({
   test: {
@@ -32,7 +31,9 @@ export default defineConfig({
           setupFiles,
           globalSetup: ['test/support/build-for-others.ts'],
           include: ['test/{postfix,attacks,commands,packaging}/**/*.test.ts'],
-          fileParallelism: false,
+          // Two files at once: each has servers, ports and folders of its own, and much of its time is waiting.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
           testTimeout: 400_000,
           hookTimeout: 400_000,
         },
