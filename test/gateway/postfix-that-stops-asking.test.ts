@@ -115,12 +115,18 @@ test('of several instances the one that stopped is named, and one that is new is
   ]);
 });
 
-test('a damaged record is not one that has seen nothing', () => {
+test('a damaged record is called damaged, and the next look claims nothing that it does not know', () => {
   const server = new Server();
   writeFileSync(path.join(dir, 'mta.json'), '{');
   expect(lost()).toBe('corrupt');
+  const { uses } = server;
   server.uses = [];
   lookAgain(dir, server, minutes(0));
+  expect(lost()).toEqual([]);
+  server.uses = uses;
+  lookAgain(dir, server, minutes(6));
+  server.uses = [];
+  lookAgain(dir, server, minutes(12));
   expect(lost()).toHaveLength(2);
   expect(readFileSync(path.join(dir, 'mta.json'), 'utf8')).toContain('"server": "Postfix"');
 });

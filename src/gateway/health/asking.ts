@@ -69,12 +69,10 @@ export function lookAgain(stateDir: string, mta: Mta, now: Date): void {
   const at = now.toISOString();
   const instances: AskingRecord['instances'] = {};
   for (const { instance, uses, why } of mta.look()) {
+    // A damaged record no longer says what was seen. Only what is seen now is known then; health has said that the
+    // record was damaged.
     const earlier = before?.instances[instance];
-    // A damaged record does not say what was seen: then both maps count as seen, since a false alarm is the smaller
-    // harm.
-    const seen: Seen = {
-      ...(read.is === 'corrupt' ? Object.fromEntries(MAPS.map((name) => [name, at])) : earlier?.seen),
-    };
+    const seen: Seen = { ...earlier?.seen };
     for (const use of uses ?? []) seen[use.map] = at;
     instances[instance] = { mark: marks.get(instance) ?? '', seen, uses: [...(uses ?? earlier?.uses ?? [])], why };
   }
