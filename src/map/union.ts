@@ -25,16 +25,27 @@ export async function* union(members: readonly Member[]): AsyncGenerator<RowBloc
   }
 }
 
+/** A heap of the streams, the one that stands on the least row first: a row costs the logarithm of their number. */
 async function* merged(all: readonly RowCursor[]): AsyncGenerator<RowBlock> {
-  const cursors: RowCursor[] = [];
-  for (const cursor of all) if (await cursor.load()) cursors.push(cursor);
+  const heap: RowCursor[] = [];
+  for (const cursor of all) if (await cursor.load()) heap.push(cursor);
+  for (let i = (heap.length >> 1) - 1; i >= 0; i--) sink(heap, i);
   const out = new RowCollector();
-  while (cursors.length > 0) {
-    const least = cursors.reduce((a, b) => (compare(b, a) < 0 ? b : a));
-    out.add(least.bytes, least.start, least.end);
-    // Every stream that stands on this row moves on; the least one last, since the others are compared with it.
-    for (const c of cursors.filter((c) => c !== least && compare(c, least) === 0)) await advance(c, cursors);
-    await advance(least, cursors);
+  let last: Uint8Array = Buffer.alloc(512);
+  let length = -1;
+  for (let least = heap[0]; least !== undefined; least = heap[0]) {
+    const { bytes, start, end } = least;
+    if (end - start !== length || compareBytes(bytes, start, end, last, 0, length) !== 0) {
+      out.add(bytes, start, end);
+      length = end - start;
+      if (length > last.length) last = Buffer.alloc(length);
+      last.set(bytes.subarray(start, end));
+    }
+    if (!least.step() && !(await least.load())) {
+      const moved = heap.pop();
+      if (moved !== undefined && heap.length > 0) heap[0] = moved;
+    }
+    sink(heap, 0);
     const block = out.full();
     if (block !== null) yield block;
   }
@@ -43,8 +54,20 @@ async function* merged(all: readonly RowCursor[]): AsyncGenerator<RowBlock> {
 
 const compare = (a: RowCursor, b: RowCursor): number => compareBytes(a.bytes, a.start, a.end, b.bytes, b.start, b.end);
 
-async function advance(cursor: RowCursor, cursors: RowCursor[]): Promise<void> {
-  if (!cursor.step() && !(await cursor.load())) cursors.splice(cursors.indexOf(cursor), 1);
+/** Puts the stream at this place below all that stand on a lesser row. */
+function sink(heap: RowCursor[], from: number): void {
+  for (let place = from; ;) {
+    const here = heap[place];
+    const left = heap[2 * place + 1];
+    if (here === undefined || left === undefined) return;
+    const right = heap[2 * place + 2];
+    const isRight = right !== undefined && compare(right, left) < 0;
+    const least = isRight ? right : left;
+    if (compare(here, least) <= 0) return;
+    heap[place] = least;
+    place = 2 * place + (isRight ? 2 : 1);
+    heap[place] = here;
+  }
 }
 
 async function* limited(rows: RowStream, speaksFor: (domain: string) => boolean): AsyncGenerator<RowBlock> {
