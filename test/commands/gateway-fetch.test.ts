@@ -204,11 +204,11 @@ describe('what a person reads', () => {
   });
 
   test.each([
-    [['fetch', '--froce'], /--force/],
-    [['fetsh'], /fetch/],
+    [['fetch', '--froce'], /unknown option '--froce'; see: relaymap fetch --help$/m],
+    [['fetsh'], /unknown command 'fetsh'; see: relaymap help$/m],
     [['fetch', '--bundel', 'x'], /--bundle/],
     [['lookup'], /address/],
-  ])('a wrong command line %j: exit status 2, and the nearest known', async (args, near) => {
+  ])('a wrong command line %j: exit status 2, and where to look', async (args, near) => {
     const { status, stdout, stderr } = await scene.gateway.run(args);
     expect([status, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(near);
