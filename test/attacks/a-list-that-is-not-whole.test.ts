@@ -123,13 +123,13 @@ describe('SHRUNK', () => {
   });
 
   test('max_shrink_percent of the configuration', async () => {
-    const scene = await open({ bundle: 'max_shrink_percent = 50' });
-    scene.publish(keeping(40));
-    await scene.installs(2, keeping(40));
-    scene.configure({ bundle: 'max_shrink_percent = 0' });
-    await refuses(scene, 'SHRUNK', keeping(29));
-    const { version } = scene.publish(keeping(30));
-    await scene.installs(version, keeping(30));
+    const scene = await open({ bundle: 'max_shrink_percent = 0' });
+    await refuses(scene, 'SHRUNK', keeping(52));
+    const { version } = scene.publish(keeping(53));
+    await scene.installs(version, keeping(53)); // ten rows are free
+    scene.configure({ bundle: 'max_shrink_percent = 50' });
+    const next = scene.publish(keeping(40));
+    await scene.installs(next.version, keeping(40));
   });
 
   test('what could not be fetched in one step cannot be had in two under the same flagless cycles', async () => {
