@@ -75,7 +75,7 @@ async function zsh(line: readonly string[]): Promise<string[]> {
 test('zsh lists the commands with what they do, and the options of a command', async () => {
   const { commands } = await commandModel('relaymap');
   expect(await zsh(['relaymap', ''])).toEqual(commands.map((c) => c.name).sort((a, b) => (a < b ? -1 : 1)));
-  expect(await zsh(['relaymap', 'health', '--'])).toEqual(['--config', '--deep', '--help', '--json']);
+  expect(await zsh(['relaymap', 'health', '--'])).toEqual(['--config', '--deep', '--help', '--json', '--version']);
   expect(await zsh(['relaymap-publish', 'publish', '--'])).toContain('--next-version');
 });
 
@@ -87,7 +87,7 @@ describe('bash and fish', () => {
     const { commands } = await commandModel('relaymap');
     expect(await ask(['relaymap', ''])).toEqual(expect.arrayContaining(commands.map((c) => c.name)));
     expect(await ask(['relaymap', 'hea'])).toEqual(['health']);
-    expect(await ask(['relaymap', 'health', '--'])).toEqual(['--config', '--deep', '--help', '--json']);
+    expect(await ask(['relaymap', 'health', '--'])).toEqual(['--config', '--deep', '--help', '--json', '--version']);
     expect(await ask(['relaymap-publish', 'publish', '--n'])).toEqual(['--next-version']);
     expect(await ask(['relaymap', 'hold', '--f'])).toEqual([]);
   });

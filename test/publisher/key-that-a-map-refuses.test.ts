@@ -154,7 +154,7 @@ describe('a domain alias', () => {
   test('of a domain of which nobody has an address is refused, unless the policy names it', async () => {
     const text = '@d.example @gone.example\na@new.example x\n';
     expect(await refusalFrom(postfix(text))).toMatch(
-      /^WILDCARD list, row 1: @d\.example stands for @gone\.example, of which no source has an address: .*policy\.wildcards/,
+      /^WILDCARD list, line 1: @d\.example stands for @gone\.example, of which no source has an address: .*policy\.wildcards/,
     );
     expect(await rowsFrom(postfix(text), ALLOWED)).toEqual(['@d.example', 'a@new.example']);
     expect(await rowsFrom(postfix(text, { skip_domains: ['d.example'] }))).toEqual(['a@new.example']);
@@ -163,7 +163,7 @@ describe('a domain alias', () => {
   test('of a domain with a catch-all is one itself, and meets the guard', async () => {
     const text = '@old.example @d.example\n@d.example a\n';
     expect(await refusalFrom(postfix(text), ALLOWED)).toMatch(
-      /^WILDCARD list, row 1: @old\.example accepts every address/,
+      /^WILDCARD list, line 1: @old\.example accepts every address/,
     );
     expect(await rowsFrom(postfix(text), ALLOWED.replace(']', ', "old.example"]'))).toEqual([
       '@d.example',
@@ -173,7 +173,7 @@ describe('a domain alias', () => {
 
   test('of a domain that the list may not speak for', async () => {
     const found = await refusalFrom(postfix(`@old.example @new.example\n${staff}`), 'domains = ["new.example"]');
-    expect(found).toMatch(/^FOREIGN_DOMAIN list, row 1: its domain old\.example/);
+    expect(found).toMatch(/^FOREIGN_DOMAIN list, line 1: its domain old\.example/);
   });
 });
 

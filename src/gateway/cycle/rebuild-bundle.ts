@@ -12,7 +12,7 @@ import { readRegularFile } from '../../io/regular-file.ts';
 import type { Copies } from '../record/copies.ts';
 import type { StoredEnvelope } from '../record/envelopes.ts';
 import { freshBundle, stateCorrupt, type BundleState, type CopyRef, type EnvelopeRef } from '../record/state.ts';
-import { isTrusted, settle, verified } from '../record/version-history.ts';
+import { allCopies, isTrusted, settle, verified } from '../record/version-history.ts';
 
 /** A configured bundle with what is needed to look at its stored files. */
 export interface Holder {
@@ -98,6 +98,9 @@ async function rebuilt(h: Holder, good: readonly StoredEnvelope[], hint: Hints):
     )
     .map(({ ref }) => ref);
   st.held = hint.held;
+  // The same count again says nothing new.
+  const counts = allCopies(st).map(({ since, rows }) => ({ at: since, rows }));
+  st.history = counts.filter(({ rows }, i) => rows !== counts[i - 1]?.rows);
   return st;
 }
 

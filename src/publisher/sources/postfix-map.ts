@@ -58,7 +58,7 @@ export function postfixMapSource(source: PostfixMapSource): SourceReader {
   const { name } = source;
   if (map !== null) return { unit: 'row', read: () => compiled(name, map, file) };
   const { read } = fileSource({ ...source, type: 'file', path: file, format: 'postfix' });
-  return { unit: 'row', read };
+  return { unit: 'line', read };
 }
 
 async function* compiled(name: string, map: string, file: string): AsyncGenerator<Batch> {

@@ -28,7 +28,7 @@ const BY_LINES: Partial<
 > = {
   csv: ['row', csvEntries],
   ldif: ['entry', ldifEntries],
-  postfix: ['row', postfixEntries],
+  postfix: ['line', postfixEntries],
   aliases: ['line', aliasEntries],
   passwd: ['line', passwdEntries],
   table: ['line', tableEntries],
