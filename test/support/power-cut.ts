@@ -89,6 +89,8 @@ class Disk {
   /** By path: the node it leads to now, and for certain. A folder's children survive only with it. */
   readonly now: Names = new Map();
   readonly #synced: Names = new Map();
+  /** Files that have lost their name and are still written to: after a power cut nothing is left of them. */
+  readonly #nameless = new Set<string>();
   readonly #onTheirWay: { readonly folder: string; readonly step: Step }[] = [];
 
   constructor(before: Tree) {
@@ -109,9 +111,11 @@ class Disk {
         if (node !== undefined) return; // opened, as the lock is each time
         const empty = Buffer.alloc(0);
         const made: Node = { folder: change.is === 'folder', mode: change.mode, now: empty, synced: empty };
+        this.#nameless.delete(change.name);
         return this.#name(change.name, (names) => void names.set(change.name, made));
       }
       case 'remove':
+        this.#nameless.add(change.name);
         return this.#name(change.name, (names) => void names.delete(change.name));
       case 'rename':
         if (node === undefined) throw new Error(`${change.name} is not there to be renamed`);
@@ -120,10 +124,12 @@ class Disk {
         if (node !== undefined) node.mode = change.mode;
         return;
       case 'write':
+        if (node === undefined && this.#nameless.has(change.name)) return;
         if (node === undefined) throw new Error(`${change.name} is not there to be written`);
         node.now = written(node.now, change.bytes, change.at ?? node.now.length);
         return;
       case 'cut':
+        if (node === undefined && this.#nameless.has(change.name)) return;
         if (node === undefined) throw new Error(`${change.name} is not there to be cut`);
         node.now = written(node.now.subarray(0, change.length), Buffer.alloc(0), change.length);
         return;

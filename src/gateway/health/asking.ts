@@ -7,7 +7,7 @@
 import path from 'node:path';
 import * as z from 'zod/mini';
 import { isInstant } from '../../bundle/offer/instant.ts';
-import { isAbsent, writeFileAtomic } from '../../io/atomic-file.ts';
+import { isAbsent, removeDurable, writeFileAtomic } from '../../io/atomic-file.ts';
 import { readRegularFile } from '../../io/regular-file.ts';
 import { MAPS } from '../map-files.ts';
 import type { Mta } from '../mta/mta.ts';
@@ -77,6 +77,8 @@ export function lookAgain(stateDir: string, mta: Mta, now: Date): void {
     instances[instance] = { mark: marks.get(instance) ?? '', seen, uses: [...(uses ?? earlier?.uses ?? [])], why };
   }
   const next: AskingRecord = { format: 1, lookedAt: at, server: mta.name, instances };
+  // A folder in its place could not be renamed onto.
+  if (read.is === 'corrupt') removeDurable(fileOf(stateDir));
   writeFileAtomic(fileOf(stateDir), `${JSON.stringify(next, null, 1)}\n`, 0o644);
 }
 
