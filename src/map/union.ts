@@ -31,19 +31,16 @@ async function* merged(all: readonly RowCursor[]): AsyncGenerator<RowBlock> {
   for (const cursor of all) if (await cursor.load()) heap.push(cursor);
   for (let i = (heap.length >> 1) - 1; i >= 0; i--) sink(heap, i);
   const out = new RowCollector();
-  let last: Uint8Array = Buffer.alloc(512);
-  let length = -1;
+  let last = Buffer.alloc(0);
   for (let least = heap[0]; least !== undefined; least = heap[0]) {
     const { bytes, start, end } = least;
-    if (end - start !== length || compareBytes(bytes, start, end, last, 0, length) !== 0) {
+    if (compareBytes(bytes, start, end, last, 0, last.length) !== 0) {
       out.add(bytes, start, end);
-      length = end - start;
-      if (length > last.length) last = Buffer.alloc(length);
-      last.set(bytes.subarray(start, end));
+      last = Buffer.from(bytes.subarray(start, end));
     }
     if (!least.step() && !(await least.load())) {
-      const moved = heap.pop();
-      if (moved !== undefined && heap.length > 0) heap[0] = moved;
+      heap[0] = heap.at(-1) ?? least;
+      heap.pop();
     }
     sink(heap, 0);
     const block = out.full();
