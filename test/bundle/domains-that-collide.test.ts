@@ -27,10 +27,12 @@ test('they are told apart, in few steps each, also when they are looked for', ()
   const set = setOf(names);
   expect(set.size).toBe(COUNT);
   expect(set.steps).toBeLessThan(COUNT * 16);
+  expect(set.steps).toBeGreaterThan(COUNT);
   set.steps = 0;
   expect(names.every((name, id) => set.find(Buffer.from(name), 0, name.length) === id)).toBe(true);
   expect(set.find(Buffer.from('absent.example'), 0, 14)).toBe(-1);
   expect(set.steps).toBeLessThan(COUNT * 8);
+  expect(set.steps).toBeGreaterThanOrEqual(COUNT);
   expect(setOf(names.slice(1)).missingIn(set)).toBe(0);
   expect(set.missingIn(setOf(names.slice(1)))).toBe(1);
 });
