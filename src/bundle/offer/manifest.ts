@@ -88,7 +88,7 @@ export function parseManifest(payload: Uint8Array): Manifest {
 export interface NextHopsOffer {
   /** Null where it has none. */
   readonly entry: TableEntry | null;
-  /** A table with at least so many rows passes the shrink guard until `shrinkApproved.until`; null without that word. */
+  /** A table of so many rows or more passes the shrink guard until `shrinkApproved.until`; null without that word. */
   readonly approvedRows: number | null;
 }
 
