@@ -24,6 +24,13 @@ const minutes = (n: number): Date => new Date(T0 + n * 60_000);
 class Server implements Mta {
   readonly kind = 'postfix';
   readonly name = 'Postfix';
+  readonly group = 'postfix';
+  readonly user = 'postfix';
+  readonly text = 'pairs';
+  readonly reloadAfter = 'appearance';
+  readonly reloadLine = 'postfix reload';
+  readonly folds = 'full';
+  readonly types = ['cdb'];
   instances: string[] = ['/etc/postfix'];
   mark = 'a';
   uses: Use[] | null = BOTH;
