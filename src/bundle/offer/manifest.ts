@@ -4,6 +4,7 @@
  */
 import * as z from 'zod/mini';
 import { ManifestError } from '../../errors.ts';
+import { time } from './manifest-time.ts';
 import { NAME } from './name.ts';
 
 const DAY = 86_400_000;
@@ -12,18 +13,6 @@ const MAX_DELTAS = 64;
 const count = () => z.int({ error: 'is not a whole number' }).check(z.gte(0, { error: 'is negative' }));
 const sha256 = () =>
   z.string({ error: 'is not text' }).check(z.regex(/^[0-9a-f]{64}$/, { error: 'is not 64 lower-case hex digits' }));
-const time = () =>
-  z.pipe(
-    z.string({ error: 'is not text' }).check(z.refine(isTime, { error: 'is not a time like 2026-11-24T07:00:00Z' })),
-    z.transform((text: string) => new Date(text)),
-  );
-
-function isTime(text: string): boolean {
-  const date = new Date(text);
-  // A year of more than four digits has other lengths, in every form that Date takes.
-  return text.length === 20 && !Number.isNaN(date.getTime()) && date.toISOString() === text.replace('Z', '.000Z');
-}
-
 /**
  * What a body may have at most: a gzip member of this text, and not a few bytes of it among megabytes of empty
  * blocks.
