@@ -37,7 +37,7 @@ export async function takeLock(file: string, wait: number, onWait?: OnWait, sign
     let status = first.error ? fail(first.error) : first.status;
     if (status === TAKEN && wait > 0) {
       onWait?.(holder(fd).words);
-      status = await waiting(fd, performance.now() + wait * 1000, signal);
+      status = await waiting(fd, wait, signal);
     }
     if (status === TAKEN) throw busy(file, fd, wait);
     if (status !== 0) throw new HostError('INTERNAL', `flock ended with status ${status} on ${file}`);
@@ -94,11 +94,10 @@ function busy(file: string, fd: number, waited: number): HostError {
   return new HostError('BUSY', `another run holds ${file}: ${words} (waited ${waited} s); see what it does: ${look}`);
 }
 
-/** @param until by performance.now(). */
-async function waiting(fd: number, until: number, signal: AbortSignal | undefined): Promise<number | null> {
-  const end = await flockUntil(fd, until, signal);
-  // The shell is not deaf from its first moment on.
-  return isForUs(end.signal) ? await waiting(fd, until, signal) : end.status;
+async function waiting(fd: number, seconds: number, signal: AbortSignal | undefined): Promise<number | null> {
+  const end = await flockFor(fd, seconds, signal);
+  // The shell is not deaf from its first moment on; what hits it does so at once, so that no time is lost.
+  return isForUs(end.signal) ? await waiting(fd, seconds, signal) : end.status;
 }
 
 interface FlockEnd {
@@ -109,10 +108,9 @@ interface FlockEnd {
 /** The caller no longer waits. */
 const ENDED: FlockEnd = { status: TAKEN, signal: null };
 
-function flockUntil(fd: number, until: number, signal: AbortSignal | undefined): Promise<FlockEnd> {
+function flockFor(fd: number, seconds: number, signal: AbortSignal | undefined): Promise<FlockEnd> {
   return new Promise((resolve, reject) => {
-    const seconds = Math.max(0.001, (until - performance.now()) / 1000).toFixed(3); // flock refuses zero
-    const flock = ['flock', '-x', '-w', seconds, '-E', String(TAKEN), '3'];
+    const flock = ['flock', '-x', '-w', String(seconds), '-E', String(TAKEN), '3'];
     const child = spawn('sh', ['-c', DEAF, 'sh', ...flock], {
       stdio: ['ignore', 'ignore', 'ignore', fd],
     });
