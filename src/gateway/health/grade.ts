@@ -7,6 +7,7 @@ import { exitStatus } from '../../errors.ts';
 import { ADVICE } from '../say/advice.ts';
 import type { BundleConfig, GatewayConfig } from '../config.ts';
 import { reloadRequested } from '../mta/postfix/reload-request.ts';
+import { KINDS } from '../mta-kinds.ts';
 import { lostMaps, type ReadAsking } from './asking.ts';
 import { overdue } from './rhythm.ts';
 import { knownAt, type BundleStatus, type Status } from './status.ts';
@@ -117,7 +118,7 @@ function hostReasons(facts: HealthFacts): Reason[] {
     reasons.push({
       grade: 'critical',
       condition: 'reload_pending',
-      text: 'reload pending: Postfix does not see the maps before: postfix reload',
+      text: reloadText(facts.config),
     });
   }
   reasons.push(...askingReasons(facts));
@@ -130,6 +131,12 @@ function hostReasons(facts: HealthFacts): Reason[] {
     });
   }
   return reasons;
+}
+
+function reloadText({ mta }: GatewayConfig): string {
+  const { name, reloadAfter, reloadLine } = KINDS[mta.kind];
+  const sees = reloadAfter === 'change' ? 'does not see the new rows' : 'does not see the maps';
+  return `reload pending: ${name} ${sees} before: ${reloadLine}`;
 }
 
 /** A mail server that no longer asks a map takes mail for everybody, or for nobody (docs/commands.md section 2.5). */
