@@ -36,9 +36,9 @@ export const Remote = z.pipe(
 export type Remote = z.infer<typeof Remote>;
 
 /** Another host that signs: where its signatures are, and its public key. */
-export const Cosigner = z.strictObject(
-  { ...place(), public: absolute() },
-  { error: 'must be a table { url = "...", public = "FILE.pub" }' },
+export const Cosigner = z.pipe(
+  z.transform((value: unknown) => value),
+  z.strictObject({ ...place(), public: absolute() }, { error: 'must be a table { url = "...", public = "FILE.pub" }' }),
 );
 export type Cosigner = z.infer<typeof Cosigner>;
 
