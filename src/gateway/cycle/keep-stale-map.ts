@@ -1,4 +1,4 @@
-/** After each report of a cycle: the map of what is out of date (docs/commands.md section 2.6). Holds no lock of a cycle. */
+/** After each report: the map of what is out of date (docs/commands.md section 2.6). Holds no lock of a cycle. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { readStatus } from '../health/status.ts';

@@ -7,6 +7,7 @@ import { exitStatus } from '../../errors.ts';
 import { ADVICE } from '../say/advice.ts';
 import type { BundleConfig, GatewayConfig } from '../config.ts';
 import { reloadRequested } from '../mta/postfix/reload-request.ts';
+import { KINDS } from '../mta-kinds.ts';
 import { lostMaps, type ReadAsking } from './asking.ts';
 import { STALE_MAP } from '../map-files.ts';
 import { isOutOfDate, outOfDate } from '../out-of-date.ts';
@@ -122,7 +123,7 @@ function hostReasons(facts: HealthFacts): Reason[] {
     reasons.push({
       grade: 'critical',
       condition: 'reload_pending',
-      text: 'reload pending: Postfix does not see the maps before: postfix reload',
+      text: reloadText(facts.config),
     });
   }
   reasons.push(...staleReasons(facts), ...askingReasons(facts));
@@ -150,6 +151,12 @@ function staleReasons({ config, status, stale, now }: HealthFacts): Reason[] {
   if (missing.length === 0) return [];
   const text = `${missing.join(', ')}: out of date, and stale_domains does not say so; does relaymap-stale.timer run? relaymap stale`;
   return [{ grade: 'warning', condition: 'out_of_date', text }];
+}
+
+function reloadText({ mta }: GatewayConfig): string {
+  const { name, reloadAfter, reloadLine } = KINDS[mta.kind];
+  const sees = reloadAfter === 'change' ? 'does not see the new rows' : 'does not see the maps';
+  return `reload pending: ${name} ${sees} before: ${reloadLine}`;
 }
 
 /** A mail server that no longer asks a map takes mail for everybody, or for nobody (docs/commands.md section 2.5). */

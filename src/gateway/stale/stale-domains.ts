@@ -46,10 +46,10 @@ export function placesOf(
   const live = names.length === 0 ? null : liveMark(config);
   return names.flatMap((name) => {
     const known = facts?.find((b) => b.name === name);
-    // Nothing is installed of it, or it is new in the configuration: it has no live copy.
-    if (facts !== null && known?.version == null) return [];
+    if (known?.version === null) return []; // nothing is installed of it
     const table = tableOf(config, name, known);
-    if (facts === null && table === null && live === null) return []; // nothing was ever installed here
+    // Nothing was ever installed here, or it is new in the configuration: it has no live copy.
+    if (known === undefined && table === null && (facts !== null || live === null)) return [];
     return [{ name, table, live: table === null ? live : null }];
   });
 }

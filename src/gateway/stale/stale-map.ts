@@ -18,7 +18,7 @@ import { fileRecords, install, requirePlaces } from '../maps/install.ts';
 import { removeHalfMade } from '../maps/live-maps.ts';
 import { mapDamage } from '../maps/map-damage.ts';
 import { mtaOf } from '../mta/of-config.ts';
-import { postfixGroup } from '../mta/postfix/commands.ts';
+import { mapGroup } from '../mta/map-group.ts';
 import { outOfDate } from '../out-of-date.ts';
 import { readStaleRecord, writeStaleRecord, type StaleRecord } from '../record/stale-record.ts';
 import { domainsOf, placesOf, type BundleFacts, type Place } from './stale-domains.ts';
@@ -87,20 +87,21 @@ async function write(cx: StaleContext, plan: Plan): Promise<StaleRecord> {
   const last = readStaleRecord(config.state_dir);
   const before = last.is === 'whole' ? last.value : null;
   const domains = await domainsOf(config, plan.places);
-  const gid = postfixGroup();
-  const rules = {
-    mapDir: config.map_dir,
-    types: config.maps.types,
-    gid,
-    warn: (message: string) => log('warning', message),
-  };
   removeHalfMade(config.map_dir, STALE_MAP);
   const isEmpty = domains.size === 0;
   const rows = isEmpty ? nothing() : domains;
-  const value = isEmpty ? NOTHING.value : DEFER;
+  const rules = {
+    mapDir: config.map_dir,
+    value: isEmpty ? NOTHING.value : DEFER,
+    types: config.maps.types,
+    text: 'pairs' as const,
+    expected: rows.size,
+    gid: mapGroup(config),
+    warn: (message: string) => log('warning', message),
+  };
   let made;
   try {
-    made = await compileRows(STALE_MAP, domainRows(rows), { ...rules, value, expected: rows.size });
+    made = await compileRows(STALE_MAP, domainRows(rows), rules);
     requirePlaces(made);
     const files = fileRecords(made);
     const { appeared } = install(made);
