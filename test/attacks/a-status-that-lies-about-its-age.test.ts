@@ -189,7 +189,7 @@ test('a held bundle goes out of date, once it is offered something newer', async
 });
 
 test('a first cycle that fails leaves no map behind; stale alone makes one that does nothing', async () => {
-  scene.close();
+  await scene.close();
   scene = await Scene.open({ config, installed: false });
   await scene.gateway.fetch();
   expect(scene.gateway.maps()).toEqual({});
