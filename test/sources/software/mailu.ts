@@ -127,7 +127,10 @@ function answers(rows: Rows, delimiter: string) {
     byDomain.set(each.domain, [...(byDomain.get(each.domain) ?? []), each]);
   const like = (pattern: string) =>
     new RegExp(
-      `^${[...pattern].map((sign) => (sign === '%' ? '.*' : sign === '_' ? '.' : sign.replace(/[^\w]/, '\\$&'))).join('')}$`,
+      `^${pattern
+        .replace(/[^\w%]/g, '\\$&')
+        .replaceAll('%', '.*')
+        .replaceAll('_', '.')}$`,
       'is',
     );
   const aliasFor = (local: string, domain: string): Alias | undefined => {
