@@ -96,7 +96,7 @@ export class Directory {
       timeout: patience.answer,
       connectTimeout: patience.connect,
       ...(secure ? { tlsOptions: this.#tls() } : {}),
-      createConnection: (() => this.#only(this.#connection())) as typeof net.connect,
+      createConnection: () => this.#only(this.#connection()),
       // Called with options alone to change to TLS after StartTLS; otherwise for ldaps.
       createSecureConnection: ((...args: Parameters<typeof tls.connect>) =>
         secure ? this.#only(this.#connection()) : this.#only(tls.connect(...args), true)) as typeof tls.connect,
