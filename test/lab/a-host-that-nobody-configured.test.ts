@@ -131,6 +131,18 @@ test('each instance of Postfix that the configuration names is reloaded', async 
   );
 });
 
+test.each(['USR2', 'HUP'])('SIG%s before the service can hear it: it is started again', async (name) => {
+  await mx.ok(`systemctl stop relaymap; systemctl start --no-block relaymap
+    until systemctl kill --kill-whom=main -s ${name} relaymap 2>/dev/null; do :; done`);
+  await until(
+    'it runs',
+    60,
+    async () => (await mx.run('systemctl is-active relaymap; systemctl show -P Job relaymap')).stdout,
+    (said) => said === 'active\n0\n' || said === 'active\n\n',
+  );
+  await graded(mx, 0);
+});
+
 test('the service is confined as shipped', async () => {
   for (const unit of ['relaymap.service', 'relaymap-reload.service']) {
     const { stdout } = await mx.run(`systemd-analyze security --no-pager ${unit} | tail -n 1`);
