@@ -1,4 +1,5 @@
-// Vexim with the tables of its setup, and an Exim with its access lists and routers (docs/debian-conf.d, docs/configure).
+// Vexim with the tables of its setup, and an Exim with its access lists and routers (docs/debian-conf.d,
+// docs/configure).
 import { accepted, insert, refused, type Chance, type Software } from './software.ts';
 
 const tables = `
@@ -155,8 +156,8 @@ virtual_dom_groups:
   driver = redirect
   domains = +local_domains
   allow_fail
-  senders = \${if eq{Y}{${lookup("select g.is_public from \`groups\` g, domains d where d.enabled = '1' and d.domain = '${quote_mysql:$domain}' and d.domain_id = g.domain_id and g.enabled = '1' and g.name = '${quote_mysql:$local_part}'")}} {$sender_address}{}}
-  data = ${lookup("select concat_ws('@', u.localpart, d.domain) from domains d, \`groups\` g, group_contents c, users u where d.enabled = '1' and d.domain = '${quote_mysql:$domain}' and d.domain_id = g.domain_id and g.enabled = '1' and g.id = c.group_id and c.member_id = u.user_id and d.domain_id = u.domain_id and u.enabled = '1' and g.name = '${quote_mysql:$local_part}'")}
+  senders = \${if eq{Y}{${lookup("select g.is_public from groups g, domains d where d.enabled = '1' and d.domain = '${quote_mysql:$domain}' and d.domain_id = g.domain_id and g.enabled = '1' and g.name = '${quote_mysql:$local_part}'")}} {$sender_address}{}}
+  data = ${lookup("select concat_ws('@', u.localpart, d.domain) from domains d, groups g, group_contents c, users u where d.enabled = '1' and d.domain = '${quote_mysql:$domain}' and d.domain_id = g.domain_id and g.enabled = '1' and g.id = c.group_id and c.member_id = u.user_id and d.domain_id = u.domain_id and u.enabled = '1' and g.name = '${quote_mysql:$local_part}'")}
   ${SUFFIX}
   pipe_transport = address_pipe
 virtual_domains_catchall:
