@@ -49,7 +49,7 @@ export function addKeyring(program: Command, config: string, publish: Action, do
     .option('--keys <DIR>', "propose: a gateway's key directory")
     .option('--published <DIR>', 'propose, rehearse: the published folder')
     .option('--add <FILE>', 'propose: a key that comes (.pub)', several)
-    .option('--remove <KEYID>', 'propose: a key that goes', several)
+    .option('--remove <KEYID>', 'propose: a key that goes; or its .pub', several)
     .option('--add-root <FILE>', 'propose: a root key that comes (.pub)', several)
     .option('--remove-root <KEYID>', 'propose: a root key that goes', several)
     .option('--threshold <N>', 'propose: how many keys sign a manifest')

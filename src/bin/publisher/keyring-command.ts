@@ -174,7 +174,8 @@ function publishedName(folder: string | undefined): string {
 
 function changed(what: string, before: KeySet, add: readonly string[] = [], remove: readonly string[] = []): KeySet {
   const next = new Map(before);
-  for (const id of remove) {
+  for (const named of remove) {
+    const id = named.endsWith('.pub') ? publicKeyIn(path.resolve(named)).keyid : named;
     const gone = /^[0-9a-f]{4,64}$/.test(id) ? [...before.keys()].filter((each) => each.startsWith(id)) : [];
     const [key] = gone;
     if (key === undefined || gone.length > 1) {

@@ -28,6 +28,7 @@ interface Reading {
 export class Readings {
   readonly #config: PublisherConfig;
   readonly #repository: Repository;
+  /** The newest first. */
   #readings: Reading[] = [];
 
   constructor(config: PublisherConfig, repository: Repository) {
@@ -37,7 +38,7 @@ export class Readings {
 
   /** The newest of them, in milliseconds; null before the first. */
   get last(): number | null {
-    return this.#readings.at(-1)?.at ?? null;
+    return this.#readings[0]?.at ?? null;
   }
 
   /** Reads the sources. @throws PublishError SOURCE and the like */
@@ -53,7 +54,7 @@ export class Readings {
     const sha256 = hashOf(table);
     if (!this.#repository.hasKept(sha256)) writeFiles([this.#repository.keptTable(sha256)], await packedToKeep(table));
     const young = this.#readings.filter((r) => r.sha256 !== sha256 && now.getTime() - r.at <= KEPT);
-    this.#readings = [...young, { sha256, at: now.getTime() }];
+    this.#readings = [{ sha256, at: now.getTime() }, ...young];
   }
 
   /** Tables that are needed yet. */
@@ -66,7 +67,7 @@ export class Readings {
    * @throws PublishError UNSIGNED, by count and domain
    */
   async compare(candidate: () => RowStream): Promise<void> {
-    const [newest, ...older] = [...this.#readings].reverse();
+    const [newest, ...older] = this.#readings;
     if (newest === undefined) return;
     const { added, removed, rows, domains } = await tableDifference(
       this.#repository.table(newest.sha256),

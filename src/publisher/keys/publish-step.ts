@@ -22,8 +22,8 @@ export function rehearseHere(config: PublisherConfig, file: StepFile): Rehearsal
 }
 
 /** Whether the manifest that is out bridges the step: see `requireBridge`. */
-export const bridges = (config: PublisherConfig, { before, ring }: Rehearsal, withoutOld: boolean): number =>
-  requireBridge(config.output, newest(before), ring, withoutOld);
+export const bridges = (config: PublisherConfig, { before, ring }: Rehearsal): number =>
+  requireBridge(config.output, newest(before), ring);
 
 /** The caller holds the lock. */
 export function putStepOut(config: PublisherConfig, file: StepFile, { envelope, before }: Rehearsal): void {

@@ -54,18 +54,14 @@ export function rehearsed(file: StepFile, published: string | null, start: Start
 
 /**
  * Whether the manifest that is out is good for gateways that have not walked the step and for those that have.
- * @param withoutOld the old key cannot sign any more.
  * @throws PublishError KEY, saying which keys have not signed it
  */
-export function requireBridge(output: string, old: RootedRing, next: RootedRing, withoutOld: boolean): number {
+export function requireBridge(output: string, old: RootedRing, next: RootedRing): number {
   const file = path.join(output, 'manifest.json');
   if (!existsSync(file)) throw new PublishError('KEY', `${file} is not there: publish first`);
   const envelope = readFileSync(file);
   let version = 0;
-  for (const [ring, when] of [
-    ...(withoutOld ? [] : [[old, 'have not taken the step yet'] as const]),
-    [next, 'have taken the step'] as const,
-  ]) {
+  for (const [ring, when] of [[old, 'have not taken the step yet'] as const, [next, 'have taken the step'] as const]) {
     try {
       ({ version } = verifyManifest(envelope, ring).manifest);
     } catch (error) {
