@@ -22,7 +22,6 @@ beforeAll(async () => {
       `/etc/relaymap-publish/${name}.toml`,
       `name = "${name}"
 output = "/srv/relaymap/${name}"
-state_dir = "/var/lib/relaymap-publish/${name}"
 keys = ["/etc/relaymap-publish/${name}.key"]
 [[source]]
 type = "file"

@@ -75,6 +75,7 @@ export function isSignedByOne(envelope: Uint8Array, keys: readonly SigningKey[])
 
 function ringOf(keys: readonly SigningKey[]): Ring {
   const ring = new Map(keys.map((k) => [k.keyid, k.publicKey]));
-  if (ring.size !== keys.length) throw new PublishError('KEY', 'two of the files in `keys` hold the same key');
+  if (ring.size !== keys.length)
+    throw new PublishError('KEY', 'two of the files in `keys` hold the same key; name each key once');
   return { keys: ring, threshold: keys.length, step: 0 };
 }
