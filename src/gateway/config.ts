@@ -5,6 +5,7 @@ import { NAME } from '../bundle/offer/name.ts';
 import { HostError } from '../errors.ts';
 import { absolute, credentialFiles, Place, hasPairs } from './bundle-urls.ts';
 import { domainForms } from './domain-forms.ts';
+import { KINDS, KIND_NAMES } from './mta-kinds.ts';
 import { listenAddress } from '../io/health/listen-address.ts';
 import { requireUnwritable } from '../io/rights.ts';
 import { duration, list, percent, readConfigFile, size, text, whole } from '../io/config-file.ts';
@@ -48,15 +49,18 @@ export const Config = z.strictObject({
   mta: z.prefault(
     z.strictObject({
       kind: z._default(
-        text().check(
-          z.refine((kind) => kind === 'postfix', { error: 'must be postfix; other kinds are not in this version' }),
-        ),
+        z
+          .enum(KIND_NAMES, { error: 'must be postfix; other kinds are not in this version' })
+          .check(
+            z.refine((kind) => kind === 'postfix', { error: 'must be postfix; other kinds are not in this version' }),
+          ),
         'postfix',
       ),
       instances: z.optional(list(absolute()).check(z.minLength(1, { error: 'must not be an empty list' }))),
     }),
     {},
   ),
+  stale: z.optional(z.strictObject({ after: z.prefault(duration(), '3d') })),
   schedule: z.prefault(
     z.strictObject({ cron: z._default(text(), '* * * * *'), jitter: z.prefault(duration(), '30s') }),
     {},
@@ -99,7 +103,7 @@ export const Config = z.strictObject({
 });
 
 /** Keys that docs/commands.md knows and this version does not. */
-const LATER = ['stale', 'report', 'identity_file', 'bundle.sealed', 'bundle.next_hops', 'bundle.root_threshold'];
+const LATER = ['report', 'identity_file', 'bundle.sealed', 'bundle.next_hops', 'bundle.root_threshold'];
 
 type Bundle = z.infer<typeof Bundle>;
 
@@ -143,6 +147,12 @@ export function readGatewayConfig(file: string): GatewayConfig {
   if (config.maps.types.length === 0) throw wrong('maps.types must name at least one type');
   if (config.maps.types.includes('hash') && config.maps.types.includes('btree')) {
     throw wrong('maps.types: hash and btree have the same file name; choose one');
+  }
+  const { name, types } = KINDS[config.mta.kind];
+  const foreign = config.maps.types.find((type) => !types.includes(type));
+  if (foreign !== undefined) {
+    const only = `${name} is given ${types.join(', ')}`;
+    throw wrong(`maps.types names ${foreign}, which Postfix alone can make and ask; ${only}`);
   }
   const bundle = config.bundle.map(({ urls, ...b }) => ({ ...b, urls: urls.map(({ url }) => url), places: urls }));
   return { ...config, bundle };

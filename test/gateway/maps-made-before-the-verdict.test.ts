@@ -27,6 +27,7 @@ const draft = (rows: number): Draft => {
     mapDir: folder,
     value: 'OK',
     types: ['cdb'] as const,
+    text: 'pairs' as const,
     expected: rows,
     gid: null,
     warn: () => undefined,
@@ -166,7 +167,7 @@ test.each<[string, number, string | undefined]>([
   const names = new DomainSet();
   for (const block of blocks(rows)) addDomains(names, block);
   const named = new Draft(
-    { mapDir: folder, value: 'OK', types: ['cdb'], expected: 1, gid: null, warn: () => undefined },
+    { mapDir: folder, value: 'OK', types: ['cdb'], text: 'pairs', expected: 1, gid: null, warn: () => undefined },
     'named',
   );
   for (const block of blocks(rows)) named.add(block);

@@ -5,6 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { lookAgain, lostMaps, readAsking } from '../../src/gateway/health/asking.ts';
+import { KINDS } from '../../src/gateway/mta-kinds.ts';
 import type { InstanceLook, Mta, Use } from '../../src/gateway/mta/mta.ts';
 
 let dir: string;
@@ -24,6 +25,13 @@ const minutes = (n: number): Date => new Date(T0 + n * 60_000);
 class Server implements Mta {
   readonly kind = 'postfix';
   readonly name = 'Postfix';
+  readonly group = KINDS.postfix.group;
+  readonly user = KINDS.postfix.user;
+  readonly text = KINDS.postfix.text;
+  readonly reloadAfter = KINDS.postfix.reloadAfter;
+  readonly reloadLine = KINDS.postfix.reloadLine;
+  readonly folds = KINDS.postfix.folds;
+  readonly types = KINDS.postfix.types;
   instances: string[] = ['/etc/postfix'];
   mark = 'a';
   uses: Use[] | null = BOTH;

@@ -6,6 +6,7 @@ import * as z from 'zod/mini';
 import { VerifyError } from '../../errors.ts';
 
 export const MANIFEST_TYPE = 'application/vnd.relaymap.manifest.v1+json';
+export const KEYRING_TYPE = 'application/vnd.relaymap.keyring.v1+json';
 export const MAX_ENVELOPE = 128 * 1024;
 export const MAX_SIGNATURES = 16;
 
@@ -61,13 +62,18 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
   };
 }
 
-/** Standard or URL-safe alphabet, padding optional, no white space. */
-function base64(text: string, what: string): Uint8Array {
+/** Standard or URL-safe alphabet, padding optional, no white space; null for anything else. */
+export function decodeBase64(text: string): Uint8Array | null {
   const digits = /^(?:[A-Za-z0-9+/]*|[A-Za-z0-9_-]*)(={0,2})$/.exec(text);
   const padding = digits?.[1]?.length ?? 0;
   const whole = padding === 0 ? text.length % 4 !== 1 : text.length % 4 === 0;
-  if (digits === null || !whole) throw new VerifyError('BAD_ENVELOPE', `the ${what} is not base64`);
-  return Buffer.from(text, 'base64');
+  return digits === null || !whole ? null : Buffer.from(text, 'base64');
+}
+
+function base64(text: string, what: string): Uint8Array {
+  const bytes = decodeBase64(text);
+  if (bytes === null) throw new VerifyError('BAD_ENVELOPE', `the ${what} is not base64`);
+  return bytes;
 }
 
 /** The envelope's bytes, as a publisher writes them. */

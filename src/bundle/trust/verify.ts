@@ -54,6 +54,15 @@ export function verifiedBefore(bytes: Uint8Array, digest: string): VerifiedManif
   return { manifest: parseManifest(payload), digest, envelope: bytes } as VerifiedManifest;
 }
 
+/** The keyids, of these keys, whose signature is right. */
+export function signersOf(envelope: Envelope, keys: ReadonlyMap<string, Uint8Array>): string[] {
+  const signed = pae(envelope.payloadType, envelope.payload);
+  return envelope.signatures.flatMap(({ keyid, sig }) => {
+    const key = keys.get(keyid);
+    return key !== undefined && verify(signed, sig, key) ? [keyid] : [];
+  });
+}
+
 /** @throws VerifyError BAD_SIGNATURE unless `threshold` distinct keys have signed. */
 export function requireSignatures(envelope: Envelope, keys: ReadonlyMap<string, Uint8Array>, threshold: number): void {
   const signed = pae(envelope.payloadType, envelope.payload);

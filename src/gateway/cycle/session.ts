@@ -11,7 +11,7 @@ import { requireUnwritable } from '../../io/rights.ts';
 import { removeUnfinished } from '../maps/live-maps.ts';
 import { type MapMaker } from '../maps/make-maps.ts';
 import { hashedNow, hashedToday } from '../maps/map-damage.ts';
-import { postfixGroup } from '../mta/postfix/commands.ts';
+import { mapGroup } from '../mta/map-group.ts';
 import { Copies } from '../record/copies.ts';
 import { StateFiles, type GatewayState } from '../record/state.ts';
 import { illnessOf, heal } from './heal.ts';
@@ -56,7 +56,7 @@ export function toolsOf(cx: SessionContext): Tools {
 
 function newTools({ config, now, log }: SessionContext): Tools {
   const files = new StateFiles(config.state_dir);
-  const gid = postfixGroup();
+  const gid = mapGroup(config);
   const copies = new Map(config.bundle.map((b) => [b.name, new Copies(config.state_dir, b.name, gid)]));
   const copiesOf = (name: string) => copies.get(name) ?? new Copies(config.state_dir, name, gid);
   const maker: MapMaker = {

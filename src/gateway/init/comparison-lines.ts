@@ -60,7 +60,7 @@ function everyone(before: Today): string[] {
   ];
 }
 
-function lost(before: Today, { lost: rows, lostDomains, common, unlisted }: Comparison): string[] {
+function lost(before: Today, { lost: rows, lostDomains, common, staying, unlisted }: Comparison): string[] {
   const { tables, everyone: all, unseen } = before;
   const wholes = [...lostDomains.map((domain) => `@${domain}`), ...rows.filter((row) => row.startsWith('@'))];
   const single = rows.filter((row) => !row.startsWith('@'));
@@ -80,8 +80,8 @@ function lost(before: Today, { lost: rows, lostDomains, common, unlisted }: Comp
   if (lines.length === 0 && compared && all === null) {
     lines.push(
       isGuess
-        ? `Of those that could be compared nobody would be rejected (${people(common)}).`
-        : `Nobody who is accepted now would be rejected (${people(common)} compared).`,
+        ? `Of those that could be compared nobody would be rejected (${people(common + staying)}).`
+        : `Nobody who is accepted now would be rejected (${people(common + staying)} compared).`,
     );
   }
   return [

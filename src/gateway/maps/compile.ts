@@ -18,6 +18,7 @@ import {
 import { ScratchFile } from '../../io/scratch-file.ts';
 import { CdbWriter } from '../../map/cdb.ts';
 import { domainRows } from '../../map/domains.ts';
+import { listText } from '../../map/list-text.ts';
 import { expressible, sourceRoom, sourceText } from '../../map/source-text.ts';
 import { union, type Member } from '../../map/union.ts';
 import { removeUnfinished } from './live-maps.ts';
@@ -51,6 +52,8 @@ export interface CompileRules {
   readonly value: string;
   /** The cdb is written in any case; the others by the host's postmap. */
   readonly types: readonly MapType[];
+  /** The form of the text file: `key<TAB>value` a line, or a key a line. */
+  readonly text: 'pairs' | 'list';
   /** Rows to expect, at least. */
   readonly expected: number;
   readonly gid: number | null;
@@ -145,6 +148,23 @@ export async function compile(members: readonly Member[], rules: CompileRules): 
   return draft.finish(names);
 }
 
+/**
+ * A map of its own, of rows that are sorted already. Its leftovers under the temp name are the caller's to remove.
+ * @throws CompileError, InstallError, HostError NO_SPACE; leaves no file behind then.
+ */
+export async function compileRows(name: string, blocks: Iterable<RowBlock>, rules: CompileRules): Promise<CompiledMap> {
+  const files: (AtomicFile | ScratchFile)[] = [];
+  try {
+    makeFolder(rules.mapDir, 0o755);
+    const map = new MapPair(name, rules.expected, rules, files, 'named');
+    for (const block of blocks) map.add(block);
+    return { files: await map.finish(), rows: map.rows, left: map.left } as unknown as CompiledMap;
+  } catch (error) {
+    for (const file of files) file.discard();
+    throw translate(error, rules.mapDir);
+  }
+}
+
 /** Not a fault of the list: the map folder cannot be written, and nothing there may be taken for unrepairable. */
 const FOLDER_CODES = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'ELOOP']);
 
@@ -202,7 +222,8 @@ class MapPair {
     this.#writer.add(block);
     const room = sourceRoom(block, this.#value);
     if (room > this.#lines.length) this.#lines = Buffer.allocUnsafeSlow(2 * room);
-    const { text, left } = sourceText(block, this.#value, this.#lines);
+    const { text, left } =
+      this.#rules.text === 'list' ? listText(block, this.#lines) : sourceText(block, this.#value, this.#lines);
     this.#text.write(text);
     this.#textHash.update(text);
     this.#samples.take(block, this.rows);
@@ -213,6 +234,10 @@ class MapPair {
   async finish(): Promise<CompiledMap['files'][number][]> {
     const { keys } = this.#samples;
     const name = this.#name;
+    if (this.#rules.text === 'list' && this.left === this.rows) {
+      const why = `no row of ${name} can be written into a list of one row a line; an empty one rejects all mail`;
+      throw new CompileError('COMPILE_FAILED', why);
+    }
     const text = (this.#text = this.#named(name, this.#text));
     const cdb = (this.#cdb = this.#named(`${name}.cdb`, this.#cdb));
     this.#writer.finish();
@@ -282,6 +307,8 @@ function giveToGroup(file: AtomicFile, rules: CompileRules): void {
   try {
     if (rules.gid !== null) file.giveToGroup(rules.gid);
   } catch (error) {
-    rules.warn(`${path.basename(file.target)} cannot be given to the group postfix: ${(error as Error).message}`);
+    rules.warn(
+      `${path.basename(file.target)} cannot be given to the group of the mail server: ${(error as Error).message}`,
+    );
   }
 }

@@ -13,6 +13,7 @@ import { install, mapsRecord, requirePlaces } from './install.ts';
 import { mapsComplete } from './live-maps.ts';
 import { hashedNow } from './map-damage.ts';
 import { mtaOf } from '../mta/of-config.ts';
+import { KINDS } from '../mta-kinds.ts';
 import type { GatewayState, StateFiles } from '../record/state.ts';
 import { cdbBytes, MAX_CDB } from '../../bundle/table/cdb-size.ts';
 
@@ -32,7 +33,10 @@ export function mapInputs(config: GatewayConfig, state: GatewayState): string {
     const table = state.bundles[b.name]?.installed?.table;
     return table === undefined ? [] : [[b.name, b.domains ?? null, table]];
   });
-  const text = JSON.stringify([1, config.map_dir, config.maps.types, config.maps.value, members]);
+  const { text: form } = KINDS[config.mta.kind];
+  // Maps of an earlier version were all of one form.
+  const more = form === 'pairs' ? [] : [form];
+  const text = JSON.stringify([1, config.map_dir, config.maps.types, config.maps.value, members, ...more]);
   return createHash('sha256').update(text).digest('hex');
 }
 
@@ -44,6 +48,7 @@ const compileRules = ({ config, gid, warn }: MapMaker, expected: number): Compil
   mapDir: config.map_dir,
   value: config.maps.value,
   types: config.maps.types,
+  text: KINDS[config.mta.kind].text,
   expected,
   gid,
   warn,
@@ -95,10 +100,12 @@ export async function makeMaps(
   try {
     requirePlaces(map);
     next.maps = mapsRecord(map, mapInputs(config, next));
-    // Told before it happens, so that a process killed in between still has Postfix reloaded afterwards.
-    if (!mapsComplete(config.map_dir, config.maps.types)) reloadIsDue(next, maker.now);
+    // Told before it happens, so that a process killed in between still has the server told afterwards.
+    const after = KINDS[config.mta.kind].reloadAfter;
+    const isDue = (appeared: boolean) => after === 'change' || (after === 'appearance' && appeared);
+    if (isDue(!mapsComplete(config.map_dir, config.maps.types))) reloadIsDue(next, maker.now);
     files.writePending(next);
-    if (install(map).appeared) reloadIsDue(next, maker.now);
+    if (isDue(install(map).appeared)) reloadIsDue(next, maker.now);
     // They were read back when they were made; a rename is the last thing that changes a ctime.
     next.maps.hashed = hashedNow(config.map_dir, Object.keys(next.maps.files), maker.now);
   } finally {
@@ -141,7 +148,9 @@ export function settleReload(
   const mta = mtaOf(config);
   const result = state.reloadAsked && mta.reloadServed() ? 'done' : mta.reload();
   if (result === 'pending' || result === 'asked')
-    log('a map has appeared and Postfix must be reloaded once: postfix reload');
+    log(
+      `${mta.reloadAfter === 'change' ? 'a map has changed' : 'a map has appeared'} and ${mta.name} must be ${mta.reloadAfter === 'change' ? 'told' : 'reloaded once'}: ${mta.reloadLine}`,
+    );
   const asked = result === 'asked';
   if (result !== 'done' && asked === state.reloadAsked) return;
   if (result === 'done') state.reloadPending = null;

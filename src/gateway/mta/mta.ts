@@ -1,11 +1,12 @@
 /**
  * What relaymap asks of the mail server beside it, whatever its kind. Every kind answers these questions and no
  * others, so that health, the cycle and `status` know nothing of main.cf. Types only; of-config.ts chooses the
- * kind.
+ * kind, mta-kinds.ts has what is fixed for each of them. docs/CONTRIBUTING.md says how a kind is added.
  */
-import type { MAPS } from '../map-files.ts';
+import type { ASKED_MAPS } from '../map-files.ts';
+import type { Kind, KindFacts } from '../mta-kinds.ts';
 
-export type MapName = (typeof MAPS)[number];
+export type MapName = (typeof ASKED_MAPS)[number];
 
 /** A place in the server's configuration that names one of our maps. */
 export interface Use {
@@ -16,7 +17,7 @@ export interface Use {
 
 /** What one instance of the server says of itself now. */
 export interface InstanceLook {
-  /** Its configuration folder: it names the instance. */
+  /** Its configuration, a file or a folder: it names the instance. */
   readonly instance: string;
   /** Null where it could not be asked. */
   readonly uses: readonly Use[] | null;
@@ -30,17 +31,16 @@ export interface InstanceLook {
  */
 export type Reload = 'done' | 'asked' | 'pending';
 
-export interface Mta {
-  readonly kind: 'postfix';
-  /** Its name in a sentence: `Postfix`. */
-  readonly name: string;
+/** For the cycle, the daemon, health and status: loaded at every poll, so it costs next to nothing. */
+export interface Mta extends KindFacts {
+  readonly kind: Kind;
   /** All instances that are to use the maps. */
   readonly instances: readonly string[];
   /** By instance: a text that is another one when its configuration has been changed. Costs next to nothing. */
   marks(): ReadonlyMap<string, string>;
   /** Which instance names which of our maps. Takes some ten milliseconds for each. */
   look(): readonly InstanceLook[];
-  /** Has all of them reloaded, or asks for it. */
+  /** Has all of them told of new maps, or asks for it. */
   reload(): Reload;
   /** Whether a request that an unprivileged process made has been served. */
   reloadServed(): boolean;

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { account, type Account, type Owned } from './accounts.ts';
 import { DEFAULT_CONFIG, type BundleConfig, type GatewayConfig } from '../../config.ts';
 import { serviceState, type ServiceState } from './service-state.ts';
-import { postfixGroup } from '../../mta/postfix/commands.ts';
+import { mapGroup } from '../../mta/map-group.ts';
 import { RELOAD_FOLDER, reloadRequested } from '../../mta/postfix/reload-request.ts';
 import { publicKeyFiles } from '../../keys/ring-fingerprint.ts';
 import { readStatus, type Status } from '../../health/status.ts';
@@ -71,7 +71,7 @@ export function earlyFacts(file: string, config: GatewayConfig): EarlyFacts {
     paths: paths(file, config),
     owner: ownerOf(config.state_dir),
     postfix: account('postfix'),
-    postfixGid: postfixGroup(),
+    postfixGid: mapGroup(config),
     keys: config.bundle.flatMap((bundle) => {
       const why = keyFault(bundle);
       return why === null ? [] : [{ bundle, why }];

@@ -1,24 +1,11 @@
 /**
- * Runs Postfix's own commands for one instance, and asks what every lookup needs: the group `postfix`, and the
+ * Runs Postfix's own commands for one instance, and asks what every lookup needs: the
  * parameters that decide how an address is looked up. Without an instance MAIL_CONFIG decides, as it does for the
  * commands themselves.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import type { Habits } from '../../../map/lookup.ts';
 import { instanceEnvironment } from './instances.ts';
-
-/** The group `postfix`, which smtpd reads maps as; null where there is none. */
-export function postfixGroup(): number | null {
-  let groups: string;
-  try {
-    groups = readFileSync('/etc/group', 'utf8');
-  } catch {
-    return null; // no such file: no such group
-  }
-  const gid = /^postfix:[^:]*:([0-9]+):/m.exec(groups)?.[1];
-  return gid === undefined ? null : Number(gid);
-}
 
 /**
  * cron and systemd units may lack the folders of Postfix's commands; without them a reload would silently not
@@ -93,6 +80,7 @@ export function postfixHabits(instance?: string): Habits {
     delimiter,
     utf8: utf8 !== 'no',
     subdomains: parents.split(/[\s,]+/).includes('relay_domains'),
+    accessSubdomains: parents.split(/[\s,]+/).includes('smtpd_access_maps'),
     untrustedRouting: routing === 'yes',
     leadingHyphen: hyphen === 'yes',
     ownerRequestSpecial: special !== 'no',

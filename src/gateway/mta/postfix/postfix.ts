@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../../../io/atomic-file.ts';
 import type { GatewayConfig } from '../../config.ts';
+import { KINDS } from '../../mta-kinds.ts';
 import type { InstanceLook, Mta, Reload } from '../mta.ts';
 import { postfixCommand } from './commands.ts';
 import { instancesOf } from './instances.ts';
@@ -14,7 +15,7 @@ export function postfix(config: GatewayConfig): Mta {
   const instances = instancesOf(config);
   return {
     kind: 'postfix',
-    name: 'Postfix',
+    ...KINDS.postfix,
     instances,
     marks: () => new Map(instances.map((instance) => [instance, markOf(instance)])),
     look: () => instances.map((instance) => lookAt(config, instance)),

@@ -6,22 +6,13 @@ import { isIP } from 'node:net';
 import { createConnection, type Connection, type FieldPacket } from 'mysql2';
 import { HostError } from '../../../errors.ts';
 import { ed25519Login } from './client-ed25519.ts';
+import { liftLimits } from './mysql-session.ts';
 import type { Session } from './session.ts';
 import type { Rows } from './rows.ts';
 import { tlsOptions } from './tls.ts';
 import type { SqlTarget } from './url.ts';
 
 const BATCH = 5000;
-const NO_LIMIT = '18446744073709551615';
-const UNKNOWN_VARIABLE = 1193;
-/**
- * A limit set by the server, an init_connect or a my.cnf cuts a result without an error. CHAR(n) is padded only if
- * PAD_CHAR_TO_FULL_LENGTH is set.
- */
-const WITHOUT_LIMITS = `SET SESSION sql_select_limit = ${NO_LIMIT}, SESSION group_concat_max_len = 4294967295,
-  SESSION sql_mode = REPLACE(@@SESSION.sql_mode, 'PAD_CHAR_TO_FULL_LENGTH', '')`;
-/** MySQL's and MariaDB's names for one limit. Here `read_timeout` applies instead. */
-const TIME_LIMITS = ['max_execution_time', 'max_statement_time'];
 
 /** Throws errors of the driver and the server unchanged. @param signal cuts the connection. */
 export async function openMysql(target: SqlTarget, signal: AbortSignal): Promise<Session> {
@@ -52,10 +43,12 @@ export async function openMysql(target: SqlTarget, signal: AbortSignal): Promise
   };
   try {
     await answered(signal, (done) => connection.connect(done));
-    await run(connection, signal, WITHOUT_LIMITS);
-    for (const limit of TIME_LIMITS) await runIfKnown(connection, signal, `SET SESSION ${limit} = 0`);
     await run(connection, signal, 'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ');
     await run(connection, signal, 'START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
+    await liftLimits(
+      (query) => streamed(connection, signal, query),
+      (statement) => run(connection, signal, statement),
+    );
   } catch (error) {
     close();
     throw error;
@@ -92,15 +85,6 @@ async function* streamed(connection: Connection, signal: AbortSignal, query: str
   } finally {
     signal.removeEventListener('abort', cut);
     connection.off('error', lost);
-  }
-}
-
-/** A server that does not know the variable has no such limit. */
-async function runIfKnown(connection: Connection, signal: AbortSignal, statement: string): Promise<void> {
-  try {
-    await run(connection, signal, statement);
-  } catch (error) {
-    if ((error as { errno?: number }).errno !== UNKNOWN_VARIABLE) throw error;
   }
 }
 

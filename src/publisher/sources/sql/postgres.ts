@@ -16,6 +16,8 @@ const NOTICE_OUR_END = `SELECT set_config(name, '5s', TRUE) FROM pg_settings WHE
  * refuses the query instead.
  */
 const ALL_ROWS_OR_NONE = 'SET LOCAL row_security = off';
+/** What must be in force in the transaction. A pooler may drop a SET, or pass it to another connection. */
+const IN_FORCE = { row_security: 'off', transaction_isolation: 'repeatable read', transaction_read_only: 'on' };
 /** CHAR(n) is padded with spaces that are not part of its value. */
 const PADDED = {
   getTypeParser: (...[oid, format]: Parameters<typeof types.getTypeParser>) =>
@@ -55,6 +57,7 @@ export async function openPostgres(target: SqlTarget, signal: AbortSignal): Prom
     await client.query('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
     await client.query(ALL_ROWS_OR_NONE);
     await client.query(NOTICE_OUR_END);
+    await readBack(client);
   } catch (error) {
     close();
     throw error;
@@ -73,6 +76,17 @@ export async function openPostgres(target: SqlTarget, signal: AbortSignal): Prom
     },
     close,
   };
+}
+
+/** @throws Error if a setting did not take. */
+async function readBack(client: Client): Promise<void> {
+  for (const [name, value] of Object.entries(IN_FORCE)) {
+    const { rows } = await client.query<[string]>({ text: `SELECT current_setting('${name}')`, rowMode: 'array' });
+    const is = rows[0]?.[0] ?? 'not known';
+    if (is !== value) {
+      throw new Error(`the session's ${name} is ${is} after it was set to ${value}; is there a pooler between?`);
+    }
+  }
 }
 
 function read(cursor: Cursor<unknown[]>, rows: number): Promise<Rows> {

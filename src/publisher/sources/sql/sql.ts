@@ -3,11 +3,11 @@
  * 3). Reads the files that contain secrets. Each driver is loaded only if it is needed.
  */
 import { HostError } from '../../../errors.ts';
-import { log } from '../../../io/log.ts';
+import { log, logOnce } from '../../../io/log.ts';
 import { PublishError } from '../../errors.ts';
 import type { SqlSource } from '../../source-config.ts';
 import { readSecret } from '../secret.ts';
-import { limitedView, rowsCounted } from './limits.ts';
+import { rowsCounted, viewsUsed, warningOfCut } from './limits.ts';
 import type { SqlPreset } from './presets/dialects.ts';
 import { lacking, presetFor, queryOf } from './presets.ts';
 import { RowReader } from './rows.ts';
@@ -54,6 +54,8 @@ async function* addresses(source: SqlSource, now: Date): AsyncGenerator<string[]
       if (done === true) break;
       yield reader.addresses(value);
     }
+    const cut = await soon(() => warningOfCut(connected, target.dialect));
+    if (cut !== null) throw new PublishError('SOURCE', `${source.name} gave a part, and warns: ${cut}`);
     const counted = await soon(() => rowsCounted(connected, target.dialect, query));
     if (counted !== null && counted !== reader.count) {
       throw new PublishError(
@@ -96,9 +98,13 @@ async function queryFor(
     if (missing !== null) throw new PublishError('SOURCE', `${name} ${missing}`);
     query = queryOf(preset, dialect, schema, now);
   }
-  const limited = await limitedView(session, dialect, query);
+  const { limited, unknown } = await viewsUsed(session, dialect, query);
   if (limited !== null) {
     throw new PublishError('SOURCE', `${name}: the view ${JSON.stringify(limited)} ends in a LIMIT, and gives a part`);
+  }
+  for (const view of unknown) {
+    const why = 'this user may not read its definition (GRANT SHOW VIEW)';
+    logOnce('notice', `${name}: whether the view ${JSON.stringify(view)} ends in a LIMIT is not known: ${why}`);
   }
   return query;
 }
