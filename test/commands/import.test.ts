@@ -192,9 +192,9 @@ test.each(COPIES)('a copy %s: %s', async (_, code, said, spoil) => {
 
 test.each([
   // Its name is looked for first, in the manifest.
-  ['manifest.json', 2],
-  ['the table', 1],
-])('a stick that cannot be read any more, at %s', async (which, when) => {
+  ['manifest.json', 'pread64', 2],
+  ['the table', 'read', 1],
+] as const)('a stick that cannot be read any more, at %s', async (which, name, when) => {
   const scene = await open();
   scene.publish(LONGER);
   const dir = stick();
@@ -203,7 +203,7 @@ test.each([
   const file = path.join(dir, which === 'the table' ? table : which);
   const log = path.join(dir, 'strace');
   const run = await scene.gateway.run(['import', dir, '--json'], {
-    under: injecting({ name: 'read', path: file, when }, 'EIO', log),
+    under: injecting({ name, path: file, when }, 'EIO', log),
   });
   expect(injected(log)).toBe(true);
   expect(run.stdout).toMatch(/"code":"NETWORK".*EIO/);

@@ -7,7 +7,7 @@ import '../seed-hashes.ts';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { REJECT_CODE, requireType, type Setting } from '../../gateway/init/main-cf-settings.ts';
-import { instancesFor } from '../../gateway/init/instances.ts';
+import { instancesFor, type Instances } from '../../gateway/init/instances.ts';
 import type { NewMap } from '../../gateway/init/compare.ts';
 import { DEFAULT_CONFIG, type GatewayConfig } from '../../gateway/config.ts';
 import { prepareConfig, type Prepared } from '../../gateway/init/config-file.ts';
@@ -45,21 +45,18 @@ export interface InitOptions {
 export async function initCommand(options: InitOptions, now: Date): Promise<number> {
   const here = readPostfix();
   if (options.apply) requireRootAndPostfix(here);
-  const named = [...(options.instance ?? [])];
-  if (named.length === 0) instancesFor(here, []); // nothing is written where it cannot be told which are meant
+  // Nothing is written where it cannot be told which are meant.
+  const meant = instancesFor(here, options.instance ?? []);
   process.umask(0o022); // the service must be able to read these files
   const prepared = prepareConfig(options.config, {
     ...options,
     ...(options.tokenFile === undefined ? {} : { tokenFile: path.resolve(options.tokenFile) }),
     ...(options.caFile === undefined ? {} : { caFile: path.resolve(options.caFile) }),
     domains: (options.domains ?? '').split(/[\s,]+/).filter((domain) => domain !== ''),
-    instances: severalOf(here, named),
+    instances: meant.several ? meant.chosen.map(({ directory }) => directory) : [],
   });
   for (const line of prepared.wrote) say(line);
-  const { chosen, left, several } = instancesFor(
-    here,
-    named.length > 0 ? named : (prepared.config.mta.instances ?? []),
-  );
+  const { chosen, left, several } = configured(meant, here, options.instance, prepared.config);
   const directories = chosen.map(({ directory }) => directory);
   const config = several
     ? { ...prepared.config, mta: { ...prepared.config.mta, instances: directories } }
@@ -94,7 +91,8 @@ export async function initCommand(options: InitOptions, now: Date): Promise<numb
     const sample = await sampleRows(path.join(config.map_dir, 'relay_recipients'), SAMPLE);
     rootAgain(); // Postfix commands refuse to run if only the real user is root
     for (const instance of instances) {
-      if (several) say(`\n== Postfix in ${instance.before.postfix.directory} ==`);
+      if (several) say('');
+      if (several) say(`== Postfix in ${instance.before.postfix.directory} ==`);
       changed.push(...(await tellPostfix(config, instance, map, sample, options.apply)));
     }
   } finally {
@@ -109,10 +107,16 @@ export async function initCommand(options: InitOptions, now: Date): Promise<numb
   return 0;
 }
 
-/** The folders that the configuration has to name: none where there is but the default instance. */
-function severalOf(here: ReturnType<typeof readPostfix>, named: readonly string[]): string[] {
-  const { chosen, several } = instancesFor(here, named);
-  return several ? chosen.map(({ directory }) => directory) : [];
+/** Where nobody names one on the command line, a configuration that was there before may. */
+function configured(
+  meant: Instances,
+  here: ReturnType<typeof readPostfix>,
+  typedOnes: InitOptions['instance'],
+  { mta }: GatewayConfig,
+): Instances {
+  const isSame = mta.instances?.join() === meant.chosen.map(({ directory }) => directory).join();
+  if (typedOnes !== undefined || mta.instances === undefined || isSame) return meant;
+  return instancesFor(here, mta.instances);
 }
 
 /** Reloads what was changed, and remembers since when strangers are deferred. */
