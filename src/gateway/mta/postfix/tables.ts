@@ -93,7 +93,7 @@ export async function listTable(table: string, take: (key: Buffer) => void): Pro
   if (status === 0) return null;
   return /sequence operation is not supported|via the proxy/.test(error)
     ? 'tables of this type cannot be listed'
-    : error;
+    : error.replace(/^postmap: (fatal|error): /, '');
 }
 
 /** postmap has no sequence operation for cdb, so that one is read here. */
