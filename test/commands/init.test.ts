@@ -1,7 +1,8 @@
 // `relaymap init`: the configuration is written and never overwritten, one cycle is run, whoever gets mail today
 // and would get none tomorrow is named, and Postfix is changed only by --apply and only after a good list is
 // installed.
-// Covers src/gateway/init, src/bin/gateway/init-command.ts, src/gateway/mta/postfix/tables.ts
+// Covers src/gateway/init, src/bin/gateway/init-command.ts, src/bin/gateway/init-postfix.ts
+// Covers src/gateway/mta/postfix/tables.ts
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';

@@ -41,7 +41,9 @@ function named({ config }: CheckFacts, facts: PostfixFacts): Finding[] {
     }));
 }
 
-/** main.cf names our list, and no service that takes mail goes by it; one with a parameter of its own is told by that. */
+/**
+ * main.cf names our list, and no service that takes mail goes by it; one with a parameter of its own is told by that.
+ */
 function noService({ services, overrides }: PostfixConfig): Finding[] {
   const smtpd = services.filter(({ program }) => program === 'smtpd').map(({ name }) => name);
   if (overrides.some((o) => o.parameter === 'relay_recipient_maps' && smtpd.includes(o.service))) return [];
