@@ -158,7 +158,10 @@ export function putOut(
     if (digests.length > 0) dropCandidates(repository, digests, true);
   } catch (error) {
     // The list is published and the next run cleans up, so this is no failure.
-    log('warning', `old files were not cleaned up: ${(error as Error).message}`);
+    log(
+      'warning',
+      `files of older versions could not be removed, the next publish tries again: ${(error as Error).message}`,
+    );
   }
 }
 
