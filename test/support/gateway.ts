@@ -115,6 +115,8 @@ export class Gateway {
   postmap(): void {
     mkdirSync(this.at('postfix'));
     writeFileSync(this.at('postfix', 'main.cf'), '');
+    // Without this file postconf sleeps for a second before it says so.
+    writeFileSync(this.at('postfix', 'master.cf'), 'smtp inet n - n - - smtpd\n');
     for (const name of ['postmap', 'postconf']) {
       const script = `#!/bin/sh\nMAIL_CONFIG='${this.at('postfix')}' exec /usr/sbin/${name} "$@"\n`;
       writeFileSync(this.at('bin', name), script, { mode: 0o755 });
