@@ -34,6 +34,8 @@ export interface GatheredRoutes {
   readonly routes: ReadonlyMap<string, RouteOrigin>;
   readonly skipped: readonly string[];
   readonly leftOut: readonly LeftOut[];
+  /** Entries that name a transport and no host, by source and transport. */
+  readonly others: readonly { readonly source: string; readonly transport: string; readonly count: number }[];
 }
 
 /** @returns null without sources of next hops. @throws PublishError SOURCE, INVALID_ENTRY, FOREIGN_DOMAIN, TOO_FEW */
@@ -64,6 +66,7 @@ class RouteGathering {
   readonly #isForeign: (domain: string) => boolean;
   readonly #skipped: string[] = [];
   readonly #leftOut = new Map<string, { source: string; domain: string; rows: number }>();
+  readonly #others: GatheredRoutes['others'][number][] = [];
   #faults: string[] = [];
 
   constructor({ policy }: PublisherConfig) {
@@ -92,6 +95,7 @@ class RouteGathering {
     for (const [transport, count] of others) {
       const what = count === 1 ? '1 domain is' : `${count} domains are`;
       log('notice', `${source.name}: ${what} left out: ${transport} transport, no next hop`);
+      this.#others.push({ source: source.name, transport, count });
     }
     if (entries === 0) throw new PublishError('SOURCE', `${source.name} gave no next hop; is it cut short?`);
     if (taken < (source.min_rows ?? 0)) {
@@ -108,6 +112,7 @@ class RouteGathering {
       routes: this.#routes,
       skipped: this.#skipped,
       leftOut: [...this.#leftOut.values()],
+      others: this.#others,
     };
   }
 
