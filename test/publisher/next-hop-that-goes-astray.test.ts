@@ -1,5 +1,6 @@
 // The table of next hops, from a source to what is published: what is no next hop is refused by name or left out aloud,
 // a domain has one, a table that shrinks is refused, and a gateway can verify what is out.
+// Covers src/publisher/transport, src/publisher/sources/text/formats/routes.ts
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';

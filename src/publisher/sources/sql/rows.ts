@@ -64,8 +64,8 @@ export class RowReader {
   }
 
   /**
-   * A domain, a TAB and a next hop for each row. @throws PublishError SOURCE if there are not two columns, or a value is
-   * none.
+   * A domain, a TAB and a next hop for each row.
+   * @throws PublishError SOURCE if there are not two columns, or a value is none.
    */
   routes({ columns, rows }: Rows): string[] {
     if (columns.length !== 2) {
