@@ -8,7 +8,9 @@ import { startMariadb, startPostgres, startSqlite, type Database } from './datab
 import { startDovecot, startSink, type Listener } from './dovecot.ts';
 import { refusal, rowsOf } from './querying.ts';
 import { chimailmadmin, chimailmadminOfText } from './software/chimailmadmin.ts';
+import { froxlor } from './software/froxlor.ts';
 import { iredmail } from './software/iredmail.ts';
+import { ispconfig } from './software/ispconfig.ts';
 import { mailcow } from './software/mailcow.ts';
 import { modoboa } from './software/modoboa.ts';
 import { postfixadmin } from './software/postfixadmin.ts';
@@ -31,7 +33,17 @@ const NAMES = { postgres: 'PostgreSQL', mysql: 'MariaDB', sqlite: 'SQLite' };
 /** Where MariaDB takes a backslash for what it is, as the others do. */
 const LITERAL = "SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',NO_BACKSLASH_ESCAPES');";
 
-const softwares = [postfixadmin, vimbadmin, ...mailcow, iredmail, modoboa, chimailmadmin, chimailmadminOfText];
+const softwares = [
+  postfixadmin,
+  vimbadmin,
+  ...mailcow,
+  iredmail,
+  modoboa,
+  chimailmadmin,
+  chimailmadminOfText,
+  ...ispconfig,
+  froxlor,
+];
 const cases = softwares.flatMap((software, i) =>
   software.kinds.map((kind) => ({ name: `${software.name} on ${NAMES[kind]}`, software, kind, database: `of${i}` })),
 );
@@ -105,7 +117,7 @@ const domainOf = (address: string): string => address.slice(address.lastIndexOf(
 
 async function asked(
   server: Database,
-  { lookups, mainCf, userdb, delimiter = '' }: Software,
+  { lookups, files = {}, mainCf, userdb, delimiter = '' }: Software,
   kind: Kind,
   database: string,
   addresses: readonly string[],
@@ -119,7 +131,10 @@ async function asked(
     ]);
     const map = (...names: string[]) => names.map((name) => `${TYPES[kind]}:{dir}/${name}.cf`).join(', ');
     return await atRcpt(
-      { files: Object.fromEntries(tables), mainCf: { recipient_delimiter: delimiter, ...mainCf(map, places) } },
+      {
+        files: { ...files, ...Object.fromEntries(tables) },
+        mainCf: { recipient_delimiter: delimiter, ...mainCf(map, places) },
+      },
       addresses,
     );
   } finally {

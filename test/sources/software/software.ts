@@ -26,6 +26,8 @@ export interface Software {
   readonly statements: (kind: Kind, chance: Chance) => string;
   /** Look-up tables of Postfix: name to query, as the software writes them. */
   readonly lookups: (kind: Kind) => Record<string, string>;
+  /** Further tables in Postfix's configuration folder: name to text. */
+  readonly files?: Readonly<Record<string, string>>;
   /** Parameters of main.cf; `map('name')` is the look-up of that name. */
   readonly mainCf: (map: (...names: string[]) => string, places: Places) => Record<string, string>;
   readonly entries: (kind: Kind) => readonly Entry[];

@@ -5,7 +5,9 @@
 import { HostError } from '../../../errors.ts';
 import { chimailmadmin } from './presets/chimailmadmin.ts';
 import { wordsFor, type SqlPreset } from './presets/dialects.ts';
+import { froxlor } from './presets/froxlor.ts';
 import { iredmail } from './presets/iredmail.ts';
+import { ispconfig } from './presets/ispconfig.ts';
 import { mailcow } from './presets/mailcow.ts';
 import { modoboa } from './presets/modoboa.ts';
 import { postfixadmin } from './presets/postfixadmin.ts';
@@ -13,7 +15,16 @@ import { vimbadmin } from './presets/vimbadmin.ts';
 import type { Schema } from './schema.ts';
 import type { Dialect } from './url.ts';
 
-const PRESETS: Record<string, SqlPreset> = { postfixadmin, vimbadmin, mailcow, iredmail, modoboa, chimailmadmin };
+const PRESETS: Record<string, SqlPreset> = {
+  postfixadmin,
+  vimbadmin,
+  mailcow,
+  iredmail,
+  modoboa,
+  chimailmadmin,
+  ispconfig,
+  froxlor,
+};
 
 /** @throws HostError CONFIG if there is no such preset, or not for this database. */
 export function presetFor(name: string, dialect: Dialect): SqlPreset {
