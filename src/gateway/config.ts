@@ -61,6 +61,7 @@ export const Config = z.strictObject({
     }),
     {},
   ),
+  stale: z.optional(z.strictObject({ after: z.prefault(duration(), '3d') })),
   schedule: z.prefault(
     z.strictObject({ cron: z._default(text(), '* * * * *'), jitter: z.prefault(duration(), '30s') }),
     {},
@@ -103,7 +104,7 @@ export const Config = z.strictObject({
 });
 
 /** Keys that docs/commands.md knows and this version does not. */
-const LATER = ['stale', 'report', 'identity_file', 'bundle.sealed', 'bundle.next_hops'];
+const LATER = ['report', 'identity_file', 'bundle.sealed', 'bundle.next_hops'];
 
 type Bundle = z.infer<typeof Bundle>;
 

@@ -88,7 +88,7 @@ const Bundle = z.object({
   keyring: z._default(Keyring, () => ({ ...NO_STEPS })),
 });
 
-const MapFile = z.object({ sha256: digest(), bytes: count(), mtimeMs: z.number(), ino: z.number() });
+export const MapFile = z.object({ sha256: digest(), bytes: count(), mtimeMs: z.number(), ino: z.number() });
 
 const State = z.object({
   format: z.literal(1),

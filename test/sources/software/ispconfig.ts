@@ -207,11 +207,11 @@ const version = (name: string, relays: 'mail_relay_domain' | 'mail_transport'): 
       [1, 'off.example', 'talk', 'user@on.example'],
     ]) +
     byChance(chance, relays),
-  files: {
-    lists: LIST.map(
-      (suffix) => `talk${suffix}@on.example talk${suffix}\ntalk${suffix}@off.example talk${suffix}\n`,
+  files: () => ({
+    lists: LIST.flatMap((suffix) =>
+      ['on.example', 'off.example'].map((domain) => `talk${suffix}@${domain} talk${suffix}\n`),
     ).join(''),
-  },
+  }),
   lookups: () => {
     const bare = "CONCAT(SUBSTRING_INDEX('%u', '+', 1), '@%d')";
     const here = "active = 'y' AND server_id = 1";

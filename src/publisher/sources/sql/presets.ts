@@ -9,6 +9,8 @@ import { froxlor } from './presets/froxlor.ts';
 import { iredmail } from './presets/iredmail.ts';
 import { ispconfig } from './presets/ispconfig.ts';
 import { mailcow } from './presets/mailcow.ts';
+import { mailu } from './presets/mailu.ts';
+import { mailman3 } from './presets/mailman3.ts';
 import { modoboa } from './presets/modoboa.ts';
 import { postfixadmin } from './presets/postfixadmin.ts';
 import { vimbadmin } from './presets/vimbadmin.ts';
@@ -23,7 +25,9 @@ const PRESETS: Record<string, SqlPreset> = {
   modoboa,
   chimailmadmin,
   ispconfig,
+  mailu,
   froxlor,
+  mailman3,
 };
 
 /** @throws HostError CONFIG if there is no such preset, or not for this database. */

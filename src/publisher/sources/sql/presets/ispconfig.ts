@@ -15,7 +15,7 @@ import type { SqlPreset, Words } from './dialects.ts';
 
 const LIST_SUFFIXES = 'admin bounces confirm join leave owner request subscribe unsubscribe'.split(' ');
 
-const query = ({ key, finds, domain, catchAll, address }: Words, schema: Schema): string => {
+const query = ({ key, finds, domain, catchAll, address, concat }: Words, schema: Schema): string => {
   const [relay, relays] = schema.has('mail_relay_domain') ? ['rd', 'mail_relay_domain'] : ['rt', 'mail_transport'];
   const isMailDomain = (name: string, server: string) =>
     `EXISTS (SELECT 1 FROM mail_domain o WHERE ${finds('o.domain', name)} AND o.active = 'y' AND o.server_id = ${server})`;
@@ -39,7 +39,7 @@ const query = ({ key, finds, domain, catchAll, address }: Words, schema: Schema)
   const [source, box, recipient] = [key('f.source'), key('u.email'), key('r.source')];
   const suffixes = LIST_SUFFIXES.map((suffix) => `UNION ALL SELECT '-${suffix}'`).join(' ');
   const lists = `UNION ALL
-    SELECT ${address(`CONCAT(${key('l.listname')}, n.suffix)`, key('l.domain'))}, l.server_id
+    SELECT ${address(concat(key('l.listname'), 'n.suffix'), key('l.domain'))}, l.server_id
     FROM mail_mailinglist l CROSS JOIN (SELECT '' AS suffix ${suffixes}) n
     WHERE l.listname <> '' AND ${isOurs(key('l.domain'), 'l.server_id')}`;
   return `
