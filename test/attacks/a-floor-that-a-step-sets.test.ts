@@ -1,7 +1,7 @@
 // A thief has signed the highest version there is. A step of the root keys with `floor` is the way on: once, and never
 // again (docs/bundle-format.md section 6).
 // Covers src/gateway/record/chain.ts
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { SigningKey } from '../support/forger.ts';
 import { stepFile, type StepDraft } from '../support/keyring-step.ts';
@@ -38,7 +38,7 @@ test('without `floor` a step brings a new key and no way on', async () => {
   const scene = await robbed();
   scene.step(step({ more: {} }));
   scene.publish(OTHERS, { ...b, version: 50 });
-  await scene.refused('ROLLBACK', ['manifest.json', 'keyring/1.json', 'keyring/2.json', 'manifest.json'].slice(0, 3));
+  await scene.refused('ROLLBACK', ['manifest.json', 'keyring/1.json', 'keyring/2.json']);
 });
 
 test('the floor is N: a version below it is a rollback, N itself is taken', async () => {
@@ -84,7 +84,7 @@ test('a floor step that came before a higher floor lowers nothing when it is tak
   await scene.refused('ROLLBACK', ['manifest.json', 'keyring/2.json']);
 });
 
-test('a record that is lost keeps the floor of the step, and does not take up the version of the thief', async () => {
+test('maps without a record are STATE_CORRUPT; by hand the live copy is the floor, and not what the thief signed', async () => {
   const scene = await robbed();
   scene.step(step());
   scene.publish(OTHERS, { ...b, version: 50 });
@@ -103,7 +103,6 @@ test('a record that is damaged is rebuilt with the floor of the step', async () 
   scene.step(step());
   scene.publish(OTHERS, { ...b, version: 50 });
   await scene.installs(50, OTHERS);
-  const { writeFileSync } = await import('node:fs');
   writeFileSync(scene.gateway.at('state', 'state.json'), 'damaged');
   scene.publish(LIST, { ...b, version: 49 });
   await scene.refused('ROLLBACK', ['manifest.json', 'keyring/2.json']);
