@@ -103,7 +103,7 @@ function readEnvelope(file: string): Uint8Array {
     return bytes.subarray(0, readSync(fd, bytes, 0, size, 0));
   } catch (error) {
     if (error instanceof StepError) throw error;
-    throw unreadable(path.join(folder, 'manifest.json'), whyUnread(error, folder), error);
+    throw unreadable(file, whyUnread(error, file), error);
   } finally {
     closeSync(fd);
   }
