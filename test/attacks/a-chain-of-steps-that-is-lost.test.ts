@@ -67,7 +67,7 @@ describe('STATE_CORRUPT, and the keys of the directory do not come back', () => 
     expect([status, stdout]).toEqual([1, expect.stringContaining('STATE_CORRUPT')]);
   });
 
-  // A rightly signed step in the place of another one is told by the record alone, and nobody but the root keys makes it.
+  // Only the record tells a rightly signed step in the place of another one; only the root keys can make it.
   const untold = 'another good step has its place';
   test.each(losses.filter(([name]) => name !== untold))('%s, and the record with it', async (_, lose) => {
     const scene = await rotated();
