@@ -101,7 +101,10 @@ function milliseconds() {
 
 export interface PublisherConfig extends Omit<z.infer<typeof Config>, 'source' | 'state_dir'> {
   readonly state_dir: string;
+  /** The sources of recipients. */
   readonly source: readonly SourceConfig[];
+  /** The sources of next hops. */
+  readonly transport: readonly SourceConfig[];
 }
 
 const STATE = '/var/lib/relaymap-publish';
@@ -131,10 +134,14 @@ export function readPublisherConfig(file: string): PublisherConfig {
     throw refuse('cosigners are of use with `threshold` alone: how many signatures a manifest needs');
   if ((config.threshold ?? 1) > signing)
     throw refuse(`threshold = ${config.threshold}, but \`keys\` and \`cosigners\` are ${signing} together`);
-  const source = namedApart(file, config.source ?? []);
+  const all = namedApart(file, config.source ?? []);
+  const [source, transport] = [false, true].map((is) => all.filter(({ table }) => (table === 'transport') === is));
+  if (config.candidate === undefined && source?.length === 0)
+    throw new HostError('CONFIG', `${file}: each source is of next hops; at least one must give addresses`);
   const { policy } = config;
   const domains = policy.domains?.flatMap((domain, i) => domainForms(file, `policy.domains.${i}`, domain));
   const wildcards = policy.wildcards.flatMap((domain, i) => domainForms(file, `policy.wildcards.${i}`, domain, false));
   const state_dir = config.state_dir ?? defaultStateDir(file);
-  return { ...config, state_dir, source, policy: { ...policy, domains, wildcards } };
+  const sources = { source: source ?? [], transport: transport ?? [] };
+  return { ...config, state_dir, ...sources, policy: { ...policy, domains, wildcards } };
 }

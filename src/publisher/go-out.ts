@@ -34,6 +34,7 @@ import { makeDeltas, soundDeltas, writeDeltas, type Step } from './tables/deltas
 import type { Judged } from './tables/list-guard.ts';
 import { apart, keepSources } from './tables/source-guard.ts';
 import { sizeOfSound, verifyTable, writeFiles, type Measure } from './tables/tables.ts';
+import { approvedHops, namedByHops, nextHopsState, writeNextHops, type NextHops } from './transport/next-hops.ts';
 
 /** Milliseconds after which a waiting candidate is made again: cosigners refuse an old one. */
 const FRESH = 300_000;
@@ -57,6 +58,7 @@ export interface Work {
   readonly gathered: Gathered;
   readonly waits: Removals;
   readonly table: Measure;
+  readonly hops: NextHops;
   /** The table's gzip member, if it is being made. */
   readonly member: Promise<Uint8Array> | null;
   readonly now: Date;
@@ -84,15 +86,27 @@ export async function goOut(work: Work, same: boolean, judged: Judged): Promise<
     throw signsElsewhere(keys);
   const entry = await entryOf(work, same, judged.found);
   await verifyTable(repository, entry);
+  const transport = await writeNextHops(work.hops, config, state);
   const created = createdAt(published, now);
   const carried = approvalOf(state);
   const stands = carried !== undefined && now < carried.until ? carried : null;
-  const approval = options.allowShrink ? approvalFor(table.rows, table.domains.size, created) : stands;
+  const hadHops = transport !== null || work.hops.entry !== null;
+  const hopRows = hadHops ? (transport?.rows ?? 0) : null;
+  const approval = options.allowShrink ? approvalFor(table.rows, table.domains.size, created, hopRows) : stands;
   const keyring = Math.max(state.keyring, published?.manifest.keyring ?? 0);
   const payloadOf = (version: number) =>
-    manifestPayload({ name: config.name, version, created, validFor: config.valid_for, keyring, entry, approval });
+    manifestPayload({
+      name: config.name,
+      version,
+      created,
+      validFor: config.valid_for,
+      keyring,
+      entry,
+      transport,
+      approval,
+    });
   const version = options.nextVersion ?? state.highest + 1;
-  const result = { same, judged, entry, approval };
+  const result = { same, judged, entry, transport, approval };
   if (options.unsigned !== undefined) {
     const waiting = candidateOf(payloadOf(version), encodeEnvelope(MANIFEST_TYPE, payloadOf(version), []));
     repository.writeState(withCandidate(work, result, waiting, true)); // this version is never used again
@@ -113,6 +127,8 @@ interface Result {
   readonly same: boolean;
   readonly judged: Judged;
   readonly entry: TableEntry;
+  /** The entry of the table of next hops; null without one. */
+  readonly transport: TableEntry | null;
   readonly approval: Approval | null;
 }
 
@@ -135,6 +151,7 @@ async function commit(work: Work, result: Result, signed: VerifiedManifest): Pro
     // If a shrinking was accepted, the smaller size is the new measure.
     history: rememberRows(state.history, table.rows, now, judged.list !== null),
     sources: same ? state.sources : sourceHistories(work, judged),
+    transport: nextHopsState(work.hops, result.transport, config, state, now),
     candidates: [],
   };
   putOut(repository, next, signed, named, now);
@@ -153,7 +170,8 @@ export function putOut(
   repository.writeState(next); // before publishing: a version is never signed twice
   repository.writeManifest(signed.envelope);
   try {
-    repository.writeState(repository.clean(next, named, now));
+    const hops = repository.ofTransport().clean(next.transport, namedByHops(nextHopsOf(signed.manifest).entry), now);
+    repository.writeState(repository.clean({ ...next, transport: hops }, named, now));
     const digests = waiting.map(({ digest }) => digest);
     if (digests.length > 0) dropCandidates(repository, digests, true);
   } catch (error) {
@@ -165,8 +183,13 @@ export function putOut(
   }
 }
 
-const recorded = (approval: Approval | null): PublisherState['approval'] =>
-  approval === null ? null : { ...approval, until: approval.until.toISOString() };
+/** As the record has it. */
+function recorded(approval: Approval | null): PublisherState['approval'] {
+  if (approval === null) return null;
+  const { until, rows, domains } = approval;
+  const hops = approvedHops(approval);
+  return { until: until.toISOString(), rows, domains, ...(hops === null ? {} : { transport: { rows: hops } }) };
+}
 
 /** A blob that is named again has no deletion date any more, even if this run ends before it cleans up. */
 const withoutUnnamed = (state: PublisherState, named: ReadonlySet<string>): PublisherState => ({
@@ -198,7 +221,11 @@ function withCandidate(
 }
 
 /** The newest candidate, if it says what a new one would say. */
-function waitingCandidate({ repository, state, options, now }: Work, { entry, approval }: Result, keyring: number) {
+function waitingCandidate(
+  { repository, state, options, now }: Work,
+  { entry, transport, approval }: Result,
+  keyring: number,
+) {
   const last = state.candidates.at(-1);
   if (last === undefined || options.allowShrink || options.nextVersion !== null) return null;
   const found = readCandidate(repository, last.digest);
@@ -210,6 +237,7 @@ function waitingCandidate({ repository, state, options, now }: Work, { entry, ap
     m.version >= state.highest &&
     m.keyring === keyring &&
     m.tables.recipients.sha256 === entry.sha256 &&
+    nextHopsOf(m).entry?.sha256 === transport?.sha256 &&
     approved(m.shrinkApproved) === approved(approval) &&
     Math.abs(now.getTime() - m.created.getTime()) < FRESH;
   return isSame ? found : null;

@@ -30,6 +30,7 @@ import { judgeList, refusalOf } from './tables/list-guard.ts';
 import { goneWords } from './tables/loss-words.ts';
 import { apart, sourceTooSmall } from './tables/source-guard.ts';
 import { hashOf, measure, streamed } from './tables/tables.ts';
+import { areHopsWhole, hopsRefusal, isSameHops, namedByHops, readNextHops } from './transport/next-hops.ts';
 
 const LOCK_WAIT = 30;
 /** The most waiting rows that are shown. */
@@ -54,6 +55,8 @@ export interface PublishResult {
   readonly validity: { readonly created: Date; readonly expires: Date } | null;
   /** Only in a dry run. */
   readonly difference: Difference | null;
+  /** Rows of the table of next hops, and in a dry run what would change; null where no source gives next hops. */
+  readonly nextHops: { readonly rows: number; readonly changes: readonly string[] } | null;
 }
 
 /** @throws PublishError, HostError */
@@ -108,25 +111,29 @@ async function run(
   const base = shown !== null && repository.hasTable(shown) ? shown : null;
   const waits = await removals(config, given, { repository, base, sources: Object.keys(state.sources) }, now);
   const { gathered } = waits;
+  const allowed = options.allowShrink;
+  const hops = await readNextHops({ config, repository, state, published, allowed, now });
   const sha256 = hashOf(gathered.table);
   const same = published?.manifest.tables.recipients.sha256 === sha256;
   // Compresses in another thread while this one judges the table. If the table is refused, that was in vain.
   const member = options.dryRun || same || repository.hasKept(sha256) ? null : packed(gathered.table);
   member?.catch(() => undefined); // its reader gets the error
   const table = measure(gathered.table, sha256);
-  const work: Work = { config, options, keys, repository, state, published, gathered, waits, table, member, now };
+  const work: Work = { config, options, keys, repository, state, published, gathered, waits, table, hops, member, now };
+  const isSame = same && isSameHops(hops);
   const result = (outcome: PublishResult['outcome'], version = published?.manifest.version ?? null) => ({
     outcome,
     version,
     rows: table.rows,
     domains: table.domains.size,
     deltas: 0,
-    skipped: gathered.skipped,
-    leftOut: gathered.leftOut,
+    skipped: [...gathered.skipped, ...(hops.gathered?.skipped ?? [])],
+    leftOut: [...gathered.leftOut, ...(hops.gathered?.leftOut ?? [])],
     waiting: waits.rows,
     nextRemoval: waits.next,
     validity: published === null ? null : validityOf(published.manifest),
     difference: null,
+    nextHops: hops.gathered === null ? null : { rows: hops.rows, changes: options.dryRun ? hops.changes : [] },
   });
 
   const few = small?.reason ?? tooFew(work);
@@ -135,15 +142,17 @@ async function run(
     const refusal = new PublishError('TOO_FEW', `${few}. ${goOn}`);
     throw small === null ? refusal : ofSource(refusal, small.source);
   }
-  if (!options.dryRun && same && !isDue(work)) {
+  if (!options.dryRun && isSame && !isDue(work)) {
     repository.dropUnnamed(state, namedBy(published.manifest.tables.recipients), now);
+    hops.repository.dropUnnamed(state.transport, namedByHops(hops.entry), now);
     await keepRemovals(repository, waits, true);
     return result('unchanged');
   }
   const meant =
     options.allowShrink || approves(approvalOf(state), { rows: table.rows, domains: table.domains.size }, now);
   const judged = await judgeList(work, baseOf(work), meant);
-  const shrunken = meant ? null : refusalOf(judged);
+  const refused = hopsRefusal(hops, approvalOf(state), allowed, now);
+  const shrunken = (meant ? null : refusalOf(judged)) ?? refused;
   if (options.dryRun) {
     const found = await difference(shown === null ? null : repository.table(shown), gathered.table);
     const attributedTo = await attributed(found, gathered, repository);
@@ -153,7 +162,7 @@ async function run(
   if (shrunken !== null) {
     const goOn = 'Look at it with --dry-run; if it is meant: relaymap-publish publish --allow-shrink';
     const refusal = new PublishError('SHRUNK', `${shrunken}. ${goOn}`);
-    const [source] = judged.list === null ? judged.sources.keys() : [];
+    const [source] = judged.list === null && shrunken !== refused ? judged.sources.keys() : [];
     throw source === undefined ? refusal : ofSource(refusal, source);
   }
   const gone = goneWords(judged.lost);
@@ -161,7 +170,7 @@ async function run(
   const manifest = await goOut(work, same, judged);
   const validity = validityOf(manifest);
   const deltas = manifest.tables.recipients.deltas.length;
-  const outcome = options.unsigned !== undefined ? 'unsigned' : same ? 'renewed' : 'published';
+  const outcome = options.unsigned !== undefined ? 'unsigned' : isSame ? 'renewed' : 'published';
   return { ...result(outcome, manifest.version), validity, deltas };
 }
 
@@ -193,7 +202,7 @@ function isDue(work: Work): boolean {
   const isSigned =
     isSignedBy(envelope, trustedBy(keys), keys.threshold) &&
     keys.signers.every((key) => isSignedBy(envelope, [key], 1));
-  return !isWhole(work, published.manifest.tables.recipients) || !isSigned;
+  return !isWhole(work, published.manifest.tables.recipients) || !areHopsWhole(work.hops) || !isSigned;
 }
 
 /** The table that gateways have now. If the output is lost, it is the last one on record. */

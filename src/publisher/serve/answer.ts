@@ -16,7 +16,7 @@ import { siteOf, type Site } from './sites.ts';
  */
 const MANIFEST =
   /^\/(?:manifest\.json|keyring\/[1-9][0-9]{0,9}\.json|candidate\/manifest\.json|refused\.json|[0-9a-f]{64}\.json)$/;
-const BLOB = /^\/recipients\/[0-9a-f]{64}(?:-[0-9a-f]{64}\.delta)?\.gz$/;
+const BLOB = /^\/(?:recipients|transport)\/[0-9a-f]{64}(?:-[0-9a-f]{64}\.delta)?\.gz$/;
 
 /**
  * Makes a server answer with 200, 206, 304, 401, 403, 404, 405, 412 or 416.
