@@ -1,10 +1,28 @@
 /** The names of the files in `map_dir` (docs/commands.md section 2.2). */
 
-/** The bases of the map files, in the order of installing: recipients before domains. */
-export const MAPS = ['relay_recipients', 'relay_domains'] as const;
+/** The bases of the map files, in the order of installing: recipients, next hops, domains. */
+export const MAPS = ['relay_recipients', 'transport', 'relay_domains'] as const;
+
+export type MapName = (typeof MAPS)[number];
+
+/** The map of next hops, which only some configurations ask for. A damaged one is never removed. */
+export const NEXT_HOPS = 'transport';
+
+export interface Asking {
+  readonly bundle: readonly { readonly next_hops?: readonly string[] | undefined }[];
+}
+
+/** Whether any bundle is asked for its next hops. */
+export const asksNextHops = ({ bundle }: Asking): boolean => bundle.some((b) => b.next_hops !== undefined);
+
+/** The maps that a configuration calls for, in the order of installing. */
+export const mapsOf = (config: Asking): MapName[] => MAPS.filter((map) => map !== NEXT_HOPS || asksNextHops(config));
+
+/** Whether a map file, with whatever ending, is of the map of next hops. */
+export const isOfNextHops = (file: string): boolean => file === NEXT_HOPS || file.startsWith(`${NEXT_HOPS}.`);
 
 /** The file names that maps have. */
-export const MAP_FILE = /^relay_(recipients|domains)(\.(cdb|lmdb|db))?$/;
+export const MAP_FILE = /^(relay_(recipients|domains)|transport)(\.(cdb|lmdb|db))?$/;
 
 /** A compiled map's ending, by map type. The cdb is always written: `lookup` and `health` read it. */
 export const ENDINGS = { cdb: '.cdb', lmdb: '.lmdb', hash: '.db', btree: '.db' } as const;

@@ -67,7 +67,7 @@ export interface HealthReport {
 /** Name -> what is there: two equal snapshots mean the very same files. */
 export type Snapshot = Readonly<Record<string, { readonly sha256: string; readonly inode: number }>>;
 
-const MAPS = ['relay_domains', 'relay_domains.cdb', 'relay_recipients', 'relay_recipients.cdb'];
+const MAPS = ['relay_domains', 'relay_recipients', 'transport'].flatMap((map) => [map, `${map}.cdb`]);
 
 export interface RunOptions {
   /** A command that runs the command, such as setpriv. */

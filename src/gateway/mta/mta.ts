@@ -3,10 +3,10 @@
  * others, so that health, the cycle and `status` know nothing of main.cf. Types only; of-config.ts chooses the
  * kind, mta-kinds.ts has what is fixed for each of them. docs/CONTRIBUTING.md says how a kind is added.
  */
-import type { MAPS } from '../map-files.ts';
+import type { MapName } from '../map-files.ts';
 import type { Kind, KindFacts } from '../mta-kinds.ts';
 
-export type MapName = (typeof MAPS)[number];
+export type { MapName } from '../map-files.ts';
 
 /** A place in the server's configuration that names one of our maps. */
 export interface Use {
@@ -40,6 +40,11 @@ export interface Mta extends KindFacts {
   marks(): ReadonlyMap<string, string>;
   /** Which instance names which of our maps. Takes some ten milliseconds for each. */
   look(): readonly InstanceLook[];
+  /**
+   * What it is to find in the map of next hops for one of them (docs/bundle-format.md section 8), a domain being the
+   * key: `relay:[mx.example.org]:25`.
+   */
+  route(nextHop: string): string;
   /** Has all of them told of new maps, or asks for it. */
   reload(): Reload;
   /** Whether a request that an unprivileged process made has been served. */

@@ -54,7 +54,11 @@ export async function gather(
     config,
     now,
     domains,
-    present: { relay_recipients: present(config, 'relay_recipients'), relay_domains: present(config, 'relay_domains') },
+    present: {
+      relay_recipients: present(config, 'relay_recipients'),
+      transport: present(config, 'transport'),
+      relay_domains: present(config, 'relay_domains'),
+    },
     postfix,
     host: await hostFacts(early, file, config),
     health: await lookAtHealth(config, now, false),
