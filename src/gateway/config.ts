@@ -78,6 +78,7 @@ export const Config = z.strictObject({
     }),
     {},
   ),
+  stale: z.optional(z.strictObject({ after: z.prefault(duration(), '3d') })),
   schedule: z.prefault(
     z.strictObject({ cron: z._default(text(), '* * * * *'), jitter: z.prefault(duration(), '30s') }),
     {},
@@ -120,7 +121,7 @@ export const Config = z.strictObject({
 });
 
 /** Keys that docs/commands.md knows and this version does not. */
-const LATER = ['stale', 'report', 'identity_file', 'bundle.sealed', 'bundle.root_threshold'];
+const LATER = ['report', 'identity_file', 'bundle.sealed', 'bundle.root_threshold'];
 
 type Bundle = z.infer<typeof Bundle>;
 

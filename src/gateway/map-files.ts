@@ -3,7 +3,7 @@
 /** The bases of the map files, in the order of installing: recipients, next hops, domains. */
 export const MAPS = ['relay_recipients', 'transport', 'relay_domains'] as const;
 
-export type MapName = (typeof MAPS)[number];
+export type MainMap = (typeof MAPS)[number];
 
 /** The map of next hops, which only some configurations ask for. A damaged one is never removed. */
 export const NEXT_HOPS = 'transport';
@@ -16,13 +16,22 @@ export interface Asking {
 export const asksNextHops = ({ bundle }: Asking): boolean => bundle.some((b) => b.next_hops !== undefined);
 
 /** The maps that a configuration calls for, in the order of installing. */
-export const mapsOf = (config: Asking): MapName[] => MAPS.filter((map) => map !== NEXT_HOPS || asksNextHops(config));
+export const mapsOf = (config: Asking): MainMap[] => MAPS.filter((map) => map !== NEXT_HOPS || asksNextHops(config));
 
 /** Whether a map file, with whatever ending, is of the map of next hops. */
 export const isOfNextHops = (file: string): boolean => file === NEXT_HOPS || file.startsWith(`${NEXT_HOPS}.`);
 
+/** The access table of domains whose list is out of date (docs/commands.md section 2.6). */
+export const STALE_MAP = 'stale_domains';
+
+/** All maps that a mail server may be told to ask. */
+export const ASKED_MAPS = [...MAPS, STALE_MAP] as const;
+
 /** The file names that maps have. */
 export const MAP_FILE = /^(relay_(recipients|domains)|transport)(\.(cdb|lmdb|db))?$/;
+
+/** The file names that the access table has. */
+export const STALE_FILE = /^stale_domains(\.(cdb|lmdb|db))?$/;
 
 /** A compiled map's ending, by map type. The cdb is always written: `lookup` and `health` read it. */
 export const ENDINGS = { cdb: '.cdb', lmdb: '.lmdb', hash: '.db', btree: '.db' } as const;

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { isAbsent, tempName } from '../../io/atomic-file.ts';
 import { SCRATCH_NAME } from '../../io/scratch-file.ts';
 import type { GatewayState, MapFileRecord } from '../record/state.ts';
-import { MAPS, ENDINGS, type MapName, type MapType } from '../map-files.ts';
+import { MAPS, ENDINGS, type MainMap, type MapType } from '../map-files.ts';
 
 export type LiveMaps = NonNullable<GatewayState['maps']>;
 
@@ -18,7 +18,7 @@ export const mapsExist = (mapDir: string): boolean =>
   MAPS.some((map) => COMPILED.some((ending) => isRegular(path.join(mapDir, map + ending))));
 
 /** Whether each of these maps is at its place in all of these types. */
-export const mapsComplete = (mapDir: string, maps: readonly MapName[], types: readonly MapType[]): boolean =>
+export const mapsComplete = (mapDir: string, maps: readonly MainMap[], types: readonly MapType[]): boolean =>
   maps.every((map) => types.every((type) => isRegular(path.join(mapDir, map + ENDINGS[type]))));
 
 const isRegular = (file: string): boolean => lstatOrNull(file)?.isFile() === true;
@@ -53,11 +53,14 @@ function wrongKind(name: string, found: Stats, record: MapFileRecord): string | 
 /** Removes what a killed run left beside the maps. Needs the lock. */
 export function removeUnfinished(mapDir: string): void {
   rmSync(path.join(mapDir, SCRATCH_NAME), { force: true, recursive: true });
-  for (const map of MAPS) {
-    const text = tempName(path.join(mapDir, map));
-    const left = [text, tempName(path.join(mapDir, `${map}.cdb`)), ...COMPILED.map((ending) => text + ending)];
-    for (const file of left) rmSync(file, { force: true, recursive: true });
-  }
+  for (const map of MAPS) removeHalfMade(mapDir, map);
+}
+
+/** The same of one map. */
+export function removeHalfMade(mapDir: string, map: string): void {
+  const text = tempName(path.join(mapDir, map));
+  const left = [text, tempName(path.join(mapDir, `${map}.cdb`)), ...COMPILED.map((ending) => text + ending)];
+  for (const file of left) rmSync(file, { force: true, recursive: true });
 }
 
 export function lstatOrNull(file: string): Stats | null {

@@ -16,7 +16,7 @@ import { isOurs, withParents, coversSubdomains, type MapName } from '../../mta/p
 import type { CatchAll, CheckFacts, Lists, PostfixFacts, PostfixFound, TableFault } from '../facts.ts';
 import { earlyFacts, hostFacts } from './host-facts.ts';
 import { tablesOf } from '../refusing.ts';
-import { ENDINGS } from '../../map-files.ts';
+import { ENDINGS, STALE_MAP } from '../../map-files.ts';
 import { becomeOwner, ownerBeside } from '../../become-owner.ts';
 import { openMap } from '../../maps/open-map.ts';
 
@@ -59,6 +59,7 @@ export async function gather(
       transport: present(config, 'transport'),
       relay_domains: present(config, 'relay_domains'),
     },
+    stalePresent: present(config, STALE_MAP),
     postfix,
     host: await hostFacts(early, file, config),
     health: await lookAtHealth(config, now, false),
