@@ -118,7 +118,7 @@ describe('outside of what is allowed', () => {
   test.each<[string, string[]]>([
     ['one domain twice', [route('example.org', '[192.0.2.7]'), route('example.org', 'mx.example.org')]],
     ['one row twice', [HOPS[0] ?? '', HOPS[0] ?? '']],
-    ['out of order', [...HOPS].reverse()],
+    ['out of order', [HOPS[1] ?? '', HOPS[0] ?? '']],
     ['no TAB', ['example.org mx.example.org']],
     ['every domain', [route('*', 'mx.example.org')]],
     ['upper case', [route('Example.org', 'mx.example.org')]],

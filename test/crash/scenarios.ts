@@ -7,9 +7,10 @@ import path from 'node:path';
 import { expect } from 'vitest';
 import { publishWithDelta } from '../support/delta.ts';
 import { Endpoint } from '../support/endpoint.ts';
-import { Forger } from '../support/forger.ts';
+import { Forger, type Lies } from '../support/forger.ts';
 import { Gateway, type BundleSetup } from '../support/gateway.ts';
 import { injecting, ONE_THREAD } from '../support/injection.ts';
+import { hops, route } from '../support/next-hops.ts';
 import { LIST } from '../support/scene.ts';
 
 /** The next list has another row and another domain: a new map of each kind. */
@@ -31,6 +32,8 @@ export interface Scenario {
   readonly config?: string;
   /** Two of them: the maps are their union. */
   readonly twoBundles?: true;
+  /** The list says where mail goes, too: a third map between the two. */
+  readonly nextHops?: true;
   /** Without RELAYMAP_CRASH=all it is only killed, and only at a sample of its calls. */
   readonly sampled?: true;
   readonly args: (stage: Stage) => readonly string[];
@@ -64,12 +67,15 @@ export class Stage {
   readonly other: Forger | null;
   readonly stick = mkdtempSync(path.join(os.tmpdir(), 'relaymap-stick-'));
   readonly gateways: readonly Gateway[];
+  readonly #nextHops: boolean;
   readonly #published: readonly { readonly forger: Forger; readonly endpoint: Endpoint }[];
 
   private constructor(
     published: readonly { readonly forger: Forger; readonly endpoint: Endpoint }[],
     gateways: readonly Gateway[],
+    nextHops: boolean,
   ) {
+    this.#nextHops = nextHops;
     const [first, second] = published;
     if (first === undefined) throw new Error('nothing is published');
     this.forger = first.forger;
@@ -81,14 +87,14 @@ export class Stage {
   static async open(
     count: number,
     folder?: string,
-    { config, twoBundles }: Pick<Scenario, 'config' | 'twoBundles'> = {},
+    { config, twoBundles, nextHops }: Pick<Scenario, 'config' | 'twoBundles' | 'nextHops'> = {},
   ): Promise<Stage> {
     const gateways = Array.from({ length: count }, () => new Gateway(folder ?? inMemory()));
     const forgers = [new Forger(), ...(twoBundles === true ? [new Forger('example-com')] : [])];
     const published = await Promise.all(
       forgers.map(async (forger) => ({ forger, endpoint: await Endpoint.start(forger.files) })),
     );
-    const stage = new Stage(published, gateways);
+    const stage = new Stage(published, gateways, nextHops === true);
     for (const gateway of gateways) {
       gateway.configure(stage.setup(), config);
       gateway.postfix(true);
@@ -103,7 +109,10 @@ export class Stage {
       name: forger.name,
       urls: [endpoint.url],
       keys: forger.signers,
-      lines: this.other === null ? '' : `domains = ${JSON.stringify(DOMAINS[forger.name])}`,
+      lines: [
+        ...(this.other === null && !this.#nextHops ? [] : [`domains = ${JSON.stringify(DOMAINS[forger.name])}`]),
+        ...(this.#nextHops ? ['next_hops = ["*.example.org"]'] : []),
+      ].join('\n'),
     }));
   }
 
@@ -128,18 +137,23 @@ export class Stage {
 
   /** Publishes the first list, and the next one with a delta from it; a second bundle's next list comes without. */
   publishFirst(): void {
-    this.forger.publish(LIST);
+    this.forger.publish(LIST, this.#routes('mx1'));
     this.other?.publish(OTHER);
   }
 
   publishNext(): void {
     const [table = ''] = [...this.forger.files.keys()].filter((name) => name.endsWith('.gz'));
-    publishWithDelta(this.forger, { rows: LIST, table }, NEXT);
+    if (this.#nextHops) this.forger.publish(NEXT, this.#routes('mx2'));
+    else publishWithDelta(this.forger, { rows: LIST, table }, NEXT);
     this.other?.publish(OTHER_NEXT);
     for (const [name, bytes] of this.forger.files) {
       mkdirSync(path.dirname(path.join(this.stick, name)), { recursive: true });
       writeFileSync(path.join(this.stick, name), bytes);
     }
+  }
+
+  #routes(host: string): Lies {
+    return this.#nextHops ? hops(this.forger.files, [route('example.org', `[${host}.example.org]`)]).lies : {};
   }
 
   async close(): Promise<void> {
@@ -201,6 +215,7 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   { name: 'an update of two bundles', args: fetch, prepare: nextPublished, twoBundles: true, sampled: true },
+  { name: 'an update with next hops', args: fetch, prepare: nextPublished, nextHops: true, sampled: true },
   {
     name: 'an update with a map by postmap',
     args: fetch,

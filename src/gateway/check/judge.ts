@@ -6,6 +6,7 @@ import { shell } from '../mta/postfix/shell-lines.ts';
 import { askedFindings } from './asked.ts';
 import type { CheckFacts, PostfixFacts, PostfixFound } from './facts.ts';
 import { inConfig, several, type Finding, type Level } from './finding.ts';
+import { nextHopFindings } from './next-hops.ts';
 import { postfixDown, runningFindings } from './running.ts';
 import { tableFindings } from './tables.ts';
 import { mapFindings, recipientFindings } from './recipients.ts';
@@ -54,6 +55,7 @@ function postfixFindings(facts: CheckFacts, postfix: PostfixFound): Finding[] {
     ...postfixDown(postfix),
     ...recipientFindings(facts, postfix),
     ...domainFindings(facts, postfix),
+    ...nextHopFindings(facts, postfix),
     ...catchAllFindings(postfix),
     ...tableFindings(postfix),
     ...refusingFindings(facts, postfix),
