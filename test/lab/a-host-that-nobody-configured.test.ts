@@ -152,3 +152,45 @@ test('the service is confined as shipped', async () => {
     ]);
   }
 });
+
+test('postinst while user relaymap swaps a folder for a link, many times: nothing of root’s changes hands', async () => {
+  // The one who swaps, and what root has. A naive line of root's shows that the race can be lost.
+  await mx.ok(`mkdir -p /root/theirs/maps && echo x >/root/theirs/maps/file && chmod 755 /root /root/theirs
+    cp -a /root/theirs /root/control
+    cat >/root/swap <<'SH'
+cd /var/lib/relaymap || exit 1
+while [ ! -e /tmp/over ]; do
+  mv -T maps .away && ln -sT "$1" maps; rm -f maps; mv -T .away maps
+  ln -sf "$1/file" maps/link; rm -f maps/link
+done
+SH
+    chmod 644 /root/swap`);
+  const swap = (victim: string, root: string) =>
+    mx.ok(`rm -f /tmp/over
+      setpriv --reuid relaymap --regid relaymap --clear-groups sh /root/swap ${victim} 2>/dev/null &
+      ${root}
+      : >/tmp/over; wait`);
+  const owners = () => mx.ok("find /root/theirs /root/control -printf '%u:%g %m %p\\n' | sort");
+  const elsewhere = () =>
+    mx.ok(`find / -xdev \\( -user relaymap -o -group relaymap \\) ! -path '/var/lib/relaymap*' ! -path '/proc/*' \\
+      ! -path '/tmp/*' ! -path '/var/log/*' -printf '%u:%g %m %p\\n' | sort`);
+  const [before, others] = [await owners(), await elsewhere()];
+  await mx.ok('systemctl stop relaymap');
+
+  // Without /run/systemd/system it restarts no unit.
+  const postinst =
+    'unshare -m sh -c "mount -t tmpfs none /run/systemd; exec sh /var/lib/dpkg/info/relaymap.postinst $1"';
+  await swap(
+    '/root/theirs/maps',
+    `for i in $(seq 40); do ${postinst.replace('$1', 'triggered postfix')} || :; done 2>/dev/null
+     for i in $(seq 20); do ${postinst.replace('$1', 'configure 0')} || :; done 2>/dev/null`,
+  );
+  expect([await owners(), await elsewhere()]).toEqual([before, others]);
+
+  const naive =
+    'cd /var/lib/relaymap; for i in $(seq 3000); do [ ! -d maps ] || chown relaymap maps || :; done 2>/dev/null';
+  await swap('/root/control/maps', naive);
+  expect(await owners()).toContain('relaymap:root 755 /root/control/maps\n');
+  await mx.ok('systemctl start relaymap');
+  await graded(mx, 0);
+});

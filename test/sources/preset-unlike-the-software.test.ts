@@ -7,6 +7,7 @@ import { accepts, atRcpt, compared, PATIENCE, printTable, SIZE } from './asking.
 import { startMariadb, startPostgres, startSqlite, type Database } from './databases.ts';
 import { startDovecot, startSink, type Listener } from './dovecot.ts';
 import { refusal, rowsOf } from './querying.ts';
+import { atExim } from './servers/exim.ts';
 import { startSocketmap } from './servers/socketmap.ts';
 import { chimailmadmin, chimailmadminOfText } from './software/chimailmadmin.ts';
 import { froxlor } from './software/froxlor.ts';
@@ -18,6 +19,7 @@ import { mailu } from './software/mailu.ts';
 import { modoboa } from './software/modoboa.ts';
 import { postfixadmin } from './software/postfixadmin.ts';
 import { Chance, type Kind, type Software } from './software/software.ts';
+import { vexim } from './software/vexim.ts';
 import { vimbadmin } from './software/vimbadmin.ts';
 
 const servers = {} as Record<Kind, Database>;
@@ -47,6 +49,7 @@ const softwares = [
   ...ispconfig,
   ...mailu,
   froxlor,
+  vexim,
   mailman3,
 ];
 const cases = softwares.flatMap((software, i) =>
@@ -123,12 +126,13 @@ const domainOf = (address: string): string => address.slice(address.lastIndexOf(
 
 async function asked(
   server: Database,
-  { lookups, files, mainCf, userdb, socketmap, delimiter = '' }: Software,
+  { lookups, files, mainCf, userdb, socketmap, exim, delimiter = '' }: Software,
   kind: Kind,
   database: string,
   chance: Chance,
   addresses: readonly string[],
 ): Promise<ReadonlyMap<string, boolean>> {
+  if (exim !== undefined) return await atExim(server, database, exim, addresses);
   const dovecot = userdb === undefined ? null : await startDovecot(server, database, userdb(kind));
   const resolver = socketmap === undefined ? null : await startSocketmap(socketmap(chance));
   try {

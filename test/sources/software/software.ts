@@ -41,6 +41,8 @@ export interface Software {
   readonly isException?: (address: string) => boolean;
   /** What the software answers Postfix's questions by socketmap. */
   readonly socketmap?: (chance: Chance) => Resolve;
+  /** Exim's configuration, where the software asks by Exim in place of Postfix. */
+  readonly exim?: string;
   /** The recipient_delimiter of its Postfix. */
   readonly delimiter?: string;
   /** Dovecot's userdb query, where its Postfix asks Dovecot at RCPT. */

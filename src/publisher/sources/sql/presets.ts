@@ -13,6 +13,7 @@ import { mailu } from './presets/mailu.ts';
 import { mailman3 } from './presets/mailman3.ts';
 import { modoboa } from './presets/modoboa.ts';
 import { postfixadmin } from './presets/postfixadmin.ts';
+import { vexim } from './presets/vexim.ts';
 import { vimbadmin } from './presets/vimbadmin.ts';
 import type { Schema } from './schema.ts';
 import type { Dialect } from './url.ts';
@@ -27,6 +28,7 @@ const PRESETS: Record<string, SqlPreset> = {
   ispconfig,
   mailu,
   froxlor,
+  vexim,
   mailman3,
 };
 
