@@ -1,6 +1,7 @@
 // A thief of the signing key sends mail to no host outside `next_hops`, and takes no next hop away by a table that is
 // empty or gone: mail would follow the MX, which may be this very host.
-// Covers src/gateway/fetch/judge-obtained.ts, src/gateway/fetch/obtained.ts, src/gateway/maps/next-hop-routes.ts
+// Covers src/gateway/fetch/judge-obtained.ts, src/gateway/fetch/obtained.ts, src/gateway/maps/map-pair.ts
+// Covers src/gateway/maps/next-hop-routes.ts
 import { mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
