@@ -278,12 +278,13 @@ describe('asking', () => {
 
   test('without the network: who stops asking for a host no longer sends mail there', async () => {
     const scene = await open();
+    const urls = [scene.endpoint.url];
     await scene.endpoint.stop();
-    scene.configure({ bundle: ASKS.replace('"192.0.2.0/24", ', '') });
+    scene.configure({ urls, bundle: ASKS.replace('"192.0.2.0/24", ', '') });
     const run = await scene.gateway.fetch();
     expect([run.bundle.code, Object.keys(mapOf(scene))]).toEqual(['NETWORK', ['example.org']]);
     expect(run.stderr).toContain('outside of domains or next_hops');
-    scene.configure({ bundle: ASKS });
+    scene.configure({ urls, bundle: ASKS });
     await scene.gateway.fetch();
     expect(Object.keys(mapOf(scene))).toEqual(['example.org', 'sub.example.org']);
   });
