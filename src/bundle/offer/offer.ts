@@ -46,9 +46,13 @@ export interface AcceptedOffer extends VerifiedManifest {
 export function judgeOffer(offer: VerifiedManifest, rules: OfferRules): AcceptedOffer {
   const { manifest: m, digest } = offer;
   const nextHops = rules.asksNextHops === true ? nextHopsOf(m) : null;
-  if (m.name !== rules.name) throw new OfferError('WRONG_NAME', `the bundle is "${m.name}", expected "${rules.name}"`);
+  if (m.name !== rules.name)
+    throw new OfferError('WRONG_NAME', `the list that came is "${m.name}", this bundle is "${rules.name}"`);
   if (rules.floor !== null && m.version < rules.floor.version) {
-    throw new OfferError('ROLLBACK', `version ${m.version} is offered, version ${rules.floor.version} was here before`);
+    throw new OfferError(
+      'ROLLBACK',
+      `version ${m.version} is offered, and version ${rules.floor.version} was here before`,
+    );
   }
   const other = rules.seen.find((s) => s.version === m.version && s.digest !== digest);
   if (other !== undefined) {

@@ -121,7 +121,7 @@ async function obtain(
       ...(name === 'transport' ? { allows: hopMatcher(cx.bundle.next_hops ?? []) } : {}),
     });
     if (base !== null && findings.removed === null) {
-      cx.warn('the installed copy cannot be read back; the shrink guard compares counts');
+      cx.warn('the installed copy cannot be read, so the shrink guard compares no rows, only how many there are');
     }
     return { entry, via, spool, findings, base };
   } catch (error) {
