@@ -7,9 +7,10 @@ import path from 'node:path';
 import { expect } from 'vitest';
 import { publishWithDelta } from '../support/delta.ts';
 import { Endpoint } from '../support/endpoint.ts';
-import { Forger, type Lies } from '../support/forger.ts';
+import { Forger, SigningKey, type Lies } from '../support/forger.ts';
 import { Gateway, type BundleSetup } from '../support/gateway.ts';
 import { injecting, ONE_THREAD } from '../support/injection.ts';
+import { stepFile } from '../support/keyring-step.ts';
 import { hops, route } from '../support/next-hops.ts';
 import { LIST } from '../support/scene.ts';
 
@@ -32,6 +33,8 @@ export interface Scenario {
   readonly config?: string;
   /** Two of them: the maps are their union. */
   readonly twoBundles?: true;
+  /** The gateways have a root key, and the next list comes behind a key ring step. */
+  readonly isRooted?: true;
   /** The list says where mail goes, too: a third map between the two. */
   readonly nextHops?: true;
   /** Without RELAYMAP_CRASH=all it is only killed, and only at a sample of its calls. */
@@ -65,6 +68,8 @@ export class Stage {
   readonly forger: Forger;
   /** The second bundle's; null where there is one bundle. */
   readonly other: Forger | null;
+  /** Signs key ring steps; null where there are none. */
+  readonly root: SigningKey | null;
   readonly stick = mkdtempSync(path.join(os.tmpdir(), 'relaymap-stick-'));
   readonly gateways: readonly Gateway[];
   readonly #nextHops: boolean;
@@ -73,9 +78,10 @@ export class Stage {
   private constructor(
     published: readonly { readonly forger: Forger; readonly endpoint: Endpoint }[],
     gateways: readonly Gateway[],
-    nextHops: boolean,
+    { isRooted = false, nextHops = false }: { readonly isRooted?: boolean; readonly nextHops?: boolean },
   ) {
     this.#nextHops = nextHops;
+    this.root = isRooted ? new SigningKey() : null;
     const [first, second] = published;
     if (first === undefined) throw new Error('nothing is published');
     this.forger = first.forger;
@@ -87,14 +93,14 @@ export class Stage {
   static async open(
     count: number,
     folder?: string,
-    { config, twoBundles, nextHops }: Pick<Scenario, 'config' | 'twoBundles' | 'nextHops'> = {},
+    { config, ...kind }: Pick<Scenario, 'config' | 'twoBundles' | 'isRooted' | 'nextHops'> = {},
   ): Promise<Stage> {
     const gateways = Array.from({ length: count }, () => new Gateway(folder ?? inMemory()));
-    const forgers = [new Forger(), ...(twoBundles === true ? [new Forger('example-com')] : [])];
+    const forgers = [new Forger(), ...(kind.twoBundles === true ? [new Forger('example-com')] : [])];
     const published = await Promise.all(
       forgers.map(async (forger) => ({ forger, endpoint: await Endpoint.start(forger.files) })),
     );
-    const stage = new Stage(published, gateways, nextHops === true);
+    const stage = new Stage(published, gateways, kind);
     for (const gateway of gateways) {
       gateway.configure(stage.setup(), config);
       gateway.postfix(true);
@@ -109,6 +115,7 @@ export class Stage {
       name: forger.name,
       urls: [endpoint.url],
       keys: forger.signers,
+      roots: this.root === null ? [] : [this.root],
       lines: [
         ...(this.other === null && !this.#nextHops ? [] : [`domains = ${JSON.stringify(DOMAINS[forger.name])}`]),
         ...(this.#nextHops ? ['next_hops = ["*.example.org"]'] : []),
@@ -146,6 +153,7 @@ export class Stage {
     if (this.#nextHops) this.forger.publish(NEXT, this.#routes('mx2'));
     else publishWithDelta(this.forger, { rows: LIST, table }, NEXT);
     this.other?.publish(OTHER_NEXT);
+    if (this.root !== null) this.#publishStep(this.root);
     for (const [name, bytes] of this.forger.files) {
       mkdirSync(path.dirname(path.join(this.stick, name)), { recursive: true });
       writeFileSync(path.join(this.stick, name), bytes);
@@ -154,6 +162,15 @@ export class Stage {
 
   #routes(host: string): Lies {
     return this.#nextHops ? hops(this.forger.files, [route('example.org', `[${host}.example.org]`)]).lies : {};
+  }
+
+  /** Another key in place of the first: it signs the list that is out, which makes every gateway ask for the step. */
+  #publishStep(root: SigningKey): void {
+    const signers = [new SigningKey()];
+    const step = stepFile({ version: 1, keys: signers, roots: [root], by: [root] });
+    this.forger.files.set('keyring/1.json', step);
+    const { payload } = JSON.parse(this.forger.files.get('manifest.json')?.toString() ?? '') as { payload: string };
+    this.forger.files.set('manifest.json', this.forger.seal(Buffer.from(payload, 'base64'), { signers }));
   }
 
   async close(): Promise<void> {
@@ -223,4 +240,5 @@ export const SCENARIOS: readonly Scenario[] = [
     config: '[maps]\ntypes = ["cdb", "lmdb"]',
     sampled: true,
   },
+  { name: 'a key ring step', args: fetch, prepare: nextPublished, isRooted: true, sampled: true },
 ];

@@ -19,7 +19,8 @@ import { domainMatcher } from '../../map/domains.ts';
 import type { BundleConfig } from '../config.ts';
 import type { CopyRef } from '../record/state.ts';
 import { baseline } from '../record/version-history.ts';
-import { effectiveNow, type BundleContext } from './best-offer.ts';
+import { effectiveNow } from './best-offer.ts';
+import type { BundleContext } from './bundle-context.ts';
 import type { Findings } from './read-table.ts';
 import type { Obtained, ObtainedTable } from './obtained.ts';
 
