@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { rememberRows, type RowCount } from '../bundle/offer/guard.ts';
-import { isoTime, parseManifest, type Manifest, type TableEntry } from '../bundle/offer/manifest.ts';
+import { isoTime, nextHopsOf, parseManifest, type Manifest, type TableEntry } from '../bundle/offer/manifest.ts';
 import { encodeEnvelope, MANIFEST_TYPE } from '../bundle/trust/envelope.ts';
 import type { VerifiedManifest } from '../bundle/trust/verify.ts';
 import { log } from '../io/log.ts';

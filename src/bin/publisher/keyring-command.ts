@@ -1,7 +1,8 @@
 /** `relaymap-publish keyring init | propose | status | rehearse`: no configuration, no network. */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { defaultRootThreshold, encodeStep, type KeyringStep, type KeySet } from '../../bundle/trust/keyring.ts';
+import { encodeStep, type KeyringStep, type KeySet } from '../../bundle/trust/keyring.ts';
+import { defaultRootThreshold } from '../../bundle/trust/root-threshold.ts';
 import { decodeEnvelope } from '../../bundle/trust/envelope.ts';
 import { parseManifest } from '../../bundle/offer/manifest.ts';
 import { HostError, StepError } from '../../errors.ts';

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { decodeEnvelope, encodeEnvelope, MANIFEST_TYPE, type Signature } from '../../bundle/trust/envelope.ts';
-import { isoTime, parseManifest, type Manifest, type TableEntry } from '../../bundle/offer/manifest.ts';
+import { isoTime, nextHopsOf, parseManifest, type Manifest, type TableEntry } from '../../bundle/offer/manifest.ts';
 import type { RowBlock } from '../../bundle/table/rows.ts';
 import { TableChecker } from '../../bundle/table/table.ts';
 import { StepError } from '../../errors.ts';
@@ -97,14 +97,14 @@ async function* tableIn(folder: string, entry: TableEntry): AsyncGenerator<RowBl
     throw new PublishError('VERIFY', `${file} has ${rows} rows, the manifest says ${entry.rows}`);
 }
 
-function manifestWords(
-  { name, version, created, expires, keyring, shrinkApproved }: Manifest,
-  change: TableDifference,
-) {
+function manifestWords(manifest: Manifest, change: TableDifference): string[] {
+  const { name, version, created, expires, keyring, shrinkApproved } = manifest;
+  const { entry: hops } = nextHopsOf(manifest);
   const { rows, domains } = change.after;
   return [
     `version ${version} of "${name}", made ${isoTime(created)}, valid until ${isoTime(expires)}, key ring step ${keyring}`,
     `${rows} rows in ${domains} ${domains === 1 ? 'domain' : 'domains'}`,
+    ...(hops === null ? [] : [`its table of next hops has ${hops.rows} rows, which are not shown or compared here`]),
     ...(shrinkApproved === undefined
       ? []
       : [

@@ -7,7 +7,6 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod/mini';
 import { decodeEnvelope, encodeEnvelope, KEYRING_TYPE, type Signature } from '../../bundle/trust/envelope.ts';
 import {
-  defaultRootThreshold,
   judgeStep,
   parseStep,
   startingRing,
@@ -18,6 +17,7 @@ import {
   type VerifiedStep,
 } from '../../bundle/trust/keyring.ts';
 import { keyid } from '../../bundle/trust/public-key.ts';
+import { defaultRootThreshold } from '../../bundle/trust/root-threshold.ts';
 import { StepError } from '../../errors.ts';
 import { PublishError } from '../errors.ts';
 
