@@ -48,14 +48,7 @@ export const Config = z.strictObject({
   bundle: list(Bundle).check(z.minLength(1, { error: 'must be there at least once, as [[bundle]]' })),
   mta: z.prefault(
     z.strictObject({
-      kind: z._default(
-        z
-          .enum(KIND_NAMES, { error: 'must be postfix; other kinds are not in this version' })
-          .check(
-            z.refine((kind) => kind === 'postfix', { error: 'must be postfix; other kinds are not in this version' }),
-          ),
-        'postfix',
-      ),
+      kind: z._default(z.enum(KIND_NAMES, { error: 'must be postfix, exim, opensmtpd or haraka' }), 'postfix'),
       instances: z.optional(list(absolute()).check(z.minLength(1, { error: 'must not be an empty list' }))),
     }),
     {},

@@ -23,8 +23,11 @@ export interface KindFacts {
   readonly reloadAfter: 'appearance' | 'change' | 'never';
   /** What a person types to tell it. */
   readonly reloadLine: string;
-  /** How it folds what it is asked: by Unicode as the rows are folded, or A to Z alone. */
-  readonly folds: 'full' | 'ascii';
+  /**
+   * How it folds what it is asked: by Unicode as the rows are folded, by itself or by the `table` that relaymap puts
+   * beside the maps; or A to Z alone.
+   */
+  readonly folds: 'full' | 'table' | 'ascii';
   /** The map types of `[maps] types` that it can be given. */
   readonly types: readonly string[];
 }
@@ -47,7 +50,7 @@ export const KINDS: Readonly<Record<Kind, KindFacts>> = {
     text: 'pairs',
     reloadAfter: 'never',
     reloadLine: '',
-    folds: 'full',
+    folds: 'table',
     types: ['cdb'],
   },
   opensmtpd: {
@@ -67,7 +70,7 @@ export const KINDS: Readonly<Record<Kind, KindFacts>> = {
     text: 'pairs',
     reloadAfter: 'never',
     reloadLine: '',
-    folds: 'full',
+    folds: 'table',
     types: ['cdb'],
   },
 };

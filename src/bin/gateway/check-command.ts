@@ -6,6 +6,7 @@ import { gather } from '../../gateway/check/look/gather.ts';
 import { findingLines, type Finding, type Level } from '../../gateway/check/finding.ts';
 import { findings } from '../../gateway/check/judge.ts';
 import { readGatewayConfig, type GatewayConfig } from '../../gateway/config.ts';
+import { KINDS } from '../../gateway/mta-kinds.ts';
 import { requireCron } from '../../gateway/daemon/schedule.ts';
 import { HostError } from '../../errors.ts';
 import { printable } from '../../io/printable.ts';
@@ -18,7 +19,7 @@ export async function checkCommand(options: { readonly config: string }, now: Da
   }
   const faults = found.filter(({ level }) => level !== 'note');
   process.stdout.write(
-    `${faults.length === 0 ? 'ok: Postfix uses the maps, and nothing is in their way' : summary(found)}\n`,
+    `${faults.length === 0 ? `ok: ${KINDS[config.mta.kind].name} uses the maps, and nothing is in their way` : summary(found)}\n`,
   );
   return faults.length === 0 ? 0 : 1;
 }

@@ -2,6 +2,7 @@
  * Checks the live maps and rebuilds them from the copies, without the network (docs/commands.md section 2.3,
  * Healing).
  */
+import { FOLDING_TABLE, lacksFoldingTable } from '../maps/folding-table.ts';
 import type { LiveMaps } from '../maps/live-maps.ts';
 import { installedCopies, makeMaps, type MapMaker } from '../maps/make-maps.ts';
 import { hashedToday, mapDamage, recordedDamage, removeDamaged, touchedDamage } from '../maps/map-damage.ts';
@@ -17,6 +18,7 @@ export function illnessOf(
   const installed = config.bundle.filter((b) => state.bundles[b.name]?.installed);
   if (state.maps === null) return installed.length === config.bundle.length ? { damage: null } : null;
   const damage = damageOf(config.map_dir, state.maps, hashed, now);
+  if (damage === null && lacksFoldingTable(config)) return { damage: `${FOLDING_TABLE} is missing` };
   return damage === null ? null : { damage };
 }
 

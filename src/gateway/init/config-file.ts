@@ -10,6 +10,7 @@ import { HostError } from '../../errors.ts';
 import { AtomicFile, createFile, isAbsent, makeFolder } from '../../io/atomic-file.ts';
 import { whyUnread } from '../../io/denied.ts';
 import { readGatewayConfig, type BundleConfig, type GatewayConfig } from '../config.ts';
+import type { Kind } from '../mta-kinds.ts';
 import { domainForms } from '../domain-forms.ts';
 import { publicKeyFiles } from '../keys/ring-fingerprint.ts';
 
@@ -24,6 +25,8 @@ export interface Wanted {
   readonly caFile?: string;
   /** Write the values over those of an existing bundle. */
   readonly replace: boolean;
+  /** The kind of mail server. */
+  readonly kind?: Kind;
 }
 
 export interface Prepared {
@@ -44,6 +47,7 @@ export function prepareConfig(file: string, wanted: Wanted): Prepared {
   if (text !== null && /^\s*\[\[\s*bundle\s*\]\]/m.test(text)) {
     const config = readGatewayConfig(file);
     const bundle = bundleOf(file, config, { ...wanted, url });
+    requireKind(file, config, wanted);
     const differing = differences(bundle, { ...wanted, url });
     if (differing.length === 0) return { config, bundle, wrote: addKey(bundle.keys, wanted, raw) };
     if (!wanted.replace) throw differs(file, wanted.name, differing);
@@ -54,9 +58,13 @@ export function prepareConfig(file: string, wanted: Wanted): Prepared {
   }
   const keys = path.join(path.dirname(path.resolve(file)), 'keys', wanted.name);
   const section = bundleSection(file, keys, { ...wanted, url });
-  const whole = text === null || isBlank(text) ? HEAD(file) + section + TAIL : `${text.trimEnd()}\n\n${section}`;
+  const whole =
+    text === null || isBlank(text)
+      ? HEAD(file) + section + kindSection(wanted) + TAIL
+      : `${text.trimEnd()}\n\n${section}`;
   if (text === null) makeFolder(path.dirname(path.resolve(file)), 0o755);
   const { config, bundle, wrote } = write(file, whole, wanted.name, raw, { keys, wanted });
+  requireKind(file, config, wanted);
   return { config, bundle, wrote: [`${text === null || isBlank(text) ? 'wrote' : 'added to'} ${file}`, ...wrote] };
 }
 
@@ -81,6 +89,15 @@ function write(
   } finally {
     candidate.discard();
   }
+}
+
+const kindSection = ({ kind }: Wanted): string =>
+  kind === undefined || kind === 'postfix' ? '' : `\n[mta]\nkind = ${JSON.stringify(kind)}\n`;
+
+/** Another server would be asked in another way: that is for a person to decide. */
+function requireKind(file: string, { mta }: GatewayConfig, { kind }: Wanted): void {
+  if (kind === undefined || kind === mta.kind) return;
+  throw refused(`${file} has kind = "${mta.kind}" below [mta], and the kind asked for is "${kind}"; change it there`);
 }
 
 const isBlank = (text: string): boolean => text.split('\n').every((line) => /^\s*(#|$)/.test(line));

@@ -12,10 +12,23 @@ const REJECTED: Record<Rejection, string> = {
 };
 
 export function lookupLine(a: LookupAnswer): string {
+  if (a.said !== undefined) return saidLine(a, a.said);
   if (a.rejection !== null) return `${a.address}: rejected, ${REJECTED[a.rejection]}`;
   if (a.table !== undefined) return `${a.address}: accepted by the row ${a.row} of ${a.table}, not by a list`;
   const from = a.from.map((f) => `${f.name} version ${f.version}`).join(', ');
   return `${a.address}: accepted by the row ${a.row}${from === '' ? '' : ` of ${from}`}`;
+}
+
+/** The server's own word first, then what the list has to do with it. */
+function saidLine(a: LookupAnswer, { by, code, text }: NonNullable<LookupAnswer['said']>): string {
+  const verdict = code < 400 ? 'accepted' : code < 500 ? 'deferred' : 'rejected';
+  const from = a.from.map((f) => `${f.name} version ${f.version}`).join(', ');
+  const row = a.row === null ? null : `the row ${a.row}${from === '' ? '' : ` of ${from}`}`;
+  const word = `${by} says ${code} ${text}`.trimEnd();
+  if (code < 400) return `${a.address}: accepted by ${row ?? 'no row of the list'}; ${word}`;
+  const why =
+    row === null ? (a.rejection === null ? '' : `, ${REJECTED[a.rejection]}`) : `, although the list has ${row}`;
+  return `${a.address}: ${verdict}${why}; ${word}`;
 }
 
 export function historyLine({ name, accepted, since, oldest }: AddressHistory): string {

@@ -9,6 +9,7 @@ import type { EarlyMaps } from './early-maps.ts';
 import { compile, Draft, type CompileRules } from './compile.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { Copies, Copy } from '../record/copies.ts';
+import { writeFoldingTable } from './folding-table.ts';
 import { install, mapsRecord, requirePlaces } from './install.ts';
 import { mapsComplete } from './live-maps.ts';
 import { hashedNow } from './map-damage.ts';
@@ -99,6 +100,7 @@ export async function makeMaps(
   const map = made ?? (await compile(members, compileRules(maker, expected)));
   try {
     requirePlaces(map);
+    writeFoldingTable(config, maker.gid);
     next.maps = mapsRecord(map, mapInputs(config, next));
     // Told before it happens, so that a process killed in between still has the server told afterwards.
     const after = KINDS[config.mta.kind].reloadAfter;
