@@ -40,7 +40,13 @@ const PACKAGES = [
     entry: 'bin/relaymap.cjs',
     built: ['bin/relaymap.cjs', 'bin/fetch-entry.cjs', 'bin/cycle-child.cjs', 'bundle/ed25519.js'],
     source: ['bin/relaymap.ts', 'bin/cycle-child.ts'],
-    units: ['relaymap.service', 'relaymap-reload.service', 'relaymap-reload.path'],
+    units: [
+      'relaymap.service',
+      'relaymap-reload.service',
+      'relaymap-reload.path',
+      'relaymap-stale.service',
+      'relaymap-stale.timer',
+    ],
     manual: ['relaymap.1', 'relaymap.toml.5'],
     more(tree) {
       tree.add('/usr/lib/relaymap/reload-postfix', own('relaymap', 'reload-postfix'), 0o755);

@@ -81,6 +81,13 @@ command('lookup', 'what Postfix will answer for these addresses, and why')
     status = await lookupCommand(addresses, options);
   });
 
+command('stale', 'grade the lists and bring stale_domains up to date; for a timer of its own').action(
+  async (options: Common) => {
+    const { staleCommand } = await import('./gateway/stale-command.ts');
+    status = await staleCommand(options, new Date());
+  },
+);
+
 command('history', 'the copies kept, and what is live')
   .option('--diff <V>', 'what changed from version V to version W')
   .argument('[W]')

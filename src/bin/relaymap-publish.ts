@@ -29,7 +29,7 @@ command('keygen', 'make a signing key: N.key (secret) and N.pub (for the gateway
   .option('--name <N>', 'name of the two files', 'relaymap')
   .action(async (options: { out: string; name: string }) => {
     const { randomBytes } = await import('node:crypto');
-    const { makeKey } = await import('../publisher/repository/signing-key.ts');
+    const { makeKey } = await import('../publisher/keys/signing-key.ts');
     const key = makeKey(options.out, options.name, randomBytes(32));
     const [secret, open] = key.files.map(printable);
     process.stdout.write(`keyid ${key.keyid}\nsecret ${secret}\npublic ${open}\n`);

@@ -53,6 +53,7 @@ export const Config = z.strictObject({
     }),
     {},
   ),
+  stale: z.optional(z.strictObject({ after: z.prefault(duration(), '3d') })),
   schedule: z.prefault(
     z.strictObject({ cron: z._default(text(), '* * * * *'), jitter: z.prefault(duration(), '30s') }),
     {},
@@ -95,7 +96,7 @@ export const Config = z.strictObject({
 });
 
 /** Keys that docs/commands.md knows and this version does not. */
-const LATER = ['stale', 'report', 'identity_file', 'bundle.sealed', 'bundle.next_hops', 'bundle.root_threshold'];
+const LATER = ['report', 'identity_file', 'bundle.sealed', 'bundle.next_hops', 'bundle.root_threshold'];
 
 type Bundle = z.infer<typeof Bundle>;
 
@@ -145,6 +146,9 @@ export function readGatewayConfig(file: string): GatewayConfig {
   if (foreign !== undefined) {
     const only = `${name} is given ${types.join(', ')}`;
     throw wrong(`maps.types names ${foreign}, which Postfix alone can make and ask; ${only}`);
+  }
+  if (config.stale !== undefined && !KINDS[config.mta.kind].defers) {
+    throw wrong(`[stale] needs a server that can defer the recipients of some domains, and ${name} cannot`);
   }
   const bundle = config.bundle.map(({ urls, ...b }) => ({ ...b, urls: urls.map(({ url }) => url), places: urls }));
   return { ...config, bundle };

@@ -28,6 +28,8 @@ export interface KindFacts {
    * beside the maps; or A to Z alone.
    */
   readonly folds: 'full' | 'table' | 'ascii';
+  /** Whether it can defer unknown recipients of some domains and refuse those of others. */
+  readonly defers: boolean;
   /** The map types of `[maps] types` that it can be given. */
   readonly types: readonly string[];
 }
@@ -41,6 +43,7 @@ export const KINDS: Readonly<Record<Kind, KindFacts>> = {
     reloadAfter: 'appearance',
     reloadLine: 'postfix reload',
     folds: 'full',
+    defers: true,
     types: ['cdb', 'lmdb', 'hash', 'btree'],
   },
   exim: {
@@ -51,6 +54,7 @@ export const KINDS: Readonly<Record<Kind, KindFacts>> = {
     reloadAfter: 'never',
     reloadLine: '',
     folds: 'table',
+    defers: true,
     types: ['cdb'],
   },
   opensmtpd: {
@@ -61,6 +65,7 @@ export const KINDS: Readonly<Record<Kind, KindFacts>> = {
     reloadAfter: 'change',
     reloadLine: 'smtpctl update table relaymap_recipients && smtpctl update table relaymap_domains',
     folds: 'ascii',
+    defers: false,
     types: ['cdb'],
   },
   haraka: {
@@ -71,6 +76,7 @@ export const KINDS: Readonly<Record<Kind, KindFacts>> = {
     reloadAfter: 'never',
     reloadLine: '',
     folds: 'table',
+    defers: true,
     types: ['cdb'],
   },
 };

@@ -6,12 +6,12 @@
 import { lstatSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
-/** @param locks the kernel's list of locks. */
-export function isAtWork(stateDir: string, locks = '/proc/locks'): boolean {
+/** @param locks the kernel's list of locks. @param name of the lock file. */
+export function isAtWork(stateDir: string, locks = '/proc/locks', name = 'lock'): boolean {
   let size: number;
   let ino: number;
   try {
-    ({ size, ino } = lstatSync(path.join(stateDir, 'lock')));
+    ({ size, ino } = lstatSync(path.join(stateDir, name)));
   } catch {
     return false; // no lock, no run
   }

@@ -33,7 +33,7 @@ export async function takeLock(file: string, wait: number, onWait?: OnWait, sign
     const once = () =>
       spawnSync('flock', ['-x', '-n', '-E', String(TAKEN), '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
     let first = once();
-    if (isForUs(first.signal)) first = once();
+    while (isForUs(first.signal)) first = once();
     let status = first.error ? fail(first.error) : first.status;
     if (status === TAKEN && wait > 0) {
       onWait?.(holder(fd).words);
@@ -94,7 +94,21 @@ function busy(file: string, fd: number, waited: number): HostError {
   return new HostError('BUSY', `another run holds ${file}: ${words} (waited ${waited} s); see what it does: ${look}`);
 }
 
-function waiting(fd: number, seconds: number, signal: AbortSignal | undefined): Promise<number | null> {
+async function waiting(fd: number, seconds: number, signal: AbortSignal | undefined): Promise<number | null> {
+  const end = await flockFor(fd, seconds, signal);
+  // The shell is not deaf from its first moment on; what hits it does so at once, so that no time is lost.
+  return isForUs(end.signal) ? await waiting(fd, seconds, signal) : end.status;
+}
+
+interface FlockEnd {
+  readonly status: number | null;
+  readonly signal: string | null;
+}
+
+/** The caller no longer waits. */
+const ENDED: FlockEnd = { status: TAKEN, signal: null };
+
+function flockFor(fd: number, seconds: number, signal: AbortSignal | undefined): Promise<FlockEnd> {
   return new Promise((resolve, reject) => {
     const flock = ['flock', '-x', '-w', String(seconds), '-E', String(TAKEN), '3'];
     const child = spawn('sh', ['-c', DEAF, 'sh', ...flock], {
@@ -103,9 +117,9 @@ function waiting(fd: number, seconds: number, signal: AbortSignal | undefined): 
     const end = () => void child.kill();
     signal?.addEventListener('abort', end);
     child.on('error', reject);
-    child.on('close', (status) => {
+    child.on('close', (status, killedBy) => {
       signal?.removeEventListener('abort', end);
-      resolve(signal?.aborted === true && status !== 0 ? TAKEN : status);
+      resolve(signal?.aborted === true && status !== 0 ? ENDED : { status, signal: killedBy });
     });
   });
 }
@@ -133,8 +147,12 @@ export class StandingLock {
 
   /** Like the function `takeLock`, with the same errors. */
   async take(file: string, wait: number, onWait?: OnWait, signal?: AbortSignal): Promise<Lock> {
-    const keeper = this.#open(file);
+    let keeper = this.#open(file);
     let status = await keeper.flock(`-x -n -E ${TAKEN}`);
+    while (status === null && keeper.wasForUs) {
+      keeper = this.#open(file);
+      status = await keeper.flock(`-x -n -E ${TAKEN}`);
+    }
     if (status === TAKEN && wait > 0) onWait?.(holder(this.#fd).words);
     const ends = () => signal?.aborted === true;
     for (let left = (wait * 1000) / AGAIN; status === TAKEN && left > 0 && !ends(); left--) {
@@ -185,12 +203,15 @@ class Keeper {
   };
   readonly #answers: ((status: number | null) => void)[] = [];
   alive = true;
+  /** Whether a signal for us ended it, which it ignores as soon as it runs. */
+  wasForUs = false;
 
   constructor(fd: number) {
     const pipes = { stdio: ['pipe', 'pipe', 'ignore', fd] } as const;
     this.#child = spawn('sh', ['-c', KEEPER], pipes as unknown as SpawnOptionsWithStdioTuple<'pipe', 'pipe', 'ignore'>);
-    const gone = () => {
+    const gone = (_: unknown, signal?: NodeJS.Signals | null) => {
       this.alive = false;
+      this.wasForUs = isForUs(signal ?? null);
       for (const answer of this.#answers.splice(0)) answer(null);
     };
     this.#child.on('error', gone);

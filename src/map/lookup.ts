@@ -15,6 +15,8 @@ export interface Habits {
   readonly utf8?: boolean;
   /** Whether parent_domain_matches_subdomains names relay_domains. */
   readonly subdomains?: boolean;
+  /** Whether it names smtpd_access_maps. */
+  readonly accessSubdomains?: boolean;
   /** allow_untrusted_routing */
   readonly untrustedRouting?: boolean;
   /** allow_min_user: whether a local part may begin with a hyphen. */
@@ -56,7 +58,7 @@ export function lookup(question: Question, recipients: Has, domains: Has): Answe
   const { local, domain } = parts;
   if (local.startsWith('-') && question.leadingHyphen !== true) return rejected('leading-hyphen');
   if (!isHostName(domain, question)) return rejected('no-host-name');
-  if (!isRelayDomain(domain, domains, question.subdomains ?? true)) return rejected('no-relay-domain');
+  if (!hasDomain(domain, domains, question.subdomains ?? true)) return rejected('no-relay-domain');
   if (/[@!%]/.test(local) && question.untrustedRouting !== true) return rejected('routed');
   const row = keys(local, domain, question).find(recipients) ?? null;
   return row === null ? rejected('unlisted') : { accepted: true, row, relayDomain: true, rejection: null };
@@ -94,13 +96,19 @@ function isHostName(domain: string, { utf8 = true, toAscii }: Question): boolean
   return ascii.length <= 255 && /[^0-9.]/.test(ascii) && ascii.split('.').every((label) => LABEL.test(label));
 }
 
-/** The domain, or one above it where parent_domain_matches_subdomains holds relay_domains. */
-function isRelayDomain(domain: string, domains: Has, subdomains: boolean): boolean {
+/** The domain, or one above it where parent_domain_matches_subdomains says so. */
+function hasDomain(domain: string, domains: Has, subdomains: boolean): boolean {
   if (!subdomains) return domains(domain);
   for (let name = domain; name !== ''; name = name.includes('.') ? name.slice(name.indexOf('.') + 1) : '') {
     if (domains(name)) return true;
   }
   return false;
+}
+
+/** Whether an access table of domains has a row for the address's one (access(5), EMAIL ADDRESS PATTERNS). */
+export function namesDomain(habits: Habits, address: string, table: Has): boolean {
+  const parts = partsOf({ ...habits, address });
+  return parts !== null && hasDomain(parts.domain, table, habits.accessSubdomains ?? true);
 }
 
 /** The keys that Postfix tries, in order; none for what has no `@`. */

@@ -4,6 +4,7 @@ import { NAME } from '../bundle/offer/name.ts';
 import { listenAddress } from '../io/health/listen-address.ts';
 import { requireUnwritable } from '../io/rights.ts';
 import { duration, flag, list, percent, readConfigFile, text, whole } from '../io/config-file.ts';
+import { KeyConfig } from './keys/publisher-keys.ts';
 import { laterKey } from './later-keys.ts';
 import { domainForms } from './policy-domains.ts';
 import { absolute, MAX_ROWS, namedApart, removalDelay, Source, type SourceConfig } from './source-config.ts';
@@ -26,7 +27,7 @@ export const Config = z.strictObject({
   name: z.string({ error: 'must be text' }).check(z.regex(NAME, { error: 'must match [a-z0-9][a-z0-9.-]{0,63}' })),
   output: absolute(),
   state_dir: z._default(absolute(), '/var/lib/relaymap-publish'),
-  keys: list(absolute()).check(
+  keys: list(KeyConfig).check(
     z.minLength(1, { error: 'must name at least one key' }),
     z.maxLength(16, { error: 'names more than 16 keys' }),
   ),

@@ -15,8 +15,6 @@ export function laterKey(values: unknown): string | null {
   if (typeof config['output'] === 'string' && /^s3:/i.test(config['output'])) return missing('an output of s3:');
   if (config['sealed'] === true) return missing('sealed = true');
   const keys = listOf(config['keys']);
-  if (keys.some((key) => typeof key === 'object'))
-    return missing('a key that is not a file (public with agent or command)');
   const serve = tableOf(config['serve']);
   for (const table of [serve, ...listOf(serve['site']).map(tableOf)])
     for (const key of ['tokens', 'access_log']) if (Object.hasOwn(table, key)) return missing(`serve's ${key}`);

@@ -6,6 +6,7 @@
 import { approves, rememberRows, type RowCount } from '../bundle/offer/guard.ts';
 import type { Manifest, TableEntry } from '../bundle/offer/manifest.ts';
 import { presentRows } from '../bundle/table/present-rows.ts';
+import { MANIFEST_TYPE } from '../bundle/trust/envelope.ts';
 import type { VerifiedManifest } from '../bundle/trust/verify.ts';
 import { HostError } from '../errors.ts';
 import { whyUnwritten } from '../io/denied.ts';
@@ -26,8 +27,15 @@ import { keepRemovals, removals, waitingRows, type Removals, type WaitingRow } f
 import { judgeList, refusalOf, type Judged } from './tables/list-guard.ts';
 import { goneWords } from './tables/loss-words.ts';
 import { apart, keepSources, sourceTooSmall } from './tables/source-guard.ts';
-import { approvalFor, isSignedBy, signManifest, type Approval } from './repository/sign-manifest.ts';
-import type { SigningKey } from './repository/signing-key.ts';
+import {
+  approvalFor,
+  isSignedBy,
+  manifestPayload,
+  signaturesOf,
+  signedManifest,
+  type Approval,
+} from './repository/sign-manifest.ts';
+import type { PublisherKeys } from './keys/publisher-keys.ts';
 import { continued, type PublisherState, type Published } from './repository/state.ts';
 import { hashOf, measure, sizeOfSound, streamed, verifyTable, writeFiles, type Measure } from './tables/tables.ts';
 
@@ -67,7 +75,7 @@ export interface PublishResult {
 interface Work {
   readonly config: PublisherConfig;
   readonly options: PublishOptions;
-  readonly keys: readonly SigningKey[];
+  readonly keys: PublisherKeys;
   readonly repository: Repository;
   readonly state: PublisherState;
   readonly published: Published | null;
@@ -83,7 +91,7 @@ interface Work {
 /** @throws PublishError, HostError */
 export async function publish(
   config: PublisherConfig,
-  keys: readonly SigningKey[],
+  keys: PublisherKeys,
   options: PublishOptions,
   now: Date,
 ): Promise<PublishResult> {
@@ -114,12 +122,12 @@ async function locked(file: string): Promise<Lock> {
 
 async function run(
   config: PublisherConfig,
-  keys: readonly SigningKey[],
+  keys: PublisherKeys,
   options: PublishOptions,
   repository: Repository,
   now: Date,
 ): Promise<PublishResult> {
-  const published = repository.published(keys);
+  const published = repository.published(keys.own);
   const state = continued(config, repository.state(), published, options.nextVersion);
   const behind = options.acceptClock === true ? null : clockBehind(published, now);
   if (behind !== null && !options.dryRun) {
@@ -213,7 +221,9 @@ function isDue(work: Work): boolean {
   const validFor = Math.min(expires.getTime() - created.getTime(), config.valid_for);
   if (now.getTime() >= created.getTime() + validFor / 2) return true;
   if (clockBehind(published, now) !== null) return true; // a person accepted it, or publish would have failed
-  return !isWhole(work, published.manifest.tables.recipients) || !isSignedBy(published.envelope, keys);
+  return (
+    !isWhole(work, published.manifest.tables.recipients) || !isSignedBy(published.envelope, keys.own, keys.own.length)
+  );
 }
 
 /** Whether every blob that an entry names exists, and the table from which the next deltas start. */
@@ -242,8 +252,10 @@ async function goOut(work: Work, same: boolean, judged: Judged): Promise<Verifie
   const carried = approvalOf(state);
   const stands = carried !== undefined && now < carried.until ? carried : null;
   const approval = options.allowShrink ? approvalFor(rows, table.domains.size, created) : stands;
-  const facts = { name: config.name, version, created, validFor: config.valid_for, entry, approval };
-  const signed = signManifest(facts, keys);
+  const facts = { name: config.name, version, created, validFor: config.valid_for, keyring: 0, entry, approval };
+  const payload = manifestPayload(facts);
+  const signatures = await signaturesOf(MANIFEST_TYPE, payload, keys.signers);
+  const signed = signedManifest(payload, signatures, keys.own, keys.threshold);
   await verifyTable(repository, signed.manifest.tables.recipients);
   if (!same) await keepSources(repository, apart(config) ? work.gathered.sources : new Map());
   await keepRemovals(repository, work.waits, same);

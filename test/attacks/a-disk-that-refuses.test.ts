@@ -53,6 +53,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   holder.kill();
+  await waiting.catch(() => undefined); // where the test was not asked for
   await busy.close();
 });
 

@@ -1,11 +1,13 @@
 // A nameserver that is silent. Node's own lookup has two threads for all names: with some mirrors whose names do
 // not resolve it would have none for the others, and every bundle of the host would be late.
-// Covers src/io/net/resolve-name.ts, src/io/net/hosts-file.ts, src/io/net/dialer.ts
-import { expect, onTestFinished, test } from 'vitest';
+// Covers src/io/net/resolve-name.ts, src/io/net/hosts-file.ts, src/io/net/dialer.ts, src/io/net/open-socket.ts
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { Central } from '../publisher/central.ts';
 import { Endpoint } from '../support/endpoint.ts';
 import { Forger, SigningKey } from '../support/forger.ts';
 import { Gateway } from '../support/gateway.ts';
 import { amongNames, nameserver } from '../support/host-names.ts';
+import { LdapServer } from '../support/ldap-server.ts';
 import { LIST } from '../support/scene.ts';
 
 const LIMITS = '[limits]\nidle_timeout = "2s"\n';
@@ -77,4 +79,42 @@ test.each([
   });
   expect(run.outcome, run.stderr).toBe('installed');
   expect(run.stderr).toMatch(says);
+});
+
+describe('the drivers of databases and directories', () => {
+  const sql = (url: string) => `url = "${url}?connect_timeout=20"\nquery = "SELECT a FROM b"`;
+  const ldap = (url: string) => `url = "${url}"\nbase_dn = "dc=example,dc=org"\npreset = "active-directory"`;
+  const further = (type: string, lines: string) => `[[source]]\nname = "far"\ntype = "${type}"\n${lines}\n`;
+
+  // getaddrinfo(3) would keep a thread of this process, and with it the end of the process, for five minutes.
+  test.each([
+    ['sql', sql('postgres://reader@db.example.net/mail')],
+    ['sql', sql('mysql://reader@db.example.net/mail')],
+    ['ldap', ldap('ldaps://db.example.net/')],
+    ['ldap', `${ldap('ldap://db.example.net/')}\nstarttls = true`],
+  ])('a name on which the nameserver is silent, for %s: %s', async (type, lines) => {
+    const dns = await nameserver({});
+    const central = new Central({ further: further(type, lines) });
+    central.rows(LIST);
+    const started = performance.now();
+    const names = { nameservers: [dns.address], resolv: ['options timeout:30 attempts:5'] };
+    const run = await central.run(['publish'], amongNames(names));
+    expect([run.status, run.stdout]).toEqual([2, '']);
+    expect(run.stderr).toMatch(/SOURCE.*far failed: .*(ETIMEOUT|no address for the name) ?db\.example\.net/);
+    expect(performance.now() - started).toBeLessThan(100_000);
+    expect([...dns.asked]).toEqual(['db.example.net']);
+  });
+
+  test('a name that only the nameserver knows is found', async () => {
+    const dns = await nameserver({ 'db.example.net': '127.0.0.1' });
+    const server = await LdapServer.start();
+    onTestFinished(() => server.stop());
+    const url = server.url.replace('localhost', 'db.example.net');
+    const central = new Central({ further: further('ldap', `${ldap(url)}\nstarttls = true`) });
+    central.rows(LIST);
+    const run = await central.run(['publish'], amongNames({ nameservers: [dns.address] }));
+    // The certificate is another host's, and of an authority that nobody trusts: it got as far as that.
+    expect([run.status, server.connections, server.binds], run.stderr).toEqual([2, 1, []]);
+    expect(run.stderr).toMatch(/SOURCE.*far failed: .*certificate/);
+  });
 });

@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { readPublisherConfig } from '../../src/publisher/config.ts';
 import { publish } from '../../src/publisher/publish.ts';
-import { readKey } from '../../src/publisher/repository/signing-key.ts';
+import { openKeys } from '../../src/publisher/keys/publisher-keys.ts';
 import { Central, people } from '../publisher/central.ts';
 import { clockAt } from '../support/clock.ts';
 import { Gateway } from '../support/gateway.ts';
@@ -17,7 +17,7 @@ async function published(central: Central, people: readonly string[]): Promise<v
   central.rows(people);
   const config = readPublisherConfig(central.config);
   const how = { dryRun: false, allowShrink: false, nextVersion: null };
-  const { outcome } = await publish(config, config.keys.map(readKey), how, new Date());
+  const { outcome } = await publish(config, openKeys(config), how, new Date());
   expect(outcome).toBe('published');
 }
 

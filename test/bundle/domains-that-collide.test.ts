@@ -2,7 +2,7 @@
 // (docs/commands.md 2.3).
 import { afterEach, describe, expect, test } from 'vitest';
 import { DomainSet } from '../../src/bundle/table/domain-set.ts';
-import { fastHash, hashed, hashStart, seedHashes, strongHash } from '../../src/bundle/table/seeded-hash.ts';
+import { fastHash, hashed, hashStart, MOST_STEPS, seedHashes, strongHash } from '../../src/bundle/table/seeded-hash.ts';
 import { TableChecker } from '../../src/bundle/table/table.ts';
 import { cut } from '../../src/bundle/table/rows.ts';
 import { KnownDomains } from '../../src/publisher/gather/known-domains.ts';
@@ -55,6 +55,63 @@ test('a run of slots that an absent one would walk through ends the fast hash as
   }
   expect(set.steps).toBeLessThan(200 * 16);
   expect([...wanted.values()].every((name, id) => set.find(Buffer.from(name), 0, name.length) === id)).toBe(true);
+});
+
+describe('steps, counted by a model of the index', () => {
+  const strongOf = (name: string) => strongHash(Buffer.from(name), 0, name.length);
+  /** Puts the names into an index of so many slots. @returns the steps of each. */
+  const placed = (names: readonly string[], slots: number, hash: (name: string) => number): number[] => {
+    const taken = new Set<number>();
+    return names.map((name) => {
+      let [at, steps] = [hash(name) & (slots - 1), 1];
+      for (; taken.has(at); at = (at + 1) & (slots - 1)) steps++;
+      taken.add(at);
+      return steps;
+    });
+  };
+  const sum = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b, 0);
+
+  test('as many of one hash as may be: looked for, then placed; one more, and all are placed anew', () => {
+    const most = HOSTILE.slice(0, MOST_STEPS);
+    expect(setOf(most).steps).toBe(MOST_STEPS * (MOST_STEPS + 1));
+    const more = HOSTILE.slice(0, MOST_STEPS + 1);
+    const anew = sum(placed(more, 1024, strongOf));
+    expect(setOf(more).steps).toBe((MOST_STEPS + 1) * (MOST_STEPS + 2) + anew);
+  });
+
+  test('an index that is half full is made twice as large, and all are placed anew', () => {
+    const names = Array.from({ length: 513 }, (_, i) => `d${i}.example`);
+    const before = placed(names.slice(0, 512), 1024, fastOf);
+    expect(Math.max(...before)).toBeLessThanOrEqual(MOST_STEPS);
+    expect(setOf(names.slice(0, 512)).steps).toBe(2 * sum(before));
+    const found = placed(names, 1024, fastOf).at(-1) ?? 0;
+    expect(setOf(names).steps).toBe(2 * sum(before) + found + sum(placed(names, 2048, fastOf)));
+  });
+
+  test.each([
+    [MOST_STEPS, MOST_STEPS + 1],
+    [MOST_STEPS + 1, Infinity],
+  ])('an absent one at the beginning of a run of %i: %i steps, or the fast hash ends', (length, steps) => {
+    const wanted = new Map<number, string>();
+    for (let i = 0; wanted.size < length; i++) {
+      const at = fastOf(`d${i}.example`) & 1023;
+      if (at < length && !wanted.has(at)) wanted.set(at, `d${i}.example`);
+    }
+    const names = [...wanted.values()];
+    const set = setOf(names);
+    let absent = 'x.example';
+    for (let i = 0; (fastOf(absent) & 1023) !== 0; i++) absent = `x${i}.example`;
+    const look = () => {
+      set.steps = 0;
+      expect(set.find(Buffer.from(absent), 0, absent.length)).toBe(-1);
+      return set.steps;
+    };
+    if (steps === Infinity) {
+      const anew = sum(placed(names, 1024, strongOf));
+      const found = placed([...names, absent], 1024, strongOf).at(-1) ?? 0;
+      expect([look(), look()]).toEqual([length + anew + found, found]);
+    } else expect([look(), look()]).toEqual([steps, steps]);
+  });
 });
 
 test('whoever does not know the seed has them collide in vain', () => {

@@ -1,6 +1,6 @@
 // Every rule of docs/bundle-format.md section 3, from both sides, and the order in which an offer is refused.
 import { describe, expect, test } from 'vitest';
-import { isoTime, parseManifest, type Manifest } from '../../src/bundle/offer/manifest.ts';
+import { isoTime, nextHopsOf, parseManifest, type Manifest } from '../../src/bundle/offer/manifest.ts';
 import { clockWarning, judgingTime } from '../../src/bundle/offer/clock.ts';
 import { judgeOffer, type OfferRules } from '../../src/bundle/offer/offer.ts';
 import type { VerifiedManifest } from '../../src/bundle/trust/verify.ts';
@@ -410,5 +410,58 @@ describe('the time', () => {
           `clock \\(2026-11-24T07:00:00Z\\) is ${minutes} min behind a manifest.*\\(2026-.*Z\\): set the clock`,
         ),
       );
+  });
+});
+
+describe('next hops', () => {
+  const hops = { ...recipients, rows: 3, sha256: hash('d') };
+  const withHops = (transport: unknown, approved?: unknown) => ({
+    ...good,
+    shrinkApproved: { ...shrink({}).shrinkApproved, ...(approved === undefined ? {} : { transport: approved }) },
+    tables: { recipients, transport },
+  });
+  const asked = (value: unknown): string => {
+    try {
+      nextHopsOf(parse(value));
+      return 'good';
+    } catch (error) {
+      return `${(error as Error).name} ${(error as { code: string }).code}: ${(error as Error).message}`;
+    }
+  };
+
+  test('are an entry like the other, with an approval of their own', () => {
+    const { entry, approvedRows } = nextHopsOf(
+      parse(withHops({ ...hops, deltas: [delta, { ...delta, wireBytes: 99 }] }, { rows: 2 })),
+    );
+    expect([entry?.rows, entry?.sha256, entry?.deltas.map((d) => d.wireBytes), approvedRows]).toEqual([
+      3,
+      hash('d'),
+      [99],
+      2,
+    ]);
+  });
+
+  test('need not be there, and may be none', () => {
+    expect(nextHopsOf(parse(good))).toEqual({ entry: null, approvedRows: null });
+    expect(asked(withHops({ ...hops, rows: 0, bytes: 0 }, { rows: 0 }))).toBe('good');
+  });
+
+  test.each<[string, unknown, RegExp]>([
+    ['null', withHops(null), /BAD_MANIFEST: tables\.transport /],
+    ['a list', withHops([hops]), /BAD_MANIFEST: tables\.transport/],
+    ['no hash', withHops(drop(hops, 'sha256')), /BAD_MANIFEST: tables\.transport\.sha256 is not text/],
+    ['rows -1', withHops({ ...hops, rows: -1 }), /BAD_MANIFEST: tables\.transport\.rows is negative/],
+    [
+      'a body over its bound',
+      withHops({ ...hops, wireBytes: 1335 }),
+      /BAD_MANIFEST: tables\.transport\.wireBytes 1335/,
+    ],
+    ['encoding zstd', withHops({ ...hops, encoding: 'zstd' }), /UNSUPPORTED_FORMAT: encoding "zstd"/],
+    ['encoding 1', withHops({ ...hops, encoding: 1 }), /BAD_MANIFEST/],
+    ['an approval of no rows', withHops(hops, {}), /BAD_MANIFEST: shrinkApproved\.transport\.rows/],
+    ['an approval of -1', withHops(hops, { rows: -1 }), /BAD_MANIFEST: shrinkApproved\.transport\.rows is negative/],
+  ])('%s: refused where they are asked for, and nowhere else', (_, value, expected) => {
+    expect(code(value)).toBe('good');
+    expect(asked(value)).toMatch(expected);
   });
 });

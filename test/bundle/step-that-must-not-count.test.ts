@@ -169,20 +169,21 @@ describe('who signs', () => {
   ];
 
   test.each(ROTATIONS)('%s: %s', (_, counts, [first, ...steps]) => {
-    let ring = start((first?.[0] ?? []).map(root), first?.[1]);
+    // From step 1 on, since a default root threshold binds step 1.
+    let ring = start((first?.[0] ?? []).map(root), first?.[1], 1);
     const walk = () =>
       steps.forEach(([keys, rootThreshold, signers], i) => {
         const roots = keys.map(root);
-        const file = stepFile({ version: i + 1, keys: [B], roots, rootThreshold, by: signers.map(root) });
+        const file = stepFile({ version: i + 2, keys: [B], roots, rootThreshold, by: signers.map(root) });
         ring = judgeStep(file, ring, RULES).ring;
       });
     if (counts) {
       walk();
-      expect(ring.step).toBe(steps.length);
+      expect(ring.step).toBe(steps.length + 1);
       expect([...ring.rootKeys.keys()]).toEqual(steps.at(-1)?.[0].map((i) => root(i).keyid));
     } else {
       expect(walk).toThrow(expect.objectContaining({ code: 'BAD_KEYRING' }));
-      expect(ring.step).toBe(0);
+      expect(ring.step).toBe(1);
     }
   });
 
@@ -286,9 +287,10 @@ describe('what the step says', () => {
   test('thresholds below the configured ones, and the default root threshold, which binds step 1 alone', () => {
     expect(() => judge({}, { threshold: 2 })).toThrow('its threshold is 1, the configured threshold is 2');
     expect(() => judge({}, { rootThreshold: 3 })).toThrow('its rootThreshold is 2, the configured root_threshold is 3');
-    const lower = judge({ rootThreshold: 1 }).ring;
-    const second = stepFile(draft({ version: 2, rootThreshold: 1, by: [root(2)] }));
-    expect(judgeStep(second, lower, RULES).ring.step).toBe(2);
+    expect(() => judge({ rootThreshold: 1 })).toThrow('its rootThreshold is 1, the default of root_threshold is 2');
+    const second = stepFile(draft({ version: 2, rootThreshold: 1 }));
+    const third = stepFile(draft({ version: 3, rootThreshold: 1, by: [root(2)] }));
+    expect(judgeStep(third, judgeStep(second, judge({}).ring, RULES).ring, RULES).ring.step).toBe(3);
   });
 
   test('an envelope over 128 KiB, which a folder may hold', () => {

@@ -195,15 +195,21 @@ test('where /proc lists no locks, /healthz calls no update damage, and a killed 
   await daemon.says(/health: http/);
   const url = /http:\/\/\S+\/healthz/.exec(daemon.log)?.[0] ?? '';
   await daemon.until(() => daemon.cycles('unchanged') === 1, 'the first cycle');
-  scene.publish(LONGER);
-  daemon.signal('SIGUSR2');
-  const during = new Set<string>();
-  // The first copy was installed too.
-  while (daemon.cycles('installed') < 2) {
-    const page = await fetch(url);
-    during.add(`${page.status}${/map damaged/.exec(await page.text())?.[0] ?? ''}`);
+  // Each look that began between the first new map and the end of the cycle. On a busy machine there may be none.
+  const during: string[] = [];
+  for (let version = 2; during.length < 2 && version < 12; version++) {
+    const before = JSON.stringify(scene.gateway.maps());
+    const isOver = () => daemon.cycles('installed') >= version; // the first copy was installed too
+    scene.publish([...LONGER, `new-${version}@example.org`]);
+    daemon.signal('SIGUSR2');
+    await daemon.until(() => isOver() || JSON.stringify(scene.gateway.maps()) !== before, 'the first new map');
+    while (!isOver()) {
+      const page = await fetch(url);
+      during.push(`${page.status}${/map damaged/.exec(await page.text())?.[0] ?? ''}`);
+    }
   }
-  expect([...during]).toEqual(['200']);
+  expect(during.length).toBeGreaterThan(1);
+  expect(new Set(during)).toEqual(new Set(['200']));
   await daemon.until(() => statSync(scene.gateway.at('state', 'lock')).size === 0, 'the lock is given back');
 
   // What a run leaves behind that is killed.

@@ -17,6 +17,7 @@ const PLACES: [string, () => string][] = [
   ['the configuration', () => scene.gateway.config],
   ['the folder of keys', () => scene.gateway.keyDir()],
   ['a public key', () => `${scene.gateway.keyDir()}/0.pub`],
+  ['ca_file', () => scene.gateway.at('ca.pem')],
   ['state_dir', () => scene.gateway.stateDir],
   ['map_dir', () => scene.gateway.mapDir],
 ];

@@ -5,7 +5,7 @@ import { chmodSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Daemon, EVERY_SECOND } from '../support/daemon.ts';
-import { certificate } from '../support/endpoint.ts';
+import { authority, certificate } from '../support/endpoint.ts';
 import { SigningKey } from '../support/forger.ts';
 import { LIST, LONGER, Scene } from '../support/scene.ts';
 
@@ -75,6 +75,23 @@ describe('a token file that', () => {
     await daemon.moreCycles(1, 'unchanged');
     expect((await daemon.stop()).status).toBe(0);
   });
+});
+
+test('another ca_file: servers of the old authority are refused, those of the new one are asked, without a restart', async () => {
+  const { gateway } = scene;
+  const trust = (pem: string) => {
+    writeFileSync(gateway.at('ca.pem.new'), pem);
+    renameSync(gateway.at('ca.pem.new'), gateway.at('ca.pem'));
+  };
+  const daemon = await begun();
+  trust(certificate('self-signed').cert);
+  await daemon.says(/^(error|warning): .*TLS/);
+  expect(scene.rows()).toEqual([...LIST].sort());
+  scene.publish(LONGER);
+  trust(authority().cert);
+  await daemon.says(/installed version 2/);
+  expect(scene.rows()).toEqual([...LONGER].sort());
+  expect((await daemon.stop()).status).toBe(0);
 });
 
 test('a certificate whose key comes a moment later: the pair of before stays until both are there', async () => {

@@ -1,11 +1,12 @@
 // A cycle's process is killed before each call that changes a file, and each of its calls on a file fails once:
 // Postfix sees the old maps or the new ones, the next fetch ends as if nothing had been, the floor stays.
-// RELAYMAP_CRASH=all tries the rare errors too.
+// Each kind of call is tried, and one in so many of the others; which ones rotates from day to day
+// (summary.ts prints the day's RELAYMAP_CRASH_SEED). RELAYMAP_CRASH=all tries every one, and the rare errors too.
 import { describe, expect, test } from 'vitest';
 import { canFail, changes, type Call, type Fault } from '../support/injection.ts';
 import { Drill, type Point } from './drill.ts';
 import { SCENARIOS } from './scenarios.ts';
-import { tally } from './tally.ts';
+import { SEED, tally } from './tally.ts';
 
 const all = process.env['RELAYMAP_CRASH'] === 'all';
 const FAULTS: readonly Fault[] = all
@@ -21,8 +22,8 @@ function thinned(calls: readonly Call[], middle: boolean): Call[] {
   }
   return [...groups.values()].flatMap((group) => {
     if (group.length < 3 || group.some(changes)) return group;
-    const chosen = [group[0], ...(middle ? [group[group.length >> 1]] : []), group.at(-1)];
-    return chosen.filter((call) => call !== undefined);
+    const ends = [group[0], ...(middle ? [group[group.length >> 1]] : []), group.at(-1)];
+    return ends.filter((call) => call !== undefined);
   });
 }
 
@@ -34,21 +35,25 @@ const BETWEEN = /^(fchmod|fchown|fsync)$/;
 /** A look that fails is a read that fails, and what a failed close leaves is known to the kernel alone. */
 const LOOKS = /^(statx|newfstatat|close)$/;
 
-/** Points that an earlier scenario had too; without `all` a refusing disk is tried at each of them once. */
+const role = ({ path }: Call): string => path.replaceAll(/[0-9a-f]{64}/g, 'HASH').replace(/\/\.?[0-9]+-/, '/VERSION-');
+
+/** What an earlier point had too. Without `all` a refusing disk is tried at each call of a file once. */
 const tried = new Set<string>();
+const isFirst = (key: string): boolean => !tried.has(key) && tried.add(key) !== undefined;
+const isNew = ({ call, fault }: Point): boolean => isFirst(`${fault} ${call.name} ${call.when} ${role(call)}`);
 
-function isNew({ call, fault }: Point): boolean {
-  const role = call.path.replaceAll(/[0-9a-f]{64}/g, 'HASH').replace(/\/\.?[0-9]+-/, '/VERSION-');
-  const key = `${fault} ${call.name} ${call.when} ${role}`;
-  return !tried.has(key) && tried.add(key) !== undefined;
-}
+/** One in so many of the points, and fewer of the scenarios that are only sampled. */
+const SAMPLE = 4;
+const SMALL_SAMPLE = 12;
+const seed = Number(process.env[SEED]);
 
-/**
- * Of a sampled scenario's kills those in the middle of installing, and one in so many of the others: half a minute
- * of them.
- */
-const SAMPLE = 12;
 const INSTALLS = ({ call }: Point): boolean => call.name === 'rename' && call.path.startsWith('maps/');
+
+/** The first of its kind, one in so many of the others, and every kill in the middle of installing. */
+const chosen = (point: Point, i: number): boolean =>
+  isFirst(`${point.fault} ${point.call.name} ${role(point.call)}`) ||
+  (i + seed) % SAMPLE === 0 ||
+  (point.fault === 'KILL' && INSTALLS(point));
 
 function points(calls: readonly Call[], fault: Fault, sampled: boolean): Point[] {
   // The lock's descriptor is shared with flock(1), whose own close would be hit.
@@ -56,13 +61,14 @@ function points(calls: readonly Call[], fault: Fault, sampled: boolean): Point[]
   if (all) return thinned(own, true).flatMap((call) => (canFail(call, fault) ? [{ call, fault }] : []));
   if (fault === 'KILL') {
     const kills = own.filter((call) => changes(call) && !BETWEEN.test(call.name)).map((call) => ({ call, fault }));
-    return sampled ? kills.filter((kill, i) => INSTALLS(kill) || i % SAMPLE === SAMPLE - 1) : kills;
+    return kills.filter(sampled ? (kill, i) => INSTALLS(kill) || (i + seed) % SMALL_SAMPLE === 0 : chosen);
   }
   if (sampled) return [];
   return thinned(own, false)
     .filter((call) => canFail(call, fault) && !LOOKS.test(call.name))
     .map((call) => ({ call, fault }))
-    .filter(isNew);
+    .filter(isNew)
+    .filter(chosen);
 }
 
 describe.each(SCENARIOS)('$name', (scenario) => {
@@ -70,11 +76,11 @@ describe.each(SCENARIOS)('$name', (scenario) => {
     const drill = await Drill.open(scenario, 2);
     try {
       for (const fault of FAULTS) {
-        const chosen = points(drill.calls, fault, scenario.sampled === true);
-        if (chosen.length === 0) continue;
-        const wrong = await drill.all(chosen);
-        tally(fault, scenario.name, chosen.length, chosen.length - wrong.length);
-        expect.soft(wrong, `${fault}: ${wrong.length} of ${chosen.length}`).toEqual([]);
+        const now = points(drill.calls, fault, scenario.sampled === true);
+        if (now.length === 0) continue;
+        const wrong = await drill.all(now);
+        tally(fault, scenario.name, now.length, now.length - wrong.length);
+        expect.soft(wrong, `${fault}, ${SEED}=${seed}: ${wrong.length} of ${now.length}`).toEqual([]);
       }
     } finally {
       await drill.close();

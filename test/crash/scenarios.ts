@@ -1,6 +1,7 @@
 // The cycles that are disturbed, each with what was there before it: a gateway's folders, and what its endpoint and
 // its stick offer.
-import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { expect } from 'vitest';
@@ -37,6 +38,25 @@ export interface Scenario {
   readonly prepare: (stage: Stage) => Promise<void>;
 }
 
+/**
+ * A folder whose fsync costs nothing, if the host has one that commands may be run in; else the system's for temporary
+ * files. What a kill or a refusal leaves behind is the same in both.
+ */
+function inMemory(): string {
+  try {
+    accessSync('/dev/shm', constants.W_OK);
+    const probe = mkdtempSync('/dev/shm/relaymap-probe-');
+    try {
+      writeFileSync(path.join(probe, 'runs'), '#!/bin/sh\n', { mode: 0o755 });
+      return spawnSync(path.join(probe, 'runs')).status === 0 ? '/dev/shm' : os.tmpdir();
+    } finally {
+      rmSync(probe, { recursive: true });
+    }
+  } catch {
+    return os.tmpdir();
+  }
+}
+
 /** One publication, and as many gateways alike as there are to run side by side. */
 export class Stage {
   readonly forger: Forger;
@@ -63,7 +83,7 @@ export class Stage {
     folder?: string,
     { config, twoBundles }: Pick<Scenario, 'config' | 'twoBundles'> = {},
   ): Promise<Stage> {
-    const gateways = Array.from({ length: count }, () => new Gateway(folder));
+    const gateways = Array.from({ length: count }, () => new Gateway(folder ?? inMemory()));
     const forgers = [new Forger(), ...(twoBundles === true ? [new Forger('example-com')] : [])];
     const published = await Promise.all(
       forgers.map(async (forger) => ({ forger, endpoint: await Endpoint.start(forger.files) })),

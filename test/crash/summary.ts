@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { TALLY, type Count } from './tally.ts';
+import { SEED, TALLY, type Count } from './tally.ts';
 
 /** By what was done, then by what it was done to. */
 type Parts<Each = Count> = Record<string, Record<string, Each>>;
@@ -23,6 +23,7 @@ export default function setup(): () => void {
   const file = path.join(dir, 'tally');
   writeFileSync(file, '');
   process.env[TALLY] = file;
+  const seed = (process.env[SEED] ??= String(Math.floor(Date.now() / 86_400_000))); // the day
   // Now: others may commit while it runs.
   const commit = process.env['RELAYMAP_CRASH_SAVE'] === undefined ? null : head();
   return () => {
@@ -36,7 +37,7 @@ export default function setup(): () => void {
     const { tried, survived } = sum(sums);
     if (tried === 0) return;
     const words = sums.map((s) => `${s.what} ${s.survived}/${s.tried}`);
-    process.stdout.write(`crash: ${tried} points tried, ${survived} survived (${words.join(', ')})\n`);
+    process.stdout.write(`crash: ${tried} points tried, ${survived} survived (${words.join(', ')}; ${SEED}=${seed})\n`);
     if (commit !== null) save(parts, commit);
   };
 }

@@ -5,6 +5,9 @@ import { appendFileSync } from 'node:fs';
 /** The environment variable that names the file of the counts. */
 export const TALLY = 'RELAYMAP_CRASH_TALLY';
 
+/** The environment variable that says which points are tried where not all are: any whole number. */
+export const SEED = 'RELAYMAP_CRASH_SEED';
+
 export interface Count {
   readonly tried: number;
   readonly survived: number;

@@ -7,7 +7,7 @@ import { serviceState } from '../../src/gateway/check/look/service-state.ts';
 
 const UNIT = 'relaymap.service';
 
-function host(...traces: ('systemd' | 'unit' | 'running' | 'left' | 'enabled')[]): string {
+function host(...traces: ('systemd' | 'unit' | 'running' | 'left' | 'enabled' | 'timer')[]): string {
   const root = mkdtempSync(path.join(os.tmpdir(), 'relaymap-root-'));
   onTestFinished(() => rmSync(root, { recursive: true }));
   const at = (name: string) => path.join(root, name);
@@ -24,6 +24,10 @@ function host(...traces: ('systemd' | 'unit' | 'running' | 'left' | 'enabled')[]
     mkdirSync(at('etc/systemd/system/multi-user.target.wants'), { recursive: true });
     symlinkSync('/dev/null', at(`etc/systemd/system/multi-user.target.wants/${UNIT}`));
   }
+  if (traces.includes('timer')) {
+    mkdirSync(at('etc/systemd/system/timers.target.wants'), { recursive: true });
+    symlinkSync('/dev/null', at('etc/systemd/system/timers.target.wants/relaymap-stale.timer'));
+  }
   return root;
 }
 
@@ -31,10 +35,11 @@ test.each([
   [[], null],
   [['systemd'], null],
   [['unit'], null],
-  [['systemd', 'unit'], { isActive: false, isEnabled: false }],
-  [['systemd', 'unit', 'left', 'enabled'], { isActive: false, isEnabled: true }],
-  [['systemd', 'unit', 'running'], { isActive: true, isEnabled: false }],
-  [['systemd', 'unit', 'running', 'enabled'], { isActive: true, isEnabled: true }],
+  [['systemd', 'unit'], { isActive: false, isEnabled: false, hasStaleTimer: false }],
+  [['systemd', 'unit', 'left', 'enabled'], { isActive: false, isEnabled: true, hasStaleTimer: false }],
+  [['systemd', 'unit', 'running'], { isActive: true, isEnabled: false, hasStaleTimer: false }],
+  [['systemd', 'unit', 'running', 'enabled'], { isActive: true, isEnabled: true, hasStaleTimer: false }],
+  [['systemd', 'unit', 'timer'], { isActive: false, isEnabled: false, hasStaleTimer: true }],
 ] as const)('%j', (traces, state) => {
   expect(serviceState(host(...traces))).toEqual(state);
 });

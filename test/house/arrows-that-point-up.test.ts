@@ -43,7 +43,7 @@ const OWNERS: Record<string, RegExp> = {
   'node:dns': /^io\/net\/resolve-name\.ts$/,
   'node-cron': /^gateway\/daemon\/schedule\.ts$/,
   'node:child_process':
-    /^(bin\/start-again|bin\/publisher\/next-publish|io\/(lock|scratch-file)|gateway\/daemon\/(cycle-child|systemd-notify)|gateway\/mta\/.*|publisher\/sources\/.*)\.ts$/,
+    /^(bin\/start-again|bin\/publisher\/next-publish|io\/(lock|scratch-file)|gateway\/daemon\/(cycle-child|systemd-notify)|gateway\/mta\/.*|publisher\/(keys\/command-signer|sources\/.*))\.ts$/,
 };
 
 /** Of node, the pure rooms may use hashing and inflating alone. */

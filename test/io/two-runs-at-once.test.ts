@@ -124,6 +124,29 @@ test('a link in its place is not followed', async () => {
   expect(existsSync(path.join(dir, 'elsewhere'))).toBe(false);
 });
 
+test.each(WAYS)(
+  'a signal that ends its shell before the shell ignores it: it goes on waiting, %s',
+  async (_n, open) => {
+    const other = await holder();
+    // A shell that is hit before its first line. Service managers send a signal to all processes of a unit.
+    const hit = path.join(dir, 'hit');
+    const script = `#!/bin/sh\nif [ ! -e ${hit} ]; then : > ${hit}; kill -USR2 $$; fi\nexec /bin/sh "$@"\n`;
+    writeFileSync(path.join(dir, 'sh'), script, { mode: 0o755 });
+    const before = process.env['PATH'];
+    process.env['PATH'] = `${dir}:${before}`;
+    onTestFinished(() => {
+      process.env['PATH'] = before;
+    });
+    const taker = open();
+    const taken = taker.take(120, () => {
+      if (other.pid !== undefined) process.kill(-other.pid, 'SIGKILL');
+    });
+    (await taken).release();
+    expect(existsSync(hit)).toBe(true);
+    taker.end();
+  },
+);
+
 test('without flock(1) it says what is missing, and lets go of the file', async () => {
   const before = process.env['PATH'];
   process.env['PATH'] = dir;

@@ -43,6 +43,10 @@ test('a live smtpd answers from lmdb and hash, and sees an update at the next co
     'relay_recipients.cdb',
     'relay_recipients.db',
     'relay_recipients.lmdb',
+    'stale_domains',
+    'stale_domains.cdb',
+    'stale_domains.db',
+    'stale_domains.lmdb',
   ]);
 });
 

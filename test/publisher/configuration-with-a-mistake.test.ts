@@ -192,7 +192,6 @@ describe('what this version does not have is refused by name, never passed over'
     ['cosigners = []\n' + TOP + SOURCE, /: cosigners is not in this version/],
     ['threshold = 2\n' + TOP + SOURCE, /: threshold = 2 above the 1 own keys is not in this version/],
     [TOP.replace('/srv/out', 's3://bucket/prefix') + SOURCE, /: an output of s3: is not in this version/],
-    [TOP.replace('"/etc/a.key"', '{ public = "/etc/a.pub", agent = "/a" }') + SOURCE, /: a key that is not a file/],
     [TOP + '[[source]]\ntype = "scim"\nurl = "https://x.example"\n', /: source\.0\.type "scim" is not in this version/],
     [TOP + SOURCE + '[[source]]\ntype = "graph"\n', /: source\.1\.type "graph" is not in this version/],
     [TOP + SOURCE + 'table = "transport"\n', /: source\.0\.table = "transport" is not in this version/],

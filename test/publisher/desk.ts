@@ -9,7 +9,8 @@ import { onTestFinished } from 'vitest';
 import { readPublisherConfig } from '../../src/publisher/config.ts';
 import { PublishError } from '../../src/publisher/errors.ts';
 import { publish, type PublishOptions, type PublishResult } from '../../src/publisher/publish.ts';
-import { makeKey, readKey } from '../../src/publisher/repository/signing-key.ts';
+import { openKeys } from '../../src/publisher/keys/publisher-keys.ts';
+import { makeKey } from '../../src/publisher/keys/signing-key.ts';
 import type { DeltaEntry, Manifest } from './central.ts';
 
 export const START = new Date('2026-11-24T07:00:00Z');
@@ -64,12 +65,7 @@ ${this.toml.rest}
   async publish(now: Date, options: Partial<PublishOptions> = {}): Promise<PublishResult> {
     const config = this.config();
     const all = { dryRun: false, allowShrink: false, nextVersion: null, ...options };
-    return await publish(
-      config,
-      config.keys.map((file) => readKey(file)),
-      all,
-      now,
-    );
+    return await publish(config, openKeys(config), all, now);
   }
 
   /** Publishes a list; fails unless a new table went out. */

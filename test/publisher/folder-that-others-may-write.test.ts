@@ -1,9 +1,13 @@
 // Who may write the output or the state could undo what a publish promises: such folders are refused, as on the
 // gateway.
-import { chmodSync, chownSync, existsSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { expect, test } from 'vitest';
 import { HostError } from '../../src/errors.ts';
+import { readAuthority } from '../../src/publisher/sources/secret.ts';
+import { authority } from '../support/endpoint.ts';
 import { Desk, HOUR, later, people, START } from './desk.ts';
+import { folder } from './sourced.ts';
 
 async function refused(desk: Desk): Promise<string> {
   const error: unknown = await desk.publish(later(HOUR)).catch((reason: unknown) => reason);
@@ -33,4 +37,17 @@ test('the folder in which the output will be made', async () => {
   chmodSync(desk.dir, 0o777);
   expect(await refused(desk)).toContain(`chmod go-w ${desk.dir}`);
   expect(existsSync(desk.output)).toBe(false);
+});
+
+test('the authority of a source, which says whose list is taken', () => {
+  const file = path.join(folder(), 'ca.pem');
+  writeFileSync(file, authority().cert);
+  expect(readAuthority(file)).toBe(authority().cert);
+  chmodSync(file, 0o666);
+  expect(() => readAuthority(file)).toThrow(
+    `ca_file ${file} can be written by everybody (mode 666): chmod go-w ${file}`,
+  );
+  chmodSync(file, 0o644);
+  chownSync(file, 54_321, 0);
+  expect(() => readAuthority(file, 'sslrootcert')).toThrow(/^sslrootcert .* belongs to user 54321/);
 });

@@ -59,7 +59,7 @@ test.each([
 test('another signing key signs at once', async () => {
   const desk = new Desk();
   await desk.publishes(people(3), START);
-  const { makeKey } = await import('../../src/publisher/repository/signing-key.ts');
+  const { makeKey } = await import('../../src/publisher/keys/signing-key.ts');
   const second = makeKey(desk.at('keys'), 'next', Buffer.alloc(32, 9));
   desk.toml.top = `keys = ["${desk.at('keys', 'site.key')}", "${second.files[0]}"]`;
   expect((await desk.publish(later(HOUR))).outcome).toBe('renewed');

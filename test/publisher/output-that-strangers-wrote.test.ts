@@ -4,7 +4,7 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { makeKey } from '../../src/publisher/repository/signing-key.ts';
+import { makeKey } from '../../src/publisher/keys/signing-key.ts';
 import { Desk, HOUR, later, people, START, type ManifestJson } from './desk.ts';
 
 const TYPE = 'application/vnd.relaymap.manifest.v1+json';

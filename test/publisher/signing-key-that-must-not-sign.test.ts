@@ -18,7 +18,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { PublishError } from '../../src/publisher/errors.ts';
-import { makeKey, readKey } from '../../src/publisher/repository/signing-key.ts';
+import { makeKey, readKey } from '../../src/publisher/keys/signing-key.ts';
 
 let dir = '';
 beforeEach(() => {

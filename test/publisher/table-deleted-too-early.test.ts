@@ -5,7 +5,7 @@ import { expect, test, vi } from 'vitest';
 import { readPublisherConfig } from '../../src/publisher/config.ts';
 import { publish } from '../../src/publisher/publish.ts';
 import { Repository } from '../../src/publisher/repository/repository.ts';
-import { readKey } from '../../src/publisher/repository/signing-key.ts';
+import { openKeys } from '../../src/publisher/keys/publisher-keys.ts';
 import { Central, people } from './central.ts';
 
 const START = Date.parse('2026-11-24T07:00:00Z');
@@ -16,7 +16,7 @@ async function at(central: Central, hour: number, rows: readonly string[]): Prom
   central.rows(rows);
   const config = readPublisherConfig(central.config);
   const options = { dryRun: false, allowShrink: false, nextVersion: null };
-  await publish(config, config.keys.map(readKey), options, hours(hour));
+  await publish(config, openKeys(config), options, hours(hour));
   return `recipients/${central.published().sha256}.gz`;
 }
 

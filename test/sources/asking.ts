@@ -9,6 +9,7 @@ export const SIZE =
 
 /** Milliseconds that one software may take. */
 export const PATIENCE = 3_600_000;
+/** So often in a row no address may get its answer. */
 const PASSES = 8;
 
 export interface Asked {
@@ -28,6 +29,8 @@ export async function atRcpt({ files, mainCf }: Asked, addresses: readonly strin
       // A probe that a busy host deferred is sent again with the next question.
       address_verify_negative_refresh_time: '1s',
       lmtp_destination_concurrency_limit: '5',
+      // A server that a busy host keeps from answering once is not taken for dead.
+      default_destination_concurrency_failed_cohort_limit: '1000000',
       ...mainCf,
     },
     masterCf: ['lmtp unix - - n - - lmtp'],
@@ -43,8 +46,8 @@ async function answersOf(postfix: Postfix, addresses: readonly string[]): Promis
   const client = await SmtpClient.connect(postfix.port);
   const answers = new Map<string, boolean>();
   let open = addresses;
-  for (let pass = 0; open.length > 0; pass++) {
-    if (pass === PASSES) {
+  for (let idle = 0; open.length > 0;) {
+    if (idle === PASSES) {
       // Two aliases that lead to each other have no end that could be asked: Postfix says 450 for ever.
       for (const address of open) answers.set(address, false);
       break;
@@ -57,6 +60,7 @@ async function answersOf(postfix: Postfix, addresses: readonly string[]): Promis
       else if (code !== 250 && code < 500) throw new Error(`${address}: ${code} ${text}`);
       else answers.set(address, code === 250);
     }
+    idle = unknown.length < open.length ? 0 : idle + 1;
     open = unknown;
     if (open.length > 0) await until('no probe is under way', async () => (await postfix.queue()).length === 0);
   }

@@ -6,14 +6,14 @@ import { accepts, atRcpt, compared, PATIENCE, printTable, SIZE } from './asking.
 import { startSlapd } from './directories.ts';
 import { startDirectoryServer } from './directory-server.ts';
 import { readLdap } from './querying.ts';
-import type { DirectorySoftware } from './software/directory.ts';
-import { freeipa } from './software/freeipa.ts';
-import { iredmailLdap } from './software/iredmail-ldap.ts';
-import { kopano } from './software/kopano.ts';
-import { postfixBook } from './software/postfix-book.ts';
-import { qmailLdap } from './software/qmail-ldap.ts';
+import type { DirectorySoftware } from './software/ldap/directory.ts';
+import { freeipa } from './software/ldap/freeipa.ts';
+import { iredmailLdap } from './software/ldap/iredmail-ldap.ts';
+import { kopano } from './software/ldap/kopano.ts';
+import { postfixBook } from './software/ldap/postfix-book.ts';
+import { qmailLdap } from './software/ldap/qmail-ldap.ts';
 import { Chance } from './software/software.ts';
-import { zimbra } from './software/zimbra.ts';
+import { zimbra } from './software/ldap/zimbra.ts';
 
 afterAll(printTable);
 

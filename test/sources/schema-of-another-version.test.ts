@@ -80,7 +80,10 @@ test.each<Kind>(['postgres', 'mysql'])('rows that nobody should have typed, on %
     Object.entries(lookups).map(([name, query]) => [`${name}.cf`, `${server.postfixLines('odd')}query = ${query}\n`]),
   );
   const map = (...names: string[]) => names.map((name) => `${type}:{dir}/${name}.cf`).join(', ');
-  const postfix = await startPostfix({ files, mainCf: postfixadmin.mainCf(map, { dovecot: '', elsewhere: '' }) });
+  const postfix = await startPostfix({
+    files,
+    mainCf: postfixadmin.mainCf(map, { dovecot: '', elsewhere: '', socketmap: () => '' }),
+  });
   try {
     const client = await SmtpClient.connect(postfix.port);
     const replies = await client.askMany(ODD.map(([, asked]) => mailbox(asked)));

@@ -67,7 +67,7 @@ export interface HealthReport {
 /** Name -> what is there: two equal snapshots mean the very same files. */
 export type Snapshot = Readonly<Record<string, { readonly sha256: string; readonly inode: number }>>;
 
-const MAPS = ['relay_domains', 'relay_domains.cdb', 'relay_recipients', 'relay_recipients.cdb'];
+const MAPS = ['relay_domains', 'relay_recipients', 'stale_domains'].flatMap((map) => [map, `${map}.cdb`]);
 
 export interface RunOptions {
   /** A command that runs the command, such as setpriv. */
@@ -115,6 +115,8 @@ export class Gateway {
   postmap(): void {
     mkdirSync(this.at('postfix'));
     writeFileSync(this.at('postfix', 'main.cf'), '');
+    // Without this file postconf sleeps for a second before it says so.
+    writeFileSync(this.at('postfix', 'master.cf'), 'smtp inet n - n - - smtpd\n');
     for (const name of ['postmap', 'postconf']) {
       const script = `#!/bin/sh\nMAIL_CONFIG='${this.at('postfix')}' exec /usr/sbin/${name} "$@"\n`;
       writeFileSync(this.at('bin', name), script, { mode: 0o755 });

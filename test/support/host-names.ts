@@ -12,14 +12,21 @@ export interface Names {
   /** The lines of /etc/hosts, and the addresses of nameservers. */
   readonly hosts?: readonly string[];
   readonly nameservers?: readonly string[];
+  /** Further lines of /etc/resolv.conf. */
+  readonly resolv?: readonly string[];
 }
 
 /** A command that runs a command among these names. */
-export function amongNames({ hosts = ['127.0.0.1 localhost'], nameservers = [] }: Names): readonly string[] {
+export function amongNames({
+  hosts = ['127.0.0.1 localhost'],
+  nameservers = [],
+  resolv = [],
+}: Names): readonly string[] {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-names-'));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   writeFileSync(path.join(dir, 'hosts'), `${hosts.join('\n')}\n`);
-  writeFileSync(path.join(dir, 'resolv.conf'), nameservers.map((address) => `nameserver ${address}\n`).join(''));
+  const lines = [...nameservers.map((address) => `nameserver ${address}`), ...resolv];
+  writeFileSync(path.join(dir, 'resolv.conf'), lines.map((line) => `${line}\n`).join(''));
   const bind = (name: string) => `mount --bind '${path.join(dir, name)}' "$(readlink -f /etc/${name})"`;
   return ['unshare', '-m', 'sh', '-ec', `${bind('hosts')}; ${bind('resolv.conf')}; exec "$@"`, 'sh'];
 }

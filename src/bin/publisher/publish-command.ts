@@ -9,7 +9,7 @@ import { publish, type PublishResult } from '../../publisher/publish.ts';
 import { leftOutLines } from '../../publisher/gather/left-out-lines.ts';
 import { reportRun } from '../../publisher/health/report.ts';
 import type { WaitingRow } from '../../publisher/removals/removals.ts';
-import { readKey } from '../../publisher/repository/signing-key.ts';
+import { openKeys } from '../../publisher/keys/publisher-keys.ts';
 import { VERSION } from '../program.ts';
 import { becomePublisher, requireState, stateOwner } from './become-publisher.ts';
 import { nothingPublishesNext } from './next-publish.ts';
@@ -26,7 +26,7 @@ export interface PublishCommandOptions {
 export async function publishCommand(options: PublishCommandOptions, now: Date): Promise<void> {
   const config = readPublisherConfig(options.config);
   const owner = stateOwner(config.state_dir);
-  const keys = config.keys.map((file) => readKey(file, owner));
+  const keys = openKeys(config, owner);
   const nextVersion = versionOf(options.nextVersion);
   await becomePublisher(config.state_dir);
   requireState(config.state_dir, !options.dryRun);

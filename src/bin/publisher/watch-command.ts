@@ -5,7 +5,7 @@ import { log, logOnce } from '../../io/log.ts';
 import { readPublisherConfig } from '../../publisher/config.ts';
 import { PublishError } from '../../publisher/errors.ts';
 import { reportRun } from '../../publisher/health/report.ts';
-import { readKey } from '../../publisher/repository/signing-key.ts';
+import { openKeys } from '../../publisher/keys/publisher-keys.ts';
 import { Watch } from '../../publisher/watch/watch.ts';
 import { VERSION } from '../program.ts';
 import { becomePublisher, requireState, stateOwner } from './become-publisher.ts';
@@ -16,7 +16,7 @@ export async function watchCommand(file: string): Promise<void> {
   const read = () => {
     const config = readPublisherConfig(file);
     const owner = stateOwner(config.state_dir);
-    return { config, keys: config.keys.map((key) => readKey(key, owner)) };
+    return { config, keys: openKeys(config, owner) };
   };
   let next = read();
   await becomePublisher(next.config.state_dir);

@@ -40,8 +40,16 @@ const Payload = z.object({
   created: time(),
   expires: time(),
   keyring: z._default(count(), 0),
-  shrinkApproved: z.optional(z.object({ until: time(), rows: count(), domains: count() })),
-  tables: z.object({ recipients: Table }),
+  shrinkApproved: z.optional(
+    z.object({ until: time(), rows: count(), domains: count(), transport: z.optional(z.unknown()) }),
+  ),
+  // Of next hops only whoever asks for them looks at the form (format section 8): `nextHopsOf`.
+  tables: z.object({ recipients: Table, transport: z.optional(z.unknown()) }),
+});
+
+const NextHops = z.object({
+  entry: z.optional(Table),
+  approved: z.optional(z.object({ rows: count() })),
 });
 
 export type Manifest = Readonly<z.infer<typeof Payload>>;
@@ -64,13 +72,8 @@ export function parseManifest(payload: Uint8Array): Manifest {
   }
   refuseUnknown(json);
   const result = z.safeParse(Payload, json);
-  if (!result.success) {
-    const [issue] = result.error.issues;
-    const rule = issue?.message === 'Invalid input' ? 'is missing or of the wrong kind' : issue?.message;
-    throw new ManifestError('BAD_MANIFEST', `${issue?.path.join('.') || 'the payload'} ${rule}`);
-  }
+  if (!result.success) throw badMember(result.error.issues, []);
   const m = result.data;
-  const bad = (message: string) => new ManifestError('BAD_MANIFEST', message);
   if (m.expires <= m.created) throw bad(`expires ${isoTime(m.expires)} is not after created ${isoTime(m.created)}`);
   if (m.expires.getTime() > m.created.getTime() + 90 * DAY) {
     throw bad(`expires ${isoTime(m.expires)} is more than 90 days after created ${isoTime(m.created)}`);
@@ -78,17 +81,51 @@ export function parseManifest(payload: Uint8Array): Manifest {
   if (m.shrinkApproved !== undefined && m.shrinkApproved.until.getTime() > m.created.getTime() + 7 * DAY) {
     throw bad(`shrinkApproved.until ${isoTime(m.shrinkApproved.until)} is more than 7 days after created`);
   }
-  const { recipients } = m.tables;
-  if (recipients.wireBytes > mostWireBytes(recipients.bytes)) {
-    throw bad(
-      `tables.recipients.wireBytes ${recipients.wireBytes} is more than ${mostWireBytes(recipients.bytes)}, ` +
-        `the most for ${recipients.bytes} bytes`,
-    );
+  return { ...m, tables: { ...m.tables, recipients: bounded(m.tables.recipients, 'recipients') } };
+}
+
+/** What a manifest says of the table of next hops (format section 8). */
+export interface NextHopsOffer {
+  /** Null where it has none. */
+  readonly entry: TableEntry | null;
+  /** A table of so many rows or more passes the shrink guard until `shrinkApproved.until`; null without that word. */
+  readonly approvedRows: number | null;
+}
+
+/** For whoever asks for next hops; for all others nothing of it is looked at. @throws ManifestError */
+export function nextHopsOf({ tables, shrinkApproved }: Manifest): NextHopsOffer {
+  const { transport } = tables;
+  const encoding = at(transport, 'encoding');
+  if (typeof encoding === 'string' && encoding !== 'gzip') throw unknownEncoding(encoding);
+  const result = z.safeParse(NextHops, { entry: transport, approved: shrinkApproved?.transport });
+  if (!result.success) {
+    const isEntry = result.error.issues[0]?.path[0] === 'entry';
+    throw badMember(result.error.issues, isEntry ? ['tables', 'transport'] : ['shrinkApproved', 'transport']);
   }
+  const { entry, approved } = result.data;
   return {
-    ...m,
-    tables: { recipients: { ...recipients, deltas: recipients.deltas.filter((d) => saves(d, recipients)) } },
+    entry: entry === undefined ? null : bounded(entry, 'transport'),
+    approvedRows: approved?.rows ?? null,
   };
+}
+
+const bad = (message: string) => new ManifestError('BAD_MANIFEST', message);
+
+type Issues = readonly { readonly path: readonly PropertyKey[]; readonly message: string }[];
+
+/** @param where stands for the first step of each path, where it is given. */
+function badMember([issue]: Issues, where: readonly string[]): ManifestError {
+  const rule = issue?.message === 'Invalid input' ? 'is missing or of the wrong kind' : issue?.message;
+  const member = [...where, ...(issue?.path ?? []).slice(where.length > 0 ? 1 : 0)].map(String);
+  return bad(`${member.join('.') || 'the payload'} ${rule}`);
+}
+
+/** The entry without the deltas that are ignored. @throws ManifestError for a body over its bound */
+function bounded(table: z.infer<typeof Table>, name: string): z.infer<typeof Table> {
+  const most = mostWireBytes(table.bytes);
+  if (table.wireBytes > most)
+    throw bad(`tables.${name}.wireBytes ${table.wireBytes} is more than ${most}, the most for ${table.bytes} bytes`);
+  return { ...table, deltas: table.deltas.filter((d) => saves(d, table)) };
 }
 
 /** A delta with a body over its bound, or no smaller than the table's, is ignored: the manifest is good without it. */
@@ -97,13 +134,17 @@ const saves = (delta: z.infer<typeof Delta>, table: { readonly wireBytes: number
 
 /** A later format or an unknown encoding is told apart from a broken manifest before any other rule is applied. */
 function refuseUnknown(json: unknown): void {
-  const at = (value: unknown, key: string): unknown => (value as Record<string, unknown> | null | undefined)?.[key];
   const format = at(json, 'format');
   if (Number.isInteger(format) && format !== 1) {
     throw new ManifestError('UNSUPPORTED_FORMAT', `format ${String(format)}; this relaymap knows format 1`);
   }
   const encoding = at(at(at(json, 'tables'), 'recipients'), 'encoding');
   if (format === 1 && typeof encoding === 'string' && encoding !== 'gzip') {
-    throw new ManifestError('UNSUPPORTED_FORMAT', `encoding "${encoding.slice(0, 40)}"; this relaymap knows gzip`);
+    throw unknownEncoding(encoding);
   }
 }
+
+const at = (value: unknown, key: string): unknown => (value as Record<string, unknown> | null | undefined)?.[key];
+
+const unknownEncoding = (encoding: string) =>
+  new ManifestError('UNSUPPORTED_FORMAT', `encoding "${encoding.slice(0, 40)}"; this relaymap knows gzip`);

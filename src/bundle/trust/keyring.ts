@@ -111,8 +111,11 @@ function judged(bytes: Uint8Array, ring: RootedRing, rules: StepRules, number: n
   if (step.threshold < rules.threshold) {
     throw bad(`its threshold is ${step.threshold}, the configured threshold is ${rules.threshold}`);
   }
-  if (step.rootThreshold < (rules.rootThreshold ?? 1)) {
-    throw bad(`its rootThreshold is ${step.rootThreshold}, the configured root_threshold is ${rules.rootThreshold}`);
+  // A configured root_threshold binds every step, its default step 1 only.
+  const least = rules.rootThreshold ?? (number === 1 ? ring.rootThreshold : 1);
+  if (step.rootThreshold < least) {
+    const whose = rules.rootThreshold === null ? 'the default of root_threshold' : 'the configured root_threshold';
+    throw bad(`its rootThreshold is ${step.rootThreshold}, ${whose} is ${least}`);
   }
   const { keys, threshold, rootKeys, rootThreshold } = step;
   const next = { keys, threshold, rootKeys, rootThreshold, step: number } as RootedRing;

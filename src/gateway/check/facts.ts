@@ -4,7 +4,7 @@ import type { PostfixConfig } from '../mta/postfix/main-cf.ts';
 import type { HealthLook } from '../health/look.ts';
 import type { Remark } from '../mta/advisor.ts';
 import type { Use } from '../mta/mta.ts';
-import type { MapName } from '../mta/postfix/map-references.ts';
+import type { MAPS } from '../map-files.ts';
 import type { HostFacts } from './look/host-facts.ts';
 
 /** Which of our domains a list of Postfix's covers. */
@@ -79,7 +79,9 @@ export interface CheckFacts {
   /** The domains of our installed map; null where there is none. */
   readonly domains: readonly string[] | null;
   /** Which map files are at their place. */
-  readonly present: Readonly<Record<MapName, readonly string[]>>;
+  readonly present: Readonly<Record<(typeof MAPS)[number], readonly string[]>>;
+  /** The same of `stale_domains`. */
+  readonly stalePresent: readonly string[];
   readonly host: HostFacts;
   readonly health: HealthLook;
   /** Why the daemon refuses the schedule; null where it does not. */

@@ -11,6 +11,7 @@ import { postfixDown, runningFindings } from './running.ts';
 import { tableFindings } from './tables.ts';
 import { mapFindings, recipientFindings } from './recipients.ts';
 import { refusingFindings } from './refusing.ts';
+import { staleFindings, staleTimer } from './stale.ts';
 import { rightsFindings } from './rights.ts';
 import { trustFindings } from './trust.ts';
 
@@ -23,6 +24,7 @@ export function findings(facts: CheckFacts): Finding[] {
     ...deferringFindings(facts),
     ...mapFindings(facts),
     ...runningFindings(facts),
+    ...staleTimer(facts),
     ...trustFindings(facts),
     ...rightsFindings(facts),
   ];
@@ -71,6 +73,7 @@ function postfixFindings(facts: CheckFacts, postfix: PostfixFound): Finding[] {
     ...catchAllFindings(postfix),
     ...tableFindings(postfix),
     ...refusingFindings(facts, postfix),
+    ...staleFindings(facts, postfix),
     ...reloading(facts, postfix.runs),
     ...instancesUnknown(facts, postfix),
   ];

@@ -25,6 +25,7 @@ import { allCopies, goodEnvelopes, noteSettings, refOf, rememberSeen } from '../
 import { asStepError } from '../step-error.ts';
 import { askBundle, needsTable, takeBundle, type Way } from './bundle-way.ts';
 import { illnessOf } from './heal.ts';
+import { keepStaleMap } from './keep-stale-map.ts';
 import { isNew, nextRecord, outcomeOf, type Next, type Run } from './next-record.ts';
 import { Places, PLACES } from './places.ts';
 import { lookAtRecord, openSession, readRecord, toolsOf, withLock, type Session } from './session.ts';
@@ -216,12 +217,14 @@ function judged(ways: readonly Way[], state: GatewayState): Promise<Run[]> {
 export async function conclude(cx: CycleContext, { ways, begun, early }: Found): Promise<Outcome | null> {
   try {
     if (cx.signal?.aborted === true) return null;
-    return await withLock(cx, async () => {
+    const outcome = await withLock(cx, async () => {
       const session = await openSession(cx, { isLookedAt: true });
       const { outcome, state } = await carriedOut(cx, session, { ways, begun, early });
       report(cx.config, state, outcome, begun.warnings, cx.now);
       return outcome;
     });
+    await keepStaleMap(cx);
+    return outcome;
   } finally {
     early?.discard();
     for (const { obtained } of ways) obtained?.spool?.discard();
@@ -337,4 +340,5 @@ export async function recordFailure(
   } catch (error) {
     cx.log('warning', `status.json could not be written: ${(error as Error).message}`);
   }
+  await keepStaleMap(cx);
 }

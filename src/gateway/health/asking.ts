@@ -9,11 +9,11 @@ import * as z from 'zod/mini';
 import { isInstant } from '../../bundle/offer/instant.ts';
 import { isAbsent, removeDurable, writeFileAtomic } from '../../io/atomic-file.ts';
 import { readRegularFile } from '../../io/regular-file.ts';
-import { MAPS } from '../map-files.ts';
+import { ASKED_MAPS } from '../map-files.ts';
 import type { Mta } from '../mta/mta.ts';
 
 const time = () => z.string().check(z.refine(isInstant));
-const map = () => z.enum(MAPS);
+const map = () => z.enum(ASKED_MAPS);
 
 const Instance = z.object({
   /** Stands for the configuration that was looked at. */
@@ -85,9 +85,9 @@ export function lookAgain(stateDir: string, mta: Mta, now: Date): void {
 /** By instance: the maps that it was seen to name and no longer names, with the time when it last did. */
 export function lostMaps(
   record: AskingRecord,
-): { readonly instance: string; readonly map: (typeof MAPS)[number]; readonly last: string }[] {
+): { readonly instance: string; readonly map: (typeof ASKED_MAPS)[number]; readonly last: string }[] {
   return Object.entries(record.instances).flatMap(([instance, { seen, uses }]) => {
-    return MAPS.flatMap((name) => {
+    return ASKED_MAPS.flatMap((name) => {
       const last = seen[name];
       return last === undefined || uses.some((use) => use.map === name) ? [] : [{ instance, map: name, last }];
     });

@@ -9,6 +9,8 @@ import type { BundleConfig, GatewayConfig } from '../config.ts';
 import { reloadRequested } from '../mta/reload-request.ts';
 import { KINDS } from '../mta-kinds.ts';
 import { lostMaps, type ReadAsking } from './asking.ts';
+import { STALE_MAP } from '../map-files.ts';
+import { isOutOfDate, outOfDate } from '../out-of-date.ts';
 import { overdue } from './rhythm.ts';
 import { knownAt, type BundleStatus, type Status } from './status.ts';
 
@@ -50,6 +52,7 @@ export const CONDITIONS = [
   'reload_pending',
   'not_asked',
   'overdue',
+  'out_of_date',
 ] as const;
 export type Condition = (typeof CONDITIONS)[number];
 
@@ -72,6 +75,8 @@ export interface HealthFacts {
    * change.
    */
   readonly verifies: (bundle: BundleConfig, status: BundleStatus) => boolean | null;
+  /** What `stale_domains` was last written for, and what is wrong with it; absent where it never was. */
+  readonly stale?: { readonly outOfDate: readonly string[]; readonly damage: string | null };
   /** What was seen of the mail server; absent where nobody has looked. */
   readonly asking?: ReadAsking;
 }
@@ -121,7 +126,7 @@ function hostReasons(facts: HealthFacts): Reason[] {
       text: reloadText(facts.config),
     });
   }
-  reasons.push(...askingReasons(facts));
+  reasons.push(...staleReasons(facts), ...askingReasons(facts));
   const { failure } = status;
   if (failure !== null && exitStatus(failure.code) === 1) {
     reasons.push({
@@ -133,6 +138,21 @@ function hostReasons(facts: HealthFacts): Reason[] {
   return reasons;
 }
 
+/** The map of what is out of date: damaged, or not what it should be by now (docs/commands.md section 2.6). */
+function staleReasons({ config, status, stale, now }: HealthFacts): Reason[] {
+  if (stale === undefined) return [];
+  if (stale.damage !== null) {
+    const text = `map damaged: ${stale.damage}; relaymap stale makes it again`;
+    return [{ grade: 'critical', condition: 'map_damaged', text }];
+  }
+  const live = (name: string) => status?.bundles.some((b) => b.name === name && b.version !== null) === true;
+  const due = outOfDate(config, status?.bundles ?? null, now).filter(live);
+  const missing = due.filter((name) => !stale.outOfDate.includes(name));
+  if (missing.length === 0) return [];
+  const text = `${missing.join(', ')}: out of date, and stale_domains does not say so; does relaymap-stale.timer run? relaymap stale`;
+  return [{ grade: 'warning', condition: 'out_of_date', text }];
+}
+
 function reloadText({ mta }: GatewayConfig): string {
   const { name, reloadAfter, reloadLine } = KINDS[mta.kind];
   const sees = reloadAfter === 'change' ? 'does not see the new rows' : 'does not see the maps';
@@ -140,14 +160,15 @@ function reloadText({ mta }: GatewayConfig): string {
 }
 
 /** A mail server that no longer asks a map takes mail for everybody, or for nobody (docs/commands.md section 2.5). */
-function askingReasons({ asking }: HealthFacts): Reason[] {
+function askingReasons({ asking, config }: HealthFacts): Reason[] {
   if (asking === undefined || asking.is === 'absent') return [];
   if (asking.is === 'corrupt') {
     const text = `mta.json is damaged (${asking.why}), so whether the maps are asked is not known; the next cycle writes it`;
     return [{ grade: 'warning', condition: 'not_asked', text }];
   }
   const { server } = asking.value;
-  return lostMaps(asking.value).map(({ instance, map, last }) => ({
+  const lost = lostMaps(asking.value).filter(({ map }) => map !== STALE_MAP || config.stale !== undefined);
+  return lost.map(({ instance, map, last }) => ({
     grade: 'critical',
     condition: 'not_asked',
     text: `${server} (${instance}) no longer asks the map ${map}, as it did until ${last}; the lines to type: relaymap check`,
@@ -191,6 +212,8 @@ function bundleReasons(
     );
   if (late >= criticalAfter) add('critical', 'stale', `${idle(late)}${last(b, status)}`);
   else if (late >= warnAfter) add('warning', 'stale', `${idle(late)}${last(b, status)}`);
+  if (config.stale !== undefined && isOutOfDate(b, config.stale.after, now))
+    add('warning', 'out_of_date', 'out of date: unknown recipients of its domains are deferred (450), not rejected');
   if (b.held !== null)
     add('warning', 'held', `held at version ${b.held.version} since ${b.held.since}; to go on: relaymap resume`);
   else if (b.code !== null && exitStatus(b.code) === 1 && (b.code !== 'ROLLBACK' || late >= warnAfter)) {

@@ -6,9 +6,10 @@
 import { isAtWork } from '../../io/lock-held.ts';
 import type { GatewayConfig } from '../config.ts';
 import { readAsking } from './asking.ts';
-import { health, type Health } from './grade.ts';
+import { health, type Health, type HealthFacts } from './grade.ts';
 import { directoryMark } from '../keys/ring-fingerprint.ts';
 import { knownAt, readStatus, type Status } from './status.ts';
+import { readStaleRecord } from '../record/stale-record.ts';
 import { liveDamage } from '../maps/live-damage.ts';
 
 export interface HealthLook {
@@ -32,7 +33,7 @@ export async function lookAtHealth(config: GatewayConfig, now: Date, deep: boole
   for (let left = SETTLING / AGAIN; ; left--) {
     const { isDamaged, ...look } = await lookOnce(config, now, deep);
     // Asked only where something is wrong: the kernel takes its time to list the locks.
-    const rests = isDamaged && !isAtWork(config.state_dir);
+    const rests = isDamaged && !['lock', 'stale.lock'].some((name) => isAtWork(config.state_dir, undefined, name));
     // A run that was at work while we looked may have ended before we asked: what is damaged at rest is looked at
     // once more.
     if (!isDamaged || left <= 0 || (rests && wasAtRest)) return look;
@@ -55,8 +56,27 @@ async function lookOnce(
   const verified = facts === null ? new Map<string, boolean | null>() : await underNewKeys(config, facts);
   const verifies = ({ name }: { readonly name: string }) => verified.get(name) ?? null;
   const mapDamage = facts?.maps == null ? null : await liveDamage(config.map_dir, facts.maps, deep);
-  const found = health({ config, status: facts, mapDamage, now, verifies, asking: readAsking(config.state_dir) });
-  return { health: found, status: facts, unknown: null, isDamaged: mapDamage !== null };
+  const stale = await staleFacts(config, deep);
+  const asking = readAsking(config.state_dir);
+  const found = health({
+    config,
+    status: facts,
+    mapDamage,
+    now,
+    verifies,
+    asking,
+    ...(stale === null ? {} : { stale }),
+  });
+  const isDamaged = mapDamage !== null || stale?.damage != null;
+  return { health: found, status: facts, unknown: null, isDamaged };
+}
+
+/** Null where the map was never written; a record that is damaged is written again by the next run. */
+async function staleFacts(config: GatewayConfig, deep: boolean): Promise<NonNullable<HealthFacts['stale']> | null> {
+  const record = readStaleRecord(config.state_dir);
+  if (record.is !== 'whole') return null;
+  const { outOfDate, files } = record.value;
+  return { outOfDate, damage: await liveDamage(config.map_dir, files, deep) };
 }
 
 /** By bundle whose keys have changed since the last cycle: whether its live copy verifies under them. */

@@ -266,6 +266,9 @@ ${caFile === undefined ? '# ' : ''}ca_file = ${JSON.stringify(caFile ?? path.joi
 const list = (values: readonly string[]): string => `[${values.map((value) => JSON.stringify(value)).join(', ')}]`;
 
 const TAIL = `
+# [stale]
+# after = "3d"   # unknown recipients of a list that no cycle has confirmed for so long are deferred
+
 # [schedule]
 # cron = "* * * * *"
 # jitter = "30s"

@@ -10,6 +10,7 @@ import { isTable, listTable, withoutProxy, words } from '../mta/postfix/tables.t
 import { isOurs } from '../mta/postfix/map-references.ts';
 import { askSmtpd, type RcptAnswer } from '../mta/postfix/ask-smtpd.ts';
 import { usesOf } from '../mta/postfix/uses.ts';
+import { STALE_MAP } from '../map-files.ts';
 import type { Use } from '../mta/mta.ts';
 import { accessTables, unseen } from './unseen.ts';
 
@@ -54,7 +55,8 @@ const DOMAINS = 50;
 export async function today(config: GatewayConfig, postfix: PostfixConfig): Promise<Today> {
   const value = words(postfix.main.get('relay_recipient_maps') ?? '').filter(isTable);
   const others = value.filter((table) => !isOurs(config, 'relay_recipients', table));
-  const access = accessTables(postfix).filter((table) => !isOurs(config, 'relay_recipients', table));
+  const ours = ['relay_recipients', STALE_MAP] as const;
+  const access = accessTables(postfix).filter((table) => !ours.some((map) => isOurs(config, map, table)));
   const tables: OldTable[] = [];
   for (const table of others) tables.push(await oldTable(table, false));
   for (const table of access) tables.push(await oldTable(table, true));

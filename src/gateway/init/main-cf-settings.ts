@@ -1,10 +1,13 @@
 /** What `init` has main.cf say, and saying it. Keeps what serves domains that the list does not have. */
+import { existsSync } from 'node:fs';
 import { HostError } from '../../errors.ts';
 import type { Comparison } from './compare.ts';
 import type { GatewayConfig } from '../config.ts';
 import { postfixCommand } from '../mta/postfix/commands.ts';
 import type { PostfixConfig } from '../mta/postfix/main-cf.ts';
-import { typeOf, words } from '../mta/postfix/tables.ts';
+import { PARAMETER, withStaleCheck } from '../mta/postfix/stale-check.ts';
+import { ENDINGS, STALE_MAP } from '../map-files.ts';
+import { nameOf, typeOf, words } from '../mta/postfix/tables.ts';
 import type { Today } from './current-recipients.ts';
 import { coversSubdomains, isOurs, ourTable, without } from '../mta/postfix/map-references.ts';
 
@@ -25,8 +28,8 @@ export function settings(
   const { postfix, uses } = before;
   const places = uses.filter(({ map }) => map === 'relay_recipients').map(({ where }) => where);
   // Asked in another way, as virtual mailboxes or in an access check: these lines would only be in its way.
-  if (places.length > 0 && !places.includes('relay_recipient_maps')) return [];
-  if (places.length > 0) return completed(config, before);
+  if (places.length > 0 && !places.includes('relay_recipient_maps')) return deferring(config, before);
+  if (places.length > 0) return [...completed(config, before), ...deferring(config, before)];
   const kept = new Set(found.kept.map(({ table }) => table));
   const recipients = words(postfix.main.get('relay_recipient_maps') ?? '').filter((word) => kept.has(word));
   const relayed = keptDomains(config, before, domains);
@@ -44,8 +47,18 @@ export function settings(
           ),
         ]
       : []),
+    ...deferring(config, before),
     { name: REJECT_CODE, value: '450' },
   ];
+}
+
+/** With `[stale]`: the table of what is out of date, once it is there. Without its file all mail would be deferred. */
+function deferring(config: GatewayConfig, { postfix, uses }: Today): Setting[] {
+  if (config.stale === undefined || uses.some(({ map }) => map === STALE_MAP)) return [];
+  const table = ourTable(config, postfix.types, STALE_MAP);
+  const ending = Object.entries(ENDINGS).find(([type]) => type === typeOf(table))?.[1] ?? '';
+  if (!existsSync(nameOf(table) + ending)) return [];
+  return [{ name: PARAMETER, value: withStaleCheck(postfix, table) }];
 }
 
 /**

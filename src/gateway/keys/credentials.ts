@@ -8,13 +8,14 @@ import { HostError } from '../../errors.ts';
 import { groupNumber } from '../../io/accounts.ts';
 import { whyUnread } from '../../io/denied.ts';
 import type { Access } from '../../io/http.ts';
+import { requireUnwritable } from '../../io/rights.ts';
 import { filesFor, type CredentialFiles } from '../bundle-urls.ts';
 import type { BundleConfig, GatewayConfig } from '../config.ts';
 
 /** What each URL of a bundle is asked with. URLs with the same files have the same object. */
 export type BundleAccess = ReadonlyMap<string, Access>;
 
-/** @throws HostError CONFIG: a file that cannot be read, or a secret that others can. */
+/** @throws HostError CONFIG: a file that cannot be read, a secret that others can, a ca_file that others may change. */
 export function readAccess({
   ca_file: ca,
   client_cert: cert,
@@ -22,10 +23,17 @@ export function readAccess({
   token_file: token,
 }: CredentialFiles): Access {
   return {
-    ...(ca === undefined ? {} : { ca: pem('ca_file', ca, 'CERTIFICATE') }),
+    ...(ca === undefined ? {} : { ca: authority(ca) }),
     ...(cert === undefined || key === undefined ? {} : clientPair(cert, key)),
     ...(token === undefined ? {} : { token: bearer(token, read('token_file', token, true)) }),
   };
+}
+
+/** Who may change it says to which server the token goes. */
+function authority(file: string): string {
+  const found = pem('ca_file', file, 'CERTIFICATE');
+  requireUnwritable('ca_file', file);
+  return found;
 }
 
 /**

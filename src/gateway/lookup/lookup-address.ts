@@ -4,9 +4,10 @@
  */
 import path from 'node:path';
 import { presentRows } from '../../bundle/table/present-rows.ts';
-import { lookup, type Answer, type Habits } from '../../map/lookup.ts';
+import { lookup, namesDomain, type Answer, type Habits } from '../../map/lookup.ts';
 import type { GatewayConfig } from '../config.ts';
 import { toAscii } from '../domain-forms.ts';
+import { STALE_MAP } from '../map-files.ts';
 import { Copies } from '../record/copies.ts';
 import { StateFiles, type CopyRef } from '../record/state.ts';
 import { openMap } from '../maps/open-map.ts';
@@ -15,6 +16,11 @@ export interface LookupAnswer extends Answer {
   readonly address: string;
   /** The bundles whose installed copies hold the row, with their versions. */
   readonly from: readonly { readonly name: string; readonly version: number }[];
+  /**
+   * For one that is unlisted: its list is out of date, and so it is deferred; or it would be, if Postfix asked
+   * `stale_domains`.
+   */
+  readonly outOfDate?: 'deferred' | 'not asked' | undefined;
   /** Another table of Postfix's that accepts it, where relaymap's maps do not. */
   readonly table?: string;
   /** What the server itself said, where it was asked, and its name. */
@@ -45,17 +51,21 @@ export async function answers(
 ): Promise<LookupAnswer[] | null> {
   const recipients = openMap(path.join(config.map_dir, 'relay_recipients.cdb'));
   const domains = openMap(path.join(config.map_dir, 'relay_domains.cdb'));
+  const stale = openMap(path.join(config.map_dir, `${STALE_MAP}.cdb`));
   try {
     if (recipients === null || domains === null) return null;
     const found: LookupAnswer[] = [];
     for (const address of addresses) {
       const answer = lookup({ ...habits, address, toAscii }, (row) => sees(row) && recipients.has(row), domains.has);
-      found.push({ ...answer, address, from: answer.row === null ? [] : await holders(config, answer.row) });
+      const from = answer.row === null ? [] : await holders(config, answer.row);
+      const isStale = answer.rejection === 'unlisted' && namesDomain(habits, address, stale?.has ?? (() => false));
+      found.push({ ...answer, address, from, ...(isStale ? { outOfDate: 'deferred' } : {}) });
     }
     return found;
   } finally {
     recipients?.close();
     domains?.close();
+    stale?.close();
   }
 }
 

@@ -11,8 +11,13 @@ const REJECTED: Record<Rejection, string> = {
   unlisted: 'no such recipient',
 };
 
+const NOT_ASKED = 'the list of its domain is out of date, and Postfix does not ask stale_domains: relaymap check';
+
 export function lookupLine(a: LookupAnswer): string {
   if (a.said !== undefined) return saidLine(a, a.said);
+  if (a.outOfDate === 'deferred')
+    return `${a.address}: deferred (450), no such recipient, and the list of its domain is out of date`;
+  if (a.outOfDate === 'not asked') return `${a.address}: rejected, no such recipient; ${NOT_ASKED}`;
   if (a.rejection !== null) return `${a.address}: rejected, ${REJECTED[a.rejection]}`;
   if (a.table !== undefined) return `${a.address}: accepted by the row ${a.row} of ${a.table}, not by a list`;
   const from = a.from.map((f) => `${f.name} version ${f.version}`).join(', ');

@@ -8,6 +8,8 @@ import { covered } from '../mta/postfix/domain-lists.ts';
 import { instancesOf } from '../mta/postfix/instances.ts';
 import { readPostfix, type PostfixConfig } from '../mta/postfix/main-cf.ts';
 import { isOurs } from '../mta/postfix/map-references.ts';
+import { STALE_MAP } from '../map-files.ts';
+import { usesOf } from '../mta/postfix/uses.ts';
 import { isTable, queryTable, words } from '../mta/postfix/tables.ts';
 import type { LookupAnswer } from './lookup-address.ts';
 
@@ -22,8 +24,12 @@ export async function byOtherTables(
 ): Promise<LookupAnswer[]> {
   const here = answers.every(({ accepted }) => accepted) ? null : readPostfix(instancesOf(config)[0]);
   if (here?.is !== 'here') return [...answers];
+  const asks = usesOf(config, here.config).some(({ map }) => map === STALE_MAP);
   const found: LookupAnswer[] = [];
-  for (const answer of answers) found.push((await known(config, here.config, answer, habits)) ?? answer);
+  for (const answer of answers) {
+    const other = await known(config, here.config, answer, habits);
+    found.push(other ?? (answer.outOfDate !== undefined && !asks ? { ...answer, outOfDate: 'not asked' } : answer));
+  }
   return found;
 }
 
@@ -55,6 +61,7 @@ async function known(
         rejection: null,
         from: [],
         table: `${table} (${parameter})`,
+        outOfDate: undefined,
       };
     }
   }

@@ -148,6 +148,23 @@ export async function compile(members: readonly Member[], rules: CompileRules): 
   return draft.finish(names);
 }
 
+/**
+ * A map of its own, of rows that are sorted already. Its leftovers under the temp name are the caller's to remove.
+ * @throws CompileError, InstallError, HostError NO_SPACE; leaves no file behind then.
+ */
+export async function compileRows(name: string, blocks: Iterable<RowBlock>, rules: CompileRules): Promise<CompiledMap> {
+  const files: (AtomicFile | ScratchFile)[] = [];
+  try {
+    makeFolder(rules.mapDir, 0o755);
+    const map = new MapPair(name, rules.expected, rules, files, 'named');
+    for (const block of blocks) map.add(block);
+    return { files: await map.finish(), rows: map.rows, left: map.left } as unknown as CompiledMap;
+  } catch (error) {
+    for (const file of files) file.discard();
+    throw translate(error, rules.mapDir);
+  }
+}
+
 /** Not a fault of the list: the map folder cannot be written, and nothing there may be taken for unrepairable. */
 const FOLDER_CODES = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'ELOOP']);
 

@@ -9,14 +9,22 @@ import type { CompiledMap } from './compile.ts';
 import { lstatOrNull, type LiveMaps } from './live-maps.ts';
 import type { MapFileRecord } from '../record/state.ts';
 
-/** The record of these maps once they are installed: a rename keeps inode and mtime. */
-export function mapsRecord(map: CompiledMap, inputs: string): LiveMaps {
+/** The record of these maps once they are installed. */
+export const mapsRecord = (map: CompiledMap, inputs: string): LiveMaps => ({
+  inputs,
+  rows: map.rows,
+  files: fileRecords(map),
+  hashed: null,
+});
+
+/** By name, each file as it will be once it is installed: a rename keeps inode and mtime. */
+export function fileRecords(map: CompiledMap): Record<string, MapFileRecord> {
   const files: Record<string, MapFileRecord> = {};
   for (const { name, file, sha256, bytes } of map.files) {
     const { mtimeMs, ino } = lstatSync(file.temp);
     files[name] = { sha256, bytes, mtimeMs, ino };
   }
-  return { inputs, rows: map.rows, files, hashed: null };
+  return files;
 }
 
 /**

@@ -53,11 +53,14 @@ function wrongKind(name: string, found: Stats, record: MapFileRecord): string | 
 /** Removes what a killed run left beside the maps. Needs the lock. */
 export function removeUnfinished(mapDir: string): void {
   rmSync(path.join(mapDir, SCRATCH_NAME), { force: true, recursive: true });
-  for (const map of MAPS) {
-    const text = tempName(path.join(mapDir, map));
-    const left = [text, tempName(path.join(mapDir, `${map}.cdb`)), ...COMPILED.map((ending) => text + ending)];
-    for (const file of left) rmSync(file, { force: true, recursive: true });
-  }
+  for (const map of MAPS) removeHalfMade(mapDir, map);
+}
+
+/** The same of one map. */
+export function removeHalfMade(mapDir: string, map: string): void {
+  const text = tempName(path.join(mapDir, map));
+  const left = [text, tempName(path.join(mapDir, `${map}.cdb`)), ...COMPILED.map((ending) => text + ending)];
+  for (const file of left) rmSync(file, { force: true, recursive: true });
 }
 
 export function lstatOrNull(file: string): Stats | null {

@@ -3,10 +3,10 @@
  * others, so that health, the cycle and `status` know nothing of main.cf. Types only; of-config.ts chooses the
  * kind, mta-kinds.ts has what is fixed for each of them. docs/CONTRIBUTING.md says how a kind is added.
  */
-import type { MAPS } from '../map-files.ts';
+import type { ASKED_MAPS } from '../map-files.ts';
 import type { Kind, KindFacts } from '../mta-kinds.ts';
 
-export type MapName = (typeof MAPS)[number];
+export type MapName = (typeof ASKED_MAPS)[number];
 
 /** A place in the server's configuration that names one of our maps. */
 export interface Use {

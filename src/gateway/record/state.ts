@@ -70,7 +70,7 @@ const Bundle = z.object({
   distrusted: z.array(digest()),
 });
 
-const MapFile = z.object({ sha256: digest(), bytes: count(), mtimeMs: z.number(), ino: z.number() });
+export const MapFile = z.object({ sha256: digest(), bytes: count(), mtimeMs: z.number(), ino: z.number() });
 
 const State = z.object({
   format: z.literal(1),

@@ -13,8 +13,8 @@ import { HostError } from '../../errors.ts';
 import { AtomicFile, isAbsent, makeFolder, writeFileAtomic, writeFileWithLaterTime } from '../../io/atomic-file.ts';
 import { whyUnread, whyUnwritten } from '../../io/denied.ts';
 import { PublishError } from '../errors.ts';
-import { isSignedByOne } from './sign-manifest.ts';
-import type { SigningKey } from './signing-key.ts';
+import type { TrustedKey } from '../keys/signer.ts';
+import { isSignedBy } from './sign-manifest.ts';
 import { parseState, type PublisherState, type Published } from './state.ts';
 import { blocksOf, readText } from './table-text.ts';
 
@@ -58,10 +58,10 @@ export class Repository {
   }
 
   /** What is published now, signed by one of these keys; null if nothing is. @throws PublishError STATE */
-  published(keys: readonly SigningKey[]): Published | null {
+  published(keys: readonly TrustedKey[]): Published | null {
     const found = this.#manifest();
     if (found === null) return null;
-    if (isSignedByOne(found.envelope, keys)) return found;
+    if (isSignedBy(found.envelope, keys, 1)) return found;
     const next = (this.state()?.highest ?? 0) + 1;
     throw new PublishError(
       'STATE',

@@ -1,12 +1,13 @@
 /**
- * Makes the signed manifest (docs/bundle-format.md sections 2 and 3), and checks whether one is signed by these
- * keys. Pure.
+ * Makes a manifest's payload, signs it, and checks whether one is signed by these keys (docs/bundle-format.md
+ * sections 2 and 3). Reads and writes nothing.
  */
-import { encodeEnvelope, MANIFEST_TYPE, pae } from '../../bundle/trust/envelope.ts';
+import { decodeEnvelope, encodeEnvelope, MANIFEST_TYPE, pae, type Signature } from '../../bundle/trust/envelope.ts';
 import { isoTime, type Manifest, type TableEntry } from '../../bundle/offer/manifest.ts';
-import { verifyManifest, type Ring, type VerifiedManifest } from '../../bundle/trust/verify.ts';
+import { verifyManifest, type VerifiedManifest } from '../../bundle/trust/verify.ts';
+import { StepError } from '../../errors.ts';
 import { PublishError } from '../errors.ts';
-import type { SigningKey } from './signing-key.ts';
+import type { Signer, TrustedKey } from '../keys/signer.ts';
 
 const DAY = 86_400_000;
 
@@ -17,6 +18,8 @@ export interface ManifestFacts {
   readonly created: Date;
   /** Milliseconds. */
   readonly validFor: number;
+  /** The newest key ring step that is out. */
+  readonly keyring: number;
   readonly entry: TableEntry;
   /** The approval of a shrinking, and until when it holds. */
   readonly approval: Approval | null;
@@ -24,26 +27,38 @@ export interface ManifestFacts {
 
 export type Approval = NonNullable<Manifest['shrinkApproved']>;
 
-/** Signs the manifest, then verifies it as a gateway that trusts all of these keys. */
-export function signManifest(facts: ManifestFacts, keys: readonly SigningKey[]): VerifiedManifest {
+export function manifestPayload(facts: ManifestFacts): Uint8Array {
   const created = wholeSecond(facts.created);
   const { approval } = facts;
-  const payload = Buffer.from(
+  return Buffer.from(
     JSON.stringify({
       format: 1,
       name: facts.name,
       version: facts.version,
       created: isoTime(created),
       expires: isoTime(new Date(created.getTime() + facts.validFor)),
-      keyring: 0,
+      keyring: facts.keyring,
       ...(approval === null ? {} : { shrinkApproved: { ...approval, until: isoTime(approval.until) } }),
       tables: { recipients: facts.entry },
     }),
   );
-  const message = pae(MANIFEST_TYPE, payload);
-  const signatures = keys.map((k) => ({ keyid: k.keyid, sig: k.sign(message) }));
-  return verifyManifest(encodeEnvelope(MANIFEST_TYPE, payload, signatures), ringOf(keys));
 }
+
+/** The signatures of these keys, each verified. @throws PublishError KEY */
+export async function signaturesOf(type: string, payload: Uint8Array, keys: readonly Signer[]): Promise<Signature[]> {
+  const message = pae(type, payload);
+  const signatures: Signature[] = [];
+  for (const key of keys) signatures.push({ keyid: key.keyid, sig: await key.sign(message) });
+  return signatures;
+}
+
+/** The manifest under these signatures, verified as by a gateway that trusts these keys. @throws VerifyError */
+export const signedManifest = (
+  payload: Uint8Array,
+  signatures: readonly Signature[],
+  keys: readonly TrustedKey[],
+  threshold: number,
+): VerifiedManifest => verifyManifest(encodeEnvelope(MANIFEST_TYPE, payload, signatures), ringOf(keys, threshold));
 
 /** Approves a table of this size for a day from `created`. */
 export function approvalFor(rows: number, domains: number, created: Date): Approval {
@@ -52,29 +67,29 @@ export function approvalFor(rows: number, domains: number, created: Date): Appro
 
 const wholeSecond = (time: Date): Date => new Date(Math.floor(time.getTime() / 1000) * 1000);
 
-/** Whether every one of these keys has signed. */
-export function isSignedBy(envelope: Uint8Array, keys: readonly SigningKey[]): boolean {
+/** Whether so many of these keys have signed. */
+export function isSignedBy(envelope: Uint8Array, keys: readonly TrustedKey[], threshold: number): boolean {
   try {
-    verifyManifest(envelope, ringOf(keys));
-    return true;
-  } catch {
-    return false; // whatever the reason, sign again
-  }
-}
-
-/** Whether at least one of these keys has signed. */
-export function isSignedByOne(envelope: Uint8Array, keys: readonly SigningKey[]): boolean {
-  try {
-    verifyManifest(envelope, { ...ringOf(keys), threshold: 1 });
+    verifyManifest(envelope, ringOf(keys, threshold));
     return true;
   } catch (error) {
     if (error instanceof PublishError) throw error;
-    return false; // unsigned, signed by others, or another kind: not ours
+    if (error instanceof StepError) return false; // unsigned, signed by others, or another kind
+    throw error;
   }
 }
 
-function ringOf(keys: readonly SigningKey[]): Ring {
-  const ring = new Map(keys.map((k) => [k.keyid, k.publicKey]));
-  if (ring.size !== keys.length) throw new PublishError('KEY', 'two of the files in `keys` hold the same key');
-  return { keys: ring, threshold: keys.length, step: 0 };
+/** The signatures of an envelope that are by these keys and good. */
+export function goodSignatures(envelope: Uint8Array, keys: readonly TrustedKey[]): Signature[] {
+  const { payload, payloadType, signatures } = decodeEnvelope(envelope);
+  return signatures.filter((each) => {
+    const one = encodeEnvelope(payloadType, payload, [each]);
+    return isSignedBy(one, keys, 1);
+  });
 }
+
+const ringOf = (keys: readonly TrustedKey[], threshold: number) => ({
+  keys: new Map(keys.map((k) => [k.keyid, k.publicKey])),
+  threshold,
+  step: 0,
+});

@@ -6,6 +6,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs
 import { X509Certificate } from 'node:crypto';
 import { HostError } from '../../errors.ts';
 import { whyUnread } from '../../io/denied.ts';
+import { requireUnwritable } from '../../io/rights.ts';
 
 /**
  * A secret of one line, without its line end.
@@ -31,11 +32,12 @@ export function readSecretPem(option: string, file: string): string {
 }
 
 /**
- * @throws HostError CONFIG if the file is unreadable or contains no certificate. Without this check it would be
- *   accepted silently.
+ * @throws HostError CONFIG if the file is unreadable or contains no certificate, which would be accepted silently; or
+ *   if others may change it: who says which server is trusted says what it gives.
  */
 export function readAuthority(file: string, option = 'ca_file'): string {
   const { text } = read(option, file);
+  requireUnwritable(option, file);
   try {
     void new X509Certificate(text);
   } catch (error) {

@@ -9,7 +9,7 @@ import { PublishError } from '../errors.ts';
 import { leftOutLines } from '../gather/left-out-lines.ts';
 import { FileWatch } from './file-watch.ts';
 import { publish, type PublishResult } from '../publish.ts';
-import type { SigningKey } from '../repository/signing-key.ts';
+import type { PublisherKeys } from '../keys/publisher-keys.ts';
 import { isFolder } from '../sources/folder.ts';
 import { mapFile } from '../sources/postfix-map.ts';
 
@@ -31,7 +31,7 @@ export type Ended = { readonly result: PublishResult } | { readonly error: unkno
 
 export class Watch {
   readonly #config: PublisherConfig;
-  readonly #keys: readonly SigningKey[];
+  readonly #keys: PublisherKeys;
   readonly #now: () => Date;
   readonly #report: (ended: Ended) => void;
   readonly #files: FileWatch;
@@ -54,7 +54,7 @@ export class Watch {
    */
   constructor(
     config: PublisherConfig,
-    keys: readonly SigningKey[],
+    keys: PublisherKeys,
     now: () => Date,
     report: (ended: Ended) => void = () => undefined,
   ) {

@@ -67,6 +67,7 @@ export const iredmail: Software = {
       ['catch-off.example', 0, '2037-12-31 00:00:00', 1],
       ['own-row.example', 0, '2037-12-31 00:00:00', 1],
       ['backup-off.example', 1, '2037-12-31 00:00:00', 0],
+      ['backup-and-alias.example', 1, '2037-12-31 00:00:00', 1],
     ]) +
     insert('alias_domain', 'alias_domain, target_domain, active', [
       ['alias.example', 'on.example', 1],
@@ -75,6 +76,7 @@ export const iredmail: Software = {
       ['alias-of-backup.example', 'backup.example', 1],
       ['alias-of-catch.example', 'catch.example', 1],
       ['own-row.example', 'off.example', 1],
+      ['backup-and-alias.example', 'on.example', 1],
     ]) +
     insert('mailbox', 'username, maildir, domain, enabledeliver, expired, active', [
       box('user@on.example'),
@@ -178,6 +180,8 @@ export const iredmail: Software = {
     accepted('user@backup.example', 'a backup MX domain'),
     accepted('nobody@backup.example', 'a backup MX domain takes everybody'),
     refused('nobody@backup-off.example', 'an inactive backup MX domain'),
+    accepted('user@backup-and-alias.example', 'an alias domain that is a backup MX as well'),
+    refused('anybody@backup-and-alias.example', 'an alias domain that is a backup MX as well'),
     accepted('user@own-row.example', 'an alias domain with a row of its own and an inactive target'),
     accepted('user@alias.example', 'an alias domain'),
     accepted('info@alias.example', "an alias of an alias domain's target"),

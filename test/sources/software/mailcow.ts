@@ -98,10 +98,12 @@ const mailcowOf = (version: Version): Software => ({
       ['relay-off.example', 1, 1, 0],
       ['relay-all.example', 1, 1, 1],
       ['not-relay-all.example', 0, 1, 1],
+      ['relay-and-alias.example', 1, 1, 1],
     ]) +
     insert('alias_domain', 'alias_domain, target_domain, active', [
       ['alias.example', 'on.example', 1],
       ['alias-off.example', 'on.example', 0],
+      ['relay-and-alias.example', 'on.example', 1],
       ['alias-of-off.example', 'off.example', 1],
       ['alias-of-catch.example', 'catch.example', 1],
     ]) +
@@ -234,6 +236,8 @@ const mailcowOf = (version: Version): Software => ({
     refused('nobody@relay-off.example', 'an inactive relayed domain with all recipients'),
     accepted('anybody@relay-all.example', 'a relayed domain with all recipients'),
     refused('anybody@not-relay-all.example', 'all recipients, but not relayed'),
+    accepted('user@relay-and-alias.example', 'an alias domain that is relayed as well'),
+    refused('anybody@relay-and-alias.example', 'an alias domain that is relayed as well'),
   ],
 });
 

@@ -19,6 +19,7 @@ const domains: [string, boolean, string][] = [
   ['off.example', false, 'domain'],
   ['catch.example', true, 'domain'],
   ['relay.example', true, 'relaydomain'],
+  ['relay-and-alias.example', true, 'relaydomain'],
 ];
 const aliasDomains: [string, number, boolean][] = [
   ['alias.example', 1, true],
@@ -26,6 +27,7 @@ const aliasDomains: [string, number, boolean][] = [
   ['alias-of-off.example', 2, true],
   ['alias-of-catch.example', 3, true],
   ['alias-of-relay.example', 4, true],
+  ['relay-and-alias.example', 1, true],
 ];
 /** Address, account enabled, send-only. */
 const boxes: [string, boolean, boolean][] = [
@@ -257,6 +259,8 @@ export const modoboa: Software = {
     accepted('split@relay.example', 'a mailbox of a relayed domain'),
     accepted('info@relay.example', 'an alias of a relayed domain'),
     accepted('nobody@relay.example', 'a relayed domain takes what the host behind it takes'),
+    accepted('user@relay-and-alias.example', 'an alias domain that is relayed as well'),
+    refused('nobody@relay-and-alias.example', 'an alias domain that is relayed as well'),
     accepted('nobody@alias-of-relay.example', 'an alias domain of a relayed domain'),
   ],
 };

@@ -3,6 +3,7 @@
 // not.
 
 import { Random } from '../../support/random.ts';
+import type { Resolve } from '../servers/socketmap.ts';
 
 export type Kind = 'postgres' | 'mysql' | 'sqlite';
 
@@ -26,6 +27,8 @@ export interface Software {
   readonly statements: (kind: Kind, chance: Chance) => string;
   /** Look-up tables of Postfix: name to query, as the software writes them. */
   readonly lookups: (kind: Kind) => Record<string, string>;
+  /** Further tables in Postfix's configuration folder: name to text. */
+  readonly files?: (chance: Chance) => Readonly<Record<string, string>>;
   /** Parameters of main.cf; `map('name')` is the look-up of that name. */
   readonly mainCf: (map: (...names: string[]) => string, places: Places) => Record<string, string>;
   readonly entries: (kind: Kind) => readonly Entry[];
@@ -34,6 +37,12 @@ export interface Software {
    * say that.
    */
   readonly hasExceptions?: boolean;
+  /** An address of which the list has to say more than the software does. */
+  readonly isException?: (address: string) => boolean;
+  /** What the software answers Postfix's questions by socketmap. */
+  readonly socketmap?: (chance: Chance) => Resolve;
+  /** Exim's configuration, where the software asks by Exim in place of Postfix. */
+  readonly exim?: string;
   /** The recipient_delimiter of its Postfix. */
   readonly delimiter?: string;
   /** Dovecot's userdb query, where its Postfix asks Dovecot at RCPT. */
@@ -46,6 +55,8 @@ export interface Software {
 export interface Places {
   readonly dovecot: string;
   readonly elsewhere: string;
+  /** A table of the software's own server. */
+  readonly socketmap: (name: string) => string;
 }
 
 /**

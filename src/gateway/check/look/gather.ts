@@ -19,7 +19,7 @@ import { listFacts, questions } from './list-facts.ts';
 import { advisorOf } from '../../mta/advisor-of.ts';
 import type { Advisor, ListFacts } from '../../mta/advisor.ts';
 import { tablesOf } from '../refusing.ts';
-import { ENDINGS } from '../../map-files.ts';
+import { ENDINGS, STALE_MAP } from '../../map-files.ts';
 import { becomeOwner, ownerBeside } from '../../become-owner.ts';
 import { openMap } from '../../maps/open-map.ts';
 
@@ -61,6 +61,7 @@ export async function gather(
     now,
     domains,
     present: { relay_recipients: present(config, 'relay_recipients'), relay_domains: present(config, 'relay_domains') },
+    stalePresent: present(config, STALE_MAP),
     postfix,
     remarks: others?.remarks ?? [],
     deferring: others?.deferring ?? null,

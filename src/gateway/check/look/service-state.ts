@@ -8,6 +8,7 @@ import path from 'node:path';
 export interface ServiceState {
   readonly isActive: boolean;
   readonly isEnabled: boolean;
+  readonly hasStaleTimer: boolean;
 }
 
 const UNIT = 'relaymap.service';
@@ -19,7 +20,12 @@ export function serviceState(root = '/'): ServiceState | null {
   if (!existsSync(at('run/systemd/system')) || !hasUnit.some((file) => existsSync(file))) return null;
   const groups = ['sys/fs/cgroup/system.slice', 'sys/fs/cgroup/systemd/system.slice'];
   const isActive = groups.some((group) => hasProcesses(at(group, UNIT, 'cgroup.procs')));
-  return { isActive, isEnabled: existsSync(at('etc/systemd/system/multi-user.target.wants', UNIT)) };
+  const wanted = (target: string, unit: string) => existsSync(at(`etc/systemd/system/${target}.target.wants`, unit));
+  return {
+    isActive,
+    isEnabled: wanted('multi-user', UNIT),
+    hasStaleTimer: wanted('timers', 'relaymap-stale.timer'),
+  };
 }
 
 function hasProcesses(file: string): boolean {

@@ -1,13 +1,13 @@
 /** Where an Exim configuration names relaymap's maps, and whether it gets there. Pure. */
 import path from 'node:path';
-import { MAPS } from '../../map-files.ts';
+import { ASKED_MAPS } from '../../map-files.ts';
 import type { Use } from '../mta.ts';
 
 /** @param lines of the configuration, macros and included files in their places */
 export function eximUses(mapDir: string, lines: readonly string[]): Use[] {
   const found = new Map<string, Use>();
   for (const { where, line } of placed(lines)) {
-    for (const map of MAPS) {
+    for (const map of ASKED_MAPS) {
       if (!line.includes(`${path.join(mapDir, map)}.cdb`) || !isReached(where, lines)) continue;
       found.set(`${map} ${where.name}`, { map, where: where.name });
     }

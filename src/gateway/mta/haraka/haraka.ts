@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { isAbsent } from '../../../io/atomic-file.ts';
 import type { GatewayConfig } from '../../config.ts';
-import { MAPS } from '../../map-files.ts';
+import { ASKED_MAPS } from '../../map-files.ts';
 import { KINDS } from '../../mta-kinds.ts';
 import { fileMark } from '../file-mark.ts';
 import type { InstanceLook, Mta, Use } from '../mta.ts';
@@ -49,7 +49,7 @@ function lookAt(config: GatewayConfig, instance: string): InstanceLook {
 export function harakaUses(mapDir: string, folder: string): Use[] {
   if (!pluginsOf(folder).some(isOurs)) return [];
   if (path.normalize(pluginMapDir(folder)) !== path.normalize(mapDir)) return [];
-  return MAPS.map((map) => ({ map, where: 'plugin relaymap' }));
+  return ASKED_MAPS.map((map) => ({ map, where: 'plugin relaymap' }));
 }
 
 export const isOurs = (plugin: string): boolean => /^(?:haraka-plugin-)?relaymap$/.test(plugin);

@@ -80,6 +80,7 @@ export function postfixHabits(instance?: string): Habits {
     delimiter,
     utf8: utf8 !== 'no',
     subdomains: parents.split(/[\s,]+/).includes('relay_domains'),
+    accessSubdomains: parents.split(/[\s,]+/).includes('smtpd_access_maps'),
     untrustedRouting: routing === 'yes',
     leadingHyphen: hyphen === 'yes',
     ownerRequestSpecial: special !== 'no',

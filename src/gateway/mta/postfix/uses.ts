@@ -3,7 +3,7 @@
  * in an access check, in main.cf or for one service of master.cf. Pure.
  */
 import type { GatewayConfig } from '../../config.ts';
-import { MAPS } from '../../map-files.ts';
+import { ASKED_MAPS } from '../../map-files.ts';
 import type { Use } from '../mta.ts';
 import type { PostfixConfig } from './main-cf.ts';
 import { isOurs } from './map-references.ts';
@@ -45,7 +45,7 @@ function namesOf(config: GatewayConfig, main: ReadonlyMap<string, string>): Use[
   const places = [...RECIPIENT_MAPS, ...DOMAIN_LISTS, ...reached];
   return places.flatMap((where) => {
     const tables = tokens(main.get(where) ?? '');
-    return MAPS.filter((map) => tables.some((word) => isOurs(config, map, word))).map((map) => ({ map, where }));
+    return ASKED_MAPS.filter((map) => tables.some((word) => isOurs(config, map, word))).map((map) => ({ map, where }));
   });
 }
 

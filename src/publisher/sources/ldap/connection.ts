@@ -16,6 +16,7 @@ import {
   type MessageParser,
 } from 'ldapts';
 import { PublishError } from '../../errors.ts';
+import { bare, reach } from './reach.ts';
 
 /** By default, directories give at most 1000 (Active Directory) or 500 (OpenLDAP) entries at a time. */
 const PAGE = 500;
@@ -83,6 +84,8 @@ export class Directory {
   readonly #over: Promise<never>;
   #end: (late: string) => void = () => undefined;
   #last: SearchResponse | null = null;
+  /** Made before ldapts needs it. For ldaps its TLS is verified. */
+  #ready: net.Socket | null = null;
 
   private constructor(target: Target, patience: Patience) {
     this.#target = target;
@@ -93,12 +96,10 @@ export class Directory {
       timeout: patience.answer,
       connectTimeout: patience.connect,
       ...(secure ? { tlsOptions: this.#tls() } : {}),
-      createConnection: ((port: number, host: string) =>
-        this.#only(
-          target.socket === undefined ? net.connect(port, host) : net.connect(target.socket),
-        )) as typeof net.connect,
+      createConnection: () => this.#only(this.#connection()),
+      // Called with options alone to change to TLS after StartTLS; otherwise for ldaps.
       createSecureConnection: ((...args: Parameters<typeof tls.connect>) =>
-        this.#only(tls.connect(...args), !secure)) as typeof tls.connect,
+        secure ? this.#only(this.#connection()) : this.#only(tls.connect(...args), true)) as typeof tls.connect,
     });
     // Private to ldapts, which drops the controls of answers. Without them nobody knows whether a page is the last.
     this.#parser = (this.#client as unknown as { readonly messageParser: MessageParser }).messageParser;
@@ -119,6 +120,7 @@ export class Directory {
   static async open(target: Target, patience: Patience): Promise<Directory> {
     const directory = new Directory(target, patience);
     try {
+      await directory.#connect(patience.connect);
       if (target.starttls) await directory.#startTls(patience.connect);
       await directory.#logIn();
       return directory;
@@ -126,6 +128,23 @@ export class Directory {
       directory.close();
       throw directory.#failure(error);
     }
+  }
+
+  async #connect(patience: number): Promise<void> {
+    const { url, socket } = this.#target;
+    if (socket !== undefined) return;
+    const options = url.protocol === 'ldaps:' ? this.#tls() : null;
+    this.#ready = await this.#unlessOver(reach(url, options, patience));
+  }
+
+  /** @throws Error if ldapts wants another one after it. */
+  #connection(): net.Socket {
+    const { socket } = this.#target;
+    if (socket !== undefined) return net.connect(socket);
+    const ready = this.#ready;
+    if (ready === null) throw new Error('a second connection');
+    this.#ready = null;
+    return ready;
   }
 
   /**
@@ -176,7 +195,7 @@ export class Directory {
   close(): void {
     clearTimeout(this.#deadline);
     // Keep this order: in the other order Node 20 crashes with a segmentation fault.
-    for (const socket of this.#sockets) {
+    for (const socket of [...(this.#ready === null ? [] : [this.#ready]), ...this.#sockets]) {
       socket.on('error', () => undefined); // ldapts removed its listeners; unheard, an error would end the process
       socket.destroy();
     }
@@ -284,5 +303,3 @@ function dnOf(url: string): string {
     return ''; // a DN that cannot be read matches none
   }
 }
-
-const bare = (hostname: string): string => hostname.replace(/^\[|\]$/g, '');

@@ -5,6 +5,7 @@
 import { isIP } from 'node:net';
 import { createConnection, type Connection, type FieldPacket } from 'mysql2';
 import { HostError } from '../../../errors.ts';
+import { openSocket } from '../../../io/net/open-socket.ts';
 import { ed25519Login } from './client-ed25519.ts';
 import { liftLimits } from './mysql-session.ts';
 import type { Session } from './session.ts';
@@ -16,14 +17,17 @@ const BATCH = 5000;
 
 /** Throws errors of the driver and the server unchanged. @param signal cuts the connection. */
 export async function openMysql(target: SqlTarget, signal: AbortSignal): Promise<Session> {
+  const { host, port, connectTimeout } = target;
+  const encryption = tls(target);
+  const stream = host === '' ? null : await openSocket(host, port, connectTimeout, signal);
   const connection = createConnection({
-    ...(target.host === '' ? { socketPath: target.socket } : { host: target.host, port: target.port }),
+    ...(stream === null ? { socketPath: target.socket } : { host, port, stream }),
     user: target.user,
     database: target.database,
     ...(target.password === undefined ? {} : { password: target.password }),
-    ...tls(target),
+    ...encryption,
     charset: 'UTF8MB4_GENERAL_CI',
-    connectTimeout: target.connectTimeout,
+    connectTimeout,
     rowsAsArray: true,
     supportBigNumbers: true,
     authPlugins: { client_ed25519: ed25519Login(target.password ?? '') },

@@ -1,7 +1,9 @@
 /** One connection to PostgreSQL: one read-only snapshot, rows by a cursor. Loaded only for a source that needs it. */
+import type { Socket } from 'node:net';
 import { Client, types } from 'pg';
 import Cursor from 'pg-cursor';
 import { HostError } from '../../../errors.ts';
+import { openSocket } from '../../../io/net/open-socket.ts';
 import type { Rows } from './rows.ts';
 import type { Session } from './session.ts';
 import { tlsOptions } from './tls.ts';
@@ -27,7 +29,10 @@ const PADDED = {
 /** Throws errors of the driver and the server unchanged. @param signal cuts the connection. */
 export async function openPostgres(target: SqlTarget, signal: AbortSignal): Promise<Session> {
   const tls = tlsOptions(target);
+  const { host, port, connectTimeout } = target;
+  const socket = host === '' ? null : connected(await openSocket(host, port, connectTimeout, signal));
   const client = new Client({
+    ...(socket === null ? {} : { stream: () => socket }),
     host: target.host || target.socket,
     port: target.port,
     user: target.user,
@@ -76,6 +81,15 @@ export async function openPostgres(target: SqlTarget, signal: AbortSignal): Prom
     },
     close,
   };
+}
+
+/** The driver connects its socket itself. This one is connected already. */
+function connected(socket: Socket): Socket {
+  socket.connect = () => {
+    process.nextTick(() => socket.emit('connect'));
+    return socket;
+  };
+  return socket;
 }
 
 /** @throws Error if a setting did not take. */

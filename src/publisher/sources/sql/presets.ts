@@ -5,15 +5,32 @@
 import { HostError } from '../../../errors.ts';
 import { chimailmadmin } from './presets/chimailmadmin.ts';
 import { wordsFor, type SqlPreset } from './presets/dialects.ts';
+import { froxlor } from './presets/froxlor.ts';
 import { iredmail } from './presets/iredmail.ts';
+import { ispconfig } from './presets/ispconfig.ts';
 import { mailcow } from './presets/mailcow.ts';
+import { mailu } from './presets/mailu.ts';
+import { mailman3 } from './presets/mailman3.ts';
 import { modoboa } from './presets/modoboa.ts';
 import { postfixadmin } from './presets/postfixadmin.ts';
+import { vexim } from './presets/vexim.ts';
 import { vimbadmin } from './presets/vimbadmin.ts';
 import type { Schema } from './schema.ts';
 import type { Dialect } from './url.ts';
 
-const PRESETS: Record<string, SqlPreset> = { postfixadmin, vimbadmin, mailcow, iredmail, modoboa, chimailmadmin };
+const PRESETS: Record<string, SqlPreset> = {
+  postfixadmin,
+  vimbadmin,
+  mailcow,
+  iredmail,
+  modoboa,
+  chimailmadmin,
+  ispconfig,
+  mailu,
+  froxlor,
+  vexim,
+  mailman3,
+};
 
 /** @throws HostError CONFIG if there is no such preset, or not for this database. */
 export function presetFor(name: string, dialect: Dialect): SqlPreset {

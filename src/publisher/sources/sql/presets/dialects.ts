@@ -21,6 +21,8 @@ export interface SqlPreset {
  * compare two columns of different collations; Postfix never compares two columns.
  */
 export interface Words {
+  /** A table's name that may be a reserved word. */
+  readonly table: (name: string) => string;
   /** A flag is set: a boolean, or the number 1. */
   readonly is: (column: string) => string;
   /** What Postfix asks for to find this row, in the form that gateways use. */
@@ -33,6 +35,7 @@ export interface Words {
   readonly moved: (address: string, domain: string) => string;
   readonly catchAll: (domain: string) => string;
   readonly address: (local: string, domain: string) => string;
+  readonly concat: (first: string, second: string) => string;
   /**
    * An address without its extension: what follows the first `+` of the local part. Without a `+` it stays as it
    * is.
@@ -63,6 +66,7 @@ type Spoken = Omit<Words, 'now' | 'epoch'>;
 
 /** No condition here leaves out rows that Postfix's key does not find: the reader of the rows does, and counts them. */
 const postgres: Spoken = {
+  table: (name) => `"${name}"`,
   is: (column) => column,
   key: (column) => `${column}::text`,
   finds: (column, text) => `${column} = ${text}`,
@@ -70,6 +74,7 @@ const postgres: Spoken = {
   moved: (address, domain) => `substring(${address} FROM '^.*@') || ${domain}`,
   catchAll: (domain) => `'@' || ${domain}`,
   address: (local, domain) => `${local} || '@' || ${domain}`,
+  concat: (first, second) => `${first} || ${second}`,
   withoutExtension: (address) => `regexp_replace(${address}, '^([^+@]+)[+][^@]*@', '\\1@')`,
   joined: (text) => text,
   dovecotTakes: (address) => `${address} !~ '[^a-zA-Z0-9.@_-]'`,
@@ -77,6 +82,7 @@ const postgres: Spoken = {
 };
 
 const sqlite: Spoken = {
+  table: (name) => `"${name}"`,
   is: (column) => `${column} = 1`,
   key: (column) => column,
   finds: (column, text) => `${column} = ${text}`,
@@ -84,6 +90,7 @@ const sqlite: Spoken = {
   moved: (address, domain) => `substr(${address}, 1, instr(${address}, '@')) || ${domain}`,
   catchAll: (domain) => `'@' || ${domain}`,
   address: (local, domain) => `${local} || '@' || ${domain}`,
+  concat: (first, second) => `${first} || ${second}`,
   withoutExtension: (address) =>
     `CASE WHEN instr(${address}, '+') > 1 AND instr(${address}, '+') < instr(${address}, '@')
       THEN substr(${address}, 1, instr(${address}, '+') - 1) || substr(${address}, instr(${address}, '@')) ELSE ${address} END`,
@@ -103,6 +110,7 @@ function mysql(schema: Schema, tables: Readonly<Record<string, string>>): Spoken
   const last = (address: string) => `SUBSTRING_INDEX(${address}, '@', -1)`;
   const local = (address: string) => `LEFT(${address}, CHAR_LENGTH(${address}) - CHAR_LENGTH(${last(address)}))`;
   return {
+    table: (name) => `\`${name}\``,
     is: (column) => `${column} = 1`,
     key: (column) => `LOWER(TRIM(TRAILING ' ' FROM CONVERT(${column} USING utf8mb4))) COLLATE utf8mb4_bin`,
     finds,
@@ -110,6 +118,7 @@ function mysql(schema: Schema, tables: Readonly<Record<string, string>>): Spoken
     moved: (address, domain) => `CONCAT(${local(address)}, ${domain})`,
     catchAll: (domain) => `CONCAT('@', ${domain})`,
     address: (name, domain) => `CONCAT(${name}, '@', ${domain})`,
+    concat: (first, second) => `CONCAT(${first}, ${second})`,
     withoutExtension: (address) =>
       `CASE WHEN INSTR(${address}, '+') > 1 AND INSTR(${address}, '+') < INSTR(${address}, '@')
         THEN CONCAT(SUBSTRING_INDEX(${address}, '+', 1), '@', ${last(address)}) ELSE ${address} END`,

@@ -7,7 +7,7 @@
  * whose address is a bare domain is that domain's catch-all. Mailboxes also count on their own, but only with
  * `enabledeliver`. An alias domain has the rows of its target, whose `active` no look-up asks for there. No look-up
  * reads `expired`: an expired account still gets mail. A backup MX domain is in `relay_domains` without a table of
- * recipients, so every address is accepted: the preset gives the catch-all.
+ * recipients, so every address is accepted: the preset gives the catch-all, unless it is an alias domain as well.
  */
 import type { SqlPreset, Words } from './dialects.ts';
 
@@ -41,7 +41,8 @@ const query = ({ key, finds, domain, moved, catchAll }: Words): string => {
   WHERE m.active = 1 AND m.enabledeliver = 1 AND d.active = 1 AND m.username LIKE '%@%'
     AND ${finds('m.username', box)} AND ${isLocal(domain(box))}
   UNION ALL
-  SELECT ${catchAll(key('d.domain'))} FROM domain d WHERE d.active = 1 AND d.backupmx = 1`;
+  SELECT ${catchAll(key('d.domain'))} FROM domain d
+  WHERE d.active = 1 AND d.backupmx = 1 AND NOT ${isLocal(key('d.domain'))}`;
 };
 
 export const iredmail: SqlPreset = {

@@ -6,7 +6,8 @@
  * Accepted in them: aliases and mailboxes with `active` 1 or 2 (2: no login, but mail arrives); in an alias domain
  * the target's mailboxes, not its aliases; resources (rooms, things, groups); temporary aliases that are valid or,
  * from 2025-12 on, permanent; what a recipient map rewrites. A relayed domain with `relay_all_recipients` accepts
- * every address, so the preset gives the catch-all. An alias that is `internal` (from 2025-10 on) with `active` 1
+ * every address, so the preset gives the catch-all, unless it is an active alias domain as well: then it is not
+ * relayed. An alias that is `internal` (from 2025-10 on) with `active` 1
  * is left out: Postfix accepts it, but Rspamd then rejects all mail for it from other domains
  * (data/conf/rspamd/dynmaps/settings.php). With `active` 2 Rspamd does not check.
  */
@@ -46,7 +47,8 @@ const query = ({ key, finds, domain, moved, catchAll, epoch }: Words, schema: Sc
   SELECT ${rewritten} FROM recipient_maps r
   WHERE r.active = 1 AND r.old_dest LIKE '%@%' AND r.new_dest <> '' AND ${finds('r.old_dest', rewritten)} AND ${isOurs(rewritten)}
   UNION ALL
-  SELECT ${catchAll(key('d.domain'))} FROM domain d WHERE d.active = 1 AND d.backupmx = 1 AND d.relay_all_recipients = 1`;
+  SELECT ${catchAll(key('d.domain'))} FROM domain d
+  WHERE d.active = 1 AND d.backupmx = 1 AND d.relay_all_recipients = 1 AND NOT ${aliasDomain(catchAll(key('d.domain')))}`;
 };
 
 export const mailcow: SqlPreset = {

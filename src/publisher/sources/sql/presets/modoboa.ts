@@ -13,7 +13,8 @@
  *   (aliased to multiple recipients)". An address that needs quotes in SMTP is accepted in neither way, as an alias
  *   or as an alias's target.
  *
- * A domain of type `relaydomain` accepts whatever the host behind it accepts, so the preset gives the catch-all.
+ * A domain of type `relaydomain` accepts whatever the host behind it accepts, so the preset gives the catch-all,
+ * unless it is an alias domain as well: then it is not relayed.
  * Each alias domain has an internal alias `@aliasdomain` that rewrites to its target. It is not a catch-all, but
  * makes the target's addresses count.
  */
@@ -80,7 +81,9 @@ const query = ({
     UNION
     SELECT e.recipient FROM edges e WHERE NOT ${isDomain(domain('e.recipient'), 'domain')}
     UNION
-    SELECT ${catchAll(key('d.name'))} FROM admin_domain d WHERE ${is('d.enabled')} AND d.type = 'relaydomain'),
+    SELECT ${catchAll(key('d.name'))} FROM admin_domain d
+    WHERE ${is('d.enabled')} AND d.type = 'relaydomain' AND NOT EXISTS (SELECT 1 FROM admin_domainalias da JOIN admin_domain t
+      ON t.id = da.target_id WHERE ${finds('da.name', key('d.name'))} AND ${is('da.enabled')} AND ${is('t.enabled')})),
   selves AS (SELECT DISTINCT e.address_key AS own_key FROM edges e WHERE e.address = e.recipient),
   starts AS (
     SELECT n.address, ${joined('n.address')} AS own_key FROM ends n LEFT JOIN selves y ON y.own_key = ${joined('n.address')}

@@ -1,7 +1,7 @@
 // iRedMail with an LDAP backend: its samples/iredmail/iredmail.schema as far as its look-ups go, and its
 // samples/postfix/ldap.
 import { at, attributes, entry, example, EXAMPLE, objectClass, type DirectorySoftware } from './directory.ts';
-import { accepted, refused, type Chance } from './software.ts';
+import { accepted, refused, type Chance } from '../software.ts';
 
 const ROOT = `o=domains,${EXAMPLE}`;
 type Values = Readonly<Record<string, string | readonly string[] | undefined>>;

@@ -1,6 +1,6 @@
 // Kopano: kopano.schema as far as the look-ups of its documentation go.
 import { at, attributes, entry, example, EXAMPLE, objectClass, type DirectorySoftware } from './directory.ts';
-import { accepted, refused, type Chance } from './software.ts';
+import { accepted, refused, type Chance } from '../software.ts';
 
 type Values = Readonly<Record<string, string | readonly string[] | undefined>>;
 const person = (uid: string, values: Values) =>

@@ -1,7 +1,7 @@
 // FreeIPA: users and groups of its 389 Directory Server, by the attributes that Postfix look-ups in its guides ask.
 // It runs no mail server.
 import { at, entry, example, EXAMPLE, type DirectorySoftware } from './directory.ts';
-import { accepted, refused, type Chance } from './software.ts';
+import { accepted, refused, type Chance } from '../software.ts';
 
 type Values = Readonly<Record<string, string | readonly string[] | undefined>>;
 const ACCOUNTS = `cn=accounts,${EXAMPLE}`;

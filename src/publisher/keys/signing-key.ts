@@ -11,20 +11,19 @@ import { createFile, makeFolder } from '../../io/atomic-file.ts';
 import { whyUnread } from '../../io/denied.ts';
 import { writableByOthers } from '../../io/rights.ts';
 import { PublishError } from '../errors.ts';
+import type { Signer } from './signer.ts';
 
-export interface SigningKey {
-  readonly keyid: string;
-  /** Raw, 32 bytes. */
-  readonly publicKey: Uint8Array;
+/** A key in a file: it signs at once. */
+export interface SigningKey extends Signer {
   sign(message: Uint8Array): Uint8Array;
 }
 
 /** PKCS#8 of an Ed25519 key up to its 32-byte seed (RFC 8410). */
 const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex');
 
-function fromSeed(seed: Uint8Array): SigningKey {
+function fromSeed(seed: Uint8Array, label: string): SigningKey {
   const publicKey = publicKeyOf(seed);
-  return { keyid: keyid(publicKey), publicKey, sign: (message) => sign(message, seed) };
+  return { keyid: keyid(publicKey), publicKey, label, sign: (message) => sign(message, seed) };
 }
 
 /**
@@ -43,7 +42,7 @@ export function makeKey(
   const files: [string, string] = [path.join(folder, `${name}.key`), path.join(folder, `${name}.pub`)];
   const there = files.find((file) => existsSync(file));
   if (there !== undefined) throw new PublishError('KEY', `${there} is there already; a key is never overwritten`);
-  const key = fromSeed(seed);
+  const key = fromSeed(seed, files[0]);
   const base64 = Buffer.concat([PKCS8, seed]).toString('base64');
   makeFolder(folder, 0o755);
   const { mode, gid } = statSync(folder);
@@ -85,7 +84,7 @@ export function readKey(file: string, also: number | null = null): SigningKey {
   const seed = seedOf(pem);
   if (seed === null)
     throw new PublishError('KEY', `${file} holds no Ed25519 private key in PEM form (PKCS#8, not encrypted)`);
-  return fromSeed(seed);
+  return fromSeed(seed, file);
 }
 
 function seedOf(pem: string): Uint8Array | null {

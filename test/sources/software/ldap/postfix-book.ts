@@ -1,6 +1,6 @@
 // docker-mailserver with LDAP: the schema of Postfix Book, and the look-ups of its target/postfix/ldap-*.cf.
 import { attributes, entry, example, EXAMPLE, objectClass, type DirectorySoftware } from './directory.ts';
-import { accepted, refused, type Chance } from './software.ts';
+import { accepted, refused, type Chance } from '../software.ts';
 
 const person = (i: string, values: Record<string, string | readonly string[] | undefined>, kind = 'BookAccount') =>
   entry(`uid=${i},${EXAMPLE}`, { objectClass: ['inetOrgPerson', `Postfix${kind}`], uid: i, cn: i, sn: i, ...values });

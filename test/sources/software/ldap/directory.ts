@@ -1,6 +1,6 @@
 // What a test needs to know of one mail software with a directory: its schema with the attributes that matter,
 // written anew, entries of every kind, and its Postfix's look-ups.
-import type { Chance, Entry } from './software.ts';
+import type { Chance, Entry } from '../software.ts';
 
 export interface DirectorySoftware {
   readonly preset: string;

@@ -1,6 +1,6 @@
 // Zimbra and Carbonio: zimbra.schema as far as their look-ups go, and those that mtainit writes.
 import { at, attributes, entry, objectClass, organization, type DirectorySoftware } from './directory.ts';
-import { accepted, refused, type Chance } from './software.ts';
+import { accepted, refused, type Chance } from '../software.ts';
 
 type Values = Readonly<Record<string, string | readonly string[] | undefined>>;
 const ROOT = 'dc=example';

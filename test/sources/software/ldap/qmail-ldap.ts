@@ -1,6 +1,6 @@
 // qmail-ldap: its qmail.schema as far as it goes, and what its qmail-verify looks for, as Postfix look-ups.
 import { attributes, entry, example, EXAMPLE, objectClass, type DirectorySoftware } from './directory.ts';
-import { accepted, refused, type Chance } from './software.ts';
+import { accepted, refused, type Chance } from '../software.ts';
 
 const person = (uid: string, values: Readonly<Record<string, string | readonly string[] | undefined>>) =>
   entry(`uid=${uid},${EXAMPLE}`, { objectClass: ['inetOrgPerson', 'qmailUser'], uid, cn: uid, sn: uid, ...values });
