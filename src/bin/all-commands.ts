@@ -4,7 +4,7 @@ import '../io/v8-baseline-wasm.ts'; // before undici
 import { addFetch, addImport, configured, gatewayMain, gatewayProgram } from './gateway/fetch-options.ts';
 import { addHelp } from './program.ts';
 import type { ChangeOptions, RollbackFlags } from './gateway/history-command.ts';
-import type { InitOptions } from './gateway/init-cycle.ts';
+import type { InitOptions } from './gateway/init/init-cycle.ts';
 
 interface Common {
   readonly config: string;

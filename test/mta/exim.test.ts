@@ -1,5 +1,5 @@
 // Exim of Debian 12, its split configuration, and the snippets of `relaymap init --apply`.
-// Covers src/gateway/mta/exim, src/bin/gateway/init-other-command.ts
+// Covers src/gateway/mta/exim, src/bin/gateway/init
 import { expect } from 'vitest';
 import { mtaTree } from '../support/mta-trees.ts';
 import { conforms, type Kit } from './conformance.ts';

@@ -21,7 +21,7 @@ export class SmtpClient {
     this.greeting = greeting;
   }
 
-  /** Connects to a port of 127.0.0.1, or to a socket by its path, and says EHLO; anything but 220 and 250 is an error here. */
+  /** Connects to a port of 127.0.0.1, or a socket by its path, and says EHLO; all but 220 and 250 is an error here. */
   static async connect(port: number | string): Promise<SmtpClient> {
     const socket = typeof port === 'string' ? open(port) : open({ port, host: '127.0.0.1', noDelay: true });
     socket.setTimeout(silence, () => socket.destroy(new Error(`the SMTP server on port ${port} is silent`)));

@@ -25,8 +25,8 @@ import { sampleRows } from '../../gateway/maps/sample-rows.ts';
 import { today, type Today } from '../../gateway/init/current-recipients.ts';
 import { ourTable } from '../../gateway/mta/postfix/map-references.ts';
 import { HostError } from '../../errors.ts';
-import { kindFor } from './init-kind.ts';
-import { initCycle, lastLines, say, wantedOf, type InitOptions } from './init-cycle.ts';
+import { kindFor } from './init/init-kind.ts';
+import { initCycle, lastLines, say, wantedOf, type InitOptions } from './init/init-cycle.ts';
 import { log, progress } from '../../io/log.ts';
 import { writeAs } from '../start-again.ts';
 import { becomeOwner, keepRoot, ownerBeside } from '../../gateway/become-owner.ts';
@@ -36,7 +36,7 @@ import { paragraph } from '../../gateway/say/wrap.ts';
 
 export async function initCommand(options: InitOptions, now: Date): Promise<number> {
   const kind = kindFor(options);
-  if (kind !== 'postfix') return (await import('./init-other-command.ts')).initOther(kind, options, now);
+  if (kind !== 'postfix') return (await import('./init/init-other-command.ts')).initOther(kind, options, now);
   const here = readPostfix();
   if (options.apply) requireRootAndPostfix(here);
   process.umask(0o022); // the service must be able to read these files

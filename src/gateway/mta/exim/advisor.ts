@@ -176,5 +176,5 @@ function apply({ snippets }: SetUp): void {
     throw new HostError('CONFIG', `Exim refuses the snippets (${why}); they are gone again, and nothing is changed`);
   }
   const pid = eximPid();
-  if (pid !== null) process.kill(pid, 'SIGHUP');
+  if (pid !== null) runTool('kill', ['-HUP', String(pid)]);
 }

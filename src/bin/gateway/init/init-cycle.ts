@@ -1,18 +1,18 @@
 /** What `init` does whatever the mail server is: its options, the one cycle, and how to go on where that ends badly. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { DEFAULT_CONFIG, type GatewayConfig } from '../../gateway/config.ts';
-import type { ownerBeside } from '../../gateway/become-owner.ts';
-import type { Prepared } from '../../gateway/init/config-file.ts';
-import { mapsExist } from '../../gateway/maps/live-maps.ts';
-import { KINDS } from '../../gateway/mta-kinds.ts';
-import { shell } from '../../gateway/mta/postfix/shell-lines.ts';
-import { StateFiles } from '../../gateway/record/state.ts';
-import { paragraph } from '../../gateway/say/wrap.ts';
-import { log } from '../../io/log.ts';
-import { printable } from '../../io/printable.ts';
-import { startAgain } from '../start-again.ts';
-import { fetchCommand } from './fetch-command.ts';
+import { DEFAULT_CONFIG, type GatewayConfig } from '../../../gateway/config.ts';
+import type { ownerBeside } from '../../../gateway/become-owner.ts';
+import type { Prepared } from '../../../gateway/init/config-file.ts';
+import { mapsExist } from '../../../gateway/maps/live-maps.ts';
+import { KINDS } from '../../../gateway/mta-kinds.ts';
+import { shell } from '../../../gateway/mta/postfix/shell-lines.ts';
+import { StateFiles } from '../../../gateway/record/state.ts';
+import { paragraph } from '../../../gateway/say/wrap.ts';
+import { log } from '../../../io/log.ts';
+import { printable } from '../../../io/printable.ts';
+import { startAgain } from '../../start-again.ts';
+import { fetchCommand } from '../fetch-command.ts';
 
 export interface InitOptions {
   readonly config: string;

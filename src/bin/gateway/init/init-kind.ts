@@ -1,8 +1,8 @@
 /** Which mail server `init` sets up: the one it is told, that of the configuration, or the one that is here. */
 import { readFileSync } from 'node:fs';
-import { HostError } from '../../errors.ts';
-import { KIND_NAMES, type Kind } from '../../gateway/mta-kinds.ts';
-import { kindHere } from '../../gateway/mta/kind-here.ts';
+import { HostError } from '../../../errors.ts';
+import { KIND_NAMES, type Kind } from '../../../gateway/mta-kinds.ts';
+import { kindHere } from '../../../gateway/mta/kind-here.ts';
 
 /** @throws HostError CONFIG for a kind that is none */
 export function kindFor({ config, mta }: { readonly config: string; readonly mta?: string }): Kind {

@@ -2,15 +2,15 @@
  * `relaymap init` where the mail server is another one than Postfix: writes configuration and key, runs one cycle,
  * and prints what makes the server ask the maps. With --apply it writes that, where the server has a place for it.
  */
-import { HostError } from '../../errors.ts';
-import { becomeOwner, keepRoot, ownerBeside } from '../../gateway/become-owner.ts';
-import { deferringRecord, rememberDeferring } from '../../gateway/check/deferring-since.ts';
-import { prepareConfig } from '../../gateway/init/config-file.ts';
-import { KINDS, type Kind } from '../../gateway/mta-kinds.ts';
-import type { Advisor, SetUp } from '../../gateway/mta/advisor.ts';
-import { advisorOf } from '../../gateway/mta/advisor-of.ts';
-import { paragraph } from '../../gateway/say/wrap.ts';
-import { writeAs } from '../start-again.ts';
+import { HostError } from '../../../errors.ts';
+import { becomeOwner, keepRoot, ownerBeside } from '../../../gateway/become-owner.ts';
+import { deferringRecord, rememberDeferring } from '../../../gateway/check/deferring-since.ts';
+import { prepareConfig } from '../../../gateway/init/config-file.ts';
+import { KINDS, type Kind } from '../../../gateway/mta-kinds.ts';
+import type { Advisor, SetUp } from '../../../gateway/mta/advisor.ts';
+import { advisorOf } from '../../../gateway/mta/advisor-of.ts';
+import { paragraph } from '../../../gateway/say/wrap.ts';
+import { writeAs } from '../../start-again.ts';
 import { initCycle, lastLines, say, wantedOf, type InitOptions } from './init-cycle.ts';
 
 export async function initOther(kind: Kind, options: InitOptions, now: Date): Promise<number> {
