@@ -56,6 +56,8 @@ command('check', 'does this host use the maps, and safely? Each finding with the
     status = await checkCommand(options, new Date());
   });
 
+const collected = (value: string, all: readonly string[] = []): string[] => [...all, value];
+
 command('init', 'configure this host for a list: write, fetch, compare, say what to type')
   .requiredOption('--name <NAME>', 'the name of the list, as its publisher says')
   .requiredOption('--url <URL>', 'where it is: https, a folder')
@@ -64,6 +66,7 @@ command('init', 'configure this host for a list: write, fetch, compare, say what
   .option('--token-file <FILE>', 'the bearer token that its server asks for')
   .option('--ca-file <FILE>', "the CA of its server's certificate, where it is one of your own")
   .option('--mta <KIND>', 'the mail server: postfix, exim, opensmtpd, haraka; else the one that is here')
+  .option('--instance <DIR>', 'a Postfix of several, by its configuration folder; may be typed again', collected)
   .option('--replace', 'write these values over other ones in the configuration', false)
   .option('--apply', 'have Postfix use it, once a good list is installed; unknown recipients get 450', false)
   .addHelpText('after', '\nAn existing configuration that says something else is changed by --replace only.')

@@ -16,7 +16,12 @@ export function startAgain(
   const command = [process.execPath, ...process.execArgv, process.argv[1] ?? '', ...line];
   const user = ['--reuid', String(uid), '--regid', String(gid), '--init-groups'];
   const { status, error } = spawnSync('setpriv', [...user, '--', ...command], { stdio: 'inherit' });
-  if (error !== undefined) throw new HostError('CONFIG', `cannot become user ${uid}: ${error.message}`, error);
+  if (error !== undefined)
+    throw new HostError(
+      'CONFIG',
+      `cannot become user ${uid}, the owner of the records: ${error.message}. Type it as that user`,
+      error,
+    );
   return status ?? 2;
 }
 

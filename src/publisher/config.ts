@@ -1,4 +1,5 @@
 /** The publisher's configuration (docs/commands.md section 3): reads one TOML file and returns checked values. */
+import path from 'node:path';
 import * as z from 'zod/mini';
 import { NAME } from '../bundle/offer/name.ts';
 import { listenAddress } from '../io/health/listen-address.ts';
@@ -26,7 +27,7 @@ const Site = z.strictObject({
 export const Config = z.strictObject({
   name: z.string({ error: 'must be text' }).check(z.regex(NAME, { error: 'must match [a-z0-9][a-z0-9.-]{0,63}' })),
   output: absolute(),
-  state_dir: z._default(absolute(), '/var/lib/relaymap-publish'),
+  state_dir: z.optional(absolute()),
   keys: list(KeyConfig).check(
     z.minLength(1, { error: 'must name at least one key' }),
     z.maxLength(16, { error: 'names more than 16 keys' }),
@@ -91,8 +92,23 @@ function milliseconds() {
   );
 }
 
-export interface PublisherConfig extends Omit<z.infer<typeof Config>, 'source'> {
+export interface PublisherConfig extends Omit<z.infer<typeof Config>, 'source' | 'state_dir'> {
+  readonly state_dir: string;
   readonly source: readonly SourceConfig[];
+}
+
+const STATE = '/var/lib/relaymap-publish';
+const FOLDER = '/etc/relaymap-publish';
+
+/**
+ * Of the lists that relaymap-publish@NAME publishes by /etc/relaymap-publish/NAME.toml each has a state of its own,
+ * also where it is published by hand; two lists in one state_dir would each take the other's versions for theirs.
+ */
+export function defaultStateDir(file: string): string {
+  const place = path.resolve(file);
+  const name = path.basename(place, '.toml');
+  const isInstance = path.dirname(place) === FOLDER && place.endsWith('.toml') && name !== path.basename(FOLDER);
+  return isInstance ? path.join(STATE, name) : STATE;
 }
 
 /** @throws HostError CONFIG */
@@ -103,5 +119,6 @@ export function readPublisherConfig(file: string): PublisherConfig {
   const { policy } = config;
   const domains = policy.domains?.flatMap((domain, i) => domainForms(file, `policy.domains.${i}`, domain));
   const wildcards = policy.wildcards.flatMap((domain, i) => domainForms(file, `policy.wildcards.${i}`, domain, false));
-  return { ...config, source, policy: { ...policy, domains, wildcards } };
+  const state_dir = config.state_dir ?? defaultStateDir(file);
+  return { ...config, state_dir, source, policy: { ...policy, domains, wildcards } };
 }

@@ -281,7 +281,10 @@ async function goOut(work: Work, same: boolean, judged: Judged): Promise<Verifie
     repository.writeState(repository.clean(next, named, now));
   } catch (error) {
     // The list is published and the next run cleans up, so this is no failure.
-    log('warning', `old files were not cleaned up: ${(error as Error).message}`);
+    log(
+      'warning',
+      `files of older versions could not be removed, the next publish tries again: ${(error as Error).message}`,
+    );
   }
   return signed.manifest;
 }

@@ -351,8 +351,8 @@ describe('an offer', () => {
   });
 
   test.each<[object, Partial<OfferRules>, RegExp]>([
-    [good, { name: 'other' }, /"example-org", expected "other"/],
-    [good, { floor: { version: 43, digest: hash('3') } }, /version 42 is offered, version 43 was/],
+    [good, { name: 'other' }, /"example-org", this bundle is "other"/],
+    [good, { floor: { version: 43, digest: hash('3') } }, /version 42 is offered, and version 43 was/],
     [good, { seen: [{ version: 42, digest: hash('2') }] }, /version 42: 1{16} and 2{16}$/],
     [good, { now: new Date('2026-12-02T00:00:00Z') }, /42 expired 2026-12-01T07:00:00Z, it is 2026-12-02T00:00:00Z/],
     [good, { now: new Date('2026-11-20T00:00:00Z') }, /created 2026-11-24T07:00:00Z, it is 2026-11-20T00:00:00Z: one/],

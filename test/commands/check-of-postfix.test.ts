@@ -391,6 +391,99 @@ describe('a gateway that asks the list in another way is right', () => {
   });
 });
 
+describe('what decides beside the list, by rules that cannot be seen, is not known', () => {
+  test.each([
+    [
+      'a policy service',
+      'smtpd_recipient_restrictions = check_policy_service { inet:127.0.0.1:9, timeout=1s }',
+      'inet:127.0.0.1:9',
+    ],
+    ['a milter', 'smtpd_milters = { inet:127.0.0.1:9, default_action=accept }', 'inet:127.0.0.1:9'],
+    ['a filter before the queue', 'smtpd_proxy_filter = 127.0.0.1:9', '127.0.0.1:9'],
+    [
+      'a probe of the next hop',
+      'smtpd_recipient_restrictions = reject_unverified_recipient',
+      'reject_unverified_recipient',
+    ],
+  ])('%s', async (_, line, what) => {
+    await set(line);
+    const { findings, stdout } = await host.check();
+    const note = findings.filter(({ text }) => text.startsWith('Not known: '));
+    expect(
+      note.map(({ level }) => level),
+      stdout,
+    ).toEqual(['note']);
+    expect(note[0]?.text).toContain(what);
+    expect(stdout).not.toContain('nothing is in their way');
+  });
+
+  test('a milter of one service', async () => {
+    await host.type(`postconf -P '127.0.0.1:${host.postfix.port}/inet/smtpd_milters=inet:127.0.0.1:9'`);
+    const note = await found('note', /^Not known: /);
+    expect(note.text).toContain(
+      `the milter inet:127.0.0.1:9 (master.cf: 127.0.0.1:${host.postfix.port}/inet -o smtpd_milters)`,
+    );
+  });
+});
+
+test('soft_bounce defers whatever should be refused', async () => {
+  await set('soft_bounce = yes');
+  await answers([450], NOBODY);
+  await mends(await found('warning', /soft_bounce = yes/));
+  await answers([550], NOBODY);
+});
+
+test('a service for submission refuses strangers: what it takes from its users is no fault', async () => {
+  writeFileSync(
+    file('master.cf'),
+    `${master}127.0.0.1:19587 inet n - n - - smtpd -o smtpd_reject_unlisted_recipient=no -o smtpd_relay_restrictions=permit_sasl_authenticated,reject\n`,
+  );
+  expect((await host.check()).stdout).toBe('ok: Postfix uses the maps, and nothing is in their way\n');
+});
+
+test('a memcache that is down answers from what stands behind it: no fault', async () => {
+  writeFileSync(file('more'), 'carol@example.org OK\n');
+  writeFileSync(file('mc'), `memcache = inet:127.0.0.1:9\nbackup = texthash:${file('more')}\n`);
+  await set(`relay_recipient_maps = cdb:${host.site.mapDir}/relay_recipients, memcache:${file('mc')}`);
+  await answers([250], 'carol@example.org');
+  expect((await host.check()).stdout).toBe('ok: Postfix uses the maps, and nothing is in their way\n');
+});
+
+test('a class that a row of an access table names is asked', async () => {
+  writeFileSync(file('byDomain'), 'example.org listed\nsub.example.org listed\n');
+  await set(
+    'relay_recipient_maps =',
+    'smtpd_restriction_classes = listed',
+    `listed = check_recipient_access cdb:${host.site.mapDir}/relay_recipients, reject`,
+    `smtpd_recipient_restrictions = check_recipient_access texthash:${file('byDomain')}`,
+  );
+  await answers([250, 554], ALICE, NOBODY);
+  expect((await host.check()).stdout).toBe('ok: Postfix uses the maps, and nothing is in their way\n');
+});
+
+test('our domains as virtual mailboxes, and not our recipients: the parameter that lacks them is named', async () => {
+  await set(
+    'relay_recipient_maps =',
+    'relay_domains =',
+    `virtual_mailbox_domains = cdb:${host.site.mapDir}/relay_domains`,
+    'virtual_transport = discard:',
+  );
+  await mends(await found('error', /virtual_mailbox_maps does not name its recipients/));
+  await answers([250, 550], ALICE, NOBODY);
+});
+
+test('only the service goes by another list: main.cf is not blamed', async () => {
+  await host.type(`postconf -P '127.0.0.1:${host.postfix.port}/inet/relay_recipient_maps='`);
+  const { findings } = await host.check();
+  expect(findings.map(({ text }) => text)).toEqual([expect.stringContaining('-o relay_recipient_maps=')]);
+});
+
+test('a table of relay_domains is taken out, in whatever case its path is written', async () => {
+  writeFileSync(file('Other'), 'other.example OK\n');
+  await set(`relay_domains = cdb:${host.site.mapDir}/relay_domains, texthash:${file('Other')}`);
+  await mends(await found('error', /names other\.example, and no map/));
+});
+
 test('a restriction before the list that takes everybody is found by asking', async () => {
   writeFileSync(file('access'), 'sub.example.org OK\n');
   await set(

@@ -1,13 +1,14 @@
 // `relaymap init`: the configuration is written and never overwritten, one cycle is run, whoever gets mail today
 // and would get none tomorrow is named, and Postfix is changed only by --apply and only after a good list is
 // installed.
-// Covers src/gateway/init, src/bin/gateway/init-command.ts, src/gateway/mta/postfix/tables.ts
+// Covers src/gateway/init, src/bin/gateway/init-command.ts, src/bin/gateway/init-postfix.ts
+// Covers src/gateway/mta/postfix/tables.ts
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { command as relaymap } from '../support/gateway.ts';
 import { type Postfix, type PostfixOptions, startPostfix } from '../support/postfix.ts';
 import { createSite, type Site } from '../support/site.ts';
@@ -536,4 +537,78 @@ test('where there is no Postfix the lines are shown all the same', async () => {
     run.status,
     run.stdout.includes(`postconf -e 'relay_recipient_maps = cdb:${site.mapDir}/relay_recipients'`),
   ]).toEqual([0, true]);
+});
+
+describe('a host with two instances of Postfix', () => {
+  let second: Postfix;
+  const changedOf = ({ configDir }: Postfix): boolean =>
+    readFileSync(path.join(configDir, 'main.cf'), 'utf8').includes(`cdb:${site.mapDir}/relay_recipients`);
+
+  /** Both relay, unless the first is told otherwise. */
+  async function two(firstCf: Record<string, string> = {}): Promise<void> {
+    const relays = { relay_domains: 'example.org, sub.example.org', relay_transport: 'discard:' };
+    second = await startPostfix({ mainCf: relays });
+    onTestFinished(() => second.stop());
+    await mx({ mainCf: { multi_instance_directories: second.configDir, ...firstCf } });
+    await configured();
+  }
+
+  test('looks at both and says for each; neither is changed', async () => {
+    await two();
+    const { status, stdout } = await init();
+    expect(status).toBe(0);
+    for (const each of [postfix, second]) {
+      expect(stdout).toContain(`== Postfix in ${each?.configDir} ==`);
+      expect(stdout).toContain(`postconf -c ${each?.configDir} -e 'relay_domains = cdb:${site.mapDir}/relay_domains'`);
+      expect(stdout).toContain(`postfix -c ${each?.configDir} reload`);
+      expect(each === undefined || changedOf(each)).toBe(false);
+    }
+    expect(stdout).not.toContain('the instance');
+  });
+
+  test('--apply changes both, and the configuration names both', async () => {
+    await two();
+    const run = await init('--apply');
+    expect(run.status, run.stderr).toBe(0);
+    expect([postfix, second].map((each) => each !== undefined && changedOf(each))).toEqual([true, true]);
+    for (const { port } of [postfix ?? second, second])
+      await answersSo(port, [250, 450], [LIST[0] ?? '', 'x@example.org']);
+    expect(readFileSync(at('relaymap.toml'), 'utf8')).toContain(
+      `instances = ["${postfix?.configDir}", "${second.configDir}"]`,
+    );
+    const again = await init('--apply');
+    expect(again.stdout.match(/nothing to change/g)).toHaveLength(2);
+  });
+
+  test('one that relays nothing is left alone, and that is said', async () => {
+    await two({ relay_domains: '' });
+    const { status, stdout } = await init('--apply');
+    expect(status).toBe(0);
+    expect([postfix, second].map((each) => each !== undefined && changedOf(each))).toEqual([false, true]);
+    expect(stdout.replace(/\s+/g, ' ')).toContain(
+      `Postfix in ${postfix?.configDir} is left as it is: it relays nothing`,
+    );
+  });
+
+  test('--instance names the one that is meant; the host is not called done', async () => {
+    await two();
+    const { status, stdout } = await init('--apply', '--instance', second.configDir);
+    expect(status).toBe(0);
+    expect([postfix, second].map((each) => each !== undefined && changedOf(each))).toEqual([false, true]);
+    expect(stdout.replace(/\s+/g, ' ')).toContain(
+      `Postfix in ${postfix?.configDir} is left as it is: it was not named`,
+    );
+  });
+
+  test('where none relays one has to be named: nothing is written', async () => {
+    places();
+    second = await startPostfix({ mainCf: { relay_domains: '' } });
+    onTestFinished(() => second.stop());
+    await mx({ mainCf: { multi_instance_directories: second.configDir, relay_domains: '' } });
+    const before = readFileSync(at('relaymap.toml'), 'utf8');
+    const run = await init('--apply');
+    expect(run.status).toBe(2);
+    expect(run.stderr).toContain(`--instance ${second.configDir}`);
+    expect(readFileSync(at('relaymap.toml'), 'utf8')).toBe(before);
+  });
 });

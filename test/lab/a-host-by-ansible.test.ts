@@ -90,12 +90,44 @@ test('the central side: it publishes and serves; applied again, nothing changes'
   expect(await apply(from)).toBe('0');
 });
 
+test('the central side of several lists: each is published by units of its own and served; applied again, nothing changes', async () => {
+  await from.ok('echo one@bellows.example >/srv/bellows; echo one@crucible.example >/srv/crucible');
+  const list = (name: string) => ({ name, sources: [{ type: 'file', path: `/srv/${name}` }] });
+  await carry(from, 'relaymap_publisher', 'relaymap-publisher', {
+    relaymap_publisher_lists: [
+      { name: 'example-org', sources: [{ type: 'file', path: '/srv/recipients' }] },
+      { ...list('bellows'), token: 'a-token-of-bellows-0123456789' },
+      { ...list('crucible'), mode: 'watch' },
+    ],
+    relaymap_publisher_serve: {
+      listen: '0.0.0.0:8443',
+      cert: '/etc/relaymap-publish/tls.pem',
+      key: '/etc/relaymap-publish/tls.key',
+    },
+    relaymap_publisher_token: 'a-token-of-the-lab-0123456789',
+  });
+  expect(Number(await apply(from))).toBeGreaterThan(3);
+  expect(await from.ok('systemctl is-active relaymap-publish@bellows.timer relaymap-publish-watch@crucible')).toBe(
+    'active\nactive\n',
+  );
+  const served = async (name: string, token: string) => {
+    const request = `GET /${name}/manifest.json HTTP/1.1\\r\\nHost: x\\r\\nAuthorization: Bearer ${token}\\r\\nConnection: close\\r\\n\\r\\n`;
+    const said = await from.ok(`printf '${request}' | openssl s_client -quiet -connect localhost:8443 2>/dev/null`);
+    return /^HTTP\/1\.1 (\d+)/.exec(said)?.[1];
+  };
+  expect(await served('example-org', 'a-token-of-the-lab-0123456789')).toBe('200');
+  expect(await served('bellows', 'a-token-of-bellows-0123456789')).toBe('200');
+  expect(await served('bellows', 'a-token-of-the-lab-0123456789')).not.toBe('200');
+  expect(await served('crucible', 'a-token-of-the-lab-0123456789')).toBe('200');
+  expect(await apply(from)).toBe('0');
+});
+
 test('a gateway: strangers are refused; applied again, nothing changes; a key that is not named goes', async () => {
   await carry(mx, 'relaymap_gateway', 'relaymap', {
     relaymap_gateway_bundles: [
       {
         name: 'example-org',
-        urls: ['https://mx-central.example.org:8443/'],
+        urls: ['https://mx-central.example.org:8443/example-org/'],
         public_keys: { 'example-org': await from.ok('cat /etc/relaymap-publish/example-org.pub') },
         domains: ['example.org'],
         required: ['postmaster@example.org'],

@@ -22,7 +22,6 @@ beforeAll(async () => {
       `/etc/relaymap-publish/${name}.toml`,
       `name = "${name}"
 output = "/srv/relaymap/${name}"
-state_dir = "/var/lib/relaymap-publish/${name}"
 keys = ["/etc/relaymap-publish/${name}.key"]
 [[source]]
 type = "file"
@@ -53,6 +52,63 @@ test('published by its unit, by root before any unit, and by watch: each list is
   expect(await host.ok('systemctl is-active relaymap-publish@anvil.timer relaymap-publish-watch@crucible')).toBe(
     'active\nactive\n',
   );
+});
+
+test('one serve hands out all of them, each to its own gateways, and a reload ends none of the units', async () => {
+  const sites = CUSTOMERS.map(
+    (name) => `[[serve.site]]
+path = "/${name}/"
+output = "/srv/relaymap/${name}"
+token_file = "/etc/relaymap-publish/${name}.token"
+`,
+  );
+  await host.ok(`openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3 -subj /CN=x \\
+      -keyout /etc/relaymap-publish/tls.key -out /etc/relaymap-publish/tls.pem 2>/dev/null
+    chmod 0640 /etc/relaymap-publish/tls.key; umask 027
+    for name in ${CUSTOMERS.join(' ')}; do echo "the-token-of-$name-0123456789" >/etc/relaymap-publish/$name.token; done`);
+  await host.write(
+    '/etc/relaymap-publish/relaymap-publish.toml',
+    `name = "front"
+output = "/srv/relaymap/front"
+keys = ["/etc/relaymap-publish/anvil.key"]
+[[source]]
+type = "file"
+path = "/etc/relaymap-publish/anvil.recipients"
+[serve]
+listen = "0.0.0.0:8443"
+cert = "/etc/relaymap-publish/tls.pem"
+key = "/etc/relaymap-publish/tls.key"
+${sites.join('')}`,
+  );
+  await host.ok('systemctl start relaymap-publish-serve');
+  const served = async (name: string, token: string) => {
+    const head = `GET /${name}/manifest.json HTTP/1.1\\r\\nHost: x\\r\\nAuthorization: Bearer ${token}\\r\\nConnection: close`;
+    const { stdout } = await host.run(
+      `printf '${head}\\r\\n\\r\\n' | openssl s_client -quiet -connect localhost:8443 2>/dev/null`,
+    );
+    return /^HTTP\/1\.1 (\d+)/.exec(stdout)?.[1] ?? '';
+  };
+  for (const name of CUSTOMERS) {
+    const token = `the-token-of-${name}-0123456789`;
+    await until(
+      `${name} is served`,
+      60,
+      () => served(name, token),
+      (status) => status === '200',
+    );
+    expect(await served(name, 'the-token-of-somebody-else-0123')).toBe('401');
+  }
+  for (const unit of ['relaymap-publish-serve', 'relaymap-publish-watch@crucible']) {
+    const state = `systemctl show -P MainPID,NRestarts,ActiveState ${unit}`;
+    const before = await host.ok(state);
+    await until(
+      `${unit} has read its configuration again`,
+      60,
+      () => host.ok(`systemctl reload ${unit}; journalctl --no-pager -u ${unit} -o cat`),
+      (said) => said.includes('the configuration is read again'),
+    );
+    expect([unit, await host.ok(state)]).toEqual([unit, before]);
+  }
 });
 
 test('one that fails stops no other', async () => {

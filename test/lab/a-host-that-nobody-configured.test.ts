@@ -131,6 +131,51 @@ test('each instance of Postfix that the configuration names is reloaded', async 
   );
 });
 
+test('systemctl status says what is wrong while something is, and check that the service is stopped', async () => {
+  const status = (wanted: RegExp) =>
+    until(
+      `the status is ${wanted.source}`,
+      120,
+      () => mx.ok('systemctl kill -s USR2 --kill-whom=main relaymap; systemctl show -P StatusText relaymap'),
+      (said) => wanted.test(said),
+    );
+  await mx.ok('relaymap hold');
+  await status(/^warning: example-org version \d+, \d+ rows \(held/);
+  await mx.ok('relaymap resume');
+  await status(/^ok: example-org version \d+, \d+ rows$/m);
+  await mx.ok('systemctl stop relaymap');
+  const stopped = await mx.run('relaymap check');
+  expect([stopped.status, stopped.stdout]).toEqual([1, expect.stringContaining('relaymap.service does not run')]);
+  expect(stopped.stdout).toContain('systemctl enable --now relaymap');
+  await mx.ok('systemctl start relaymap');
+  expect((await mx.run('relaymap check')).stdout).not.toContain('relaymap.service');
+});
+
+/**
+ * A server that never answers; as soon as somebody connects, the fetch in the foreground gets what ^C sends: a
+ * signal to all of its processes.
+ */
+const INTERRUPT = `
+  const { spawn } = require('node:child_process');
+  const server = require('node:net').createServer().listen(8443, '127.0.0.1');
+  server.on('listening', () => {
+    const child = spawn('relaymap', ['fetch'], { stdio: 'inherit', detached: true });
+    server.once('connection', () => process.kill(-child.pid, 'SIGINT'));
+    child.on('close', (status, signal) => process.exit(signal === null ? status : 99));
+  });`;
+
+test('^C in a fetch in the foreground says what was left as it was', async () => {
+  const maps = 'sha256sum /var/lib/relaymap/maps/*';
+  const before = await mx.ok(maps);
+  await mx.ok(
+    "systemctl stop relaymap; cp /etc/hosts /root/hosts; sed -i 's/^.* central.lab/127.0.0.1 central.lab/' /etc/hosts",
+  );
+  const { status, stdout } = await mx.run('node - 2>&1', INTERRUPT);
+  expect([status, stdout]).toEqual([2, expect.stringContaining('interrupted: each map is whole')]);
+  expect(await mx.ok(maps)).toBe(before);
+  await mx.ok('cat /root/hosts >/etc/hosts; systemctl start relaymap');
+});
+
 test.each(['USR2', 'HUP'])('SIG%s before the service can hear it: it is started again', async (name) => {
   await mx.ok(`systemctl stop relaymap; systemctl start --no-block relaymap
     until systemctl kill --kill-whom=main -s ${name} relaymap 2>/dev/null; do :; done`);

@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { HostError } from '../../src/errors.ts';
-import { readPublisherConfig, type PublisherConfig } from '../../src/publisher/config.ts';
+import { defaultStateDir, readPublisherConfig, type PublisherConfig } from '../../src/publisher/config.ts';
 
 function read(text: string | Uint8Array): PublisherConfig {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-config-'));
@@ -218,4 +218,14 @@ describe('policy and sources', () => {
   ])('%s', (words, lines) => {
     expect(message(TOP + SOURCE + lines)).toContain(words);
   });
+});
+
+test.each([
+  ['/etc/relaymap-publish/relaymap-publish.toml', '/var/lib/relaymap-publish'],
+  ['/etc/relaymap-publish/anvil.toml', '/var/lib/relaymap-publish/anvil'],
+  ['/etc/relaymap-publish/../relaymap-publish/anvil.toml', '/var/lib/relaymap-publish/anvil'],
+  ['/etc/relaymap-publish/old/anvil.toml', '/var/lib/relaymap-publish'],
+  ['/home/me/anvil.toml', '/var/lib/relaymap-publish'],
+])('two lists of one host do not share a state: %s', (file, state) => {
+  expect(defaultStateDir(file)).toBe(state);
 });

@@ -9,8 +9,8 @@ export const SIZE =
 
 /** Milliseconds that one software may take. */
 export const PATIENCE = 3_600_000;
-/** So often in a row no address may get its answer. */
-const PASSES = 8;
+/** So often in a row no address may get its answer: where none has any, and where a probe of one was deferred. */
+const PASSES = { endless: 8, deferred: 1000 };
 
 export interface Asked {
   /** Look-up tables: name to content, in the configuration folder. */
@@ -46,18 +46,24 @@ async function answersOf(postfix: Postfix, addresses: readonly string[]): Promis
   const client = await SmtpClient.connect(postfix.port);
   const answers = new Map<string, boolean>();
   let open = addresses;
+  let deferred: string | null = null;
   for (let idle = 0; open.length > 0;) {
-    if (idle === PASSES) {
+    if (deferred === null && idle >= PASSES.endless) {
       // Two aliases that lead to each other have no end that could be asked: Postfix says 450 for ever.
       for (const address of open) answers.set(address, false);
       break;
     }
+    if (idle >= PASSES.deferred) throw new Error(`no answer: ${deferred}`);
+    deferred = null;
     const replies = await client.askMany(open.map(mailbox));
     const unknown: string[] = [];
     for (const [i, { code, text }] of replies.entries()) {
       const address = open[i] ?? '';
-      if (code === 450 && text.includes('unverified')) unknown.push(address);
-      else if (code !== 250 && code < 500) throw new Error(`${address}: ${code} ${text}`);
+      if (code === 450 && text.includes('unverified')) {
+        unknown.push(address);
+        // A host that is busy, which says why: it is asked again.
+        if (!text.includes('verification in progress')) deferred = `${address}: ${code} ${text}`;
+      } else if (code !== 250 && code < 500) throw new Error(`${address}: ${code} ${text}`);
       else answers.set(address, code === 250);
     }
     idle = unknown.length < open.length ? 0 : idle + 1;

@@ -24,7 +24,7 @@ afterAll(async () => {
 });
 
 const read = async (url: string | readonly string[]) =>
-  await readLdap({ url: url as string, base_dn: 'dc=example,dc=org', preset: 'openldap' }, []);
+  await readLdap({ url, base_dn: 'dc=example,dc=org', preset: 'openldap' }, []);
 
 test('the first is down: the second gives all of it', async () => {
   const down = `ldap://127.0.0.1:${await freePort()}`;

@@ -116,6 +116,11 @@ describe.each(cases)('$name', ({ software, kind, database }) => {
     if (software.wildcards.length === 0) return;
     const said_ = await refusal({ url: servers[kind].url(database), preset: software.preset });
     expect(said_).toMatch(/^WILDCARD .*accepts every address/);
+    // Or all of it is left out by name.
+    const whole = [...rows].filter((row) => row.startsWith('@')).map((row) => row.slice(1));
+    const keys = { url: servers[kind].url(database), preset: software.preset, skip_domains: whole };
+    const others = [...rows].filter((row) => !whole.includes(domainOf(row)));
+    expect(await rowsOf(keys)).toEqual(others.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
   });
 });
 

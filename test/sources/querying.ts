@@ -8,7 +8,7 @@ import { PublishError } from '../../src/publisher/errors.ts';
 import { gather } from '../../src/publisher/gather/gather.ts';
 import { HostError } from '../../src/errors.ts';
 
-export type Keys = Readonly<Record<string, string | number>>;
+export type Keys = Readonly<Record<string, string | number | readonly string[]>>;
 
 /** A folder for secrets, gone after the test. */
 export function ownFolder(): string {

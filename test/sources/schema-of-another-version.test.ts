@@ -7,9 +7,14 @@ import { startPostfix } from '../support/postfix.ts';
 import { mailbox } from './asking.ts';
 import { startMariadb, startPostgres, type Database } from './databases.ts';
 import { refusal, rowsOf } from './querying.ts';
+import { froxlor } from './software/froxlor.ts';
+import { ispconfig } from './software/ispconfig.ts';
 import { mailcow } from './software/mailcow.ts';
+import { mailman3 } from './software/mailman3.ts';
+import { mailu } from './software/mailu.ts';
 import { postfixadmin } from './software/postfixadmin.ts';
 import { Chance, type Kind } from './software/software.ts';
+import { vexim } from './software/vexim.ts';
 
 const servers = {} as Record<'postgres' | 'mysql', Database>;
 beforeAll(async () => {
@@ -33,6 +38,25 @@ test('a table or a column that is not there: which version is needed', async () 
   );
   await mysql.sql('lacking', 'DROP TABLE alias_domain');
   expect(await refusal(keys)).toMatch(/^SOURCE the table has no (column|table) "(transport|alias_domain)"/);
+});
+
+test.each([
+  { software: ispconfig[0], column: 'mail_user.forward_in_lda', needed: 'ISPConfig 3.2 and 3.3' },
+  { software: mailu[0], column: 'alias.wildcard', needed: 'Mailu 1.9 to 2024.06' },
+  { software: vexim, column: 'users.unseen', needed: 'Vexim 2.2 and 2.3' },
+  { software: froxlor, column: 'panel_domains.deactivated', needed: 'Froxlor 2.0 to 2.3' },
+  { software: mailman3, column: 'mailinglist.list_name', needed: 'Mailman 3.0 to 3.3' },
+])('$column is not there: $needed is needed', async ({ software, column, needed }) => {
+  if (software === undefined) throw new Error('no such software');
+  const { mysql } = servers;
+  const [table = '', name = ''] = column.split('.');
+  const database = `lacking_${software.preset}`;
+  await mysql.create(database, software.statements('mysql', none()));
+  await mysql.sql(database, `ALTER TABLE ${table} DROP COLUMN ${name}`);
+  const said = await refusal({ url: mysql.url(database), preset: software.preset });
+  expect(said).toContain(
+    `has no column "${name}" in table "${table}", or this user may not read it; the preset is for ${needed}`,
+  );
 });
 
 test.each([

@@ -58,7 +58,7 @@ function foldersByBundle(config: GatewayConfig, folder: string): Map<string, str
   const names = found.map((f) => f.name ?? 'unreadable').join(', ');
   throw new OfferError(
     'WRONG_NAME',
-    `${folder} holds ${names}; configured are ${config.bundle.map((b) => b.name).join(', ')}`,
+    `${folder} holds the list ${names}, and the configuration follows ${config.bundle.map((b) => b.name).join(', ')}`,
   );
 }
 

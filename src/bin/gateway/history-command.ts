@@ -72,7 +72,10 @@ function tell(changes: readonly Change[], isNamed: boolean, before = ''): number
 function version(text: string, option: string): number {
   const value = Number(text);
   if (!/^[1-9][0-9]*$/.test(text) || !Number.isSafeInteger(value))
-    throw new HostError('CONFIG', `${option} ${text} is no version`);
+    throw new HostError(
+      'CONFIG',
+      `${option} ${text} is not the number of a version; those that are kept: relaymap history`,
+    );
   return value;
 }
 

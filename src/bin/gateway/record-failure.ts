@@ -16,7 +16,7 @@ export async function onRecord(config: GatewayConfig, now: Date, error: StepErro
   try {
     await becomeOwner(config.state_dir);
   } catch (e) {
-    log('warning', `status.json could not be written: ${(e as Error).message}`);
+    log('warning', `status.json cannot be written, so health judges by the cycle before: ${(e as Error).message}`);
     return outcome;
   }
   await recordFailure({ config, now, log }, outcome);

@@ -63,7 +63,7 @@ function versionOf(text: string | undefined): number | null {
   if (text === undefined) return null;
   const version = Number(text);
   if (!/^[1-9][0-9]*$/.test(text) || !Number.isSafeInteger(version))
-    throw new HostError('CONFIG', `--next-version ${text} is no version`);
+    throw new HostError('CONFIG', `--next-version ${text} is not the number of a version, a whole one from 1 up`);
   return version;
 }
 

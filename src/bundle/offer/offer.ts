@@ -38,9 +38,13 @@ export interface AcceptedOffer extends VerifiedManifest {
 /** @throws OfferError, the first of WRONG_NAME, ROLLBACK, EQUIVOCATION, NOT_YET, EXPIRED, OVER_LIMIT, EMPTY. */
 export function judgeOffer(offer: VerifiedManifest, rules: OfferRules): AcceptedOffer {
   const { manifest: m, digest } = offer;
-  if (m.name !== rules.name) throw new OfferError('WRONG_NAME', `the bundle is "${m.name}", expected "${rules.name}"`);
+  if (m.name !== rules.name)
+    throw new OfferError('WRONG_NAME', `the list that came is "${m.name}", this bundle is "${rules.name}"`);
   if (rules.floor !== null && m.version < rules.floor.version) {
-    throw new OfferError('ROLLBACK', `version ${m.version} is offered, version ${rules.floor.version} was here before`);
+    throw new OfferError(
+      'ROLLBACK',
+      `version ${m.version} is offered, and version ${rules.floor.version} was here before`,
+    );
   }
   const other = rules.seen.find((s) => s.version === m.version && s.digest !== digest);
   if (other !== undefined) {

@@ -9,6 +9,10 @@ export const NOBODY = 'relaymap-check-of-an-address-that-nobody-has';
 export const open = ({ asked }: Pick<PostfixFacts, 'asked'>): readonly string[] | null =>
   asked === null ? null : asked.nobody.filter(({ code }) => code < 400).map(({ domain }) => domain);
 
+/** A parameter says it, and has a finding of its own. */
+const isSaid = ({ config: { main } }: PostfixFacts): boolean =>
+  main.get('soft_bounce') === 'yes' || (main.get('unknown_relay_recipient_reject_code') ?? '').startsWith('4');
+
 /** Only where no other finding has told of it: then what is wrong is something that no parameter shows. */
 export function askedFindings({ file }: CheckFacts, facts: PostfixFacts, others: readonly Finding[]): Finding[] {
   const { asked } = facts;
@@ -23,6 +27,14 @@ export function askedFindings({ file }: CheckFacts, facts: PostfixFacts, others:
         'postconf -n | grep -E "restrictions|_maps|_classes"   # look for what accepts',
         `relaymap check --config ${file}`,
       ],
+    });
+  }
+  const deferred = asked.nobody.find(({ code }) => code >= 400 && code < 500);
+  if (deferred !== undefined && !isSaid(facts)) {
+    findings.push({
+      level: 'warning',
+      text: `Postfix was asked, and defers unknown recipients of ${deferred.domain} instead of refusing them: "${deferred.code} ${deferred.text}".`,
+      type: ['postconf -n | grep -E "_code|restrictions|_maps"   # look for what defers'],
     });
   }
   const refused = asked.known.filter(({ code }) => code >= 400);

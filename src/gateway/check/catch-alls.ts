@@ -48,6 +48,7 @@ const search = (table: string, domain: string): string =>
 
 const unaskedNote = (table: string): Finding => ({
   level: 'note',
-  text: `${table} could not be asked, so whether it covers a whole domain was not looked at.`,
+  text: `Not known: whether ${table} covers a whole domain. It could not be asked.`,
   type: [`postmap -q nobody@example.org ${shell(withoutProxy(table))}`],
+  isUnknown: true,
 });

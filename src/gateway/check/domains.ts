@@ -31,6 +31,10 @@ const asksList = (parameter: (typeof CLASSES)[number][0], { uses }: PostfixFacts
       (where === CLASSES.find(([name]) => name === parameter)?.[2] || !/_(recipient|mailbox)_maps$/.test(where)),
   );
 
+/** Whether the domains of this class are those of our map. */
+export const namesOurDomains = (where: string, { uses }: PostfixFacts): boolean =>
+  uses.some((use) => use.map === 'relay_domains' && use.where === where);
+
 const many = (domains: readonly string[]): string => (domains.length === 1 ? 'domain' : `${domains.length} domains`);
 
 function notCovered({ config, domains }: CheckFacts, facts: PostfixFacts): Finding[] {
@@ -59,22 +63,37 @@ function strangers({ config }: CheckFacts, { config: postfix, strangers: all, el
   const tables = new Set(lost.flatMap((domain) => all.get(domain) ?? []));
   const kept = without(postfix, 'relay_domains', new Set([...lost, ...tables]));
   const ours = ourTable(config, postfix.types, 'relay_domains');
+  // A table that serves other domains as well must stay.
+  const others = new Set([...all].flatMap(([domain, table]) => (lost.includes(domain) ? [] : [table])));
+  const shared = [...tables]
+    .filter((table) => others.has(table))
+    .map((table) => `# take them out of ${table}, and have it made anew`);
   return [
     {
       level: 'error',
       text: `relay_domains names ${several(lost)}, and no map has a recipient there: all mail for the ${many(lost)} is rejected. Have them published, name their recipients' map in relay_recipient_maps too, or take them out:`,
-      type: setting('relay_domains', kept.length === 0 ? [ours] : kept),
+      type: shared.length > 0 ? shared : setting('relay_domains', kept.length === 0 ? [ours] : kept),
     },
   ];
 }
 
 /** A domain is of one class only, and the relay class comes last: our map is then never asked. */
-function otherClasses({ domains }: CheckFacts, facts: PostfixFacts): Finding[] {
+function otherClasses({ config, domains }: CheckFacts, facts: PostfixFacts): Finding[] {
   const { config: postfix, lists } = facts;
-  return CLASSES.flatMap(([parameter, name]) => {
+  return CLASSES.flatMap(([parameter, name, maps]) => {
     if (asksList(parameter, facts)) return [];
     const taken = (domains ?? []).filter((domain) => lists[parameter].has(domain));
     if (taken.length === 0) return [];
+    if (namesOurDomains(parameter, facts)) {
+      const ours = ourTable(config, postfix.types, 'relay_recipients');
+      return [
+        {
+          level: 'error' as const,
+          text: `${parameter} names relaymap's domains, and ${maps} does not name its recipients: the list decides nothing.`,
+          type: setting(maps, [ours, ...words(postfix.raw.get(maps) ?? '')]),
+        },
+      ];
+    }
     const kept = without(postfix, parameter, new Set(taken));
     const changed = kept.length !== words(postfix.raw.get(parameter) ?? '').length;
     return [

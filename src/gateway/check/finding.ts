@@ -11,6 +11,8 @@ export interface Finding {
   readonly text: string;
   /** The lines to type; one that begins with `#` says where the next belongs. */
   readonly type: readonly string[];
+  /** Nothing is wrong as far as is known; this says what is not. */
+  readonly isUnknown?: true;
 }
 
 /** The lines that put something into the configuration. */

@@ -5,6 +5,7 @@ import { KINDS } from '../mta-kinds.ts';
 import { instancesOf } from '../mta/postfix/instances.ts';
 import { shell } from '../mta/postfix/shell-lines.ts';
 import { askedFindings } from './asked.ts';
+import { besideFindings, unaskedFinding } from './beside-the-list.ts';
 import type { CheckFacts, PostfixFacts, PostfixFound } from './facts.ts';
 import { inConfig, several, type Finding, type Level } from './finding.ts';
 import { postfixDown, runningFindings } from './running.ts';
@@ -49,8 +50,8 @@ function instanceFindings(facts: CheckFacts): Finding[] {
   if (facts.postfix.length === 1) return facts.postfix.flatMap((postfix) => postfixFindings(facts, postfix));
   const instances = instancesOf(facts.config);
   return facts.postfix.flatMap((postfix, i) =>
-    postfixFindings(facts, postfix).map(({ level, text, type }) => ({
-      level,
+    postfixFindings(facts, postfix).map(({ text, type, ...rest }) => ({
+      ...rest,
       text: `${instances[i] ?? ''}: ${text}`,
       type: type.map((line) => line.replace(/^(postconf|postfix|postmap) /, `$1 -c ${shell(instances[i] ?? '')} `)),
     })),
@@ -76,6 +77,8 @@ function postfixFindings(facts: CheckFacts, postfix: PostfixFound): Finding[] {
     ...staleFindings(facts, postfix),
     ...reloading(facts, postfix.runs),
     ...instancesUnknown(facts, postfix),
+    ...besideFindings(postfix),
+    ...unaskedFinding(facts, postfix),
   ];
   return [...found, ...askedFindings(facts, postfix, found)];
 }

@@ -2,6 +2,8 @@
 import { isTable, nameOf, typeOf, withoutProxy, words } from '../mta/postfix/tables.ts';
 import { isOurs, ourTable } from '../mta/postfix/map-references.ts';
 import { open } from './asked.ts';
+import { namesOurDomains } from './domains.ts';
+import type { PostfixConfig } from '../mta/postfix/main-cf.ts';
 import type { CheckFacts, PostfixFacts } from './facts.ts';
 import { inConfig, type Finding } from './finding.ts';
 import { ENDINGS } from '../map-files.ts';
@@ -13,6 +15,8 @@ const PARAMETERS = [
   ['relay_domains', 'relay_domains'],
 ] as const;
 
+const OTHER_CLASSES = ['mydestination', 'virtual_alias_domains', 'virtual_mailbox_domains'];
+
 export function recipientFindings(facts: CheckFacts, postfix: PostfixFacts): Finding[] {
   return [...named(facts, postfix), ...types(facts, postfix), ...proxied(facts, postfix), ...unwritten(facts, postfix)];
 }
@@ -22,6 +26,9 @@ function named({ config }: CheckFacts, facts: PostfixFacts): Finding[] {
   const value = words(postfix.main.get('relay_recipient_maps') ?? '');
   const ours = ourTable(config, postfix.types, 'relay_recipients');
   const isAsked = uses.some(({ map }) => map === 'relay_recipients');
+  if (!isAsked && value.some((word) => isOurs(config, 'relay_recipients', word))) return noService(postfix);
+  // The domains of the list are of another class: domains.ts says which parameter has to name it.
+  if (!isAsked && value.length === 0 && OTHER_CLASSES.some((name) => namesOurDomains(name, facts))) return [];
   if (!isAsked) return [unasked(facts, value, ours)];
   return value
     .filter((word) => withoutProxy(word).startsWith('static:'))
@@ -33,6 +40,21 @@ function named({ config }: CheckFacts, facts: PostfixFacts): Finding[] {
         words(postfix.raw.get('relay_recipient_maps') ?? '').filter((w) => w !== word),
       ),
     }));
+}
+
+/**
+ * main.cf names our list, and no service that takes mail goes by it; one with a parameter of its own is told by that.
+ */
+function noService({ services, overrides }: PostfixConfig): Finding[] {
+  const smtpd = services.filter(({ program }) => program === 'smtpd').map(({ name }) => name);
+  if (overrides.some((o) => o.parameter === 'relay_recipient_maps' && smtpd.includes(o.service))) return [];
+  return [
+    {
+      level: 'error',
+      text: "main.cf names relaymap's map, but no service of master.cf takes mail by smtpd: nobody asks it.",
+      type: ['postconf -M   # smtp/inet, or smtpd/pass behind postscreen, has to run smtpd'],
+    },
+  ];
 }
 
 /** Nothing names our list: what that means depends on what else decides. */

@@ -15,6 +15,7 @@ export function refusingFindings(facts: CheckFacts, postfix: PostfixFacts): Find
     ...(open(postfix)?.length === 0 ? [] : unlisted(postfix.config)),
     ...postfix.config.overrides.flatMap((override) => overridden(facts, postfix.config, override)),
     ...deferring(facts, postfix.config),
+    ...softBounce(postfix.config),
     ...extensions(postfix.config),
   ];
 }
@@ -71,6 +72,8 @@ function harm({ config }: CheckFacts, { main }: PostfixConfig, { parameter, valu
       return value === 'no' ? 'takes mail for every address' : null;
     case 'receive_override_options':
       return list.includes(UNCHECKED) ? 'takes mail for every address' : null;
+    case 'soft_bounce':
+      return value === 'yes' && main.get('soft_bounce') !== 'yes' ? 'defers what it should refuse' : null;
     case 'local_recipient_maps':
       return list.length === 0 && main.get('mydestination') !== '' ? 'takes mail for every local address' : null;
     case 'recipient_delimiter':
@@ -80,19 +83,35 @@ function harm({ config }: CheckFacts, { main }: PostfixConfig, { parameter, valu
   }
 }
 
+/** No mail is taken or refused wrongly by these alone. */
+const MILD = new Set(['recipient_delimiter', 'soft_bounce']);
+
 function overridden(facts: CheckFacts, postfix: PostfixConfig, override: Override): Finding[] {
   const { service, parameter, value } = override;
   const program = postfix.services.find((s) => s.name === service)?.program;
   const effect = harm(facts, postfix, override);
-  if (program !== 'smtpd' || effect === null) return [];
+  if (program !== 'smtpd' || effect === null || isForOwnUsers(postfix, service)) return [];
   const back = comesBack(postfix, service);
   return [
     {
-      level: back ? 'note' : parameter === 'recipient_delimiter' ? 'warning' : 'error',
+      level: back ? 'note' : MILD.has(parameter) ? 'warning' : 'error',
       text: `master.cf: ${service} has -o ${parameter}=${value} and ${effect}${back ? '; as long as only the content filter gives it mail, that is as it should be' : ''}.`,
       type: [`postconf -PX ${shell(`${service}/${parameter}`)}`, RELOAD],
     },
   ];
+}
+
+/** What lets a client in that has shown who it is, or that comes from here. */
+const OWN =
+  /^(permit_sasl_authenticated|permit_mynetworks|permit_tls_clientcerts|permit_tls_all_clientcerts|permit_inet_interfaces)$/;
+
+/** Whether a service refuses every stranger, as one for submission does: whom it takes mail from is known. */
+function isForOwnUsers({ main, overrides }: PostfixConfig, service: string): boolean {
+  const own = new Map(overrides.filter((o) => o.service === service).map((o) => [o.parameter, o.value]));
+  return ['smtpd_client_restrictions', 'smtpd_relay_restrictions', 'smtpd_recipient_restrictions'].some((name) => {
+    const list = words(own.get(name) ?? main.get(name) ?? '');
+    return list.at(-1) === 'reject' && list.slice(0, -1).every((word) => OWN.test(word) || word.startsWith('reject_'));
+  });
 }
 
 /** Whether a service takes mail back from a content filter on this host: that has been checked once. */
@@ -117,6 +136,18 @@ function deferring({ host, now }: CheckFacts, { main, set, changed }: PostfixCon
       level: late ? 'warning' : 'note',
       text: `unknown_relay_recipient_reject_code = ${code}${host.deferringSince === null ? '' : ' by relaymap init'}, for ${days === 0 ? 'less than a day' : days === 1 ? '1 day' : `${days} days`}: unknown recipients are deferred, not refused. ${late ? 'When' : 'After 7 days, when'} the mail log shows nobody of yours among "User unknown in relay recipient table":`,
       type: ['postconf -X unknown_relay_recipient_reject_code', RELOAD],
+    },
+  ];
+}
+
+/** For tests of a configuration: every 5xx becomes a 4xx. */
+function softBounce({ main, set }: PostfixConfig): Finding[] {
+  if (main.get('soft_bounce') !== 'yes') return [];
+  return [
+    {
+      level: 'warning',
+      text: 'soft_bounce = yes: Postfix defers (4xx) whatever it should refuse (5xx), so senders of unknown recipients try again for days.',
+      type: [set.has('soft_bounce') ? 'postconf -X soft_bounce' : 'postconf -e "soft_bounce = no"', RELOAD],
     },
   ];
 }

@@ -338,7 +338,10 @@ export async function recordFailure(
   try {
     await withLock(cx, () => report(cx.config, null, outcome, new Map(), cx.now));
   } catch (error) {
-    cx.log('warning', `status.json could not be written: ${(error as Error).message}`);
+    cx.log(
+      'warning',
+      `status.json cannot be written, so health judges by the cycle before: ${(error as Error).message}`,
+    );
   }
   await keepStaleMap(cx);
 }

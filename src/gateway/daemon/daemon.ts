@@ -300,7 +300,11 @@ export class Daemon {
   #paused(pace: Pace, outcome: Outcome, say: Say): void {
     for (const b of outcome.bundles) {
       const pause = pace.note(b, steady(), Math.random());
-      if (pause > 90_000) say('notice', `${b.name}: left alone for a while, at most ${Math.ceil(pause / 60_000)} min`);
+      if (pause > 90_000)
+        say(
+          'notice',
+          `${b.name}: asked again within ${Math.ceil(pause / 60_000)} min, since it fails again and again; at once: relaymap fetch`,
+        );
       if (b.outcome === 'kept') this.#failing.add(b.name);
       else if (this.#failing.delete(b.name) && b.outcome === 'unchanged') say('notice', doneLine(b));
     }
@@ -341,7 +345,10 @@ export class Daemon {
     try {
       lookAgain(config.state_dir, mtaOf(config), new Date());
     } catch (error) {
-      this.#setup.log('warning', `whether the maps are asked cannot be recorded: ${(error as Error).message}`);
+      this.#setup.log(
+        'warning',
+        `mta.json cannot be written, so health cannot tell whether the maps are asked: ${(error as Error).message}`,
+      );
     }
   }
 

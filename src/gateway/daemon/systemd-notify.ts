@@ -53,7 +53,7 @@ export class Notifier {
   #send(words: string[]): Promise<void> {
     return new Promise((resolve) => {
       const failed = (why: string) => {
-        if (!this.#broken) this.#warn(`systemd cannot be told ${words[0] ?? ''}: ${why}`);
+        if (!this.#broken) this.#warn(`systemd cannot be told how it goes (${words[0] ?? ''}): ${why}`);
         this.#broken = true;
         resolve();
       };

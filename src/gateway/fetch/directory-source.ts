@@ -21,10 +21,16 @@ import type { Source } from './source.ts';
 
 export function directorySource(folder: string): Source {
   let received = 0;
-  const counted = async function* (fd: number) {
-    for await (const chunk of createReadStream('', { fd }) as AsyncIterable<Buffer>) {
-      received += chunk.length;
-      yield chunk;
+  const counted = async function* (fd: number, file: string) {
+    const stream = createReadStream('', { fd });
+    try {
+      for await (const chunk of stream as AsyncIterable<Buffer>) {
+        received += chunk.length;
+        yield chunk;
+      }
+    } catch (error) {
+      // A stick that is pulled out or worn. What the reader of the table throws is no error of the stream's.
+      throw error === stream.errored ? unreadable(file, whyUnread(error, file), error) : error;
     }
   };
   return {
@@ -43,7 +49,7 @@ export function directorySource(folder: string): Source {
           const inner = path.join(folder, path.dirname(name));
           if (!lookAt(inner)?.isDirectory()) throw unreadable(inner, 'it is no folder');
           const { fd, size } = openRegular(path.join(folder, name));
-          if (size === wireBytes) return Promise.resolve(counted(fd));
+          if (size === wireBytes) return Promise.resolve(counted(fd, path.join(folder, name)));
           closeSync(fd);
           throw new TableError('LENGTH_MISMATCH', `${name} has ${size} bytes, the manifest says ${wireBytes}`);
         },
@@ -84,6 +90,9 @@ function readManifest(folder: string): Uint8Array {
       throw new SourceError('TOO_LARGE', `${folder}: an envelope of ${size} bytes, over ${MAX_ENVELOPE}`);
     const bytes = Buffer.alloc(size);
     return bytes.subarray(0, readSync(fd, bytes, 0, size, 0));
+  } catch (error) {
+    if (error instanceof StepError) throw error;
+    throw unreadable(path.join(folder, 'manifest.json'), whyUnread(error, folder), error);
   } finally {
     closeSync(fd);
   }

@@ -132,18 +132,18 @@ class Plain {
     this.#bytes += text.length;
     const { bytes } = this.#declared;
     if (this.#bytes > bytes)
-      throw new TableError('LENGTH_MISMATCH', `${this.#what} has over ${bytes} bytes, as declared`);
+      throw new TableError('LENGTH_MISMATCH', `${this.#what} is longer than the ${bytes} bytes that the manifest says`);
     this.#hash.update(text);
   }
 
   end(): void {
     const { bytes, sha256 } = this.#declared;
     if (this.#bytes !== bytes) {
-      throw new TableError('LENGTH_MISMATCH', `${this.#what} has ${this.#bytes} bytes, declared ${bytes}`);
+      throw new TableError('LENGTH_MISMATCH', `${this.#what} has ${this.#bytes} bytes, the manifest says ${bytes}`);
     }
     const found = this.#hash.digest('hex');
     if (found !== sha256)
-      throw new TableError('HASH_MISMATCH', `${this.#what}'s SHA-256 is ${found}, declared ${sha256}`);
+      throw new TableError('HASH_MISMATCH', `${this.#what}'s SHA-256 is ${found}, the manifest says ${sha256}`);
   }
 }
 
@@ -165,11 +165,11 @@ async function* limited(body: AsyncIterable<Uint8Array>, wireBytes: number): Asy
   for await (const chunk of body) {
     length += chunk.length;
     if (length > wireBytes)
-      throw new TableError('LENGTH_MISMATCH', `the body has over ${wireBytes} bytes, as declared`);
+      throw new TableError('LENGTH_MISMATCH', `the body is longer than the ${wireBytes} bytes that the manifest says`);
     yield chunk;
   }
   if (length !== wireBytes)
-    throw new TableError('LENGTH_MISMATCH', `the body has ${length} bytes, declared ${wireBytes}`);
+    throw new TableError('LENGTH_MISMATCH', `the body has ${length} bytes, the manifest says ${wireBytes}`);
 }
 
 /** All that is asked of the rows while they pass. */
@@ -200,7 +200,7 @@ class Inspection {
     const fault = this.#checker.fault ?? splitFault;
     if (fault !== null) throw new TableError('NOT_CANONICAL', `row ${fault.row} ${fault.rule}`);
     if (this.#checker.rows !== rows) {
-      throw new TableError('LENGTH_MISMATCH', `the table has ${this.#checker.rows} rows, declared ${rows}`);
+      throw new TableError('LENGTH_MISMATCH', `the table has ${this.#checker.rows} rows, the manifest says ${rows}`);
     }
     await this.#compare((removed) => removed.end());
     const { domains } = this.#checker;

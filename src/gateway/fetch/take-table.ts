@@ -101,7 +101,7 @@ async function obtain(
     });
     const obtained: Obtained = { entry, via, spool, findings, base };
     if (base !== null && findings.removed === null) {
-      cx.warn('the installed copy cannot be read back; the shrink guard compares counts');
+      cx.warn('the installed copy cannot be read, so the shrink guard compares no rows, only how many there are');
     }
     const judged = await judgeObtained(cx, offer, obtained);
     early?.accept(judged, findings.domains);
@@ -146,7 +146,9 @@ async function removedFrom(
     await removed.end();
     return { rows: removed.rows, domains: removed.domains.missingIn(findings.domains) };
   } catch (error) {
-    cx.warn(`the installed copy cannot be read back (${(error as Error).message}); the shrink guard compares counts`);
+    cx.warn(
+      `the installed copy cannot be read (${(error as Error).message}), so the shrink guard compares no rows, only how many there are`,
+    );
     return null;
   } finally {
     await removed.close();

@@ -5,6 +5,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { foldCase } from '../../bundle/address/case-folding.ts';
 import { lookup, type Has } from '../../map/lookup.ts';
+import { covered } from '../mta/postfix/domain-lists.ts';
 import type { PostfixConfig } from '../mta/postfix/main-cf.ts';
 import { isTable, queryTable, words } from '../mta/postfix/tables.ts';
 import { domainOf, isStatic, keysOf, type OldTable, type Today } from './current-recipients.ts';
@@ -20,6 +21,8 @@ export interface Comparison {
   readonly lost: readonly string[];
   /** Domains of which every address is taken now and of which the list knows nobody. */
   readonly lostDomains: readonly string[];
+  /** Domains of the list that are not relayed here: by parameter, those for which the list is never asked. */
+  readonly otherClasses: readonly { readonly parameter: string; readonly domains: readonly string[] }[];
   /** How many addresses of today the list has as well. */
   readonly common: number;
   /** Tables that must stay beside relaymap's: they serve domains that the list does not have. */
@@ -70,12 +73,22 @@ export async function compare(before: Today, map: NewMap, sample: readonly strin
   const lost = rest.filter((row) => !byOthers(row) && !isRefused(row));
   return {
     lost: lost.sort(),
-    lostDomains: before.everyone === null ? [] : strangers.sort(),
+    lostDomains: before.everyone === null ? [] : strangers.filter((d) => before.open?.includes(d) !== false).sort(),
+    otherClasses: await otherClasses(before.postfix, map.domains),
     common,
     kept,
     staying: missing.size - rest.length,
     unlisted: await unlisted(before.tables, sample),
   };
+}
+
+async function otherClasses(postfix: PostfixConfig, domains: readonly string[]): Promise<Comparison['otherClasses']> {
+  const found = [];
+  for (const parameter of ['mydestination', 'virtual_alias_domains', 'virtual_mailbox_domains']) {
+    const taken = await covered(postfix, parameter, domains, () => undefined);
+    if (taken.size > 0) found.push({ parameter, domains: [...taken].sort() });
+  }
+  return found;
 }
 
 /** Whether the new map takes what an old row took: an address, or a whole domain. */

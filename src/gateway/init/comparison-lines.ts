@@ -2,6 +2,7 @@
 import type { Comparison } from './compare.ts';
 import type { Today } from './current-recipients.ts';
 import { number } from '../say/outcome-lines.ts';
+import { several } from '../check/finding.ts';
 import { paragraph } from '../say/wrap.ts';
 
 const people = (n: number): string => (n === 1 ? '1 address' : `${number(n)} addresses`);
@@ -10,6 +11,7 @@ export function comparisonLines(before: Today, found: Comparison): string[] {
   return [
     '',
     ...now(before),
+    ...notRelayed(before, found),
     ...everyone(before),
     ...found.unlisted.flatMap(({ table, asked, known }) =>
       paragraph(
@@ -36,19 +38,29 @@ export function comparisonLines(before: Today, found: Comparison): string[] {
 function now({ tables }: Today): string[] {
   return tables
     .filter(({ keys }) => keys !== null)
-    .map(({ table, rows }) => `Postfix uses ${table} today (${number(rows)} rows).`);
+    .map(({ table, rows }) => `Postfix uses ${table} today (${rows === 1 ? '1 row' : `${number(rows)} rows`}).`);
+}
+
+/** Where our map is asked in another way already, as virtual mailboxes say, the class is as it should be. */
+function notRelayed({ uses }: Today, { otherClasses }: Comparison): string[] {
+  if (uses.some(({ map, where }) => map === 'relay_recipients' && where !== 'relay_recipient_maps')) return [];
+  return otherClasses.flatMap(({ parameter, domains }) =>
+    paragraph(
+      `${parameter} covers ${several(domains)}, so Postfix does not relay there and never asks the list. For the list to decide take ${domains.length === 1 ? 'it' : 'them'} out of ${parameter}; relaymap check gives the line.`,
+    ),
+  );
 }
 
 function everyone(before: Today): string[] {
   if (before.everyone === null) return [];
   return [
     ...paragraph(
-      `Today Postfix accepts every address of its relay domains: ${before.everyone}. Whoever is not on the list would be rejected; who that is, no map can tell.`,
+      `Today Postfix accepts every address of ${before.open === null ? 'its relay domains' : several(before.open)}: ${before.everyone}. Whoever is not on the list would be rejected; who that is, no map can tell.`,
     ),
   ];
 }
 
-function lost(before: Today, { lost: rows, lostDomains, common, unlisted }: Comparison): string[] {
+function lost(before: Today, { lost: rows, lostDomains, common, staying, unlisted }: Comparison): string[] {
   const { tables, everyone: all, unseen } = before;
   const wholes = [...lostDomains.map((domain) => `@${domain}`), ...rows.filter((row) => row.startsWith('@'))];
   const single = rows.filter((row) => !row.startsWith('@'));
@@ -68,8 +80,8 @@ function lost(before: Today, { lost: rows, lostDomains, common, unlisted }: Comp
   if (lines.length === 0 && compared && all === null) {
     lines.push(
       isGuess
-        ? `Of those that could be compared nobody would be rejected (${people(common)}).`
-        : `Nobody who is accepted now would be rejected (${people(common)} compared).`,
+        ? `Of those that could be compared nobody would be rejected (${people(common + staying)}).`
+        : `Nobody who is accepted now would be rejected (${people(common + staying)} compared).`,
     );
   }
   return [

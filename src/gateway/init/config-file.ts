@@ -10,24 +10,16 @@ import { HostError } from '../../errors.ts';
 import { AtomicFile, createFile, isAbsent, makeFolder } from '../../io/atomic-file.ts';
 import { whyUnread } from '../../io/denied.ts';
 import { readGatewayConfig, type BundleConfig, type GatewayConfig } from '../config.ts';
-import type { Kind } from '../mta-kinds.ts';
-import { domainForms } from '../domain-forms.ts';
 import { publicKeyFiles } from '../keys/ring-fingerprint.ts';
-
-export interface Wanted {
-  readonly name: string;
-  readonly url: string;
-  /** Empty for none. */
-  readonly domains: readonly string[];
-  /** The file with the public key. */
-  readonly key: string;
-  readonly tokenFile?: string;
-  readonly caFile?: string;
-  /** Write the values over those of an existing bundle. */
-  readonly replace: boolean;
-  /** The kind of mail server. */
-  readonly kind?: Kind;
-}
+import {
+  bundleSection,
+  differences,
+  mtaSection,
+  replaceIn,
+  wholeText,
+  type Difference,
+  type Wanted,
+} from './config-text.ts';
 
 export interface Prepared {
   readonly config: GatewayConfig;
@@ -57,14 +49,11 @@ export function prepareConfig(file: string, wanted: Wanted): Prepared {
     return { ...write(file, replaced, wanted.name, raw, { keys: bundle.keys, wanted }), wrote: [`changed ${file}`] };
   }
   const keys = path.join(path.dirname(path.resolve(file)), 'keys', wanted.name);
-  const section = bundleSection(file, keys, { ...wanted, url });
-  const whole =
-    text === null || isBlank(text)
-      ? HEAD(file) + section + kindSection(wanted) + TAIL
-      : `${text.trimEnd()}\n\n${section}`;
+  const mta = text !== null && /^\s*\[\s*mta\s*\]/m.test(text) ? '' : mtaSection(wanted);
+  const section = bundleSection(file, keys, { ...wanted, url }) + mta;
+  const whole = text === null || isBlank(text) ? wholeText(file, section) : `${text.trimEnd()}\n\n${section}`;
   if (text === null) makeFolder(path.dirname(path.resolve(file)), 0o755);
   const { config, bundle, wrote } = write(file, whole, wanted.name, raw, { keys, wanted });
-  requireKind(file, config, wanted);
   return { config, bundle, wrote: [`${text === null || isBlank(text) ? 'wrote' : 'added to'} ${file}`, ...wrote] };
 }
 
@@ -83,6 +72,7 @@ function write(
     const config = readCandidate(candidate.temp, file);
     const bundle = config.bundle.find((b) => b.name === name);
     if (bundle === undefined) throw refused(`${file} cannot take the bundle ${name}`);
+    requireKind(file, config, wanted);
     const wrote = addKey(keys, wanted, raw);
     candidate.commit();
     return { config, bundle, wrote };
@@ -90,9 +80,6 @@ function write(
     candidate.discard();
   }
 }
-
-const kindSection = ({ kind }: Wanted): string =>
-  kind === undefined || kind === 'postfix' ? '' : `\n[mta]\nkind = ${JSON.stringify(kind)}\n`;
 
 /** Another server would be asked in another way: that is for a person to decide. */
 function requireKind(file: string, { mta }: GatewayConfig, { kind }: Wanted): void {
@@ -131,69 +118,11 @@ function bundleOf(file: string, config: GatewayConfig, wanted: Wanted): BundleCo
   ]);
 }
 
-interface Difference {
-  readonly key: 'urls' | 'domains' | 'token_file' | 'ca_file';
-  readonly option: string;
-  readonly has: string;
-  readonly asked: string;
-  /** The value as TOML. */
-  readonly toml: string;
-}
-
-/** What the command line says otherwise than the file; what it does not say is as the file has it. */
-function differences(bundle: BundleConfig, { url, domains, tokenFile, caFile }: Wanted): Difference[] {
-  const found: Difference[] = [];
-  if (!bundle.urls.includes(url)) {
-    found.push({ key: 'urls', option: '--url', has: bundle.urls.join(', '), asked: url, toml: list([url]) });
-  }
-  const sorted = (names: readonly string[]) => [...new Set(names.flatMap(domainForms))].sort().join(', ');
-  if (domains.length > 0 && sorted(domains) !== sorted(bundle.domains ?? [])) {
-    const has = bundle.domains === undefined ? 'no domains' : bundle.domains.join(', ');
-    found.push({ key: 'domains', option: '--domains', has, asked: domains.join(', '), toml: list(domains) });
-  }
-  for (const [key, option, asked] of [
-    ['token_file', '--token-file', tokenFile],
-    ['ca_file', '--ca-file', caFile],
-  ] as const) {
-    if (asked === undefined || asked === bundle[key]) continue;
-    found.push({ key, option, has: bundle[key] ?? 'none', asked, toml: JSON.stringify(asked) });
-  }
-  return found;
-}
-
 function differs(file: string, name: string, all: readonly Difference[], more = ''): HostError {
   const lines = all.map(({ key, option, has, asked }) => `  ${key}: ${has}; ${option} is ${asked}`);
   const how =
     more === '' ? 'To write what was typed: the same with --replace' : `It must be changed by hand: it differs ${more}`;
   return refused([`${file} says something else of ${name}, and stays as it is:`, ...lines, how]);
-}
-
-/** The text with the values of one bundle changed, in one line each; null where they do not stand in one line. */
-function replaceIn(text: string, name: string, all: readonly Difference[]): string | null {
-  const lines = text.split('\n');
-  const starts = lines.flatMap((line, i) => (/^\s*\[\[?[^\]]*\]\]?/.test(line) ? [i] : []));
-  const isName = (line: string) => /^\s*name\s*=\s*["']([^"']*)["']/.exec(line)?.[1] === name;
-  const start = starts.find((from, i) => {
-    const part = lines.slice(from, starts[i + 1]);
-    return /^\s*\[\[\s*bundle\s*\]\]/.test(part[0] ?? '') && part.some(isName);
-  });
-  if (start === undefined) return null;
-  for (const { key, toml } of all) {
-    const end = starts.find((i) => i > start) ?? lines.length;
-    const at = lines.findIndex((line, i) => i > start && i < end && new RegExp(`^\\s*${key}\\s*=`).test(line));
-    const commented = lines.findIndex((line, i) => i > start && i < end && new RegExp(`^# ${key} = `).test(line));
-    if (at >= 0) {
-      const line = lines[at] ?? '';
-      if (line.includes('[') && !/\]\s*(#.*)?$/.test(line)) return null;
-      lines[at] = `${key} = ${toml}`;
-    } else if (commented >= 0) lines[commented] = `${key} = ${toml}`;
-    else {
-      const after = lines.findIndex((line, i) => i > start && isName(line));
-      lines.splice(after + 1, 0, `${key} = ${toml}`);
-      for (const [i, from] of starts.entries()) if (from > after) starts[i] = from + 1;
-    }
-  }
-  return lines.join('\n');
 }
 
 function publicKey(file: string): Uint8Array {
@@ -235,45 +164,3 @@ function isKey(file: string, raw: Uint8Array): boolean {
     return false; // no key, or unreadable: the cycle says so
   }
 }
-
-const HEAD = (file: string): string => `# ${file}: which lists this host follows. Written by relaymap init;
-# after a change: relaymap check, and systemctl reload relaymap.
-
-# state_dir = "/var/lib/relaymap"          # copies and records
-# map_dir = "/var/lib/relaymap/maps"       # what Postfix opens
-
-`;
-
-function bundleSection(file: string, keys: string, { name, url, domains, tokenFile, caFile }: Wanted): string {
-  const beside = path.dirname(path.resolve(file));
-  const speaks =
-    domains.length === 0
-      ? `# domains = ["example.org", "*.example.org"]   # all that this list may speak for: better set it`
-      : `domains = ${list(domains)}   # all that this list may speak for`;
-  return `[[bundle]]
-name = ${JSON.stringify(name)}
-urls = ${list([url])}   # mirrors of the same list may follow
-keys = ${JSON.stringify(keys)}   # every *.pub in it is trusted
-${speaks}
-# required = ["postmaster@${domains.find((d) => !d.startsWith('*.')) ?? 'example.org'}"]   # a list without it is refused
-${tokenFile === undefined ? '# ' : ''}token_file = ${JSON.stringify(tokenFile ?? path.join(beside, 'token'))}   # if the server asks for one; chown root:relaymap, chmod 0640
-${caFile === undefined ? '# ' : ''}ca_file = ${JSON.stringify(caFile ?? path.join(beside, 'ca.pem'))}   # if its certificate is of a CA of your own
-# client_cert = ${JSON.stringify(path.join(beside, 'client.pem'))}
-# client_key = ${JSON.stringify(path.join(beside, 'client.key'))}
-`;
-}
-
-const list = (values: readonly string[]): string => `[${values.map((value) => JSON.stringify(value)).join(', ')}]`;
-
-const TAIL = `
-# [stale]
-# after = "3d"   # unknown recipients of a list that no cycle has confirmed for so long are deferred
-
-# [schedule]
-# cron = "* * * * *"
-# jitter = "30s"
-
-# [health]
-# warn_after = "1h"
-# critical_after = "24h"
-`;

@@ -31,6 +31,8 @@ export interface Today {
   readonly tables: readonly OldTable[];
   /** Why every address is taken; null where a table decides, or where that is not known. */
   readonly everyone: string | null;
+  /** The domains of which every address is taken, where Postfix was asked and refuses others; null for all. */
+  readonly open: readonly string[] | null;
   /** By address, what Postfix answers a stranger today; null where it could not be asked. */
   readonly answers: ReadonlyMap<string, RcptAnswer> | null;
   /** What decides as well and was not looked at. */
@@ -52,7 +54,8 @@ export interface Today {
 const ASKED = 5000;
 const DOMAINS = 50;
 
-export async function today(config: GatewayConfig, postfix: PostfixConfig): Promise<Today> {
+/** @param looked the instances of this host that are looked at */
+export async function today(config: GatewayConfig, postfix: PostfixConfig, looked: readonly string[]): Promise<Today> {
   const value = words(postfix.main.get('relay_recipient_maps') ?? '').filter(isTable);
   const others = value.filter((table) => !isOurs(config, 'relay_recipients', table));
   const ours = ['relay_recipients', STALE_MAP] as const;
@@ -68,7 +71,7 @@ export async function today(config: GatewayConfig, postfix: PostfixConfig): Prom
   return {
     postfix,
     tables,
-    ...everyone(postfix, value, access, strangers, answers),
+    ...everyone(postfix, value, access, strangers, answers, looked),
     answers,
     uses: usesOf(config, postfix),
     relayed: await relayedOf(postfix, tables),
@@ -126,21 +129,25 @@ function everyone(
   access: readonly string[],
   strangers: readonly string[],
   answers: Today['answers'],
-): Pick<Today, 'everyone' | 'unseen'> {
-  const beside = unseen(postfix);
+  looked: readonly string[],
+): Pick<Today, 'everyone' | 'unseen' | 'open'> {
+  const beside = unseen(postfix, looked);
   const reason = reasonFor(postfix, value);
   const said = strangers.flatMap((address) => answers?.get(address) ?? []);
   if (said.length > 0) {
-    const taken = said.some(({ code }) => code < 400);
+    const open = strangers.filter((address) => (answers?.get(address)?.code ?? 500) < 400);
+    const taken = open.length > 0;
     const delays = said.find(({ code, text }) => code >= 400 && code < 500 && !/User unknown|unknown in/.test(text));
     const unclear = delays === undefined ? [] : [`an answer of ${delays.code} ${delays.text}`];
     return {
       everyone: taken ? (reason ?? 'Postfix was asked, and takes them') : null,
+      open: open.length === said.length ? null : open.map((address) => domainOf(address) ?? ''),
       unseen: [...beside, ...unclear],
     };
   }
-  if (reason === null || (access.length === 0 && beside.length === 0)) return { everyone: reason, unseen: beside };
-  return { everyone: null, unseen: [`${reason}, but something else may refuse`, ...access, ...beside] };
+  if (reason === null || (access.length === 0 && beside.length === 0))
+    return { everyone: reason, open: null, unseen: beside };
+  return { everyone: null, open: null, unseen: [`${reason}, but something else may refuse`, ...access, ...beside] };
 }
 
 function reasonFor({ main }: PostfixConfig, value: readonly string[]): string | null {

@@ -102,7 +102,8 @@ export function requireType(config: GatewayConfig, { types }: PostfixConfig): vo
 }
 
 /** @throws HostError CONFIG */
-export function applySettings(all: readonly Setting[]): void {
-  const { status, stderr } = postfixCommand('postconf', ['-e', ...all.map(({ name, value }) => `${name} = ${value}`)]);
-  if (status !== 0) throw new HostError('CONFIG', `postconf -e failed, main.cf is as it was: ${stderr}`);
+export function applySettings({ directory }: PostfixConfig, all: readonly Setting[]): void {
+  const lines = all.map(({ name, value }) => `${name} = ${value}`);
+  const { status, stderr } = postfixCommand('postconf', ['-e', ...lines], directory);
+  if (status !== 0) throw new HostError('CONFIG', `postconf -e failed, ${directory}/main.cf is as it was: ${stderr}`);
 }

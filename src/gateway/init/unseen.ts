@@ -26,8 +26,8 @@ export function accessTables({ main }: PostfixConfig): string[] {
   return [...new Set(found)];
 }
 
-/** In words, for a person. @param instances of this host that were not looked at */
-export function unseen({ main, services, overrides }: PostfixConfig): string[] {
+/** In words, for a person. @param looked the instances of this host that are looked at */
+export function unseen({ main, services, overrides }: PostfixConfig, looked: readonly string[]): string[] {
   const restrictions = restrictionNames(main).flatMap((name) => {
     const all = tokens(main.get(name) ?? '');
     return all.flatMap((word, i) => {
@@ -39,6 +39,8 @@ export function unseen({ main, services, overrides }: PostfixConfig): string[] {
   const own = overrides
     .filter(({ service, parameter }) => smtpd.has(service) && DECIDE.has(parameter))
     .map(({ service, parameter, value }) => `master.cf: ${service} -o ${parameter}=${value}`);
-  const others = words(main.get('multi_instance_directories') ?? '').map((folder) => `the instance ${folder}`);
+  const others = words(main.get('multi_instance_directories') ?? '')
+    .filter((folder) => !looked.includes(folder))
+    .map((folder) => `the instance ${folder}`);
   return [...new Set([...restrictions, ...own, ...others])];
 }

@@ -72,7 +72,8 @@ const text = (access: BundleAccess): string => JSON.stringify([...access]);
 function read(bundle: BundleConfig): Held {
   const stamp = stampOf(bundle);
   const held = { bundle, ring: ownRing(bundle), access: bundleAccess(bundle), stamp };
-  if (differs(stamp, stampOf(bundle))) throw new HostError('CONFIG', 'a key or a credential is just being written');
+  if (differs(stamp, stampOf(bundle)))
+    throw new HostError('CONFIG', 'a key or a credential is being written at this moment; the next cycle reads it');
   return held;
 }
 

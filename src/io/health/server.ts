@@ -48,7 +48,9 @@ export class HealthServer {
       });
       server.listen(address, () => {
         const { port } = server.address() as AddressInfo;
-        server.removeAllListeners('error').on('error', (error) => this.#log('warning', `health: ${error.message}`));
+        server
+          .removeAllListeners('error')
+          .on('error', (error) => this.#log('warning', `the server of /healthz and /metrics: ${error.message}`));
         this.#server = server;
         this.#listen = listen;
         log('notice', `health: http://${listen.replace(/[0-9]+$/, String(port))}/healthz and /metrics`);

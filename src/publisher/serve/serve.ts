@@ -87,7 +87,10 @@ export async function serve(config: PublisherConfig): Promise<Serving> {
     url: `https://${name}:${bound}/`,
     reload: (next) => {
       if (next.serve?.listen !== current.serve.listen)
-        throw new HostError('CONFIG', 'serve.listen has changed; for that, restart serve');
+        throw new HostError(
+          'CONFIG',
+          'serve.listen has changed, and only a new start takes it: systemctl restart relaymap-publish-serve',
+        );
       use(read(next.output, next.serve));
     },
     close: () => {

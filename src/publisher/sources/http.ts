@@ -52,7 +52,10 @@ async function* pages(source: HttpSource, given: URL, limits: HttpLimits, seen: 
   try {
     for (let url: URL | null = firstPage(given); url !== null;) {
       if (asked.has(url.href))
-        throw new PublishError('SOURCE', `${name}: page ${asked.size + 1} is one that was asked for before`);
+        throw new PublishError(
+          'SOURCE',
+          `${name}: page ${asked.size + 1} was asked for before: its links to the next page go in a circle`,
+        );
       if (asked.size === MAX_PAGES) throw new PublishError('SOURCE', `${name}: more than ${MAX_PAGES} pages`);
       asked.add(url.href);
       const found: Page[] = [];
@@ -72,7 +75,10 @@ async function* pages(source: HttpSource, given: URL, limits: HttpLimits, seen: 
       const answer = { url, header: (header: string) => body.header(header), pages: found, records, all };
       url = nextPage(name, answer);
       if (url === null && asked.size === 1 && isRound(records))
-        logOnce('warning', `${name}: exactly ${records} entries; is it the first page of more? min_rows would tell`);
+        logOnce(
+          'warning',
+          `${name}: exactly ${records} entries; is it the first page of more? If the list has more, set min_rows for this source`,
+        );
     }
     yield* text.end();
   } finally {

@@ -10,9 +10,9 @@ import { shell } from '../../../gateway/mta/postfix/shell-lines.ts';
 import { StateFiles } from '../../../gateway/record/state.ts';
 import { paragraph } from '../../../gateway/say/wrap.ts';
 import { log } from '../../../io/log.ts';
-import { printable } from '../../../io/printable.ts';
 import { startAgain } from '../../start-again.ts';
 import { fetchCommand } from '../fetch-command.ts';
+import { say } from '../init-postfix.ts';
 
 export interface InitOptions {
   readonly config: string;
@@ -26,6 +26,8 @@ export interface InitOptions {
   readonly replace: boolean;
   /** The kind of mail server, where it is told. */
   readonly mta?: string;
+  /** Configuration folders of Postfix. */
+  readonly instance?: readonly string[];
 }
 
 /** The cycle that `init` runs, and what it says where that ends badly. */
@@ -48,6 +50,7 @@ type Beside = ReturnType<typeof ownerBeside>;
 
 /** What `prepareConfig` is told. */
 export const wantedOf = (options: InitOptions) => ({
+  instances: [] as readonly string[],
   name: options.name,
   url: options.url,
   key: options.key,
@@ -56,8 +59,6 @@ export const wantedOf = (options: InitOptions) => ({
   ...(options.caFile === undefined ? {} : { caFile: path.resolve(options.caFile) }),
   domains: (options.domains ?? '').split(/[\s,]+/).filter((domain) => domain !== ''),
 });
-
-export const say = (line: string): void => void process.stdout.write(`${printable(line)}\n`);
 
 /** Removing a package together with its state leaves the maps, because Postfix may be using them. */
 const isLeftOver = (config: GatewayConfig): boolean =>
@@ -97,10 +98,11 @@ function howOn(options: InitOptions, { bundle, config }: Prepared): void {
 }
 
 /** The command line that was typed. */
-function typed({ config, name, url, key, domains, mta, apply }: InitOptions): string {
+function typed({ config, name, url, key, domains, mta, apply, instance }: InitOptions): string {
   const words = ['--name', name, '--url', url, '--key', key];
   if (config !== DEFAULT_CONFIG) words.unshift('--config', config);
   if (domains !== undefined) words.push('--domains', domains);
+  for (const each of instance ?? []) words.push('--instance', each);
   if (mta !== undefined) words.push('--mta', mta);
   return ['relaymap', 'init', ...words, ...(apply ? ['--apply'] : [])].map(shell).join(' ');
 }

@@ -11,7 +11,8 @@ import type { Advisor, SetUp } from '../../../gateway/mta/advisor.ts';
 import { advisorOf } from '../../../gateway/mta/advisor-of.ts';
 import { paragraph } from '../../../gateway/say/wrap.ts';
 import { writeAs } from '../../start-again.ts';
-import { initCycle, lastLines, say, wantedOf, type InitOptions } from './init-cycle.ts';
+import { say } from '../init-postfix.ts';
+import { initCycle, lastLines, wantedOf, type InitOptions } from './init-cycle.ts';
 
 export async function initOther(kind: Kind, options: InitOptions, now: Date): Promise<number> {
   const { name } = KINDS[kind];

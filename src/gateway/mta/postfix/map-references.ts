@@ -29,7 +29,7 @@ export function expanded({ main }: PostfixConfig, word: string): string {
 /** The words of a parameter as they are written, without those that stand for one of `names`. */
 export function without(postfix: PostfixConfig, parameter: string, names: ReadonlySet<string>): string[] {
   return words(postfix.raw.get(parameter) ?? '').filter(
-    (word) => !words(expanded(postfix, word)).some((w) => names.has(w.toLowerCase())),
+    (word) => !words(expanded(postfix, word)).some((w) => names.has(w) || names.has(w.toLowerCase())),
   );
 }
 

@@ -29,13 +29,20 @@ export function words(value: string): string[] {
 /** Whether a word is a table, and not a name or a file of names. */
 export const isTable = (word: string): boolean => /^[a-z][a-z0-9_-]*:/.test(word);
 
-/** `proxy:` asks another process for the same table; here that process is not needed. */
-export const withoutProxy = (table: string): string => table.replace(/^(proxy:)+/, '');
+/**
+ * `proxy:` asks another process for the same table; here that process is not needed, and it may not run. Within
+ * `unionmap:{...}` it stands before each table.
+ */
+export const withoutProxy = (table: string): string => table.replace(/(^|[{,\s])(?:proxy:)+/g, '$1');
 
 export const typeOf = (table: string): string => withoutProxy(table).split(':')[0] ?? '';
 
 /** What stands behind the type: a path, mostly. */
 export const nameOf = (table: string): string => withoutProxy(table).split(':').slice(1).join(':');
+
+/** A warning alone is none: a memcache that is down answers from what stands behind it. */
+const isFatal = (error: string): boolean =>
+  /^postmap: (fatal|error|panic): /m.test(error) || (!error.includes('postmap: warning: ') && error !== '');
 
 /** @returns key to value of those keys that the table has; null where it cannot be asked. */
 export async function queryTable(table: string, keys: readonly string[]): Promise<Map<string, string> | null> {
@@ -45,7 +52,7 @@ export async function queryTable(table: string, keys: readonly string[]): Promis
   const { status, error } = await postfixStream('postmap', ['-q', '-', withoutProxy(table)], asked, (chunk) => {
     out += chunk.toString();
   });
-  if (status === null || (status !== 0 && (error !== '' || out !== ''))) return null;
+  if (status === null || (status !== 0 && isFatal(error))) return null;
   const found = out.split('\n').filter((line) => line !== '');
   return new Map(found.map((line) => [line.split('\t')[0] ?? '', line.split('\t').slice(1).join('\t')]));
 }
@@ -58,8 +65,8 @@ export async function tableFault(table: string): Promise<string | null> {
     '',
     () => undefined,
   );
-  if (status === null || status === 0 || error === '') return null;
-  return (error.split('\n').at(-1) ?? error).replace(/^postmap: (fatal|error|warning): /, '');
+  if (status === null || status === 0 || !isFatal(error)) return null;
+  return (error.split('\n').at(-1) ?? error).replace(/^postmap: (fatal|error|panic): /, '');
 }
 
 /**
@@ -68,6 +75,8 @@ export async function tableFault(table: string): Promise<string | null> {
  */
 export async function listTable(table: string, take: (key: Buffer) => void): Promise<string | null> {
   const plain = withoutProxy(table);
+  // postmap lists what stands behind it and not what it holds itself.
+  if (typeOf(plain) === 'memcache') return 'tables of this type cannot be listed';
   if (typeOf(plain) === 'cdb') return listCdb(`${nameOf(plain)}.cdb`, take);
   let rest: Buffer = Buffer.alloc(0);
   const { status, error } = await postfixStream('postmap', ['-s', plain], '', (chunk) => {
@@ -84,7 +93,7 @@ export async function listTable(table: string, take: (key: Buffer) => void): Pro
   if (status === 0) return null;
   return /sequence operation is not supported|via the proxy/.test(error)
     ? 'tables of this type cannot be listed'
-    : error;
+    : error.replace(/^postmap: (fatal|error): /, '');
 }
 
 /** postmap has no sequence operation for cdb, so that one is read here. */

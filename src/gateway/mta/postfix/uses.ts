@@ -49,7 +49,10 @@ function namesOf(config: GatewayConfig, main: ReadonlyMap<string, string>): Use[
   });
 }
 
-/** The lists of restrictions, and the classes that one of them reaches: a class that nobody names is never asked. */
+/**
+ * The lists of restrictions, and the classes that one of them reaches: a class that nobody names is never asked. The
+ * rows of an access table may name any class, so where there is such a table all of them count.
+ */
 export function restrictionNames(main: ReadonlyMap<string, string>): string[] {
   const classes = new Set(tokens(main.get('smtpd_restriction_classes') ?? ''));
   const reached: string[] = [];
@@ -57,7 +60,9 @@ export function restrictionNames(main: ReadonlyMap<string, string>): string[] {
   for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
     if (reached.includes(name)) continue;
     reached.push(name);
-    queue.push(...tokens(main.get(name) ?? '').filter((word) => classes.has(word)));
+    const all = tokens(main.get(name) ?? '');
+    const hasTable = all.some((word) => /^check_\w+_access$/.test(word));
+    queue.push(...(hasTable ? classes : all.filter((word) => classes.has(word))));
   }
   return reached;
 }
