@@ -27,6 +27,7 @@ const Bundle = z.strictObject({
   urls: list(Place).check(z.minLength(1, { error: 'must name at least one URL' })),
   keys: absolute(),
   threshold: z._default(whole(1, 16), 1),
+  root_threshold: z.optional(whole(1, 16)),
   ring: z._default(whole(0, 2 ** 31), 0),
   domains: z.optional(list(domain()).check(z.minLength(1, { error: 'must not be an empty list' }))),
   required: z._default(list(address()), []),
@@ -96,7 +97,7 @@ export const Config = z.strictObject({
 });
 
 /** Keys that docs/commands.md knows and this version does not. */
-const LATER = ['report', 'identity_file', 'bundle.sealed', 'bundle.next_hops', 'bundle.root_threshold'];
+const LATER = ['report', 'identity_file', 'bundle.sealed', 'bundle.next_hops'];
 
 type Bundle = z.infer<typeof Bundle>;
 

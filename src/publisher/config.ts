@@ -3,6 +3,7 @@ import path from 'node:path';
 import * as z from 'zod/mini';
 import { NAME } from '../bundle/offer/name.ts';
 import { listenAddress } from '../io/health/listen-address.ts';
+import { HostError } from '../errors.ts';
 import { requireUnwritable } from '../io/rights.ts';
 import { duration, flag, list, percent, readConfigFile, text, whole } from '../io/config-file.ts';
 import { KeyConfig } from './keys/publisher-keys.ts';
@@ -94,7 +95,10 @@ function milliseconds() {
 
 export interface PublisherConfig extends Omit<z.infer<typeof Config>, 'source' | 'state_dir'> {
   readonly state_dir: string;
+  /** The sources of recipients. */
   readonly source: readonly SourceConfig[];
+  /** The sources of next hops. */
+  readonly transport: readonly SourceConfig[];
 }
 
 const STATE = '/var/lib/relaymap-publish';
@@ -115,10 +119,14 @@ export function defaultStateDir(file: string): string {
 export function readPublisherConfig(file: string): PublisherConfig {
   requireUnwritable('the configuration', file);
   const config = readConfigFile(file, Config, [], laterKey);
-  const source = namedApart(file, config.source);
+  const all = namedApart(file, config.source);
+  const [source, transport] = [false, true].map((is) => all.filter(({ table }) => (table === 'transport') === is));
+  if (source?.length === 0)
+    throw new HostError('CONFIG', `${file}: each source is of next hops; at least one must give addresses`);
   const { policy } = config;
   const domains = policy.domains?.flatMap((domain, i) => domainForms(file, `policy.domains.${i}`, domain));
   const wildcards = policy.wildcards.flatMap((domain, i) => domainForms(file, `policy.wildcards.${i}`, domain, false));
   const state_dir = config.state_dir ?? defaultStateDir(file);
-  return { ...config, state_dir, source, policy: { ...policy, domains, wildcards } };
+  const sources = { source: source ?? [], transport: transport ?? [] };
+  return { ...config, state_dir, ...sources, policy: { ...policy, domains, wildcards } };
 }

@@ -14,6 +14,7 @@ import { removals, waitingRows, type WaitingRow } from './removals/removals.ts';
 import { Repository } from './repository/repository.ts';
 import type { Published } from './repository/state.ts';
 import { apart } from './tables/source-guard.ts';
+import { gatherRoutes } from './transport/gather-routes.ts';
 
 /** The most entries shown for a row. A whole domain may have thousands. */
 const NAMED = 20;
@@ -73,8 +74,21 @@ export async function explain(config: PublisherConfig, address: string, now: Dat
   if (!domains.every(isOurs)) {
     lines.push('its domain is not one of policy.domains: a publish with it is refused (FOREIGN_DOMAIN)');
   }
+  lines.push(...(await hopLines(config, domains, now)));
   lines.push(await publishedLine(repository, published, [...rows, ...wildcards], accepted));
   return { accepted, lines };
+}
+
+/** Where mail for the address's domain goes by the sources of next hops. */
+async function hopLines(config: PublisherConfig, domains: readonly string[], now: Date): Promise<string[]> {
+  const lenient = { ...config, policy: { ...config.policy, skip_invalid: true, domains: undefined } };
+  const gathered = await gatherRoutes(lenient, now);
+  if (gathered === null) return [];
+  const found = domains.flatMap((domain) => {
+    const route = gathered.routes.get(domain);
+    return route === undefined ? [] : [`mail for ${domain} goes to ${route.nextHop} (${route.place})`];
+  });
+  return found.length > 0 ? found : [`no source has a next hop for ${domains[0] ?? ''}: its mail follows its MX`];
 }
 
 /** The rows that `remove_after` keeps in the list. */

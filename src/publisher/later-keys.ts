@@ -24,7 +24,6 @@ export function laterKey(values: unknown): string | null {
   for (const [i, each] of listOf(config['source']).entries()) {
     const source = tableOf(each);
     if (LATER_TYPES.includes(source['type'])) return missing(`source.${i}.type "${String(source['type'])}"`);
-    if (source['table'] === 'transport') return missing(`source.${i}.table = "transport"`);
   }
   return null;
 }

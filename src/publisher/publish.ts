@@ -37,6 +37,17 @@ import {
 } from './repository/sign-manifest.ts';
 import type { PublisherKeys } from './keys/publisher-keys.ts';
 import { continued, type PublisherState, type Published } from './repository/state.ts';
+import {
+  approvedHops,
+  areHopsWhole,
+  hopsRefusal,
+  isSameHops,
+  namedByHops,
+  nextHopsState,
+  readNextHops,
+  writeNextHops,
+  type NextHops,
+} from './transport/next-hops.ts';
 import { hashOf, measure, sizeOfSound, streamed, verifyTable, writeFiles, type Measure } from './tables/tables.ts';
 
 const LOCK_WAIT = 30;
@@ -70,6 +81,8 @@ export interface PublishResult {
   readonly validity: { readonly created: Date; readonly expires: Date } | null;
   /** Only in a dry run. */
   readonly difference: Difference | null;
+  /** Rows of the table of next hops, and in a dry run what would change; null where no source gives next hops. */
+  readonly nextHops: { readonly rows: number; readonly changes: readonly string[] } | null;
 }
 
 interface Work {
@@ -83,6 +96,7 @@ interface Work {
   readonly gathered: Gathered;
   readonly waits: Removals;
   readonly table: Measure;
+  readonly hops: NextHops;
   /** The table's gzip member, if it is being made. */
   readonly member: Promise<Uint8Array> | null;
   readonly now: Date;
@@ -140,25 +154,29 @@ async function run(
   const base = shown !== null && repository.hasTable(shown) ? shown : null;
   const waits = await removals(config, given, { repository, base, sources: Object.keys(state.sources) }, now);
   const { gathered } = waits;
+  const allowed = options.allowShrink;
+  const hops = await readNextHops({ config, repository, state, published, allowed, now });
   const sha256 = hashOf(gathered.table);
   const same = published?.manifest.tables.recipients.sha256 === sha256;
   // Compresses in another thread while this one judges the table. If the table is refused, that was in vain.
   const member = options.dryRun || same || repository.hasKept(sha256) ? null : packed(gathered.table);
   member?.catch(() => undefined); // its reader gets the error
   const table = measure(gathered.table, sha256);
-  const work: Work = { config, options, keys, repository, state, published, gathered, waits, table, member, now };
+  const work: Work = { config, options, keys, repository, state, published, gathered, waits, table, hops, member, now };
+  const isSame = same && isSameHops(hops);
   const result = (outcome: PublishResult['outcome'], version = published?.manifest.version ?? null) => ({
     outcome,
     version,
     rows: table.rows,
     domains: table.domains.size,
     deltas: 0,
-    skipped: gathered.skipped,
-    leftOut: gathered.leftOut,
+    skipped: [...gathered.skipped, ...(hops.gathered?.skipped ?? [])],
+    leftOut: [...gathered.leftOut, ...(hops.gathered?.leftOut ?? [])],
     waiting: waits.rows,
     nextRemoval: waits.next,
     validity: published === null ? null : validityOf(published.manifest),
     difference: null,
+    nextHops: hops.gathered === null ? null : { rows: hops.rows, changes: options.dryRun ? hops.changes : [] },
   });
 
   const few = small?.reason ?? tooFew(work);
@@ -167,15 +185,17 @@ async function run(
     const refusal = new PublishError('TOO_FEW', `${few}. ${goOn}`);
     throw small === null ? refusal : ofSource(refusal, small.source);
   }
-  if (!options.dryRun && same && !isDue(work)) {
+  if (!options.dryRun && isSame && !isDue(work)) {
     repository.dropUnnamed(state, namedBy(published.manifest.tables.recipients), now);
+    hops.repository.dropUnnamed(state.transport, namedByHops(hops.entry), now);
     await keepRemovals(repository, waits, true);
     return result('unchanged');
   }
   const meant =
     options.allowShrink || approves(approvalOf(state), { rows: table.rows, domains: table.domains.size }, now);
   const judged = await judgeList(work, baseOf(work), meant);
-  const shrunken = meant ? null : refusalOf(judged);
+  const refused = hopsRefusal(hops, approvalOf(state), allowed, now);
+  const shrunken = (meant ? null : refusalOf(judged)) ?? refused;
   if (options.dryRun) {
     const found = await difference(shown === null ? null : repository.table(shown), gathered.table);
     const attributedTo = await attributed(found, gathered, repository);
@@ -185,7 +205,7 @@ async function run(
   if (shrunken !== null) {
     const goOn = 'Look at it with --dry-run; if it is meant: relaymap-publish publish --allow-shrink';
     const refusal = new PublishError('SHRUNK', `${shrunken}. ${goOn}`);
-    const [source] = judged.list === null ? judged.sources.keys() : [];
+    const [source] = judged.list === null && shrunken !== refused ? judged.sources.keys() : [];
     throw source === undefined ? refusal : ofSource(refusal, source);
   }
   const gone = goneWords(judged.lost);
@@ -193,13 +213,20 @@ async function run(
   const manifest = await goOut(work, same, judged);
   const validity = validityOf(manifest);
   const deltas = manifest.tables.recipients.deltas.length;
-  return { ...result(same ? 'renewed' : 'published', manifest.version), validity, deltas };
+  return { ...result(isSame ? 'renewed' : 'published', manifest.version), validity, deltas };
 }
 
 const validityOf = ({ created, expires }: Manifest) => ({ created, expires });
 
 const approvalOf = ({ approval }: PublisherState): Approval | undefined =>
   approval === null ? undefined : { ...approval, until: new Date(approval.until) };
+
+/** As the record has it. */
+function kept(approval: Approval): PublisherState['approval'] {
+  const { until, rows, domains } = approval;
+  const hops = approvedHops(approval);
+  return { until: until.toISOString(), rows, domains, ...(hops === null ? {} : { transport: { rows: hops } }) };
+}
 
 /** Why there are too few rows to publish (`min_rows`); null if there are enough. */
 function tooFew({ config, table }: Work): string | null {
@@ -222,7 +249,9 @@ function isDue(work: Work): boolean {
   if (now.getTime() >= created.getTime() + validFor / 2) return true;
   if (clockBehind(published, now) !== null) return true; // a person accepted it, or publish would have failed
   return (
-    !isWhole(work, published.manifest.tables.recipients) || !isSignedBy(published.envelope, keys.own, keys.own.length)
+    !isWhole(work, published.manifest.tables.recipients) ||
+    !areHopsWhole(work.hops) ||
+    !isSignedBy(published.envelope, keys.own, keys.own.length)
   );
 }
 
@@ -247,12 +276,24 @@ async function goOut(work: Work, same: boolean, judged: Judged): Promise<Verifie
   const { config, options, keys, repository, state, published, table, now } = work;
   const { rows, sha256 } = table;
   const entry = await entryOf(work, same, judged.found);
+  const transport = await writeNextHops(work.hops, config, state);
   const version = options.nextVersion ?? state.highest + 1;
   const created = createdAt(published, now);
   const carried = approvalOf(state);
   const stands = carried !== undefined && now < carried.until ? carried : null;
-  const approval = options.allowShrink ? approvalFor(rows, table.domains.size, created) : stands;
-  const facts = { name: config.name, version, created, validFor: config.valid_for, keyring: 0, entry, approval };
+  const hadHops = transport !== null || work.hops.entry !== null;
+  const hopRows = hadHops ? (transport?.rows ?? 0) : null;
+  const approval = options.allowShrink ? approvalFor(rows, table.domains.size, created, hopRows) : stands;
+  const facts = {
+    name: config.name,
+    version,
+    created,
+    validFor: config.valid_for,
+    keyring: 0,
+    entry,
+    transport,
+    approval,
+  };
   const payload = manifestPayload(facts);
   const signatures = await signaturesOf(MANIFEST_TYPE, payload, keys.signers);
   const signed = signedManifest(payload, signatures, keys.own, keys.threshold);
@@ -269,16 +310,18 @@ async function goOut(work: Work, same: boolean, judged: Judged): Promise<Verifie
     unnamed: Object.fromEntries(Object.entries(state.unnamed).filter(([name]) => !named.has(name))),
     highest: version,
     digest: signed.digest,
-    approval: approval === null ? null : { ...approval, until: approval.until.toISOString() },
+    approval: approval === null ? null : kept(approval),
     tables: [...earlier, current ?? { sha256, at: now.toISOString() }].slice(-config.keep_deltas - 1),
     // If a shrinking was accepted, the smaller size is the new measure.
     history: rememberRows(state.history, rows, now, judged.list !== null),
     sources: same ? state.sources : sourceHistories(work, judged),
+    transport: nextHopsState(work.hops, transport, config, state, now),
   };
   repository.writeState(next); // before publishing: a version is never signed twice
   repository.writeManifest(signed.envelope);
   try {
-    repository.writeState(repository.clean(next, named, now));
+    const hops = work.hops.repository.clean(next.transport, namedByHops(transport), now);
+    repository.writeState(repository.clean({ ...next, transport: hops }, named, now));
   } catch (error) {
     // The list is published and the next run cleans up, so this is no failure.
     log(

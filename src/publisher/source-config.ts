@@ -20,6 +20,8 @@ interface Common {
   readonly remove_after?: number | undefined;
   /** Domains whose rows are left out, each as U-label and A-label; `*.x` for all subdomains of x. */
   readonly skip_domains?: readonly string[] | undefined;
+  /** `transport`: it gives domains and next hops instead of addresses. */
+  readonly table?: 'recipients' | 'transport' | undefined;
 }
 export interface FileSource extends Common, TextOptions {
   readonly type: 'file';
@@ -90,6 +92,7 @@ export const Source = z.strictObject({
   min_rows: z.optional(whole(0, MAX_ROWS)),
   remove_after: z.optional(removalDelay()),
   skip_domains: z.optional(list(text())),
+  table: z.optional(z.enum(['recipients', 'transport'], { error: 'must be recipients or transport' })),
   path: z.optional(text()),
   url: z.optional(z.union([text(), list(text())], { error: 'must be a URL, or a list of them' })),
   url_file: z.optional(absolute()),
@@ -117,7 +120,15 @@ type RawSource = z.infer<typeof Source>;
 type Key = keyof RawSource;
 
 /** Keys that every type takes. */
-const EVERY_TYPE: readonly Key[] = ['type', 'name', 'max_shrink_percent', 'min_rows', 'remove_after', 'skip_domains'];
+const EVERY_TYPE: readonly Key[] = [
+  'type',
+  'name',
+  'max_shrink_percent',
+  'min_rows',
+  'remove_after',
+  'skip_domains',
+  'table',
+];
 
 /** Keys of every text source. */
 const TEXT: readonly Key[] = ['format', 'encoding', 'separator', 'columns', 'domain'];
@@ -163,6 +174,8 @@ function sourceConfig(file: string, raw: RawSource, index: number): SourceConfig
   if (type === 'file' && !path.isAbsolute(raw.path ?? '')) {
     throw new HostError('CONFIG', `${file}: source.${index}.path must be an absolute path`);
   }
+  const wrongTable = raw.table === 'transport' ? transportFault(raw) : null;
+  if (wrongTable !== null) throw wrong(wrongTable);
   const wrongText = textFault(raw);
   if (wrongText !== null) throw wrong(wrongText);
   const defaults = type === 'ldap' ? { starttls: false } : {};
@@ -170,6 +183,18 @@ function sourceConfig(file: string, raw: RawSource, index: number): SourceConfig
   const skip_domains = skipped?.flatMap((domain, i) => domainForms(file, `source.${index}.skip_domains.${i}`, domain));
   // The check above has shown that all keys the type needs are present.
   return { ...defaults, ...raw, name, ...(skip_domains === undefined ? {} : { skip_domains }) } as SourceConfig;
+}
+
+/** What is wrong with the keys of a source of next hops; null if nothing is. */
+function transportFault(raw: RawSource): string | null {
+  const { type, format, attributes, filter } = raw;
+  const foreign = (['remove_after', 'columns', 'separator', 'domain'] as const).find((key) => raw[key] !== undefined);
+  if (foreign !== undefined) return `${foreign} means nothing for table = "transport"`;
+  if (format !== undefined && format !== 'text' && format !== 'postfix')
+    return `format "${format}" gives no next hops; it must be text or postfix`;
+  if (type === 'ldap' && (filter === undefined || attributes?.length !== 2))
+    return 'an ldap source of next hops needs filter, and two attributes: a domain and its next hop';
+  return null;
 }
 
 /** What is wrong with the keys of a text source in themselves; null if nothing is. */

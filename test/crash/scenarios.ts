@@ -7,9 +7,10 @@ import path from 'node:path';
 import { expect } from 'vitest';
 import { publishWithDelta } from '../support/delta.ts';
 import { Endpoint } from '../support/endpoint.ts';
-import { Forger } from '../support/forger.ts';
+import { Forger, SigningKey } from '../support/forger.ts';
 import { Gateway, type BundleSetup } from '../support/gateway.ts';
 import { injecting, ONE_THREAD } from '../support/injection.ts';
+import { stepFile } from '../support/keyring-step.ts';
 import { LIST } from '../support/scene.ts';
 
 /** The next list has another row and another domain: a new map of each kind. */
@@ -31,6 +32,8 @@ export interface Scenario {
   readonly config?: string;
   /** Two of them: the maps are their union. */
   readonly twoBundles?: true;
+  /** The gateways have a root key, and the next list comes behind a key ring step. */
+  readonly isRooted?: true;
   /** Without RELAYMAP_CRASH=all it is only killed, and only at a sample of its calls. */
   readonly sampled?: true;
   readonly args: (stage: Stage) => readonly string[];
@@ -62,6 +65,8 @@ export class Stage {
   readonly forger: Forger;
   /** The second bundle's; null where there is one bundle. */
   readonly other: Forger | null;
+  /** Signs key ring steps; null where there are none. */
+  readonly root: SigningKey | null;
   readonly stick = mkdtempSync(path.join(os.tmpdir(), 'relaymap-stick-'));
   readonly gateways: readonly Gateway[];
   readonly #published: readonly { readonly forger: Forger; readonly endpoint: Endpoint }[];
@@ -69,7 +74,9 @@ export class Stage {
   private constructor(
     published: readonly { readonly forger: Forger; readonly endpoint: Endpoint }[],
     gateways: readonly Gateway[],
+    isRooted: boolean,
   ) {
+    this.root = isRooted ? new SigningKey() : null;
     const [first, second] = published;
     if (first === undefined) throw new Error('nothing is published');
     this.forger = first.forger;
@@ -81,14 +88,14 @@ export class Stage {
   static async open(
     count: number,
     folder?: string,
-    { config, twoBundles }: Pick<Scenario, 'config' | 'twoBundles'> = {},
+    { config, twoBundles, isRooted }: Pick<Scenario, 'config' | 'twoBundles' | 'isRooted'> = {},
   ): Promise<Stage> {
     const gateways = Array.from({ length: count }, () => new Gateway(folder ?? inMemory()));
     const forgers = [new Forger(), ...(twoBundles === true ? [new Forger('example-com')] : [])];
     const published = await Promise.all(
       forgers.map(async (forger) => ({ forger, endpoint: await Endpoint.start(forger.files) })),
     );
-    const stage = new Stage(published, gateways);
+    const stage = new Stage(published, gateways, isRooted === true);
     for (const gateway of gateways) {
       gateway.configure(stage.setup(), config);
       gateway.postfix(true);
@@ -103,6 +110,7 @@ export class Stage {
       name: forger.name,
       urls: [endpoint.url],
       keys: forger.signers,
+      roots: this.root === null ? [] : [this.root],
       lines: this.other === null ? '' : `domains = ${JSON.stringify(DOMAINS[forger.name])}`,
     }));
   }
@@ -136,10 +144,20 @@ export class Stage {
     const [table = ''] = [...this.forger.files.keys()].filter((name) => name.endsWith('.gz'));
     publishWithDelta(this.forger, { rows: LIST, table }, NEXT);
     this.other?.publish(OTHER_NEXT);
+    if (this.root !== null) this.#publishStep(this.root);
     for (const [name, bytes] of this.forger.files) {
       mkdirSync(path.dirname(path.join(this.stick, name)), { recursive: true });
       writeFileSync(path.join(this.stick, name), bytes);
     }
+  }
+
+  /** Another key in place of the first: it signs the list that is out, which makes every gateway ask for the step. */
+  #publishStep(root: SigningKey): void {
+    const signers = [new SigningKey()];
+    const step = stepFile({ version: 1, keys: signers, roots: [root], by: [root] });
+    this.forger.files.set('keyring/1.json', step);
+    const { payload } = JSON.parse(this.forger.files.get('manifest.json')?.toString() ?? '') as { payload: string };
+    this.forger.files.set('manifest.json', this.forger.seal(Buffer.from(payload, 'base64'), { signers }));
   }
 
   async close(): Promise<void> {
@@ -208,4 +226,5 @@ export const SCENARIOS: readonly Scenario[] = [
     config: '[maps]\ntypes = ["cdb", "lmdb"]',
     sampled: true,
   },
+  { name: 'a key ring step', args: fetch, prepare: nextPublished, isRooted: true, sampled: true },
 ];

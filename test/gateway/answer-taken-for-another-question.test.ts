@@ -13,7 +13,8 @@ function source(answer: () => Manifest): { source: Source; asked: (string | null
     return new Promise<Manifest>((resolve) => resolve(answer()));
   };
   const blob = () => Promise.reject(new SourceError('NETWORK', 'no blob here'));
-  const origin = { label: 'https://one.invalid/', manifest, blob };
+  const step = () => Promise.resolve(null);
+  const origin = { label: 'https://one.invalid/', manifest, step, blob };
   return {
     source: { offline: false, origins: [origin], received: () => 7, close: () => Promise.resolve() },
     asked,

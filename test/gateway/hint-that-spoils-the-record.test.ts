@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { GatewayConfig } from '../../src/gateway/config.ts';
+import type { BundleConfig, GatewayConfig } from '../../src/gateway/config.ts';
 import { Copies } from '../../src/gateway/record/copies.ts';
 import { recover } from '../../src/gateway/cycle/recover.ts';
 import { StateFiles } from '../../src/gateway/record/state.ts';
@@ -30,7 +30,8 @@ async function rebuilt(hint: unknown) {
   writeFileSync(path.join(dir, 'status.json'), JSON.stringify(hint));
   const config = { state_dir: dir, map_dir: path.join(dir, 'maps'), bundle: [] } as unknown as GatewayConfig;
   const files = new StateFiles(dir);
-  const holders = [{ name: 'example-org', ring: ringOf(1, key), copies }];
+  const start = { bundle: { name: 'example-org', threshold: 1 } as BundleConfig, ring: ringOf(1, key) };
+  const holders = [{ name: 'example-org', start, copies }];
   const { state } = await recover({ config, files, holders, rebuild: new Set(), log: () => undefined });
   files.write(state);
   expect(files.read()).toEqual({ is: 'whole', value: state });

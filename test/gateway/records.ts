@@ -2,7 +2,8 @@
 // is given.
 import { gzipSync } from 'node:zlib';
 import { judgeTable } from '../../src/bundle/offer/guard.ts';
-import { verifyManifest, type Ring, type VerifiedManifest } from '../../src/bundle/trust/verify.ts';
+import { startingRing, type RootedRing } from '../../src/bundle/trust/keyring.ts';
+import { verifyManifest, type VerifiedManifest } from '../../src/bundle/trust/verify.ts';
 import type { Copies } from '../../src/gateway/record/copies.ts';
 import type { CopyRef } from '../../src/gateway/record/state.ts';
 import { Forger, sha256, tableOf, type SigningKey } from '../support/forger.ts';
@@ -27,11 +28,15 @@ export const copy = (version: number, change: Partial<CopyRef> = {}): CopyRef =>
   ...change,
 });
 
-export const ringOf = (threshold: number, ...keys: SigningKey[]): Ring => ({
-  keys: new Map(keys.map((key) => [key.keyid, key.raw])),
-  threshold,
-  step: 0,
-});
+/** A ring without root keys. */
+export const ringOf = (threshold: number, ...keys: SigningKey[]): RootedRing =>
+  startingRing({
+    keys: new Map(keys.map((key) => [key.keyid, key.raw])),
+    threshold,
+    rootKeys: new Map(),
+    rootThreshold: null,
+    step: 0,
+  });
 
 /** A signed version, verified as in a cycle. */
 export function signed(

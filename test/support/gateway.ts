@@ -19,6 +19,8 @@ export interface BundleSetup {
   readonly name: string;
   readonly urls: readonly string[];
   readonly keys: readonly SigningKey[];
+  /** Of `root/` in the key directory. */
+  readonly roots?: readonly SigningKey[];
   /** Further lines of its `[[bundle]]`. */
   readonly lines?: string;
 }
@@ -141,10 +143,13 @@ export class Gateway {
 
   /** Writes the configuration and the key directories anew. */
   configure(bundles: readonly BundleSetup[], further = ''): void {
-    const parts = bundles.map(({ name, urls, keys, lines }) => {
+    const parts = bundles.map(({ name, urls, keys, roots = [], lines }) => {
       rmSync(this.keyDir(name), { recursive: true, force: true });
       mkdirSync(this.keyDir(name), { recursive: true });
       for (const [i, key] of keys.entries()) writeFileSync(path.join(this.keyDir(name), `${i}.pub`), key.publicPem);
+      if (roots.length > 0) mkdirSync(path.join(this.keyDir(name), 'root'));
+      for (const [i, key] of roots.entries())
+        writeFileSync(path.join(this.keyDir(name), 'root', `${i}.pub`), key.publicPem);
       const settings = { name, urls, keys: this.keyDir(name), ca_file: this.at('ca.pem') };
       // A line of a test's own takes the place of the same key here.
       const own = Object.entries(settings).filter(([key]) => !new RegExp(`^${key} = `, 'm').test(lines ?? ''));

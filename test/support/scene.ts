@@ -3,6 +3,7 @@
 import { expect } from 'vitest';
 import { Endpoint, type Certificate } from './endpoint.ts';
 import { Forger, SigningKey, type Lies, type Publication } from './forger.ts';
+import { stepFile, type StepDraft } from './keyring-step.ts';
 import { Gateway, type Fetched, type RunOptions } from './gateway.ts';
 
 /** Sixty mailboxes, and three with names. */
@@ -23,6 +24,8 @@ export interface SceneOptions {
   readonly signers?: readonly SigningKey[];
   /** The keys in the gateway's directory, where they are not the signers'. */
   readonly trusted?: readonly SigningKey[];
+  /** The root keys in the gateway's directory. */
+  readonly roots?: readonly SigningKey[];
   /** Further lines of `[[bundle]]`, and of the whole configuration. */
   readonly bundle?: string;
   readonly config?: string;
@@ -59,18 +62,25 @@ export class Scene {
   }
 
   /** Writes the gateway's configuration anew, with other lines where they are told. */
-  configure(change: Pick<SceneOptions, 'bundle' | 'config' | 'trusted'> & { urls?: readonly string[] } = {}): void {
+  configure(
+    change: Pick<SceneOptions, 'bundle' | 'config' | 'trusted' | 'roots'> & { urls?: readonly string[] } = {},
+  ): void {
     this.#options = { ...this.#options, ...change };
-    const { bundle, config, trusted } = this.#options;
+    const { bundle, config, trusted, roots = [] } = this.#options;
     const { name, signers } = this.forger;
     const urls = change.urls ?? [this.endpoint.url];
-    this.gateway.configure([{ name, urls, keys: trusted ?? signers, lines: bundle ?? '' }], config);
+    this.gateway.configure([{ name, urls, keys: trusted ?? signers, roots, lines: bundle ?? '' }], config);
   }
 
   publish(rows: readonly string[], lies: Lies = {}): Publication {
     const published = this.forger.publish(rows, lies);
     for (const row of rows) if (!row.startsWith('@')) this.gateway.unspeakable.add(row);
     return published;
+  }
+
+  /** Puts a key ring step where the gateway asks for it. */
+  step(draft: StepDraft): void {
+    this.forger.files.set(`keyring/${draft.version}.json`, stepFile(draft));
   }
 
   /** A cycle that must end kept with `code`, or a code of these, having asked for `requests` and moved nothing. */

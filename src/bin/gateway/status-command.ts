@@ -7,6 +7,7 @@ import { readGatewayConfig, type BundleConfig, type GatewayConfig } from '../../
 import { serviceState } from '../../gateway/check/look/service-state.ts';
 import { nextRun } from '../../gateway/daemon/schedule.ts';
 import { age, healthJson, type BundleHealth } from '../../gateway/health/grade.ts';
+import type { KeyringStatus } from '../../gateway/health/status.ts';
 import { lookAtHealth, type HealthLook } from '../../gateway/health/look.ts';
 import { keyFiles } from '../../gateway/keys/key-files.ts';
 import { mtaOf } from '../../gateway/mta/of-config.ts';
@@ -48,17 +49,25 @@ export async function statusCommand(
 function bundleLines(bundle: BundleConfig, { health, status }: HealthLook, now: Date): string[] {
   const found = health.bundles.find((b) => b.name === bundle.name);
   const facts = status?.bundles.find((b) => b.name === bundle.name);
-  const keys = keysOf(bundle);
-  const ids = keys.map((keyid) => keyid.slice(0, 16)).join(', ');
   return [
     `${bundle.name}: ${found === undefined ? 'unknown' : found.status.toUpperCase()}`,
     ...(found === undefined ? [] : listLines(found, now)),
-    `  keys: ${keys.length === 0 ? 'none' : `${ids} (threshold ${bundle.threshold}, ring step ${bundle.ring})`}`,
+    ...keyLines(bundle, facts?.keyring ?? null),
     ...bundle.urls.map((url) => `  from: ${url}`),
     ...(facts?.code == null ? [] : paragraph(`  last word: ${facts.code}: ${facts.message ?? ''}`)),
     ...(facts?.warnings ?? []).flatMap((warning) => paragraph(`  besides: ${warning}`)),
     ...(found?.reasons ?? []).flatMap(({ grade, text }) => paragraph(`  ${grade}: ${text}`)),
   ];
+}
+
+/** By the last report, which knows the steps that came; before the first cycle by the folder. */
+function keyLines(bundle: BundleConfig, known: KeyringStatus | null): string[] {
+  const of = (keys: readonly string[]) => keys.map((keyid) => keyid.slice(0, 16)).join(', ');
+  const { keys, threshold, step } = known ?? { keys: keysOf(bundle), threshold: bundle.threshold, step: bundle.ring };
+  if (keys.length === 0) return ['  keys: none'];
+  const since = known?.since == null ? '' : ` since ${known.since}`;
+  const signed = known === null || known.signedBy.length === 0 ? [] : [`  signed by: ${of(known.signedBy)}`];
+  return [`  keys: ${of(keys)} (threshold ${threshold}, ring step ${step}${since})`, ...signed];
 }
 
 function listLines(b: BundleHealth, now: Date): string[] {

@@ -86,8 +86,12 @@ function waitingLines(rows: readonly WaitingRow[], count: number): string[] {
 
 const from = (sources: readonly string[]): string => (sources.length === 0 ? '' : `  (${sources.join(', ')})`);
 
+/** `+example.org -> [mx1.example.org]:2525` */
+const hopLine = (change: string): string => change.replace('\t', ' -> ');
+
 function words(name: string, r: PublishResult): string[] {
-  const size = `${r.rows} rows in ${r.domains} ${r.domains === 1 ? 'domain' : 'domains'}`;
+  const hops = r.nextHops === null ? '' : `, ${r.nextHops.rows} next ${r.nextHops.rows === 1 ? 'hop' : 'hops'}`;
+  const size = `${r.rows} rows in ${r.domains} ${r.domains === 1 ? 'domain' : 'domains'}${hops}`;
   if (r.outcome === 'unchanged') return [`${name}: unchanged, version ${r.version} is current (${size})`];
   if (r.outcome === 'renewed') return [`${name}: renewed as version ${r.version} (${size}, the same list)`];
   if (r.outcome === 'published')
@@ -98,6 +102,7 @@ function words(name: string, r: PublishResult): string[] {
   return [
     ...d.rows.map((row, i) => `${row}${from(d.from[i] ?? [])}`),
     ...(rest > 0 ? [`... and ${rest} more`] : []),
+    ...domainLines(r.nextHops?.changes ?? [], hopLine, 'next hops would change'),
     ...waitingLines(d.waiting, r.waiting),
     ...domainLines(d.domainsRemoved, (domain) => `the whole domain ${domain} would go`, 'whole domains would go'),
     ...domainLines(d.domainsAdded, (domain) => `the domain ${domain} would come`, 'domains would come'),

@@ -16,8 +16,8 @@ export interface Seen {
 
 export interface OfferRules {
   readonly name: string;
-  /** The highest version ever kept here; null if none. */
-  readonly floor: Seen | null;
+  /** The highest version ever kept here, or set by a key ring step; null if none. */
+  readonly floor: { readonly version: number; readonly digest?: string } | null;
   /** Verified payloads met at or above the floor, installed or not. */
   readonly seen: readonly Seen[];
   /** This host's clock. */

@@ -14,6 +14,7 @@ import { NAME } from '../offer/name.ts';
 import { publicKeyFlaw } from './ed25519.ts';
 import { decodeBase64, decodeEnvelope, KEYRING_TYPE, MAX_ENVELOPE, type Envelope } from './envelope.ts';
 import { keyid } from './public-key.ts';
+import { defaultRootThreshold } from './root-threshold.ts';
 import { requireSignatures, type Ring } from './verify.ts';
 
 export const MAX_KEYS = 16;
@@ -46,9 +47,6 @@ export function startingRing({ keys, threshold, rootKeys, rootThreshold, step }:
   const most = rootKeys.size === 0 ? 0 : (rootThreshold ?? defaultRootThreshold(rootKeys.size));
   return { keys, threshold, rootKeys, rootThreshold: most, step } as RootedRing;
 }
-
-/** More than half. */
-export const defaultRootThreshold = (roots: number): number => Math.floor(roots / 2) + 1;
 
 /** The payload of a step. */
 export interface KeyringStep {

@@ -6,6 +6,7 @@ import { shell } from '../mta/postfix/shell-lines.ts';
 
 export const trustFindings = (facts: CheckFacts): Finding[] => [
   ...keys(facts),
+  ...keyRing(facts),
   ...certificates(facts),
   ...clock(facts),
   ...unbounded(facts),
@@ -17,6 +18,21 @@ const keys = ({ host }: CheckFacts): Finding[] =>
     text: `${bundle.name}: ${why}. Nothing new can be verified.`,
     type: [`install -D -m 0644 ${bundle.name}.pub ${shell(path.join(bundle.keys, `${bundle.name}.pub`))}`],
   }));
+
+/** Keys in a folder that do not count, since a key ring step has replaced them; and stored steps that do not count. */
+function keyRing({ config, file, host }: CheckFacts): Finding[] {
+  return config.bundle.flatMap(({ name, keys: folder, ring }): Finding[] => {
+    const known = host.status?.bundles.find((b) => b.name === name)?.keyring;
+    if (known == null) return [];
+    const line = inConfig(file, `below name = "${name}"`, `ring = ${known.step}`);
+    if (known.broken !== null) return [{ level: 'error', text: `${name}: ${known.broken}`, type: ['relaymap keys'] }];
+    const idle = (host.keysInFolder.get(name) ?? []).filter((keyid) => !known.keys.includes(keyid));
+    if (known.step <= ring || idle.length === 0) return [];
+    const which = idle.map((keyid) => keyid.slice(0, 16)).join(', ');
+    const text = `${name}: ${idle.length === 1 ? 'a key' : 'keys'} in ${folder} (${which}) ${idle.length === 1 ? 'does' : 'do'} not count: key ring step ${known.step} has replaced the keys of the folder. Where the folder is to stand for that step, with its keys in it:`;
+    return [{ level: 'note', text, type: line }];
+  });
+}
 
 const DAY = 86_400_000;
 const SOON = 21 * DAY;

@@ -1,17 +1,26 @@
 /**
- * One bundle's way to the network and back (docs/commands.md section 2.3): source -> verify -> judge the offer ->
- * obtain -> judge the table. Holds no lock and writes nothing but a spool without a name: what it finds comes back
- * as a value, refusals too.
+ * One bundle's way to the network and back (docs/commands.md section 2.3): source -> key ring steps -> verify ->
+ * judge the offer -> obtain -> judge the table. Holds no lock and writes nothing but a spool without a name, and key
+ * ring steps as soon as they are verified: what else it finds comes back as a value, refusals too.
  */
 import { StepError } from '../../errors.ts';
-import { bestOffer, type BundleContext, type Offers } from '../fetch/best-offer.ts';
+import type { VerifiedStep } from '../../bundle/trust/keyring.ts';
+import { askOrigins, isStepDue, underNewerRing } from '../fetch/ask-origins.ts';
+import { bestOffer, type Offers } from '../fetch/best-offer.ts';
+import type { BundleContext } from '../fetch/bundle-context.ts';
 import { takeTable, type Obtained } from '../fetch/take-table.ts';
+import { walk, type Walked } from '../fetch/walk.ts';
+import { stepRules } from '../keys/trusted-keys.ts';
+import { takeSteps } from '../record/chain.ts';
+import type { BundleState } from '../record/state.ts';
 import { asStepError } from '../step-error.ts';
 
 export interface Way {
   readonly name: string;
-  /** What it was judged by. Its `notes` are what is to be remembered. */
+  /** What it was judged by: the newest ring too. Its `notes` are what is to be remembered. */
   readonly cx: BundleContext;
+  /** The key ring steps that came in this cycle. */
+  readonly steps: readonly VerifiedStep[];
   /** Null where it was refused. */
   readonly offers: Offers | null;
   /** Null where no table is needed, or none was asked for. */
@@ -35,12 +44,22 @@ export function needsTable({ cx, offers }: Way): boolean {
 }
 
 /** Asks every origin of a bundle. @param clock monotonic milliseconds */
-export async function askBundle(cx: BundleContext, clock: () => number): Promise<Way> {
+export async function askBundle(given: BundleContext, clock: () => number): Promise<Way> {
   const started = clock();
+  let cx = given;
+  let steps: readonly VerifiedStep[] = [];
   let offers: Offers | null = null;
   let refusal: StepError | null = null;
   try {
-    offers = await bestOffer(cx);
+    let answers = await askOrigins(cx);
+    const walked = isStepDue(cx, answers) ? await walkOn(cx) : null;
+    if (walked !== null && walked.steps.length > 0) {
+      ({ steps } = walked);
+      cx = afterSteps(cx, walked);
+      await cx.storeSteps?.(steps);
+      answers = await underNewerRing(cx, answers);
+    }
+    offers = bestOffer(cx, answers, walked?.failure ?? null);
   } catch (error) {
     refusal = asStepError(error);
   }
@@ -48,12 +67,30 @@ export async function askBundle(cx: BundleContext, clock: () => number): Promise
   return {
     name: bundle.name,
     cx,
+    steps,
     offers,
     obtained: null,
     refusal,
     wireBytes: source.received(),
     ms: Math.round(clock() - started),
   };
+}
+
+async function walkOn({ source, ring, bundle, warn, notes, now }: BundleContext): Promise<Walked> {
+  const walked = await walk({ origins: source.origins, ring, rules: stepRules(bundle), warn });
+  const { end, steps } = walked;
+  if (end === 'more') warn(`${steps.length} key ring steps in one cycle are the most; the next cycle asks for more`);
+  // A folder says nothing of what the URLs have.
+  if (!source.offline && end !== 'unknown') notes.stepAsked(end === 'none' ? now : null);
+  return walked;
+}
+
+/** What the bundle is judged by once these steps are on record. */
+function afterSteps(cx: BundleContext, { steps, ring }: Walked): BundleContext {
+  const state = structuredClone(cx.state) as BundleState;
+  takeSteps(state, steps, cx.now);
+  state.unconditional = true;
+  return { ...cx, ring, state };
 }
 
 /** Goes on with what was offered: downloads its table, if it needs one. */

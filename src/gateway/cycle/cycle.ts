@@ -3,21 +3,24 @@
  * decides.
  *
  *   no lock      look at the record (mend it first, under the lock, where it or the maps are damaged)
- *   per bundle   source -> verify -> judge the offer -> obtain -> judge the table
+ *   per bundle   source -> key ring steps (stored at once) -> verify -> judge the offer -> obtain -> judge the table
  *   under lock   read the record again -> judge again -> keep -> union -> compile -> install -> commit -> report
  *
  * `poll` ends where a table is to be downloaded or maps are to be made. `cycle` goes all the way, and always ends
  * in a report. Where some bundles are slow, the steps under the lock are taken for the others first, and again for
  * the slow ones. A dry run takes no lock and writes nothing at all.
  */
+import type { VerifiedStep } from '../../bundle/trust/keyring.ts';
 import { HostError, StepError } from '../../errors.ts';
 import type { BundleConfig } from '../config.ts';
 import type { Source } from '../fetch/source.ts';
 import { report, type Warnings } from '../health/report.ts';
 import type { TrustedBundle } from '../keys/trusted-keys.ts';
+import { brokenChain } from '../say/key-ring-words.ts';
 import { EarlyMaps } from '../maps/early-maps.ts';
 import { draftEarly, installedCopies, makeMaps, settleReload, type GoodCopies } from '../maps/make-maps.ts';
 import { failure, overall, type BundleOutcome, type Outcome } from '../outcome.ts';
+import { currentRing } from '../record/chain.ts';
 import type { Copies } from '../record/copies.ts';
 import { Notes, remember } from '../record/remember.ts';
 import { bundleState, type GatewayState } from '../record/state.ts';
@@ -28,10 +31,12 @@ import { illnessOf } from './heal.ts';
 import { keepStaleMap } from './keep-stale-map.ts';
 import { isNew, nextRecord, outcomeOf, type Next, type Run } from './next-record.ts';
 import { Places, PLACES } from './places.ts';
+import type { Chains, Recovery } from './recover.ts';
 import { lookAtRecord, openSession, readRecord, toolsOf, withLock, type Session } from './session.ts';
 import type { SessionContext } from './session-context.ts';
 import { inStages, PATIENCE } from './stages.ts';
-import { keep, verdictOn } from './verdict.ts';
+import { requireRing, storeSteps } from './store-steps.ts';
+import { keep, renewProof, verdictOn } from './verdict.ts';
 
 export interface CycleOptions {
   readonly force: boolean;
@@ -58,6 +63,7 @@ type Settings = ReadonlyMap<string, { readonly recorded: string; readonly own: s
 /** What a cycle begins with, and what it was told on the way. */
 interface Begun {
   readonly state: GatewayState;
+  readonly chains: Chains;
   readonly settings: Settings;
   /** The copies could not serve to mend the maps: whole tables are needed. */
   readonly broken: boolean;
@@ -79,14 +85,16 @@ export type Polled =
 
 /** Asks every bundle's origins. Holds no lock and changes nothing. @throws StepError */
 export async function poll(cx: CycleContext): Promise<Polled> {
-  const state = await lookAtRecord(cx, toolsOf(cx));
-  if (state === null) return { is: 'unsettled' };
-  const begun = begin(cx, state, false);
-  const coming = onTheirWay(asked(cx, begun, null), (bundle) => askBundle(bundle, cx.clock));
+  const found = await lookAtRecord(cx, toolsOf(cx));
+  if (found === null) return { is: 'unsettled' };
+  const { state } = found;
+  const begun = begin(cx, found, false);
+  const coming = onTheirWay(asked(cx, begun, null, false), (bundle) => askBundle(bundle, cx.clock));
   const { value: ways = [] } = (await inStages(coming, PATIENCE).next()) as IteratorResult<Way[], undefined>;
   // A slow bundle is left to the cycle, which does not wait for it either.
-  if (ways.length < coming.length || ways.some(needsTable)) return { is: 'unsettled' };
-  const { needsMaps } = nextRecord(cx.config, state, await judged(ways, state), cx.options, cx.now);
+  const changes = (way: Way) => needsTable(way) || way.steps.length > 0;
+  if (ways.length < coming.length || ways.some(changes)) return { is: 'unsettled' };
+  const { needsMaps } = nextRecord(cx.config, state, await judged(ways, state, null), cx.options, cx.now);
   return needsMaps ? { is: 'unsettled' } : { is: 'settled', found: { ways, begun, early: null } };
 }
 
@@ -99,7 +107,7 @@ export async function cycle(cx: CycleContext): Promise<Outcome | null> {
     if (cx.options.dryRun) return await rehearse(cx);
     const looked = cx.options.rebuildState ? null : await lookAtRecord(cx, toolsOf(cx));
     const mended = looked === null ? await withLock(cx, () => openSession(cx, { rebuild: rebuilt(cx) })) : null;
-    const begun = begin(cx, looked ?? (mended as Session).state, mended?.broken ?? false);
+    const begun = begin(cx, looked ?? (mended as Session), mended?.broken ?? false);
     return await concludeInStages(cx, begun, earlyMaps(cx));
   } catch (error) {
     return await failed(cx, error);
@@ -134,31 +142,38 @@ const rebuilt = ({ config, only, options }: CycleContext): string[] =>
 /** Says what a cycle would do, by the record as it can be read. */
 async function rehearse(cx: CycleContext): Promise<Outcome> {
   const warn = (message: string) => cx.log('warning', message);
-  const { state } = await readRecord(cx, toolsOf(cx), [], warn);
+  const record = await readRecord(cx, toolsOf(cx), [], warn);
+  const { state } = record;
   const illness = illnessOf(cx, state);
   if (illness !== null)
     warn(`${illness.damage ?? 'there are no maps'}; a cycle would make them from the last good copies`);
-  const ways = await Promise.all(waysOf(cx, begin(cx, state, false), null));
-  const runs = await judged(ways, state);
+  const ways = await Promise.all(waysOf(cx, begin(cx, record, false), null));
+  for (const { name, steps, cx: way } of ways) if (steps.length > 0) state.bundles[name] = structuredClone(way.state);
+  const runs = await judged(ways, state, null);
   const would = ({ result }: Run) => (isNew(result) ? { would: result.change } : {});
   return overall(runs.map((run) => ({ ...outcomeOf(run, state), ...would(run) })));
 }
 
-function begin(cx: CycleContext, state: GatewayState, broken: boolean): Begun {
+function begin(cx: CycleContext, { state, chains }: Pick<Recovery, 'state' | 'chains'>, broken: boolean): Begun {
   const of = (name: string) => bundleState(state, name).settings;
   const recorded = new Map(cx.config.bundle.map(({ name }) => [name, of(name)]));
   noteSettings(cx.config, state);
   const settings = new Map(Array.from(recorded, ([name, was]) => [name, { recorded: was, own: of(name) }]));
-  return { state, settings, broken, warnings: new Map() };
+  return { state, chains, settings, broken, warnings: new Map() };
 }
 
 type Asked = Way['cx'];
 
-/** The bundles that are asked in this cycle. */
-function asked(cx: CycleContext, { state, broken, warnings }: Begun, early: EarlyMaps | null): Asked[] {
+/** The bundles that are asked in this cycle. @param stores key ring steps are stored as they come */
+function asked(
+  cx: CycleContext,
+  { state, chains, broken, warnings }: Begun,
+  early: EarlyMaps | null,
+  stores: boolean,
+): Asked[] {
   const { copiesOf } = toolsOf(cx);
   const { force, acceptShrink, dryRun } = cx.options;
-  return cx.bundles.flatMap(({ bundle, ring }: TrustedBundle) => {
+  return cx.bundles.flatMap(({ bundle, ring: start }: TrustedBundle) => {
     const source = cx.sourceOf(bundle);
     if (source === null) return [];
     const { name } = bundle;
@@ -167,15 +182,27 @@ function asked(cx: CycleContext, { state, broken, warnings }: Begun, early: Earl
       warnings.set(name, [...(warnings.get(name) ?? []), message]);
     };
     const { config, now } = cx;
+    const chain = chains.get(name);
+    const ring = chain === undefined ? start : currentRing(chain);
+    if (chain?.broken != null) warn(brokenChain(bundle, chain.broken));
     const own = { bundle, config, ring, source, now, warn, early, dryRun, acceptShrink, force: force || broken };
-    return [{ ...own, state: bundleState(state, name), copies: copiesOf(name), notes: new Notes() }];
+    const store = (steps: readonly VerifiedStep[]) => storeSteps(cx, name, ring, steps);
+    return [
+      {
+        ...own,
+        storeSteps: stores ? store : null,
+        state: bundleState(state, name),
+        copies: copiesOf(name),
+        notes: new Notes(),
+      },
+    ];
   });
 }
 
 /** Asks all bundles and downloads what they need, each on its own. Without the lock. */
 function waysOf(cx: CycleContext, begun: Begun, early: EarlyMaps | null): Promise<Way>[] {
   const way = async (bundle: Asked) => takeBundle(await askBundle(bundle, cx.clock), cx.clock);
-  return onTheirWay(asked(cx, begun, early), way);
+  return onTheirWay(asked(cx, begun, early, !cx.options.dryRun), way);
 }
 
 /** Each goes its way as soon as there is a place for it, and closes its source at the end. */
@@ -199,12 +226,15 @@ function earlyMaps(cx: CycleContext): EarlyMaps | null {
 }
 
 /** What each way comes to by this record. */
-function judged(ways: readonly Way[], state: GatewayState): Promise<Run[]> {
+function judged(ways: readonly Way[], state: GatewayState, chains: Chains | null): Promise<Run[]> {
   return Promise.all(
     ways.map(async (way) => {
       const { name, wireBytes, ms } = way;
-      const result = await verdictOn(way, bundleState(state, name)).catch(asStepError);
-      return { name, result, wireBytes, ms };
+      const verdict = async () => {
+        if (chains !== null && way.refusal === null) requireRing(chains, name, way.cx.ring);
+        return await verdictOn(way, bundleState(state, name));
+      };
+      return { name, result: await verdict().catch(asStepError), wireBytes, ms };
     }),
   );
 }
@@ -220,7 +250,7 @@ export async function conclude(cx: CycleContext, { ways, begun, early }: Found):
     const outcome = await withLock(cx, async () => {
       const session = await openSession(cx, { isLookedAt: true });
       const { outcome, state } = await carriedOut(cx, session, { ways, begun, early });
-      report(cx.config, state, outcome, begun.warnings, cx.now);
+      report(cx.config, state, outcome, begun.warnings, cx.now, session);
       return outcome;
     });
     await keepStaleMap(cx);
@@ -241,7 +271,7 @@ async function carriedOut(
   const before = JSON.stringify(state);
   const stale = isStale(begun.settings, state);
   if (!stale) noteSettings(cx.config, state);
-  const runs = stale ? ways.map(outOfDate) : await judged(ways, state);
+  const runs = stale ? ways.map(outOfDate) : await judged(ways, state, session.chains);
   const kept = keepAll(copiesOf, state, ways, runs);
   const next = nextRecord(cx.config, state, kept.runs, cx.options, cx.now);
   const settled = next.needsMaps && !stale ? await bringLive(cx, session, state, next, kept.copies, early) : next;
@@ -278,6 +308,8 @@ function keepAll(
     const notes = ways.find(({ name }) => name === run.name)?.cx.notes;
     try {
       if (isNew(run.result)) copies.set(run.name, keep(copiesOf(run.name), run.result));
+      else if (!(run.result instanceof StepError) && run.result.is === 'unchanged')
+        renewProof(copiesOf(run.name), bundleState(state, run.name), run.result);
       if (notes !== undefined) remember(copiesOf(run.name), bundleState(state, run.name), notes.value);
       return run;
     } catch (error) {

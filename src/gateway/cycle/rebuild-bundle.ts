@@ -12,53 +12,77 @@ import { readRegularFile } from '../../io/regular-file.ts';
 import type { Copies } from '../record/copies.ts';
 import type { StoredEnvelope } from '../record/envelopes.ts';
 import { freshBundle, stateCorrupt, type BundleState, type CopyRef, type EnvelopeRef } from '../record/state.ts';
-import { allCopies, isTrusted, settle, verified } from '../record/version-history.ts';
+import { countingRings, rebuiltChain, type ChainStart } from '../record/chain.ts';
+import { allCopies, floorOf, isTrusted, settle, verified } from '../record/version-history.ts';
 
 /** A configured bundle with what is needed to look at its stored files. */
 export interface Holder {
   readonly name: string;
-  readonly ring: Ring;
+  /** The key directory, and what the configuration says of it. */
+  readonly start: ChainStart;
   readonly copies: Copies;
 }
 
-/** What `status.json` said before, as a hint only: which version was live, and whether it was held. */
+/** What `status.json` said before, as a hint only: which version was live, whether it was held, the key ring step. */
 export interface Hints {
   readonly version: number | null;
   readonly held: BundleState['held'];
+  readonly step: number;
 }
+
+export const NO_HINTS: Hints = { version: null, held: null, step: 0 };
 
 export function hints(stateDir: string, name: string): Hints {
   try {
     const status = JSON.parse(readRegularFile(path.join(stateDir, 'status.json')).toString()) as {
-      bundles?: { name?: unknown; version?: unknown; held?: { version?: unknown; since?: unknown } | null }[];
+      bundles?: {
+        name?: unknown;
+        version?: unknown;
+        held?: { version?: unknown; since?: unknown } | null;
+        keyring?: { step?: unknown } | null;
+      }[];
     };
     const found = status.bundles?.find((b) => b.name === name);
     const { version, since } = found?.held ?? {};
     // A value that the record refuses would have it found damaged, and rebuilt, at every cycle.
     const held = isVersion(version) && typeof since === 'string' && isInstant(since) ? { version, since } : null;
-    return { version: isVersion(found?.version) ? found.version : null, held };
+    const step = found?.keyring?.step;
+    return { version: isVersion(found?.version) ? found.version : null, held, step: isVersion(step) ? step : 0 };
   } catch {
-    return { version: null, held: null }; // a hint that cannot be read is none
+    return NO_HINTS; // a hint that cannot be read is none
   }
 }
 
 const isVersion = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 /**
- * The floor is the highest good envelope that verifies; every copy that is whole is kept, whether or not it verifies.
- * @throws StateError STATE_CORRUPT for an envelope that is damaged or was live and is missing, and where none verifies
+ * The floor is the highest good envelope that verifies under any ring of the stored steps, from the newest step on
+ * that sets a floor; every copy that is whole is kept, whether or not it verifies.
+ * @throws StateError STATE_CORRUPT for an envelope that is damaged or was live and is missing, where none verifies,
+ * and for stored key ring steps that are cut or do not follow
  */
 export async function rebuildBundle(h: Holder, hint: Hints): Promise<BundleState> {
   const good = h.copies.envelopes.good();
-  requireWhole(h, good, hint);
-  return rebuilt(h, good, hint);
+  const trust = rebuiltChain(h.start, h.copies.steps, hint.step, false);
+  requireWhole(h, good, hint, countingRings(trust.chain));
+  return rebuilt(h, good, hint, trust);
 }
+
+type Trust = ReturnType<typeof rebuiltChain>;
 
 /** The same by hand: what is damaged or missing is given up. */
 export const rebuildBundleByHand = (h: Holder, hint: Hints): Promise<BundleState> =>
-  rebuilt(h, h.copies.envelopes.good(), hint);
+  rebuilt(h, h.copies.envelopes.good(), hint, rebuiltChain(h.start, h.copies.steps, hint.step, true));
 
-function requireWhole({ name, ring }: Holder, good: readonly StoredEnvelope[], { version, held }: Hints): void {
+const verifiesUnder = (rings: readonly Ring[], bytes: Uint8Array): boolean =>
+  rings.some((ring) => verified(bytes, ring) !== null);
+
+function requireWhole(
+  { name }: Holder,
+  good: readonly StoredEnvelope[],
+  { version, held }: Hints,
+  rings: readonly Ring[],
+): void {
   const damaged = good.find(({ bytes }) => bytes === null);
   if (damaged !== undefined)
     throw stateCorrupt(`${name}: the stored envelope of version ${damaged.ref.version} is damaged`);
@@ -69,18 +93,24 @@ function requireWhole({ name, ring }: Holder, good: readonly StoredEnvelope[], {
   if (version !== null && !isThere && (version > highest || held !== null)) {
     throw stateCorrupt(`${name}: version ${version} was installed, the stored envelopes end at ${highest || 'none'}`);
   }
-  if (good.length > 0 && !good.some(({ bytes }) => bytes !== null && verified(bytes, ring) !== null)) {
+  if (good.length > 0 && !good.some(({ bytes }) => bytes !== null && verifiesUnder(rings, bytes))) {
     throw stateCorrupt(`${name}: none of the ${good.length} stored envelopes verifies under the keys as they are now`);
   }
 }
 
-async function rebuilt(h: Holder, good: readonly StoredEnvelope[], hint: Hints): Promise<BundleState> {
-  const st = freshBundle();
+async function rebuilt(
+  h: Holder,
+  good: readonly StoredEnvelope[],
+  hint: Hints,
+  { chain, keyring }: Trust,
+): Promise<BundleState> {
+  const rings = countingRings(chain);
+  const st = { ...freshBundle(), keyring };
   st.unconditional = true;
   const copies: CopyRef[] = [];
   for (const { ref, bytes } of [...good].sort((a, b) => a.ref.version - b.ref.version)) {
     if (bytes === null) continue;
-    if (verified(bytes, h.ring) !== null) st.floor = ref;
+    if (verifiesUnder(rings, bytes)) st.floor = ref;
     const copy = await copyOf(h.copies, ref, bytes);
     if (copy !== null) copies.push(copy);
   }
@@ -94,7 +124,7 @@ async function rebuilt(h: Holder, good: readonly StoredEnvelope[], hint: Hints):
   st.seen = h.copies.envelopes
     .seen()
     .filter(
-      ({ ref, bytes }) => bytes !== null && ref.version >= (floor?.version ?? 0) && verified(bytes, h.ring) !== null,
+      ({ ref, bytes }) => bytes !== null && ref.version >= (floorOf(st)?.version ?? 0) && verifiesUnder(rings, bytes),
     )
     .map(({ ref }) => ref);
   st.held = hint.held;
@@ -124,21 +154,22 @@ async function copyOf(copies: Copies, ref: EnvelopeRef, envelope: Uint8Array): P
  * on, if it verifies; if it does not, the floor is 0, and the next table is not compared with it.
  * @returns false where the live copy has lost its envelope: it is a copy no more.
  */
-export function giveUpFloor(h: Holder, st: BundleState, log: (message: string) => void): boolean {
-  const before = st.floor?.version;
+export function giveUpFloor(h: Holder, st: BundleState, ring: Ring, log: (message: string) => void): boolean {
+  const before = floorOf(st)?.version;
   const isWhole = (ref: EnvelopeRef | null): boolean => ref !== null && h.copies.envelope(ref) !== null;
   const live = st.installed;
   if (!isWhole(live)) st.installed = null;
   if (!isWhole(st.waiting)) st.waiting = null;
   Object.assign(st, {
     floor: null,
+    keyring: { ...st.keyring, floor: null },
     seen: [],
     copies: st.copies.filter(isWhole),
     ring: '',
     etags: {},
     unconditional: true,
   });
-  settle(h.name, st, h.copies, h.ring);
+  settle(h.name, st, h.copies, ring);
   const isKnown = st.installed !== null && isTrusted(st, st.installed);
   if (!isKnown) Object.assign(st, { baselineGivenUp: st.installed !== null, history: [] });
   const now = isKnown

@@ -4,6 +4,7 @@
  */
 import type { GatewayConfig } from '../config.ts';
 import { mapsExist } from '../maps/live-maps.ts';
+import { chainOnRecord, currentRing, dropLostSteps, type Chain } from '../record/chain.ts';
 import { settle } from '../record/version-history.ts';
 import {
   bundleState,
@@ -13,10 +14,22 @@ import {
   type BundleState,
   type GatewayState,
 } from '../record/state.ts';
-import { giveUpFloor, hints, rebuildBundle, rebuildBundleByHand, type Hints, type Holder } from './rebuild-bundle.ts';
+import {
+  giveUpFloor,
+  hints,
+  NO_HINTS,
+  rebuildBundle,
+  rebuildBundleByHand,
+  type Hints,
+  type Holder,
+} from './rebuild-bundle.ts';
+
+/** By bundle: which keys are trusted, and by which steps. */
+export type Chains = ReadonlyMap<string, Chain>;
 
 export interface Recovery {
   readonly state: GatewayState;
+  readonly chains: Chains;
   /** The record on disk does not say this yet. */
   readonly changed: boolean;
 }
@@ -33,36 +46,48 @@ export interface RecoverContext {
 /** Reads, and writes nothing. @throws StateError STATE_CORRUPT */
 export async function recover(cx: RecoverContext): Promise<Recovery> {
   const { state, changed } = await found(cx);
+  const chains = new Map<string, Chain>();
   let isNew = changed;
   for (const h of cx.holders) {
-    if (!Object.hasOwn(state.bundles, h.name) && h.copies.envelopes.good().length > 0) {
-      // It was away while the record was rebuilt, which knew no keys for it. Its floor is in its own folder.
-      state.bundles[h.name] = await rebuild(cx, h, { version: null, held: null });
+    if (!Object.hasOwn(state.bundles, h.name) && hasProofs(h)) {
+      // It was away while the record was rebuilt, which knew no keys for it. Its floor and its key ring steps are in
+      // its own folder.
+      state.bundles[h.name] = await rebuild(cx, h, NO_HINTS);
       isNew = true;
     }
     const st = bundleState(state, h.name);
-    if (!cx.rebuild.has(h.name)) {
-      settle(h.name, st, h.copies, h.ring);
+    const isByHand = cx.rebuild.has(h.name);
+    if (isByHand) dropLostSteps(h.start, st.keyring, h.copies.steps);
+    const chain = chainOnRecord(h.start, st.keyring, h.copies.steps);
+    chains.set(h.name, chain);
+    if (!isByHand) {
+      settle(h.name, st, h.copies, currentRing(chain));
       continue;
     }
     isNew = true;
     // Without its live copy the maps are made only once every bundle has one again.
-    if (!giveUpFloor(h, st, cx.log)) state.maps = null;
+    if (!giveUpFloor(h, st, currentRing(chain), cx.log)) state.maps = null;
   }
-  return { state, changed: isNew };
+  return { state, changed: isNew, chains };
 }
+
+/** Whether something is stored that a record could be rebuilt from. */
+const hasProofs = ({ copies }: Holder): boolean =>
+  copies.envelopes.good().length > 0 || copies.steps.numbers().length > 0;
 
 const rebuild = (cx: RecoverContext, h: Holder, hint: Hints): Promise<BundleState> =>
   cx.rebuild.has(h.name) ? rebuildBundleByHand(h, hint) : rebuildBundle(h, hint);
 
-async function found(cx: RecoverContext): Promise<Recovery> {
+type Found = Omit<Recovery, 'chains'>;
+
+async function found(cx: RecoverContext): Promise<Found> {
   const { config, files, holders, log } = cx;
   const read = files.read();
   const pending = files.readPending();
   // Also where the record is lost, or was never written, as in a first installation: the pending set is the whole
   // next record.
   if (pending !== null && (await isComplete(pending, holders, log))) return { state: pending, changed: true };
-  const dropped = (state: GatewayState, changed: boolean): Recovery => {
+  const dropped = (state: GatewayState, changed: boolean): Found => {
     if (pending === null) return { state, changed };
     state.reloadPending ??= pending.reloadPending; // a map may have appeared before it was cut short
     return { state, changed: true };

@@ -170,7 +170,7 @@ function change(cx: SessionContext, work: Work): Promise<Change[]> {
     const changes = await work(session, next);
     const isChanged = changes.some((c) => c.is === 'done');
     if (isChanged) session.files.write(next);
-    report(cx.config, isChanged ? next : session.state, overall([]), new Map(), cx.now);
+    report(cx.config, isChanged ? next : session.state, overall([]), new Map(), cx.now, session);
     return changes;
   });
 }

@@ -16,7 +16,7 @@ import { Copies } from '../record/copies.ts';
 import { StateFiles, type GatewayState } from '../record/state.ts';
 import { illnessOf, heal } from './heal.ts';
 import type { Holder } from './rebuild-bundle.ts';
-import { recover, type Recovery } from './recover.ts';
+import { recover, type Chains, type Recovery } from './recover.ts';
 import type { SessionContext } from './session-context.ts';
 
 /** Seconds to wait for another run. It holds the lock for no longer than an installation takes. */
@@ -81,10 +81,10 @@ export function readRecord(
   const { config } = cx;
   requireUnwritable('state_dir', config.state_dir);
   requireUnwritable('map_dir', config.map_dir);
-  const holders: Holder[] = cx.bundles.map(({ bundle, ring }) => ({
-    name: bundle.name,
-    ring,
-    copies: copiesOf(bundle.name),
+  const holders: Holder[] = cx.bundles.map((start) => ({
+    name: start.bundle.name,
+    start,
+    copies: copiesOf(start.bundle.name),
   }));
   return recover({ config, files, holders, rebuild: new Set(rebuild), log });
 }
@@ -95,10 +95,11 @@ export function readRecord(
  * tell.
  * @throws HostError CONFIG
  */
-export async function lookAtRecord(cx: SessionContext, tools: Tools): Promise<GatewayState | null> {
+export async function lookAtRecord(cx: SessionContext, tools: Tools): Promise<Recovery | null> {
   try {
-    const { state, changed } = await readRecord(cx, tools, [], () => undefined);
-    return changed || tools.files.isPending() || illnessOf(cx, state) !== null ? null : state;
+    const found = await readRecord(cx, tools, [], () => undefined);
+    const { state, changed } = found;
+    return changed || tools.files.isPending() || illnessOf(cx, state) !== null ? null : found;
   } catch (error) {
     if (error instanceof StepError && error.code !== 'STATE_CORRUPT') throw error;
     return null;
@@ -107,6 +108,8 @@ export async function lookAtRecord(cx: SessionContext, tools: Tools): Promise<Ga
 
 export interface Session extends Tools {
   readonly state: GatewayState;
+  /** By bundle. */
+  readonly chains: Chains;
   /** The copies could not serve to make the maps again: whole tables are needed. */
   readonly broken: boolean;
 }
@@ -132,14 +135,14 @@ export async function openSession(
   const { files, maker } = tools;
   files.removeUnfinished();
   removeUnfinished(config.map_dir);
-  const { state, changed } = await readRecord(cx, tools, rebuild, maker.warn);
+  const { state, changed, chains } = await readRecord(cx, tools, rebuild, maker.warn);
   const illness = illnessOf(isLookedAt ? { ...cx, hashed: 'here' } : cx, state);
-  if (illness !== null) return { ...tools, state, broken: await heal(maker, state, illness.damage) };
+  if (illness !== null) return { ...tools, state, chains, broken: await heal(maker, state, illness.damage) };
   const { maps } = state;
   // Once a day where each run is a process of its own: from here on for a day the record stands for the bytes.
   const isHashed = cx.hashed === 'on record' && maps !== null && !hashedToday(maps, cx.now);
   if (isHashed) maps.hashed = hashedNow(config.map_dir, Object.keys(maps.files), cx.now);
   if (changed || isHashed) files.write(state);
   if (changed) files.dropPending();
-  return { ...tools, state, broken: false };
+  return { ...tools, state, chains, broken: false };
 }

@@ -11,13 +11,19 @@ import { judge } from '../fetch/best-offer.ts';
 import { judgeObtained } from '../fetch/take-table.ts';
 import type { Copies, Copy, Spool } from '../record/copies.ts';
 import type { BundleState, CopyRef } from '../record/state.ts';
+import { isTrusted } from '../record/version-history.ts';
 import type { Way } from './bundle-way.ts';
 
 /** By URL, for the payload that was offered; null where no URL was asked: those on record stay. */
 type Etags = BundleState['etags'] | null;
 
 export type Verdict =
-  | { readonly is: 'unchanged'; readonly etags: Etags }
+  | {
+      readonly is: 'unchanged';
+      readonly etags: Etags;
+      /** The live payload once more, by keys that are trusted now where those of the stored envelope are not. */
+      readonly proof: AcceptedOffer | null;
+    }
   | {
       readonly is: 'new';
       readonly ref: CopyRef;
@@ -40,7 +46,8 @@ export async function verdictOn(way: Way, state: BundleState): Promise<Verdict> 
   const etags = etagsOf(way, offer);
   const current = state.installed ?? state.waiting;
   if (current?.digest === offer.digest && !cx.force) {
-    if (state.installed !== null) return { is: 'unchanged', etags };
+    const proof = isTrusted(state, current) ? null : offer;
+    if (state.installed !== null) return { is: 'unchanged', etags, proof };
     return { is: 'new', ref: current, offer: null, table: null, via: 'none', etags, change: 'the copy that waits' };
   }
   try {
@@ -76,6 +83,13 @@ export function keep(copies: Copies, { ref, offer, table }: Verdict & { is: 'new
   const copy = table === null ? copies.reopen(ref.table) : copies.keep(table.spool, table.judged);
   if (offer !== null) copies.keepEnvelope(offer);
   return copy;
+}
+
+/** Stores a newer proof of the live copy: it verifies again. Needs the lock. @throws HostError NO_SPACE */
+export function renewProof(copies: Copies, st: BundleState, { proof }: { readonly proof: AcceptedOffer | null }): void {
+  if (proof === null) return;
+  copies.keepEnvelope(proof);
+  st.distrusted = st.distrusted.filter((digest) => digest !== proof.digest);
 }
 
 /** Remembered for every origin that offered this payload; used only once it is live. */

@@ -1,40 +1,17 @@
 /**
- * What a bundle's origins offer: all are asked at once, each answer is verified and judged, the highest acceptable
- * version wins (docs/commands.md section 2.3, Mirrors). Notes payloads that were refused. Fetches no table, writes
- * nothing.
+ * What a bundle's origins offer: each answer that verifies is judged, the highest acceptable version wins
+ * (docs/commands.md section 2.3, Mirrors). Notes payloads that were refused. Asks nobody, writes nothing.
  */
 import { clockWarning, judgingTime } from '../../bundle/offer/clock.ts';
 import { judgeOffer, type AcceptedOffer } from '../../bundle/offer/offer.ts';
-import { verifyManifest, type Ring, type VerifiedManifest } from '../../bundle/trust/verify.ts';
-import { exitStatus, OfferError, StepError } from '../../errors.ts';
-import type { EarlyMaps } from '../maps/early-maps.ts';
-import type { BundleConfig, GatewayConfig } from '../config.ts';
-import type { Copies } from '../record/copies.ts';
-import type { Equivocation, Notes } from '../record/remember.ts';
-import { isTrusted, trusted } from '../record/version-history.ts';
+import type { VerifiedManifest } from '../../bundle/trust/verify.ts';
+import { exitStatus, OfferError, StepError, VerifyError } from '../../errors.ts';
+import type { Equivocation } from '../record/remember.ts';
+import { floorOf } from '../record/version-history.ts';
+import { namedStep, type Answer } from './ask-origins.ts';
+import type { BundleContext } from './bundle-context.ts';
 import { withClock } from './clock-doubt.ts';
-import type { Origin, Source } from './source.ts';
-import type { BundleState } from '../record/state.ts';
-
-export interface BundleContext {
-  readonly bundle: BundleConfig;
-  readonly config: GatewayConfig;
-  readonly ring: Ring;
-  /** As it was when it was last read: another run may change it meanwhile. */
-  readonly state: Readonly<BundleState>;
-  readonly copies: Copies;
-  readonly source: Source;
-  readonly now: Date;
-  readonly force: boolean;
-  readonly acceptShrink: boolean;
-  /** Makes the maps while the table is read, where it alone makes them. */
-  readonly early: EarlyMaps | null;
-  readonly warn: (message: string) => void;
-  /** Nothing is written: a table is read and judged, and not spooled. */
-  readonly dryRun: boolean;
-  /** What this bundle's way wants remembered. */
-  readonly notes: Notes;
-}
+import type { Origin } from './source.ts';
 
 /** An acceptable offer and where it came from. */
 export interface Offered {
@@ -52,9 +29,14 @@ export interface Offers {
   readonly best: Offered;
 }
 
-/** Asks all origins at once; the highest acceptable version wins, and what the others did wrong is a warning. */
-export async function bestOffer(cx: BundleContext): Promise<Offers> {
-  const answers = await Promise.all(cx.source.origins.map((origin) => ask(cx, origin)));
+/**
+ * The highest acceptable version of the answers, which are verified under the ring of `cx`. What the others did wrong
+ * is a warning.
+ * @param failure why the walk to that ring ended too soon. @throws StepError
+ */
+export function bestOffer(cx: BundleContext, given: readonly Answer[], failure: VerifyError | null): Offers {
+  judgeWalk(cx, given, failure);
+  const answers = given.map((answer) => judgedAnswer(cx, answer));
   const judged = answers.map((a) => (a instanceof StepError ? a : (contradicted(cx, a, answers) ?? a)));
   const offered = judged.filter((a): a is Offered => !(a instanceof StepError));
   const failures = judged.filter((a): a is StepError => a instanceof StepError);
@@ -90,6 +72,33 @@ function contradicted(
   return refused === undefined ? null : equivocation(cx, offer, refused);
 }
 
+/**
+ * A walk that failed, or ended below the step that a manifest names, is a warning where a manifest verifies
+ * (docs/bundle-format.md section 6).
+ * @throws VerifyError BAD_KEYRING where none does
+ */
+function judgeWalk(
+  { ring, bundle, warn }: BundleContext,
+  answers: readonly Answer[],
+  failure: VerifyError | null,
+): void {
+  const isVerified = answers.some(({ found }) => !(found instanceof StepError));
+  const isUnverified = answers.some(({ found }) => found instanceof StepError && found.code === 'BAD_SIGNATURE');
+  if (failure !== null) {
+    if (!isVerified && isUnverified) {
+      throw new VerifyError('BAD_KEYRING', `no manifest verifies under step ${ring.step}; ${failure.message}`, failure);
+    }
+    warn(`${failure.code}: ${failure.message}`);
+  }
+  const named = namedStep(answers);
+  if (named <= ring.step) return;
+  const how =
+    ring.rootKeys.size === 0
+      ? `${bundle.keys} stands for step ${ring.step} and has no root keys: put the keys of step ${named} there, and set ring = ${named}`
+      : `the steps that can be had end at ${ring.step}`;
+  warn(`BAD_KEYRING: the manifest names key ring step ${named}; ${how}`);
+}
+
 /** The last refusal, else the last failure. */
 export function worst(failures: readonly StepError[]): StepError {
   const refusals = failures.filter((f) => exitStatus(f.code) === 1);
@@ -98,44 +107,16 @@ export function worst(failures: readonly StepError[]): StepError {
   return equivocation ?? refusals.at(-1) ?? failures.at(-1) ?? new StepError('INTERNAL', 'no origin to ask');
 }
 
-async function ask(cx: BundleContext, origin: Origin): Promise<Offered | StepError> {
-  const { state, ring, copies } = cx;
+/** An answer that can be taken, or why not. */
+function judgedAnswer(cx: BundleContext, { origin, etag, answeredAt, found }: Answer): Offered | StepError {
+  if (found instanceof StepError) return withClock(found, cx.now, cx.state.installed);
+  warnOfClock(cx, found);
   try {
-    const condition = conditional(cx) ? (state.etags[origin.label] ?? null) : null;
-    const etag = condition !== null && holds(condition, state.installed?.digest, cx.now) ? condition.etag : null;
-    const answer = await origin.manifest(etag);
-    if (answer.is === 'offered') {
-      const offer = asked(cx, verifyManifest(answer.bytes, ring));
-      return { origin, offer, etag: answer.etag, answeredAt: cx.now.toISOString() };
-    }
-    const live = state.installed === null ? null : trusted(copies, state, state.installed);
-    if (live === null) throw new StepError('INTERNAL', 'a 304 for a payload that is not stored');
-    return { origin, offer: asked(cx, live), etag, answeredAt: condition?.at ?? '' };
+    return { origin, offer: judge(cx, found), etag, answeredAt };
   } catch (error) {
-    if (error instanceof StepError) return withClock(error, cx.now, state.installed);
+    if (error instanceof StepError) return error;
     throw error;
   }
-}
-
-function asked(cx: BundleContext, v: VerifiedManifest): AcceptedOffer {
-  warnOfClock(cx, v);
-  return judge(cx, v);
-}
-
-const HOUR = 3_600_000;
-
-/**
- * Web servers make an ETag of size and whole second, so that two manifests can share one: after an hour the
- * manifest is asked for whole (docs/bundle-format.md section 1).
- */
-function holds({ digest, at }: BundleState['etags'][string], installed: string | undefined, now: Date): boolean {
-  const age = at === undefined ? -1 : now.getTime() - Date.parse(at);
-  return digest === installed && age >= 0 && age < HOUR;
-}
-
-/** A 304 says something only about a live copy that still verifies. */
-function conditional({ state, force }: BundleContext): boolean {
-  return !force && !state.unconditional && state.installed !== null && isTrusted(state, state.installed);
 }
 
 /** Judges a verified payload by what is on record in `cx.state`. @throws OfferError */
@@ -149,7 +130,7 @@ export function judge(cx: BundleContext, v: VerifiedManifest): AcceptedOffer {
   try {
     return judgeOffer(v, {
       name: bundle.name,
-      floor: state.floor,
+      floor: floorOf(state),
       seen,
       now: cx.now,
       installedCreated: installedCreated(cx),

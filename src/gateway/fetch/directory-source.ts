@@ -40,6 +40,15 @@ export function directorySource(folder: string): Source {
     origins: [
       {
         label: folder,
+        step: (number) => {
+          const file = path.join(folder, 'keyring', `${number}.json`);
+          if (lookAt(file) === null) return Promise.resolve(null);
+          const inner = path.dirname(file);
+          if (!lookAt(inner)?.isDirectory()) throw unreadable(inner, 'it is no folder');
+          const bytes = readEnvelope(file);
+          received += bytes.length;
+          return Promise.resolve(bytes);
+        },
         manifest: () => {
           const bytes = readManifest(folder);
           received += bytes.length;
@@ -83,16 +92,18 @@ function openRegular(file: string): { fd: number; size: number } {
   throw unreadable(file, 'it is no regular file');
 }
 
-function readManifest(folder: string): Uint8Array {
-  const { fd, size } = openRegular(path.join(folder, 'manifest.json'));
+const readManifest = (folder: string): Uint8Array => readEnvelope(path.join(folder, 'manifest.json'));
+
+function readEnvelope(file: string): Uint8Array {
+  const { fd, size } = openRegular(file);
   try {
     if (size > MAX_ENVELOPE)
-      throw new SourceError('TOO_LARGE', `${folder}: an envelope of ${size} bytes, over ${MAX_ENVELOPE}`);
+      throw new SourceError('TOO_LARGE', `${file}: an envelope of ${size} bytes, over ${MAX_ENVELOPE}`);
     const bytes = Buffer.alloc(size);
     return bytes.subarray(0, readSync(fd, bytes, 0, size, 0));
   } catch (error) {
     if (error instanceof StepError) throw error;
-    throw unreadable(path.join(folder, 'manifest.json'), whyUnread(error, folder), error);
+    throw unreadable(file, whyUnread(error, file), error);
   } finally {
     closeSync(fd);
   }

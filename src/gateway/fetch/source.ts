@@ -16,6 +16,8 @@ export interface Origin {
   readonly label: string;
   /** @param etag of the payload that is live, to ask conditionally. @throws SourceError */
   manifest(etag: string | null): Promise<Manifest>;
+  /** The envelope of a key ring step; null where there is none. @throws SourceError */
+  step(number: number): Promise<Uint8Array | null>;
   /**
    * A blob's body. @throws SourceError, now or while it is read; TableError LENGTH_MISMATCH if it is declared of
    * another length.
@@ -92,6 +94,16 @@ export function urlSource(
         const bytes = await envelope(counted(answer.body), url);
         return { is: 'offered', bytes, etag: sendable(answer.header('etag')) };
       },
+      step: async (number) => {
+        const url = new URL(`keyring/${number}.json`, base);
+        const answer = await clientOf(base).get(url, {}, timing());
+        if (ABSENT.has(answer.status)) {
+          answer.discard();
+          return null;
+        }
+        requireOk(answer, url);
+        return await envelope(counted(answer.body), url);
+      },
       blob: async (path, wireBytes) => {
         const url = new URL(path, base);
         const answer = await clientOf(base).get(url, {}, timing());
@@ -106,6 +118,9 @@ export function urlSource(
     })),
   };
 }
+
+/** How servers and object stores say that a file is not there. */
+const ABSENT: ReadonlySet<number> = new Set([404, 403, 410]);
 
 /**
  * An ETag that can go back in a request; null for any other. A server can name its answer in characters that no

@@ -15,7 +15,8 @@ import type { BundleConfig } from '../config.ts';
 import type { Spool } from '../record/copies.ts';
 import type { CopyRef } from '../record/state.ts';
 import { baseline } from '../record/version-history.ts';
-import { effectiveNow, worst, type BundleContext, type Offers } from './best-offer.ts';
+import { effectiveNow, worst, type Offers } from './best-offer.ts';
+import type { BundleContext } from './bundle-context.ts';
 import { obtainByDelta, obtainWhole, type Findings, type Questions, type SpoolWriter } from './read-table.ts';
 
 /**

@@ -28,6 +28,12 @@ export interface BundleHealth {
   readonly outcome: string | null;
   readonly code: string | null;
   readonly held: { readonly version: number; readonly since: string } | null;
+  /** Which key ring step counts, since when, and which keyids signed the live copy. */
+  readonly keyring: {
+    readonly step: number;
+    readonly since: string | null;
+    readonly signedBy: readonly string[];
+  } | null;
   readonly reasons: readonly Reason[];
 }
 
@@ -48,6 +54,7 @@ export const CONDITIONS = [
   'held',
   'refused',
   'untrusted',
+  'keyring_broken',
   'map_damaged',
   'reload_pending',
   'not_asked',
@@ -102,10 +109,18 @@ export function health(given: HealthFacts): Health {
       outcome: status?.outcome ?? null,
       code: status?.code ?? facts.status?.failure?.code ?? null,
       held: status?.held ?? null,
+      keyring: keyringOf(status),
       reasons,
     };
   });
   return { status: bundles.reduce<Grade>((grade, b) => worse(grade, b.status), 'ok'), bundles };
+}
+
+/** Nothing to say where no step has come and none can. */
+function keyringOf(status: BundleStatus | null): BundleHealth['keyring'] {
+  if (status?.keyring == null || !(status.keyring.isRooted || status.keyring.step > 0)) return null;
+  const { step, since, signedBy } = status.keyring;
+  return { step, since, signedBy };
 }
 
 /** What concerns every bundle: the maps they share, a reload that is due, a failure before any bundle. */
@@ -210,6 +225,7 @@ function bundleReasons(
       'untrusted',
       'the live copy does not verify under the current keys; it stays live until a good one comes: relaymap fetch',
     );
+  if (b.keyring?.broken != null) add('critical', 'keyring_broken', b.keyring.broken);
   if (late >= criticalAfter) add('critical', 'stale', `${idle(late)}${last(b, status)}`);
   else if (late >= warnAfter) add('warning', 'stale', `${idle(late)}${last(b, status)}`);
   if (config.stale !== undefined && isOutOfDate(b, config.stale.after, now))
@@ -249,7 +265,17 @@ export function healthText(h: Health, config: GatewayConfig, now: Date): string 
   // The first reason of each stands in the first line already.
   const reasons = worst.flatMap((b) => b.reasons.slice(1).map((r) => `${b.name}: ${r.text}`));
   const first = `RELAYMAP ${h.status.toUpperCase()} - ${line} | ${h.bundles.flatMap((b) => perfdata(b, config, now)).join(' ')}`;
-  return [first.replace(/ \| $/, ''), ...reasons.map((r) => r.replaceAll('|', '/'))].join('\n');
+  const lines = [...reasons, ...worst.flatMap(keyringLine)].map((r) => r.replaceAll('|', '/'));
+  return [first.replace(/ \| $/, ''), ...lines].join('\n');
+}
+
+/** `example-org: key ring step 2 since 2026-11-24T07:00:00.000Z; the live copy is signed by 3f2a..., 91bc...` */
+function keyringLine({ name, keyring }: BundleHealth): string[] {
+  if (keyring === null) return [];
+  const by =
+    keyring.signedBy.length === 0 ? 'none of its keys' : keyring.signedBy.map((id) => id.slice(0, 16)).join(', ');
+  const since = keyring.since === null ? ' (the keys of the folder)' : ` since ${keyring.since}`;
+  return [`${name}: key ring step ${keyring.step}${since}; the live copy is signed by ${by}`];
 }
 
 function summary(b: BundleHealth, now: Date): string {

@@ -84,7 +84,7 @@ async function underNewKeys(config: GatewayConfig, facts: Status): Promise<Map<s
   const verified = new Map<string, boolean | null>();
   for (const bundle of config.bundle) {
     const live = facts.bundles.find((b) => b.name === bundle.name);
-    if (live === undefined || isSameRing(bundle, live.ring)) continue;
+    if (live === undefined || isSameRing(bundle, live.keyring?.start ?? live.ring)) continue;
     // Loaded for this rare case alone: verifying costs more than all the rest.
     const { verifiesNow } = await import('./live-copy-trust.ts');
     verified.set(bundle.name, verifiesNow(config.state_dir, bundle, live));

@@ -9,6 +9,7 @@ import { counted, countersOf } from './counters.ts';
 import { mtaOf } from '../mta/of-config.ts';
 import { allCopies, isTrusted } from '../record/version-history.ts';
 import { lookAgain } from './asking.ts';
+import { keyringStatus, type Trust } from './keyring-status.ts';
 import { withCreated, type Rhythm } from './rhythm.ts';
 import type { BundleOutcome, Outcome } from '../outcome.ts';
 import { freshBundle, type GatewayState } from '../record/state.ts';
@@ -17,13 +18,17 @@ import { readStatus, type BundleStatus, type Status } from './status.ts';
 /** By bundle: what was wrong beside the outcome. */
 export type Warnings = Map<string, string[]>;
 
-/** @param state null where it could not be read: the last report's facts then stay. */
+/**
+ * @param trust null where it is not known: what the last report says of the keys then stays.
+ * @param state null where it could not be read: the last report's facts then stay.
+ */
 export function report(
   config: GatewayConfig,
   state: GatewayState | null,
   outcome: Outcome,
   warnings: Warnings,
   now: Date,
+  trust: Trust | null = null,
 ): void {
   const last = readStatus(config.state_dir);
   const before = last.is === 'whole' ? last.value : null;
@@ -34,10 +39,13 @@ export function report(
     failure: outcome.code === undefined ? null : { code: outcome.code, message: outcome.message ?? '' },
     maps: state === null ? (before?.maps ?? null) : (state.maps?.files ?? null),
     reloadPending: state === null ? (before?.reloadPending ?? null) : state.reloadPending,
-    bundles: config.bundle.map(({ name }) => {
+    bundles: config.bundle.map((bundle) => {
+      const { name } = bundle;
       const earlier = before?.bundles.find((b) => b.name === name) ?? null;
       const run = outcome.bundles.find((b) => b.name === name) ?? null;
-      return bundleStatus(name, state, earlier, run, warnings.get(name) ?? [], now);
+      const found = bundleStatus(name, state, earlier, run, warnings.get(name) ?? [], now);
+      if (state === null || trust === null) return { ...found, keyring: earlier?.keyring ?? null };
+      return { ...found, keyring: keyringStatus(bundle, state.bundles[name] ?? freshBundle(), trust, earlier) };
     }),
     counters: counted(countersOf(before), outcome, names),
   };

@@ -18,6 +18,25 @@ const code = () => z.custom<Code>(isCode);
 const time = () => z.string().check(z.refine(isInstant));
 const nullableTime = () => z.nullable(time());
 
+/** The ring that counts (docs/bundle-format.md section 6). Keys by keyid. */
+const KeyringStatus = z.object({
+  step: count(),
+  /** When that step was verified here; null where it is the directory's. */
+  since: nullableTime(),
+  threshold: count(),
+  keys: z.array(z.string()),
+  /** Whether there are root keys, so that steps can come. */
+  isRooted: z.boolean(),
+  /** Who signed the live copy, of these keys. */
+  signedBy: z.array(z.string()),
+  /** Stands for the key directory of the last cycle. */
+  start: z.string(),
+  /** Why the stored steps do not count; null where they do. */
+  broken: nullableText(),
+});
+
+export type KeyringStatus = z.infer<typeof KeyringStatus>;
+
 const Bundle = z
   .object({
     name: z.string(),
@@ -32,6 +51,7 @@ const Bundle = z
     /** Whether the live copy verifies under the ring named by `ring`. */
     trusted: z.boolean(),
     ring: z.string(),
+    keyring: z.optional(z.nullable(KeyringStatus)),
     /** The end of the last cycle that asked for it, and of the last one that ended installed or unchanged. */
     checkedAt: nullableTime(),
     succeededAt: nullableTime(),

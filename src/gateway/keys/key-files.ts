@@ -2,11 +2,10 @@
  * The public keys of a bundle as they lie in its folder, by keyid: what `relaymap keys` shows. Reads that folder
  * alone.
  */
-import { existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
+import { readFileSync } from 'node:fs';
 import { keyid, parsePublicKey } from '../../bundle/trust/public-key.ts';
 import type { BundleConfig } from '../config.ts';
-import { publicKeyFiles } from './ring-fingerprint.ts';
+import { publicKeyFiles, rootKeyFiles as rootFiles } from './ring-fingerprint.ts';
 
 export interface KeyFile {
   readonly file: string;
@@ -19,10 +18,7 @@ export interface KeyFile {
 export const keyFiles = ({ keys }: Pick<BundleConfig, 'keys'>): KeyFile[] => publicKeyFiles(keys).map(keyFile);
 
 /** Those that may sign the steps of a rotation. */
-export function rootKeyFiles({ keys }: Pick<BundleConfig, 'keys'>): KeyFile[] {
-  const folder = path.join(keys, 'root');
-  return existsSync(folder) ? publicKeyFiles(folder).map(keyFile) : [];
-}
+export const rootKeyFiles = ({ keys }: Pick<BundleConfig, 'keys'>): KeyFile[] => rootFiles(keys).map(keyFile);
 
 function keyFile(file: string): KeyFile {
   try {

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { HostError } from '../../errors.ts';
 import type { BundleConfig, GatewayConfig } from '../config.ts';
 import { accessFiles, bundleAccess, type BundleAccess } from './credentials.ts';
+import { rootFolder } from './ring-fingerprint.ts';
 import { ownRing, ringMark, type TrustedBundle } from './trusted-keys.ts';
 
 interface Held extends TrustedBundle {
@@ -84,7 +85,8 @@ const differs = (before: Stamp, now: Stamp): boolean =>
   });
 
 function stampOf(bundle: BundleConfig): Stamp {
-  const files = [...accessFiles(bundle), bundle.keys, ...publicKeys(bundle.keys)];
+  const root = rootFolder(bundle.keys);
+  const files = [...accessFiles(bundle), bundle.keys, ...publicKeys(bundle.keys), root, ...publicKeys(root)];
   return new Map(files.map((file) => [file, stampOfFile(file)]));
 }
 

@@ -1,37 +1,49 @@
 /**
- * The starting ring of a bundle (format section 6): the public keys in its key directory. Reads that directory and
- * nothing else.
+ * The starting ring of a bundle (docs/bundle-format.md section 6): the public keys in its key directory, and the root
+ * keys below it. Reads that directory and nothing else.
  */
 import { readFileSync } from 'node:fs';
+import { MAX_KEYS, startingRing as ringOf, type RootedRing, type StepRules } from '../../bundle/trust/keyring.ts';
 import { keyid, parsePublicKey } from '../../bundle/trust/public-key.ts';
 import type { Ring } from '../../bundle/trust/verify.ts';
 import { HostError } from '../../errors.ts';
 import { whyUnread } from '../../io/denied.ts';
 import { requireUnwritable } from '../../io/rights.ts';
 import type { BundleConfig, GatewayConfig } from '../config.ts';
-import { markOf, publicKeyFiles } from './ring-fingerprint.ts';
-
-const MAX_KEYS = 16;
+import { markOf, publicKeyFiles, rootFolder, rootKeyFiles, type RingConfig } from './ring-fingerprint.ts';
 
 /** The same for who acts on it: others must not be able to add a key. @throws HostError CONFIG */
-export function ownRing(bundle: Pick<BundleConfig, 'keys' | 'threshold' | 'ring'>): Ring {
+export function ownRing(bundle: RingConfig): RootedRing {
   requireUnwritable('keys', bundle.keys);
   for (const file of publicKeyFiles(bundle.keys)) requireUnwritable('the public key', file);
+  requireUnwritable('the root keys', rootFolder(bundle.keys));
+  for (const file of rootKeyFiles(bundle.keys)) requireUnwritable('the root key', file);
   return startingRing(bundle);
 }
 
 /** @throws HostError CONFIG: the directory cannot be read, a file is no key, or there are too few or too many keys. */
-export function startingRing(bundle: Pick<BundleConfig, 'keys' | 'threshold' | 'ring'>): Ring {
+export function startingRing(bundle: RingConfig): RootedRing {
+  const { keys: folder, threshold, ring: step, root_threshold: rootThreshold = null } = bundle;
+  const keys = parseAll(publicKeyFiles(folder));
+  requireNumber(folder, keys.size, 'threshold', threshold);
+  const rootKeys = parseAll(rootKeyFiles(folder));
+  requireNumber(rootFolder(folder), rootKeys.size, 'root_threshold', rootThreshold ?? 0);
+  return ringOf({ keys, threshold, rootKeys, rootThreshold, step });
+}
+
+function parseAll(files: readonly string[]): Map<string, Uint8Array> {
   const keys = new Map<string, Uint8Array>();
-  for (const file of publicKeyFiles(bundle.keys)) {
+  for (const file of files) {
     const raw = parse(file);
     keys.set(keyid(raw), raw);
   }
-  if (keys.size < bundle.threshold || keys.size > MAX_KEYS) {
-    const rule = keys.size > MAX_KEYS ? `at most ${MAX_KEYS} are allowed` : `threshold is ${bundle.threshold}`;
-    throw new HostError('CONFIG', `${bundle.keys} holds ${keys.size} different public keys (*.pub); ${rule}`);
-  }
-  return { keys, threshold: bundle.threshold, step: bundle.ring };
+  return keys;
+}
+
+function requireNumber(folder: string, found: number, option: string, needed: number): void {
+  if (found >= needed && found <= MAX_KEYS) return;
+  const rule = found > MAX_KEYS ? `at most ${MAX_KEYS} are allowed` : `${option} is ${needed}`;
+  throw new HostError('CONFIG', `${folder} holds ${found} different public keys (*.pub); ${rule}`);
 }
 
 function parse(file: string): Uint8Array {
@@ -48,8 +60,16 @@ function parse(file: string): Uint8Array {
   }
 }
 
-/** Stands for a starting ring: another set of keys, threshold or step gives another text. */
-export const ringMark = (ring: Ring): string => markOf([...ring.keys.values()], ring.threshold, ring.step);
+/** Stands for a ring: another set of keys or root keys, another threshold or step gives another text. */
+export const ringMark = (ring: Ring & Partial<RootedRing>): string =>
+  markOf(ring.keys.values(), ring.threshold, ring.step, (ring.rootKeys ?? new Map()).values(), ring.rootThreshold ?? 0);
+
+/** What the configuration holds each step to. */
+export const stepRules = ({ name, threshold, root_threshold: rootThreshold }: BundleConfig): StepRules => ({
+  name,
+  threshold,
+  rootThreshold: rootThreshold ?? null,
+});
 
 /** @throws HostError CONFIG */
 export const trustedBundles = (config: GatewayConfig): TrustedBundle[] =>
@@ -58,5 +78,5 @@ export const trustedBundles = (config: GatewayConfig): TrustedBundle[] =>
 /** A bundle of the config with its starting ring, read while the process still may read it. */
 export interface TrustedBundle {
   readonly bundle: BundleConfig;
-  readonly ring: Ring;
+  readonly ring: RootedRing;
 }

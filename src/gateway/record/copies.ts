@@ -17,6 +17,7 @@ import { AtomicFile, makeFolder, removeDurable, writeFileAtomic } from '../../io
 import { havePassed } from '../../io/v8-collect.ts';
 import { ScratchFile } from '../../io/scratch-file.ts';
 import { Envelopes } from './envelopes.ts';
+import { STEPS_FOLDER, StepFiles } from './step-files.ts';
 import type { CopyRef, EnvelopeRef } from './state.ts';
 
 const MODE = 0o640;
@@ -97,12 +98,14 @@ export class Spool {
 export class Copies {
   readonly folder: string;
   readonly envelopes: Envelopes;
+  readonly steps: StepFiles;
   readonly #gid: number | null;
 
   /** @param gid the group that may read copies, where there is one. */
   constructor(stateDir: string, name: string, gid: number | null) {
     this.folder = path.join(stateDir, 'bundles', name);
     this.envelopes = new Envelopes(this.folder);
+    this.steps = new StepFiles(this.folder);
     this.#gid = gid;
   }
 
@@ -208,7 +211,7 @@ export class Copies {
 
   /** Removes tables and envelopes that nothing names. */
   clean(tables: ReadonlySet<string>, good: readonly EnvelopeRef[], seen: readonly EnvelopeRef[]): void {
-    this.envelopes.clean(good, seen, [...Array.from(tables, tableName), 'evidence', 'keyring']);
+    this.envelopes.clean(good, seen, [...Array.from(tables, tableName), 'evidence', STEPS_FOLDER]);
   }
 
   #giveToGroup(file: AtomicFile): void {

@@ -1,5 +1,5 @@
 /** The kept copies of each bundle, for `history`, `rollback` and `lookup --history`. */
-import { allCopies, isTrusted } from './version-history.ts';
+import { allCopies, floorOf, isTrusted } from './version-history.ts';
 import { bundleState, type BundleState, type CopyRef, type GatewayState } from './state.ts';
 
 /** The copies kept of a bundle, oldest first. */
@@ -16,6 +16,6 @@ export function keptCopiesOf(state: GatewayState, names: readonly string[]): Kep
     const copies = allCopies(st)
       .map((c) => ({ ...c, live: c === st.installed, trusted: isTrusted(st, c) }))
       .sort((a, b) => a.version - b.version);
-    return { name, held: st.held, floor: st.floor?.version ?? null, copies };
+    return { name, held: st.held, floor: floorOf(st)?.version ?? null, copies };
   });
 }

@@ -34,6 +34,23 @@ const Copy = z.object({
   at: time(),
 });
 
+/** The walk through key ring steps (docs/bundle-format.md section 6). */
+const Keyring = z.object({
+  /** Stands for the key directory that the walk began with. */
+  start: z.string(),
+  /** The stored steps, in order: number, SHA-256 of the file, and when it was verified here. */
+  steps: z.array(z.object({ step: count(), file: digest(), at: time() })),
+  /** When the next step was last asked for and the answer was sure; null for never. */
+  askedAt: z.nullable(time()),
+  /** The floor that a step has set; null if none has, or if it was given up by hand. */
+  floor: z.nullable(count()),
+  /** The payloads of the steps that have set a floor: each does so once. */
+  floors: z.array(digest()),
+});
+
+export type KeyringRecord = z.infer<typeof Keyring>;
+const NO_STEPS: KeyringRecord = { start: '', steps: [], askedAt: null, floor: null, floors: [] };
+
 const Bundle = z.object({
   /** What the live maps are made of. */
   installed: z.nullable(Copy),
@@ -68,6 +85,7 @@ const Bundle = z.object({
   /** Stands for the ring under which the stored envelopes were last verified, and the payloads that did not verify. */
   ring: z.string(),
   distrusted: z.array(digest()),
+  keyring: z._default(Keyring, () => ({ ...NO_STEPS })),
 });
 
 export const MapFile = z.object({ sha256: digest(), bytes: count(), mtimeMs: z.number(), ino: z.number() });
@@ -127,6 +145,7 @@ export const freshBundle = (): BundleState => ({
   noDelta: false,
   ring: '',
   distrusted: [],
+  keyring: { ...NO_STEPS },
 });
 
 /** The bundle's part of the state, made on first use. */

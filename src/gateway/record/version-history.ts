@@ -66,7 +66,17 @@ export function settle(name: string, st: BundleState, copies: Copies, ring: Ring
   }
   // Given up by hand, or by an earlier version on a change of keys: a live copy that verifies is the least that is
   // known.
-  if (st.floor === null && st.installed !== null && isTrusted(st, st.installed)) st.floor = refOf(st.installed);
+  const isKnown = st.floor !== null || st.keyring.floor !== null;
+  if (!isKnown && st.installed !== null && isTrusted(st, st.installed)) st.floor = refOf(st.installed);
+}
+
+/** The floor: the highest version that was kept as good, or the one that a key ring step has set. */
+export function floorOf({
+  floor,
+  keyring,
+}: Pick<BundleState, 'floor' | 'keyring'>): { readonly version: number } | null {
+  const versions = [floor?.version ?? null, keyring.floor].filter((version) => version !== null);
+  return versions.length === 0 ? null : { version: Math.max(...versions) };
 }
 
 /** A change of a bundle's configuration, or of what holds for all, makes its next request unconditional. */

@@ -28,13 +28,24 @@ const FILE = 0o644;
  */
 const OURS = /^(?:[0-9a-f]{64}(?:-[0-9a-f]{64}\.delta)?\.gz|\.[0-9a-f]{64}(?:-[0-9a-f]{64}\.delta)?\.gz\.new)$/;
 
+/** What is remembered of one table's files. */
+type Cleaned = Pick<PublisherState, 'tables' | 'unnamed'>;
+
 export class Repository {
   readonly #output: string;
   readonly #stateDir: string;
+  readonly #table: 'recipients' | 'transport';
 
-  constructor(output: string, stateDir: string) {
+  /** @param table which of the bundle's tables the blobs and the kept tables are of. */
+  constructor(output: string, stateDir: string, table: 'recipients' | 'transport' = 'recipients') {
     this.#output = output;
     this.#stateDir = stateDir;
+    this.#table = table;
+  }
+
+  /** The same place, for the files of the table of next hops. */
+  ofTransport(): Repository {
+    return new Repository(this.#output, this.#stateDir, 'transport');
   }
 
   get lockFile(): string {
@@ -224,12 +235,12 @@ export class Repository {
   }
 
   /** Drops kept tables that no delta starts from, and blobs that no manifest has named for a day. */
-  clean(state: PublisherState, named: ReadonlySet<string>, now: Date): PublisherState {
+  clean<S extends Cleaned>(state: S, named: ReadonlySet<string>, now: Date): S {
     const keep = new Set(state.tables.map((t) => path.basename(this.#keptPath(t.sha256))));
-    const tables = path.join(this.#stateDir, 'tables');
+    const tables = path.dirname(this.#keptPath(''));
     for (const name of names(tables)) if (!keep.has(name)) rmSync(path.join(tables, name), { force: true });
     const unnamed: Record<string, string> = {};
-    for (const name of names(path.join(this.#output, 'recipients'))) {
+    for (const name of names(path.join(this.#output, this.#table))) {
       if (!named.has(name)) unnamed[name] = state.unnamed[name] ?? now.toISOString();
     }
     return { ...state, unnamed: this.dropUnnamed({ ...state, unnamed }, named, now) };
@@ -239,7 +250,7 @@ export class Repository {
    * Deletes blobs that no manifest has named for a day. @returns those still to be deleted, and since when they are
    * unnamed.
    */
-  dropUnnamed(state: PublisherState, named: ReadonlySet<string>, now: Date): Record<string, string> {
+  dropUnnamed(state: Pick<Cleaned, 'unnamed'>, named: ReadonlySet<string>, now: Date): Record<string, string> {
     const left: Record<string, string> = {};
     for (const [name, since] of Object.entries(state.unnamed)) {
       if (named.has(name) || !OURS.test(name)) continue;
@@ -251,7 +262,7 @@ export class Repository {
   }
 
   #blobPath(name: string): string {
-    return path.join(this.#output, 'recipients', name);
+    return path.join(this.#output, this.#table, name);
   }
 
   #sourcePath(source: string): string {
@@ -263,7 +274,7 @@ export class Repository {
   }
 
   #keptPath(sha256: string): string {
-    return path.join(this.#stateDir, 'tables', `${sha256}.gz`);
+    return path.join(this.#stateDir, this.#table === 'transport' ? 'transport' : 'tables', `${sha256}.gz`);
   }
 }
 

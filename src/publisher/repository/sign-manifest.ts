@@ -21,6 +21,8 @@ export interface ManifestFacts {
   /** The newest key ring step that is out. */
   readonly keyring: number;
   readonly entry: TableEntry;
+  /** The table of next hops; null for none. */
+  readonly transport: TableEntry | null;
   /** The approval of a shrinking, and until when it holds. */
   readonly approval: Approval | null;
 }
@@ -39,7 +41,7 @@ export function manifestPayload(facts: ManifestFacts): Uint8Array {
       expires: isoTime(new Date(created.getTime() + facts.validFor)),
       keyring: facts.keyring,
       ...(approval === null ? {} : { shrinkApproved: { ...approval, until: isoTime(approval.until) } }),
-      tables: { recipients: facts.entry },
+      tables: { recipients: facts.entry, ...(facts.transport === null ? {} : { transport: facts.transport }) },
     }),
   );
 }
@@ -60,9 +62,10 @@ export const signedManifest = (
   threshold: number,
 ): VerifiedManifest => verifyManifest(encodeEnvelope(MANIFEST_TYPE, payload, signatures), ringOf(keys, threshold));
 
-/** Approves a table of this size for a day from `created`. */
-export function approvalFor(rows: number, domains: number, created: Date): Approval {
-  return { until: new Date(wholeSecond(created).getTime() + DAY), rows, domains };
+/** Approves tables of this size for a day from `created`. @param hops rows of next hops; null where there are none. */
+export function approvalFor(rows: number, domains: number, created: Date, hops: number | null = null): Approval {
+  const until = new Date(wholeSecond(created).getTime() + DAY);
+  return { until, rows, domains, ...(hops === null ? {} : { transport: { rows: hops } }) };
 }
 
 const wholeSecond = (time: Date): Date => new Date(Math.floor(time.getTime() / 1000) * 1000);

@@ -6,7 +6,7 @@ import * as z from 'zod/mini';
 import { isInstant } from '../../bundle/offer/instant.ts';
 import type { PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
-import type { Manifest } from '../../bundle/offer/manifest.ts';
+import { nextHopsOf, type Manifest, type TableEntry } from '../../bundle/offer/manifest.ts';
 
 const sha256 = () => z.string().check(z.regex(/^[0-9a-f]{64}$/));
 const time = () => z.string().check(z.refine(isInstant));
@@ -26,7 +26,26 @@ const Record = z.object({
   /** The same for each source, by name: those of the last publish. */
   sources: z._default(z.record(z.string(), history()), {}),
   /** The shrinking that was allowed here, and until when. It is never taken from `output`. */
-  approval: z._default(z.nullable(z.object({ until: time(), rows: count(), domains: count() })), null),
+  approval: z._default(
+    z.nullable(
+      z.object({
+        until: time(),
+        rows: count(),
+        domains: count(),
+        transport: z.optional(z.object({ rows: count() })),
+      }),
+    ),
+    null,
+  ),
+  /** The same of the table of next hops: its tables, its row counts, its unnamed blobs. */
+  transport: z._default(
+    z.object({
+      tables: z.array(z.object({ sha256: sha256(), at: time() })),
+      history: history(),
+      unnamed: z.record(z.string(), time()),
+    }),
+    { tables: [], history: [], unnamed: {} },
+  ),
   /** Blobs that the newest manifest no longer names, and since when. */
   unnamed: z.record(z.string(), time()),
 });
@@ -84,12 +103,17 @@ export function continued(
 }
 
 /** What a lost record would have said about the published table. */
-function adopted(published: Published | null): Pick<PublisherState, 'tables' | 'history'> {
-  if (published === null) return { tables: [], history: [] };
-  const { rows, sha256 } = published.manifest.tables.recipients;
+function adopted(published: Published | null): Pick<PublisherState, 'tables' | 'history' | 'transport'> {
+  if (published === null) return { ...asOf(null, ''), transport: { ...asOf(null, ''), unnamed: {} } };
   const at = published.manifest.created.toISOString();
-  return { tables: [{ sha256, at }], history: [{ rows, at }] };
+  const transport = { ...asOf(nextHopsOf(published.manifest).entry, at), unnamed: {} };
+  return { ...asOf(published.manifest.tables.recipients, at), transport };
 }
+
+const asOf = (entry: TableEntry | null, at: string): Pick<PublisherState, 'tables' | 'history'> =>
+  entry === null
+    ? { tables: [], history: [] }
+    : { tables: [{ sha256: entry.sha256, at }], history: [{ rows: entry.rows, at }] };
 
 export interface Published {
   readonly manifest: Manifest;

@@ -12,7 +12,7 @@ import { siteOf, type Site } from './sites.ts';
 
 /** The only paths that exist (docs/bundle-format.md section 1). Temp files have none. */
 const MANIFEST = /^\/(?:manifest\.json|keyring\/[1-9][0-9]{0,9}\.json)$/;
-const BLOB = /^\/recipients\/[0-9a-f]{64}(?:-[0-9a-f]{64}\.delta)?\.gz$/;
+const BLOB = /^\/(?:recipients|transport)\/[0-9a-f]{64}(?:-[0-9a-f]{64}\.delta)?\.gz$/;
 
 /**
  * Makes a server answer with 200, 206, 304, 401, 403, 404, 405, 412 or 416.

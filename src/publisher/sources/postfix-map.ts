@@ -56,14 +56,27 @@ export function mapFile({ name, path: given }: Pick<PostfixMapSource, 'name' | '
 export function postfixMapSource(source: PostfixMapSource): SourceReader {
   const { map, file } = mapFile(source);
   const { name } = source;
-  if (map !== null) return { unit: 'row', read: () => compiled(name, map, file) };
+  if (map !== null) {
+    const isRoutes = source.table === 'transport';
+    return { unit: 'row', read: () => compiled(name, map, file, isRoutes) };
+  }
   const { read } = fileSource({ ...source, type: 'file', path: file, format: 'postfix' });
   return { unit: 'line', read };
 }
 
-async function* compiled(name: string, map: string, file: string): AsyncGenerator<Batch> {
+/** What becomes of the rows of a map. */
+type Taker = Pick<MapKeys, 'take' | 'refuse' | 'end'>;
+
+/** Next hops: each row as it stands. */
+const ROUTES: Taker = {
+  take: (number, key, value) => [{ number, text: `${key}\t${value}` }],
+  refuse: () => undefined,
+  end: () => [],
+};
+
+async function* compiled(name: string, map: string, file: string, isRoutes: boolean): AsyncGenerator<Batch> {
   const left = new Omissions(name);
-  const keys = new MapKeys({ name, unit: 'row', left });
+  const keys: Taker = isRoutes ? ROUTES : new MapKeys({ name, unit: 'row', left });
   const rows = map.startsWith('cdb:') ? cdbRows(name, file, keys) : listedRows(name, map, keys);
   for await (const entries of rows) yield { unit: 'row', entries };
   yield { unit: 'row', entries: keys.end() };
@@ -71,20 +84,21 @@ async function* compiled(name: string, map: string, file: string): AsyncGenerato
 }
 
 /** Keys that `postmap -s` lists: `key<TAB>value`, in whatever form they were compiled. */
-async function* listedRows(name: string, map: string, keys: MapKeys): AsyncGenerator<Entry[]> {
+async function* listedRows(name: string, map: string, keys: Taker): AsyncGenerator<Entry[]> {
   const { MAIL_CONFIG } = process.env;
   const env = MAIL_CONFIG === undefined ? {} : { MAIL_CONFIG };
   const run = { name, argv: ['postmap', '-s', map], timeout: TIMEOUT, env };
   let number = 0;
   for await (const lines of linesOf(name, outputOf(run))) {
     yield lines.flatMap((line) => {
-      const [key = '', value = ''] = line.split('\t');
+      const [key = '', ...values] = line.split('\t');
+      const value = values.join('\t');
       return keys.take(++number, external(key), value);
     });
   }
 }
 
-async function* cdbRows(name: string, file: string, keys: MapKeys): AsyncGenerator<Entry[]> {
+async function* cdbRows(name: string, file: string, keys: Taker): AsyncGenerator<Entry[]> {
   const failed = (error: unknown) =>
     new PublishError('SOURCE', `${name} cannot be read: ${(error as Error).message}`, error);
   const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -62,20 +62,22 @@ export class Watch {
     this.#config = config;
     this.#keys = keys;
     this.#now = now;
-    const files = config.source.flatMap((source) => {
+    const sources = [...config.source, ...config.transport];
+    const files = sources.flatMap((source) => {
       // A folder of files is polled: a change in one of its files does not change the folder.
       if (source.type === 'file') return isFolder(source.path) ? [] : [source.path];
       return source.type === 'postfix-map' ? [mapFile(source).file] : [];
     });
-    this.#polled = files.length < config.source.length;
+    this.#polled = files.length < sources.length;
     this.#files = new FileWatch(files);
     this.#beat = Math.min(HOUR, Math.max(250, Math.min(config.valid_for / 20, config.health.warn_after / 3)));
   }
 
   /** Ends after `stop` was called. @returns whether nothing is under way any more. */
   async run(): Promise<boolean> {
-    const { name, source } = this.#config;
-    log('notice', `${name}: watching ${source.length === 1 ? 'one source' : `${source.length} sources`}`);
+    const { name, source, transport } = this.#config;
+    const count = source.length + transport.length;
+    log('notice', `${name}: watching ${count === 1 ? 'one source' : `${count} sources`}`);
     let idle = true;
     while (!this.#stopped) {
       const running = this.#once();

@@ -45,6 +45,8 @@ export interface HostFacts {
   readonly postfixGid: number | null;
   /** By bundle: what is wrong with its keys. */
   readonly keys: readonly { readonly bundle: BundleConfig; readonly why: string }[];
+  /** By bundle: the keyids in its key directory, where it can be read. */
+  readonly keysInFolder: ReadonlyMap<string, readonly string[]>;
   readonly certificates: readonly CertificateFact[];
   /** Files of certificates that are none, with the reason. */
   readonly unreadable: readonly { readonly option: string; readonly file: string; readonly why: string }[];
@@ -63,7 +65,7 @@ export interface HostFacts {
 /** What only root may see; asked before the process becomes the owner of state_dir. */
 export type EarlyFacts = Pick<
   HostFacts,
-  'paths' | 'owner' | 'postfix' | 'postfixGid' | 'keys' | 'certificates' | 'unreadable'
+  'paths' | 'owner' | 'postfix' | 'postfixGid' | 'keys' | 'keysInFolder' | 'certificates' | 'unreadable'
 >;
 
 export function earlyFacts(file: string, config: GatewayConfig): EarlyFacts {
@@ -77,6 +79,7 @@ export function earlyFacts(file: string, config: GatewayConfig): EarlyFacts {
       const why = keyFault(bundle);
       return why === null ? [] : [{ bundle, why }];
     }),
+    keysInFolder: new Map(config.bundle.map((bundle) => [bundle.name, keysInFolder(bundle)])),
     certificates: found.flatMap((f) => ('why' in f ? [] : [f])),
     unreadable: found.flatMap((f) => ('why' in f ? [f] : [])),
   };
@@ -115,6 +118,15 @@ function keyFault(bundle: BundleConfig): string | null {
     return null;
   } catch (error) {
     if (error instanceof StepError) return error.message;
+    throw error;
+  }
+}
+
+function keysInFolder(bundle: BundleConfig): string[] {
+  try {
+    return [...startingRing(bundle).keys.keys()];
+  } catch (error) {
+    if (error instanceof StepError) return []; // told as a fault of the keys
     throw error;
   }
 }

@@ -33,7 +33,8 @@ export function ldapSource(source: LdapSource, patience = PATIENCE): SourceReade
         patience,
       );
       try {
-        yield* addresses(source, question, directory);
+        if (source.table === 'transport') yield* routes(source, question, directory);
+        else yield* addresses(source, question, directory);
       } finally {
         directory.close();
       }
@@ -96,6 +97,21 @@ async function* addresses(source: LdapSource, question: Question, directory: Dir
   );
   noteLeftOut(name, foreign, 'in domains that this directory does not have as active');
   yield question.exact === true ? known.map(quotedAddress) : known;
+}
+
+/** The first attribute is the domain, the second the next hop; an entry without the second has none. */
+async function* routes({ name, base_dn: base, attributes = [] }: LdapSource, question: Question, directory: Directory) {
+  const [domain = '', hop = ''] = attributes.map((each) => each.toLowerCase());
+  for await (const entries of directory.entries(base, question.filter, question.attributes)) {
+    const batch: string[] = [];
+    for (const entry of entries) {
+      const found = await attributesOf(name, entry, directory);
+      const hops = found.get(hop) ?? [];
+      if (hops.length > 1) throw new PublishError('SOURCE', `${name} gives an entry with several values of ${hop}`);
+      for (const each of found.get(domain) ?? []) if (hops[0] !== undefined) batch.push(`${each}\t${hops[0]}`);
+    }
+    yield batch;
+  }
 }
 
 interface Domains {

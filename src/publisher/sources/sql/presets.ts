@@ -33,8 +33,9 @@ const PRESETS: Record<string, SqlPreset> = {
 };
 
 /** @throws HostError CONFIG if there is no such preset, or not for this database. */
-export function presetFor(name: string, dialect: Dialect): SqlPreset {
-  const preset = Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined;
+export function presetFor(name: string, dialect: Dialect, table: 'recipients' | 'transport' = 'recipients'): SqlPreset {
+  const known = Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined;
+  const preset = table === 'transport' && known !== undefined ? nextHopsOf(name, known) : known;
   if (preset === undefined) {
     throw new HostError('CONFIG', `preset "${name}" is not known; there are ${Object.keys(PRESETS).join(', ')}`);
   }
@@ -45,6 +46,13 @@ export function presetFor(name: string, dialect: Dialect): SqlPreset {
     );
   }
   return preset;
+}
+
+/** @throws HostError CONFIG */
+function nextHopsOf(name: string, { transport }: SqlPreset): SqlPreset {
+  if (transport !== undefined) return transport;
+  const having = Object.entries(PRESETS).flatMap(([each, preset]) => (preset.transport === undefined ? [] : [each]));
+  throw new HostError('CONFIG', `preset "${name}" has no next hops; those of ${having.join(', ')} have; set query`);
 }
 
 /** What this database lacks for the preset, to follow its name in a message; null if nothing is missing. */

@@ -63,6 +63,22 @@ export class RowReader {
     return found;
   }
 
+  /**
+   * A domain, a TAB and a next hop for each row.
+   * @throws PublishError SOURCE if there are not two columns, or a value is none.
+   */
+  routes({ columns, rows }: Rows): string[] {
+    if (columns.length !== 2) {
+      const names = columns.map((name) => JSON.stringify(name)).join(', ');
+      const what = `the query gives ${columns.length} columns (${names}); it must give a domain and a next hop`;
+      throw new PublishError('SOURCE', `${this.#name}: ${what}`);
+    }
+    return rows.map((row) => {
+      this.#count++;
+      return `${this.#text(columns, row, 0)}\t${this.#text(columns, row, 1)}`;
+    });
+  }
+
   #text(columns: readonly string[], row: readonly unknown[], column: number): string {
     const value = row[column];
     if (typeof value === 'string' && value !== '' && !value.includes('\ufffd')) return value;

@@ -32,14 +32,14 @@ export function sqlSource(source: SqlSource): SourceReader {
         'url of an SQL source holds a password; take it out, and set password_file or url_file',
       );
     }
-    if (source.preset !== undefined) presetFor(source.preset, dialect);
+    if (source.preset !== undefined) presetFor(source.preset, dialect, source.table);
   }
   return { unit: 'row', read: (now) => addresses(source, now) };
 }
 
 async function* addresses(source: SqlSource, now: Date): AsyncGenerator<string[]> {
   const target = targetOf(source);
-  const preset = source.preset === undefined ? null : presetFor(source.preset, target.dialect);
+  const preset = source.preset === undefined ? null : presetFor(source.preset, target.dialect, source.table);
   const open = await DRIVERS[target.dialect]();
   const reader = new RowReader(source.name, preset === null ? null : target.dialect === 'mysql' ? 'folds' : 'exact');
   const abort = new AbortController();
@@ -52,7 +52,7 @@ async function* addresses(source: SqlSource, now: Date): AsyncGenerator<string[]
     for (;;) {
       const { done, value } = await soon(() => rows.next());
       if (done === true) break;
-      yield reader.addresses(value);
+      yield source.table === 'transport' ? reader.routes(value) : reader.addresses(value);
     }
     const cut = await soon(() => warningOfCut(connected, target.dialect));
     if (cut !== null) throw new PublishError('SOURCE', `${source.name} gave a part, and warns: ${cut}`);

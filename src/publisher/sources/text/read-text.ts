@@ -15,6 +15,7 @@ import { passwdEntries } from './formats/passwd.ts';
 import { postfixEntries } from './formats/postfix.ts';
 import { propertyEntries, tableEntries } from './formats/table.ts';
 import { Omissions } from './omissions.ts';
+import { routeEntries } from './formats/routes.ts';
 import { linesOf, wholeLines } from './lines.ts';
 import { listLine } from './list-line.ts';
 import type { Page } from './page.ts';
@@ -63,6 +64,11 @@ export class TextSource {
     const bytes = chunks[Symbol.asyncIterator]();
     try {
       const { head, all } = await decode(name, { [Symbol.asyncIterator]: () => bytes }, options.encoding);
+      if (options.table === 'transport') {
+        for await (const entries of routeEntries(options.format, linesOf(name, all)))
+          yield { unit: unit('line'), entries };
+        return;
+      }
       const shape = shapeOf(head, options);
       if (options.format === undefined && shape !== 'text')
         logOnce('notice', `${this.#options.name}: read as ${wordOf(shape)}`);

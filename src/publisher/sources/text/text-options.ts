@@ -17,6 +17,8 @@ export interface TextOptions {
   readonly columns?: readonly (string | number)[] | undefined;
   /** For local parts without a domain. */
   readonly domain?: string | undefined;
+  /** `transport`: each entry is a domain and a next hop, and is passed on as it stands. */
+  readonly table?: 'recipients' | 'transport' | undefined;
 }
 
 export interface ReadingOptions extends TextOptions {

@@ -37,6 +37,20 @@ const query = ({ key, finds, domain, address }: Words, schema: Schema): string =
   }`;
 };
 
+/**
+ * Domain and transport, as its relay export has them. A domain without a transport of its own has `maildrop:` there,
+ * which is no next hop.
+ */
+const transport: SqlPreset = {
+  software: 'Chimailmadmin',
+  dialects: ['mysql'],
+  needs: { xpa_domain: 'domain active transport' },
+  tables: { d: 'xpa_domain' },
+  query: ({ key }) => `
+  SELECT ${key('d.domain')}, d.transport FROM xpa_domain d
+  WHERE d.active > 0 AND d.transport IS NOT NULL AND d.transport <> ''`,
+};
+
 export const chimailmadmin: SqlPreset = {
   software: 'Chimailmadmin',
   dialects: ['mysql'],
@@ -47,4 +61,5 @@ export const chimailmadmin: SqlPreset = {
   },
   tables: { m: 'xpa_mailbox', a: 'xpa_alias', d: 'xpa_domain', o: 'xpa_domain', r: 'relay_recipients' },
   query,
+  transport,
 };

@@ -13,6 +13,8 @@ export interface SqlPreset {
   readonly tables: Readonly<Record<string, string>>;
   /** One statement that gives one column of addresses, with catch-alls as `@domain`. */
   readonly query: (words: Words, schema: Schema) => string;
+  /** For `table = "transport"`: the same of its next hops; two columns, a domain and a Postfix transport. */
+  readonly transport?: SqlPreset;
 }
 
 /**

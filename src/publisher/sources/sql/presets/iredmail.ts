@@ -45,6 +45,17 @@ const query = ({ key, finds, domain, moved, catchAll }: Words): string => {
   WHERE d.active = 1 AND d.backupmx = 1 AND NOT ${isLocal(key('d.domain'))}`;
 };
 
+/** Its transport_maps_domain.cf: the transport of each active domain, of a backup MX too. */
+const transport: SqlPreset = {
+  software: 'iRedMail 1.x',
+  dialects: ['postgres', 'mysql'],
+  needs: { domain: 'domain active transport' },
+  tables: { d: 'domain' },
+  query: ({ key }) => `
+  SELECT ${key('d.domain')}, d.transport FROM domain d
+  WHERE d.active = 1 AND d.transport IS NOT NULL AND d.transport <> ''`,
+};
+
 export const iredmail: SqlPreset = {
   software: 'iRedMail 1.x',
   dialects: ['postgres', 'mysql'],
@@ -65,4 +76,5 @@ export const iredmail: SqlPreset = {
     oa: 'alias_domain',
   },
   query,
+  transport,
 };

@@ -51,6 +51,20 @@ const query = ({ key, finds, domain, moved, catchAll, epoch }: Words, schema: Sc
   WHERE d.active = 1 AND d.backupmx = 1 AND d.relay_all_recipients = 1 AND NOT ${aliasDomain(catchAll(key('d.domain')))}`;
 };
 
+/**
+ * Its mysql_transport_maps.cf: the active rows of `transports`. In a row that is `is_mx_based` the destination is an
+ * expression for the names of MX hosts, and no domain.
+ */
+const transport: SqlPreset = {
+  software: 'mailcow 2023-12a and later',
+  dialects: ['mysql'],
+  needs: { transports: 'destination nexthop active' },
+  tables: { t: 'transports' },
+  query: ({ key }, schema) => `
+  SELECT ${key('t.destination')}, CONCAT('smtp_via_transport_maps:', t.nexthop) FROM transports t
+  WHERE t.active = 1 AND t.nexthop <> ''${schema.has('transports', 'is_mx_based') ? ' AND t.is_mx_based = 0' : ''}`,
+};
+
 export const mailcow: SqlPreset = {
   software: 'mailcow 2023-12a and later',
   dialects: ['mysql'],
@@ -73,4 +87,5 @@ export const mailcow: SqlPreset = {
     o: 'domain',
   },
   query,
+  transport,
 };

@@ -40,6 +40,17 @@ const query = ({ is, key, finds, domain, moved, catchAll }: Words): string => {
   WHERE ${is('d.active')} AND d.domain <> 'ALL' AND (${is('d.backupmx')} OR d.transport LIKE 'smtp%' OR d.transport LIKE 'relay%')`;
 };
 
+/** The transport map of POSTFIX_CONF.txt: the transport of each active domain. */
+const transport: SqlPreset = {
+  software: 'PostfixAdmin 3.2 to 4.0.5',
+  dialects: ['postgres', 'mysql', 'sqlite'],
+  needs: { domain: 'domain active transport' },
+  tables: { d: 'domain' },
+  query: ({ is, key }) => `
+  SELECT ${key('d.domain')}, d.transport FROM domain d
+  WHERE ${is('d.active')} AND d.domain <> 'ALL' AND d.transport IS NOT NULL AND d.transport <> ''`,
+};
+
 export const postfixadmin: SqlPreset = {
   software: 'PostfixAdmin 3.2 to 4.0.5',
   dialects: ['postgres', 'mysql', 'sqlite'],
@@ -51,4 +62,5 @@ export const postfixadmin: SqlPreset = {
   },
   tables: { a: 'alias', m: 'mailbox', d: 'domain', ad: 'alias_domain' },
   query,
+  transport,
 };

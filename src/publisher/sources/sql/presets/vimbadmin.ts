@@ -23,6 +23,17 @@ const query = ({ key, finds, domain }: Words): string => {
     AND d.active = 1 AND d.backupmx = 0`;
 };
 
+/** Its guide's virtual_transport_maps.cf: the transport of each active domain that is not a backup MX. */
+const transport: SqlPreset = {
+  software: 'ViMbAdmin 3',
+  dialects: ['mysql'],
+  needs: { domain: 'domain active backupmx transport' },
+  tables: { d: 'domain' },
+  query: ({ key }) => `
+  SELECT ${key('d.domain')}, d.transport FROM domain d
+  WHERE d.active = 1 AND d.backupmx = 0 AND d.transport IS NOT NULL AND d.transport <> ''`,
+};
+
 export const vimbadmin: SqlPreset = {
   software: 'ViMbAdmin 3',
   dialects: ['mysql'],
@@ -33,4 +44,5 @@ export const vimbadmin: SqlPreset = {
   },
   tables: { a: 'alias', m: 'mailbox', d: 'domain' },
   query,
+  transport,
 };
