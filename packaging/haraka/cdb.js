@@ -5,6 +5,9 @@ const fs = require('node:fs');
 
 const HEADER = 2048;
 
+/** Another file, or the same one changed, has another mark. */
+const markOf = (stat) => [stat.dev, stat.ino, stat.size, stat.mtimeMs].join(' ');
+
 class Cdb {
   #file;
   #fd = null;
@@ -56,12 +59,12 @@ class Cdb {
       this.close();
       throw error;
     }
-    const mark = `${found.dev} ${found.ino} ${found.size} ${found.mtimeMs}`;
+    const mark = markOf(found);
     if (this.#fd !== null && mark === this.#mark) return;
     this.close();
     this.#fd = fs.openSync(this.#file, 'r');
     const opened = fs.fstatSync(this.#fd);
-    this.#mark = `${opened.dev} ${opened.ino} ${opened.size} ${opened.mtimeMs}`;
+    this.#mark = markOf(opened);
     this.#size = opened.size;
     if (opened.size < HEADER) throw new Error(`${this.#file} is cut short`);
   }

@@ -75,7 +75,7 @@ export interface Advisor {
   /** Where unknown recipients are deferred as `init` has it: the lines that end it. Null where they are refused. */
   deferring(): readonly string[] | null;
   /** Whether it can find a row of the list at all. */
-  sees(row: string): boolean;
+  readonly sees: (row: string) => boolean;
   /** How it looks a recipient up, as far as `lookup` can say it without asking. */
   readonly habits: Habits;
 }
