@@ -32,6 +32,7 @@ class Server implements Mta {
   readonly reloadLine = KINDS.postfix.reloadLine;
   readonly folds = KINDS.postfix.folds;
   readonly defers = KINDS.postfix.defers;
+  readonly routes = KINDS.postfix.routes;
   readonly types = KINDS.postfix.types;
   instances: string[] = ['/etc/postfix'];
   mark = 'a';
@@ -48,6 +49,9 @@ class Server implements Mta {
       uses: this.uses,
       why: this.uses === null ? 'no main.cf' : null,
     }));
+  }
+  route(nextHop: string) {
+    return nextHop;
   }
   reload() {
     return 'done' as const;

@@ -30,6 +30,7 @@ export function exim(config: GatewayConfig): Mta {
     kind: 'exim',
     ...KINDS.exim,
     instances,
+    route: (nextHop) => `relay:${nextHop}`,
     marks: () => new Map(instances.map((file) => [file, fileMark([file])])),
     look: () => instances.map((file) => lookAt(config, file)),
     reload: () => 'done',

@@ -28,6 +28,7 @@ export function haraka(config: GatewayConfig): Mta {
     kind: 'haraka',
     ...KINDS.haraka,
     instances,
+    route: (nextHop) => `relay:${nextHop}`,
     marks: () => new Map(instances.map((folder) => [folder, marked(folder)])),
     look: () => instances.map((folder) => lookAt(config, folder)),
     reload: () => 'done',

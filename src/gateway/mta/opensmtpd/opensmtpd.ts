@@ -22,6 +22,7 @@ export function opensmtpd(config: GatewayConfig): Mta {
     kind: 'opensmtpd',
     ...KINDS.opensmtpd,
     instances,
+    route: (nextHop) => `relay:${nextHop}`,
     marks: () => new Map(instances.map((file) => [file, fileMark([file])])),
     look: () => instances.map((file) => lookAt(config, file)),
     reload: () => tellSmtpd(config),

@@ -16,6 +16,7 @@ export function postfix(config: GatewayConfig): Mta {
     kind: 'postfix',
     ...KINDS.postfix,
     instances,
+    route: (nextHop) => `relay:${nextHop}`,
     marks: () =>
       new Map(
         instances.map((instance) => [
