@@ -8,6 +8,7 @@ import { judgeOffer } from '../../bundle/offer/offer.ts';
 import { verifyManifest, type Ring } from '../../bundle/trust/verify.ts';
 import { StepError, VerifyError } from '../../errors.ts';
 import { DEFAULT_LIMITS } from '../config.ts';
+import { lookAtNextHops } from './inspect-next-hops.ts';
 import { deltaText, obtainWhole } from './read-table.ts';
 import type { Origin } from './source.ts';
 import { number } from '../say/outcome-lines.ts';
@@ -40,6 +41,7 @@ export async function inspect(cx: InspectContext): Promise<void> {
   }
   if (ring === null && now >= manifest.expires) note('warning', `it expired ${isoTime(manifest.expires)}`);
   await lookAtTable(cx, manifest);
+  await lookAtNextHops(cx, manifest);
 }
 
 function verified(envelope: Uint8Array, ring: Ring, now: Date): Manifest {
