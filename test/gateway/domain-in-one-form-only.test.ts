@@ -53,8 +53,7 @@ test('what is no domain has no other spelling', () => {
 
 test.each([
   ['sealed = true', /bundle\.0\.sealed is not in this version of relaymap/],
-  ['next_hops = ["a.example"]', /bundle\.0\.next_hops is not in this version/],
-  ['[stale]\nafter = "3d"', /: stale is not in this version/],
+  ['root_threshold = 2', /bundle\.0\.root_threshold is not in this version/],
   ['[report]\nid = "mx1"', /: report is not in this version/],
   ['[mta]\nkind = "exim"', /mta\.kind must be postfix; other kinds are not in this version/],
   ['[mta]\ninstances = ["postfix-in"]', /mta\.instances\.0 must be an absolute path/],

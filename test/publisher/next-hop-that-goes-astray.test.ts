@@ -1,6 +1,6 @@
 // The table of next hops, from a source to what is published: what is no next hop is refused by name or left out aloud,
 // a domain has one, a table that shrinks is refused, and a gateway can verify what is out.
-// Covers src/gateway/fetch/inspect-next-hops.ts, src/publisher/transport, src/publisher/sources/text/formats/routes.ts
+// Covers src/publisher/transport, src/publisher/sources/text/formats/routes.ts
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -389,7 +389,7 @@ describe('inspect looks at them as a gateway would', () => {
   test('whole; damaged; gone', async () => {
     const at = desk('example.org [mx.example.org]\n');
     await at.publish(START);
-    expect(await inspected(at)).toContain('the table of next hops is whole: 1 row');
+    expect(await inspected(at)).toContain('the table of next hops is whole: 1 rows');
     const file = at.at('out', 'transport', `${entryOf(at)?.sha256}.gz`);
     writeFileSync(file, gzipSync('example.org\t[mx.thief.example]\n'));
     expect((await inspected(at)).at(-1)).toMatch(/^(LENGTH|HASH)_MISMATCH: /);

@@ -6,6 +6,7 @@ import path from 'node:path';
 import '../seed-hashes.ts';
 import { answers, type LookupAnswer } from '../../gateway/lookup/lookup-address.ts';
 import { byOtherTables } from '../../gateway/lookup/other-tables.ts';
+import { whereTo } from '../../gateway/lookup/where-to.ts';
 import { histories } from '../../gateway/lookup/lookup-history.ts';
 import { readGatewayConfig } from '../../gateway/config.ts';
 import { postfixHabits } from '../../gateway/mta/postfix/commands.ts';
@@ -47,11 +48,13 @@ export async function lookupCommand(
     );
     return 2;
   }
+  const ways = await whereTo(config, found);
   const warn = (message: string) => log('warning', message);
   const past = options.history ? await histories(config, asked, habits, warn) : null;
   for (const [i, a] of found.entries()) {
     const lines = [
       lookupLine({ ...a, address: addresses[i] ?? a.address }),
+      ...(ways[i] == null ? [] : [`  ${ways[i]}`]),
       ...(past?.get(a.address) ?? []).map(historyLine),
     ];
     process.stdout.write(`${lines.map(printable).join('\n')}\n`);

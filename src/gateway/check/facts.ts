@@ -30,6 +30,8 @@ export interface PostfixFacts {
   readonly strangers: ReadonlyMap<string, string | null>;
   /** Of these, the ones that another table of relay_recipient_maps has rows for; null where one cannot be listed. */
   readonly elsewhere: ReadonlySet<string> | null;
+  /** Of the domains of our list: those that a table before ours has a route for, and those without a next hop. */
+  readonly routes: { readonly before: ReadonlyMap<string, string>; readonly missing: readonly string[] };
   /** Tables that could not be asked. */
   readonly unasked: readonly string[];
   /** Where this Postfix names our maps. */

@@ -106,6 +106,7 @@ name = ${JSON.stringify(name)}
 urls = ${list([url])}   # mirrors of the same list may follow
 keys = ${JSON.stringify(keys)}   # every *.pub in it is trusted
 ${speaks}
+# next_hops = ["192.0.2.0/24"]   # take its next hops too, to these hosts only; needs domains
 # required = ["postmaster@${domains.find((d) => !d.startsWith('*.')) ?? 'example.org'}"]   # a list without it is refused
 ${tokenFile === undefined ? '# ' : ''}token_file = ${JSON.stringify(tokenFile ?? path.join(beside, 'token'))}   # if the server asks for one; chown root:relaymap, chmod 0640
 ${caFile === undefined ? '# ' : ''}ca_file = ${JSON.stringify(caFile ?? path.join(beside, 'ca.pem'))}   # if its certificate is of a CA of your own

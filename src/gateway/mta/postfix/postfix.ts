@@ -17,6 +17,7 @@ export function postfix(config: GatewayConfig): Mta {
     kind: 'postfix',
     ...KINDS.postfix,
     instances,
+    route: (nextHop) => `relay:${nextHop}`,
     marks: () => new Map(instances.map((instance) => [instance, markOf(instance)])),
     look: () => instances.map((instance) => lookAt(config, instance)),
     reload: () => reloadPostfix(instances),
