@@ -31,6 +31,7 @@ const EXIT = {
   NOT_CANONICAL: 1,
   MISSING_REQUIRED: 1,
   FOREIGN_DOMAIN: 1,
+  FOREIGN_NEXT_HOP: 1,
   SHRUNK: 1,
   WAITING: 1,
   COMPILE_FAILED: 1,
@@ -87,7 +88,7 @@ export class OfferError extends StepError<
   'WRONG_NAME' | 'ROLLBACK' | 'EQUIVOCATION' | 'NOT_YET' | 'EXPIRED' | 'OVER_LIMIT' | 'EMPTY' | 'HELD'
 > {}
 export class TableError extends StepError<'LENGTH_MISMATCH' | 'BAD_GZIP' | 'HASH_MISMATCH' | 'NOT_CANONICAL'> {}
-export class GuardError extends StepError<'MISSING_REQUIRED' | 'FOREIGN_DOMAIN' | 'SHRUNK'> {}
+export class GuardError extends StepError<'MISSING_REQUIRED' | 'FOREIGN_DOMAIN' | 'FOREIGN_NEXT_HOP' | 'SHRUNK'> {}
 export class UnionError extends StepError<'WAITING'> {}
 export class CompileError extends StepError<'COMPILE_FAILED' | 'READBACK_FAILED' | 'OVER_LIMIT'> {}
 export class InstallError extends StepError<'INSTALL_FAILED'> {}

@@ -4,11 +4,12 @@ import { foldCase } from '../bundle/address/case-folding.ts';
 import { NAME } from '../bundle/offer/name.ts';
 import { HostError } from '../errors.ts';
 import { absolute, credentialFiles, Place, hasPairs } from './bundle-urls.ts';
-import { domainForms } from './domain-forms.ts';
+import { domainForms, toAscii } from './domain-forms.ts';
 import { KINDS, KIND_NAMES } from './mta-kinds.ts';
 import { listenAddress } from '../io/health/listen-address.ts';
 import { requireUnwritable } from '../io/rights.ts';
 import { duration, list, percent, readConfigFile, size, text, whole } from '../io/config-file.ts';
+import { hopEntryRule } from '../map/hop-entries.ts';
 
 export const DEFAULT_CONFIG = '/etc/relaymap/relaymap.toml';
 
@@ -20,6 +21,22 @@ const domain = () =>
   text().check(
     z.refine((d) => /^(\*\.)?[^\s@*]+\.[^\s@*]+$/.test(d), { error: 'must be like "example.org" or "*.example.org"' }),
   );
+/** Hosts stand in a table in lower case and in A-labels. */
+const nextHop = () =>
+  z.pipe(
+    z.pipe(text(), z.transform(hostForm)),
+    z.string().check(
+      z.refine((entry) => hopEntryRule(entry) === null, {
+        error: (issue) => hopEntryRule(String(issue.input)) ?? '',
+      }),
+    ),
+  );
+
+function hostForm(entry: string): string {
+  const [, star = '', name = ''] = /^(\*\.)?(.*)$/s.exec(entry) ?? [];
+  return star + (/[^\u0000-\u007f]/.test(name) ? toAscii(name) : name.toLowerCase());
+}
+
 const address = () => text().check(z.refine((a) => /.@[^@]+\.[^@]+$/.test(a), { error: 'must be an address' }));
 
 const Bundle = z.strictObject({
@@ -30,6 +47,7 @@ const Bundle = z.strictObject({
   root_threshold: z.optional(whole(1, 16)),
   ring: z._default(whole(0, 2 ** 31), 0),
   domains: z.optional(list(domain()).check(z.minLength(1, { error: 'must not be an empty list' }))),
+  next_hops: z.optional(list(nextHop()).check(z.minLength(1, { error: 'must not be an empty list' }))),
   required: z._default(list(address()), []),
   max_shrink_percent: z._default(percent(), 20),
   ...credentialFiles(),
@@ -49,14 +67,7 @@ export const Config = z.strictObject({
   bundle: list(Bundle).check(z.minLength(1, { error: 'must be there at least once, as [[bundle]]' })),
   mta: z.prefault(
     z.strictObject({
-      kind: z._default(
-        z
-          .enum(KIND_NAMES, { error: 'must be postfix; other kinds are not in this version' })
-          .check(
-            z.refine((kind) => kind === 'postfix', { error: 'must be postfix; other kinds are not in this version' }),
-          ),
-        'postfix',
-      ),
+      kind: z._default(z.enum(KIND_NAMES, { error: 'must be postfix, exim, opensmtpd or haraka' }), 'postfix'),
       instances: z.optional(list(absolute()).check(z.minLength(1, { error: 'must not be an empty list' }))),
     }),
     {},
@@ -104,7 +115,7 @@ export const Config = z.strictObject({
 });
 
 /** Keys that docs/commands.md knows and this version does not. */
-const LATER = ['report', 'identity_file', 'bundle.sealed', 'bundle.next_hops'];
+const LATER = ['report', 'identity_file', 'bundle.sealed'];
 
 type Bundle = z.infer<typeof Bundle>;
 
@@ -135,6 +146,9 @@ export function readGatewayConfig(file: string): GatewayConfig {
     if (config.bundle.length > 1 && b.domains === undefined) {
       throw wrong(`bundle.${i}.domains is missing; with several bundles each must say what it may speak for`);
     }
+    if (b.next_hops !== undefined && b.domains === undefined) {
+      throw wrong(`bundle.${i}.domains is missing; with next_hops a bundle must say which domains it may route`);
+    }
     const unpaired = [b, ...b.urls].findIndex((files) => !hasPairs(files));
     if (unpaired >= 0) {
       const where = unpaired === 0 ? '' : `.urls.${unpaired - 1}`;
@@ -154,6 +168,12 @@ export function readGatewayConfig(file: string): GatewayConfig {
   if (foreign !== undefined) {
     const only = `${name} is given ${types.join(', ')}`;
     throw wrong(`maps.types names ${foreign}, which Postfix alone can make and ask; ${only}`);
+  }
+  if (config.stale !== undefined && !KINDS[config.mta.kind].defers) {
+    throw wrong(`[stale] needs a server that can defer the recipients of some domains, and ${name} cannot`);
+  }
+  if (!KINDS[config.mta.kind].routes && config.bundle.some((b) => b.next_hops !== undefined)) {
+    throw wrong(`next_hops needs a server that can be given a host for each domain, and ${name} cannot`);
   }
   const bundle = config.bundle.map(({ urls, ...b }) => ({ ...b, urls: urls.map(({ url }) => url), places: urls }));
   return { ...config, bundle };

@@ -70,6 +70,22 @@ export class CdbWriter {
     }
   }
 
+  /** Adds one record with a value of its own. */
+  addPair(key: Uint8Array, value: Uint8Array): void {
+    const size = 8 + key.length + value.length;
+    if (this.#used + size > BUFFER) this.#flush();
+    const position = this.#flushed + this.#used;
+    if (position + size > MAX_CDB) throw tooLarge(position + size);
+    if (this.records === this.#hashes.length) this.#grow();
+    const used = put32(this.#out, put32(this.#out, this.#used, key.length), value.length);
+    this.#out.set(key, used);
+    this.#out.set(value, used + key.length);
+    this.#hashes[this.records] = hashOf(key);
+    this.#positions[this.records] = position;
+    this.records++;
+    this.#used += size;
+  }
+
   /** Writes the hash tables and the header. */
   finish(): void {
     const firsts = new Uint32Array(257);

@@ -29,7 +29,7 @@ export async function* union(members: readonly Member[]): AsyncGenerator<RowBloc
 async function* merged(all: readonly RowCursor[]): AsyncGenerator<RowBlock> {
   const heap: RowCursor[] = [];
   for (const cursor of all) if (await cursor.load()) heap.push(cursor);
-  for (let i = (heap.length >> 1) - 1; i >= 0; i--) sink(heap, i);
+  for (let i = (heap.length >> 1) - 1; i >= 0; i--) sink(heap, i, compare);
   const out = new RowCollector();
   let last = Buffer.alloc(0);
   for (let least = heap[0]; least !== undefined; least = heap[0]) {
@@ -42,7 +42,7 @@ async function* merged(all: readonly RowCursor[]): AsyncGenerator<RowBlock> {
       heap[0] = heap.at(-1) ?? least;
       heap.pop();
     }
-    sink(heap, 0);
+    sink(heap, 0, compare);
     const block = out.full();
     if (block !== null) yield block;
   }
@@ -52,15 +52,15 @@ async function* merged(all: readonly RowCursor[]): AsyncGenerator<RowBlock> {
 const compare = (a: RowCursor, b: RowCursor): number => compareBytes(a.bytes, a.start, a.end, b.bytes, b.start, b.end);
 
 /** Puts the stream at this place below all that stand on a lesser row. */
-function sink(heap: RowCursor[], from: number): void {
+export function sink(heap: RowCursor[], from: number, order: (a: RowCursor, b: RowCursor) => number): void {
   for (let place = from; ;) {
     const here = heap[place];
     const left = heap[2 * place + 1];
     if (here === undefined || left === undefined) return;
     const right = heap[2 * place + 2];
-    const isRight = right !== undefined && compare(right, left) < 0;
+    const isRight = right !== undefined && order(right, left) < 0;
     const least = isRight ? right : left;
-    if (compare(here, least) <= 0) return;
+    if (order(here, least) <= 0) return;
     heap[place] = least;
     place = 2 * place + (isRight ? 2 : 1);
     heap[place] = here;

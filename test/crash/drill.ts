@@ -205,10 +205,16 @@ function judgeLeft({ before, after, between }: Reference, left: Tree, status: nu
     .filter(([map, found]) => found !== old[map] && !isNew(map) && !(found === null && isDamaged(before, map)))
     .map(([map, found]) => `${map} is neither old nor new: ${found}`);
   for (const type of ['cdb', 'lmdb']) {
-    const [domains, recipients] = [`relay_domains.${type}`, `relay_recipients.${type}`];
-    const these = news.filter((one) => now[domains] === one[domains]);
-    if (now[domains] !== old[domains] && !these.some((one) => now[recipients] === one[recipients]))
-      wrong.push(`domains before recipients, ${type}`);
+    for (const [later, earlier] of [
+      ['relay_domains', 'relay_recipients'],
+      ['transport', 'relay_recipients'],
+      ['relay_domains', 'transport'],
+    ] as const) {
+      const [last, first] = [`${later}.${type}`, `${earlier}.${type}`];
+      const these = news.filter((one) => now[last] === one[last]);
+      if (now[last] !== old[last] && !these.some((one) => now[first] === one[first]))
+        wrong.push(`${later} before ${earlier}, ${type}`);
+    }
   }
   if (status === 0 && JSON.stringify(now) !== JSON.stringify(next)) wrong.push('it says done, and the maps are others');
   const [floorBefore, floorLeft] = [floors(before), floors(left)];
@@ -226,7 +232,7 @@ function isDamaged(before: Tree, map: string): boolean {
 }
 
 /** The next `fetch` ends as after an undisturbed run, and Postfix was reloaded if a map appeared. */
-async function judgeNext(gateway: Gateway, { before, ends }: Reference, told: boolean): Promise<string[]> {
+async function judgeNext(gateway: Gateway, { before, after, ends }: Reference, told: boolean): Promise<string[]> {
   const end = await endOf(gateway);
   const wrong: string[] = [];
   if (!ends.some((e) => e.meaning === end.meaning)) {
@@ -236,7 +242,10 @@ async function judgeNext(gateway: Gateway, { before, ends }: Reference, told: bo
     wrong.push(`the next fetch ends with ${end.status}`);
   }
   const reloaded = told || gateway.postfixTold().includes('reload');
-  const appeared = Object.entries(view(before)).some(([map, found]) => map.endsWith('.cdb') && found === null);
+  const made = view(after);
+  const appeared = Object.entries(view(before)).some(
+    ([map, found]) => map.endsWith('.cdb') && found === null && made[map] !== null,
+  );
   if (appeared && !reloaded) wrong.push('a map appeared, and Postfix was not reloaded');
   return wrong;
 }

@@ -7,10 +7,11 @@ import path from 'node:path';
 import { expect } from 'vitest';
 import { publishWithDelta } from '../support/delta.ts';
 import { Endpoint } from '../support/endpoint.ts';
-import { Forger, SigningKey } from '../support/forger.ts';
+import { Forger, SigningKey, type Lies } from '../support/forger.ts';
 import { Gateway, type BundleSetup } from '../support/gateway.ts';
 import { injecting, ONE_THREAD } from '../support/injection.ts';
 import { stepFile } from '../support/keyring-step.ts';
+import { hops, route } from '../support/next-hops.ts';
 import { LIST } from '../support/scene.ts';
 
 /** The next list has another row and another domain: a new map of each kind. */
@@ -34,6 +35,8 @@ export interface Scenario {
   readonly twoBundles?: true;
   /** The gateways have a root key, and the next list comes behind a key ring step. */
   readonly isRooted?: true;
+  /** The list says where mail goes, too: a third map between the two. */
+  readonly nextHops?: true;
   /** Without RELAYMAP_CRASH=all it is only killed, and only at a sample of its calls. */
   readonly sampled?: true;
   readonly args: (stage: Stage) => readonly string[];
@@ -69,13 +72,15 @@ export class Stage {
   readonly root: SigningKey | null;
   readonly stick = mkdtempSync(path.join(os.tmpdir(), 'relaymap-stick-'));
   readonly gateways: readonly Gateway[];
+  readonly #nextHops: boolean;
   readonly #published: readonly { readonly forger: Forger; readonly endpoint: Endpoint }[];
 
   private constructor(
     published: readonly { readonly forger: Forger; readonly endpoint: Endpoint }[],
     gateways: readonly Gateway[],
-    isRooted: boolean,
+    { isRooted = false, nextHops = false }: { readonly isRooted?: boolean; readonly nextHops?: boolean },
   ) {
+    this.#nextHops = nextHops;
     this.root = isRooted ? new SigningKey() : null;
     const [first, second] = published;
     if (first === undefined) throw new Error('nothing is published');
@@ -88,14 +93,14 @@ export class Stage {
   static async open(
     count: number,
     folder?: string,
-    { config, twoBundles, isRooted }: Pick<Scenario, 'config' | 'twoBundles' | 'isRooted'> = {},
+    { config, ...kind }: Pick<Scenario, 'config' | 'twoBundles' | 'isRooted' | 'nextHops'> = {},
   ): Promise<Stage> {
     const gateways = Array.from({ length: count }, () => new Gateway(folder ?? inMemory()));
-    const forgers = [new Forger(), ...(twoBundles === true ? [new Forger('example-com')] : [])];
+    const forgers = [new Forger(), ...(kind.twoBundles === true ? [new Forger('example-com')] : [])];
     const published = await Promise.all(
       forgers.map(async (forger) => ({ forger, endpoint: await Endpoint.start(forger.files) })),
     );
-    const stage = new Stage(published, gateways, isRooted === true);
+    const stage = new Stage(published, gateways, kind);
     for (const gateway of gateways) {
       gateway.configure(stage.setup(), config);
       gateway.postfix(true);
@@ -111,7 +116,10 @@ export class Stage {
       urls: [endpoint.url],
       keys: forger.signers,
       roots: this.root === null ? [] : [this.root],
-      lines: this.other === null ? '' : `domains = ${JSON.stringify(DOMAINS[forger.name])}`,
+      lines: [
+        ...(this.other === null && !this.#nextHops ? [] : [`domains = ${JSON.stringify(DOMAINS[forger.name])}`]),
+        ...(this.#nextHops ? ['next_hops = ["*.example.org"]'] : []),
+      ].join('\n'),
     }));
   }
 
@@ -136,19 +144,24 @@ export class Stage {
 
   /** Publishes the first list, and the next one with a delta from it; a second bundle's next list comes without. */
   publishFirst(): void {
-    this.forger.publish(LIST);
+    this.forger.publish(LIST, this.#routes('mx1'));
     this.other?.publish(OTHER);
   }
 
   publishNext(): void {
     const [table = ''] = [...this.forger.files.keys()].filter((name) => name.endsWith('.gz'));
-    publishWithDelta(this.forger, { rows: LIST, table }, NEXT);
+    if (this.#nextHops) this.forger.publish(NEXT, this.#routes('mx2'));
+    else publishWithDelta(this.forger, { rows: LIST, table }, NEXT);
     this.other?.publish(OTHER_NEXT);
     if (this.root !== null) this.#publishStep(this.root);
     for (const [name, bytes] of this.forger.files) {
       mkdirSync(path.dirname(path.join(this.stick, name)), { recursive: true });
       writeFileSync(path.join(this.stick, name), bytes);
     }
+  }
+
+  #routes(host: string): Lies {
+    return this.#nextHops ? hops(this.forger.files, [route('example.org', `[${host}.example.org]`)]).lies : {};
   }
 
   /** Another key in place of the first: it signs the list that is out, which makes every gateway ask for the step. */
@@ -219,6 +232,7 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   { name: 'an update of two bundles', args: fetch, prepare: nextPublished, twoBundles: true, sampled: true },
+  { name: 'an update with next hops', args: fetch, prepare: nextPublished, nextHops: true, sampled: true },
   {
     name: 'an update with a map by postmap',
     args: fetch,

@@ -287,7 +287,7 @@ describe('advance', () => {
     });
     st.waiting = copy(2);
     st.distrusted = [copy(9).digest, copy(1).digest];
-    advance(st, copy(2), 5, NOW, false);
+    advance(st, copy(2), 5, NOW, { shrink: false, hops: false });
     expect(versions(allCopies(st))).toEqual([1, 2]);
     expect(st).toMatchObject({ installed: { version: 2 }, floor: { version: 2 }, waiting: null, unconditional: false });
     expect(versions(st.seen)).toEqual([3]);
@@ -296,27 +296,28 @@ describe('advance', () => {
 
   test('with no floor yet makes one, and forgets what was seen below it', () => {
     const st = state({ seen: [refOf(copy(1)), refOf(copy(2)), refOf(copy(3))] });
-    advance(st, copy(2), 5, NOW, false);
+    advance(st, copy(2), 5, NOW, { shrink: false, hops: false });
     expect(st.floor).toEqual(refOf(copy(2)));
     expect([versions(allCopies(st)), versions(st.seen)]).toEqual([[2], [3]]);
   });
 
   test('to an older copy leaves the floor where it is', () => {
     const st = state({ installed: copy(7), copies: [copy(5)], floor: refOf(copy(7)) });
-    advance(st, copy(5), 5, NOW, false);
+    advance(st, copy(5), 5, NOW, { shrink: false, hops: false });
     expect(versions(allCopies(st))).toEqual([7, 5]);
     expect(st.floor?.version).toBe(7);
   });
 
   test('to another payload of the same version takes its digest for the floor', () => {
     const st = state({ installed: copy(7), floor: refOf(copy(7)) });
-    advance(st, copy(7, { digest: digit(0xff), table: digit(0xfe) }), 5, NOW, false);
+    advance(st, copy(7, { digest: digit(0xff), table: digit(0xfe) }), 5, NOW, { shrink: false, hops: false });
     expect(st.floor).toEqual({ version: 7, digest: digit(0xff) });
   });
 
   test('a renewal does not fill the kept copies with one table', () => {
     const st = state({ installed: copy(1, { table: digit(1) }), copies: [copy(0)] });
-    for (const version of [2, 3, 4]) advance(st, copy(version, { table: digit(1) }), 2, NOW, false);
+    for (const version of [2, 3, 4])
+      advance(st, copy(version, { table: digit(1) }), 2, NOW, { shrink: false, hops: false });
     expect(versions(allCopies(st))).toEqual([0, 4]);
   });
 });
@@ -357,13 +358,13 @@ describe('the baseline', () => {
     st.distrusted = [copy(3).digest, copy(2).digest];
     expect(baseline(st, NOW)).toMatchObject({ base: { version: 3 }, dayAgoRows: 102 });
     expect(baseline(state({ installed: copy(3) }), NOW)).toMatchObject({ base: { version: 3 }, dayAgoRows: 103 });
-    expect(baseline(state({}), NOW)).toEqual({ base: null, dayAgoRows: null });
+    expect(baseline(state({}), NOW)).toEqual({ base: null, dayAgoRows: null, dayAgoHops: null });
   });
 
   test('is none once it was given up by hand, until the next copy', () => {
     const st = state({ installed: copy(3), baselineGivenUp: true, history: [{ at: ago(30), rows: 1000 }] });
-    expect(baseline(st, NOW)).toEqual({ base: null, dayAgoRows: null });
-    advance(st, copy(4), 5, NOW, false);
+    expect(baseline(st, NOW)).toEqual({ base: null, dayAgoRows: null, dayAgoHops: null });
+    advance(st, copy(4), 5, NOW, { shrink: false, hops: false });
     expect(st).toMatchObject({ baselineGivenUp: false, history: [{ at: NOW.toISOString(), rows: 104 }] });
     expect(baseline(st, NOW)).toMatchObject({ base: { version: 4 }, dayAgoRows: 104 });
   });
@@ -371,21 +372,21 @@ describe('the baseline', () => {
   test('of a day ago outlives copies, tables that go to and fro, and the same table again', () => {
     const st = state({});
     const table = (version: number, rows: number) => copy(version, { rows, table: digit(rows) });
-    advance(st, table(1, 1000), 1, new Date(ago(30)), false);
+    advance(st, table(1, 1000), 1, new Date(ago(30)), { shrink: false, hops: false });
     for (let version = 2; version < 40; version++) {
       const now = new Date(Date.parse(ago(23)) + version * 60_000);
-      advance(st, table(version, version % 2 === 0 ? 810 : 1000), 1, now, false);
+      advance(st, table(version, version % 2 === 0 ? 810 : 1000), 1, now, { shrink: false, hops: false });
     }
-    advance(st, table(40, 810), 1, NOW, false);
+    advance(st, table(40, 810), 1, NOW, { shrink: false, hops: false });
     expect(baseline(st, NOW)).toMatchObject({ base: { rows: 810 }, dayAgoRows: 1000 });
-    advance(st, table(41, 100), 1, NOW, true);
+    advance(st, table(41, 100), 1, NOW, { shrink: true, hops: false });
     expect(st.history).toEqual([{ at: NOW.toISOString(), rows: 100 }]);
   });
 
   test('of a record that has no history is that of its copies', () => {
     const st = state({ copies: [copy(1, { since: ago(30) }), copy(2, { since: ago(3) })], installed: copy(3) });
     expect(baseline(st, NOW).dayAgoRows).toBe(101);
-    advance(st, copy(4), 5, NOW, false);
+    advance(st, copy(4), 5, NOW, { shrink: false, hops: false });
     expect(st.history.map(({ rows }) => rows)).toEqual([101, 102, 103, 104]);
   });
 });

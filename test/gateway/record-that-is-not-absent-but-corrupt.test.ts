@@ -121,7 +121,7 @@ describe('corrupt', () => {
           ...members((value as Record<string, unknown>)[key], [...at, key]),
         ]);
   /** What no record need have: files of an earlier version lack it. */
-  const OPTIONAL = ['reloadAsked', 'settings', 'hashed', 'history', 'baselineGivenUp'];
+  const OPTIONAL = ['reloadAsked', 'settings', 'hashed', 'history', 'hopHistory', 'transport', 'baselineGivenUp'];
   /** Names that stand for themselves: without one of them the record says less, and is whole. */
   const OPEN = [
     'bundles.example-org',
@@ -250,6 +250,7 @@ test('before anything has happened nothing is installed, promised, asked for or 
     unconditional: false,
     settings: '',
     history: [],
+    hopHistory: [],
     baselineGivenUp: false,
     deltaFailures: 0,
     noDelta: false,

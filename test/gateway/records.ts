@@ -21,6 +21,7 @@ export const copy = (version: number, change: Partial<CopyRef> = {}): CopyRef =>
   rows: 100 + version,
   bytes: 2000,
   domains: 1,
+  transport: null,
   created: ago(1),
   expires: ago(-24 * 7),
   since: ago(1),

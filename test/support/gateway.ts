@@ -69,7 +69,7 @@ export interface HealthReport {
 /** Name -> what is there: two equal snapshots mean the very same files. */
 export type Snapshot = Readonly<Record<string, { readonly sha256: string; readonly inode: number }>>;
 
-const MAPS = ['relay_domains', 'relay_recipients', 'stale_domains'].flatMap((map) => [map, `${map}.cdb`]);
+const MAPS = ['relay_domains', 'relay_recipients', 'stale_domains', 'transport'].flatMap((map) => [map, `${map}.cdb`]);
 
 export interface RunOptions {
   /** A command that runs the command, such as setpriv. */

@@ -6,7 +6,11 @@ import type { Tree } from './tree.ts';
 /** Where the maps and the record are, relative to a gateway's folder. */
 export const FOLDERS = ['state', 'maps'] as const;
 /** The map files, in the order of installing. */
-export const MAPS = ['relay_recipients', 'relay_domains'].flatMap((map) => [map, `${map}.cdb`, `${map}.lmdb`]);
+export const MAPS = ['relay_recipients', 'transport', 'relay_domains'].flatMap((map) => [
+  map,
+  `${map}.cdb`,
+  `${map}.lmdb`,
+]);
 
 /**
  * The keys of state.json and status.json that say when, where on disk, how it went on the way, or what the next

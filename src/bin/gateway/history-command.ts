@@ -10,6 +10,7 @@ import { freshState, StateFiles, stateCorrupt, type GatewayState } from '../../g
 import { ownRing } from '../../gateway/keys/trusted-keys.ts';
 import { number } from '../../gateway/say/outcome-lines.ts';
 import { diffRows } from '../../bundle/table/delta.ts';
+import type { RowBlock, RowStream } from '../../bundle/table/rows.ts';
 import { HostError } from '../../errors.ts';
 import { log } from '../../io/log.ts';
 import { printable } from '../../io/printable.ts';
@@ -112,9 +113,24 @@ function lines({ name, held, floor, copies }: Kept): string[] {
       const marks = [c.live ? 'live' : '', c.trusted ? '' : 'not by the current keys']
         .filter((m) => m !== '')
         .join(', ');
-      return `  version ${c.version}  ${number(c.rows)} rows  installed ${c.at}${marks === '' ? '' : `  (${marks})`}`;
+      const hops = c.transport === null ? '' : `, ${number(c.transport.rows)} next hops`;
+      return `  version ${c.version}  ${number(c.rows)} rows${hops}  installed ${c.at}${marks === '' ? '' : `  (${marks})`}`;
     }),
   ];
+}
+
+async function* noRows(): AsyncGenerator<RowBlock> {
+  // of a copy without next hops
+}
+
+async function printRows(rows: RowStream): Promise<void> {
+  for await (const { bytes, starts, count } of rows) {
+    for (let i = 0; i < count; i++) {
+      const row = Buffer.from(bytes.subarray(starts[i] ?? 0, (starts[i + 1] ?? 1) - 1)).toString();
+      // Of the control characters a row of next hops has its TAB alone.
+      process.stdout.write(`${row.split('\t').map(printable).join(' ')}\n`);
+    }
+  }
 }
 
 /** Prints `-ROW` and `+ROW`. Exits 1 if a version is not kept. */
@@ -126,12 +142,13 @@ async function showDiff(config: GatewayConfig, kept: readonly Kept[], from: numb
     shown = true;
     const store = new Copies(config.state_dir, name, null);
     process.stdout.write(`${name}: version ${from} to version ${to}\n`);
-    for await (const { bytes, starts, count } of diffRows(store.rows(a.table), store.rows(b.table))) {
-      for (let i = 0; i < count; i++) {
-        const row = Buffer.from(bytes.subarray(starts[i] ?? 0, (starts[i + 1] ?? 1) - 1)).toString();
-        process.stdout.write(`${printable(row)}\n`);
-      }
-    }
+    await printRows(diffRows(store.rows(a.table), store.rows(b.table)));
+    const [before, after] = [a.transport, b.transport].map((hops) =>
+      hops === null ? noRows() : store.rows(hops.table),
+    );
+    if (before === undefined || after === undefined || (a.transport ?? b.transport) === null) continue;
+    process.stdout.write(`${name}: next hops of version ${from} to those of version ${to}\n`);
+    await printRows(diffRows(before, after));
   }
   if (!shown) log('error', `version ${from} or ${to} is not kept; see: relaymap history`);
   return shown ? 0 : 1;

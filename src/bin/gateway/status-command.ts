@@ -75,7 +75,7 @@ function listLines(b: BundleHealth, now: Date): string[] {
   if (b.version === null) return ['  nothing is installed'];
   const held = b.held === null ? '' : `, held since ${b.held.since}`;
   return [
-    `  version ${b.version}, ${number(b.rows ?? 0)} rows, made ${ago(b.created)}, installed ${ago(b.installedAt)}${held}`,
+    `  version ${b.version}, ${number(b.rows ?? 0)} rows${b.nextHops === null ? '' : `, ${number(b.nextHops)} next hops`}, made ${ago(b.created)}, installed ${ago(b.installedAt)}${held}`,
     `  expires ${b.expires ?? ''}; last cycle ${ago(b.checkedAt)}, ${b.outcome ?? 'none'}`,
   ];
 }

@@ -99,6 +99,17 @@ function thinned(history: readonly RowCount[]): RowCount[] {
 }
 
 /**
+ * The same for a table of next hops. One that goes to the last row has shrunk, however few there were: mail for a
+ * domain without its next hop follows the MX, which may be this very host.
+ */
+export function hopsShrunk(s: Shrinkage): string | null {
+  if (s.next.rows === 0 && s.installed.rows > 0)
+    return `all of the ${s.installed.rows} next hops in use would go: mail would follow the MX of its domain`;
+  const reason = shrunk(s);
+  return reason === null ? null : `of the next hops, ${reason}`;
+}
+
+/**
  * A publisher's signed word that a table of at least this size may be installed (format section 3,
  * `shrinkApproved`).
  */
@@ -119,6 +130,18 @@ export interface TableFindings {
   readonly shrinkage: Shrinkage | null;
   /** The shrink guard is lifted, by hand or by the publisher's approval. */
   readonly lifted: boolean;
+  /** Of the table of next hops; absent where they are not asked for. */
+  readonly nextHops?: HopFindings | null;
+}
+
+export interface HopFindings {
+  /** Lower-case hex SHA-256 of the table's text; null where the bundle has none, which counts as no rows. */
+  readonly table: string | null;
+  readonly foreign: TableFindings['foreign'];
+  /** The first next hop that the bundle may not name, and its row. */
+  readonly foreignHop: { readonly host: string; readonly row: number } | null;
+  readonly shrinkage: Shrinkage | null;
+  readonly lifted: boolean;
 }
 
 declare const judged: unique symbol;
@@ -129,18 +152,44 @@ export interface JudgedTable {
   readonly table: string;
   /** It has shrunk too far, and the guard was lifted. */
   readonly shrinkAccepted: boolean;
+  /** The table of next hops that goes with it; null for none. */
+  readonly nextHops: string | null;
+  /** The same of the next hops. */
+  readonly hopsAccepted: boolean;
 }
 
-/** @throws GuardError, the first of MISSING_REQUIRED, FOREIGN_DOMAIN, SHRUNK. */
+/** @throws GuardError, the first of MISSING_REQUIRED, FOREIGN_DOMAIN, FOREIGN_NEXT_HOP, SHRUNK. */
 export function judgeTable(findings: TableFindings): JudgedTable {
   const [missing] = findings.missing;
   if (missing !== undefined)
     throw new GuardError('MISSING_REQUIRED', `the required address ${missing} is not in the table`);
-  if (findings.foreign !== null) {
-    const { domain, row } = findings.foreign;
-    throw new GuardError('FOREIGN_DOMAIN', `row ${row}: the domain ${domain} is not among this bundle's \`domains\``);
+  const hops = findings.nextHops ?? null;
+  requireOwn(findings.foreign, '');
+  requireOwn(hops?.foreign ?? null, ' of next hops');
+  if (hops !== null && hops.foreignHop !== null) {
+    const { host, row } = hops.foreignHop;
+    throw new GuardError(
+      'FOREIGN_NEXT_HOP',
+      `row ${row} of next hops: ${host} is not among this bundle's \`next_hops\``,
+    );
   }
   const reason = findings.shrinkage === null ? null : shrunk(findings.shrinkage);
   if (reason !== null && !findings.lifted) throw new GuardError('SHRUNK', reason);
-  return { table: findings.table, shrinkAccepted: reason !== null } as JudgedTable;
+  const hopReason = hops === null || hops.shrinkage === null ? null : hopsShrunk(hops.shrinkage);
+  if (hopReason !== null && hops?.lifted !== true) throw new GuardError('SHRUNK', hopReason);
+  return {
+    table: findings.table,
+    shrinkAccepted: reason !== null,
+    nextHops: hops?.table ?? null,
+    hopsAccepted: hopReason !== null,
+  } as JudgedTable;
+}
+
+function requireOwn(foreign: TableFindings['foreign'], of: string): void {
+  if (foreign === null) return;
+  const { domain, row } = foreign;
+  throw new GuardError(
+    'FOREIGN_DOMAIN',
+    `row ${row}${of}: the domain ${domain} is not among this bundle's \`domains\``,
+  );
 }

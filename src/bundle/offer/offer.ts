@@ -4,7 +4,7 @@
  */
 import { OfferError } from '../../errors.ts';
 import { judgingTime, MOST_AHEAD } from './clock.ts';
-import { isoTime } from './manifest.ts';
+import { isoTime, nextHopsOf, type NextHopsOffer, type TableEntry } from './manifest.ts';
 import type { VerifiedManifest } from '../trust/verify.ts';
 import { MAX_CDB, cdbBytes } from '../table/cdb-size.ts';
 
@@ -28,16 +28,24 @@ export interface OfferRules {
   readonly maxBytes: number;
   /** Bytes of the maps' value, for the size of the cdb. */
   readonly valueBytes: number;
+  /** Whether this gateway asks for next hops; without it nothing is looked at of theirs. */
+  readonly asksNextHops?: boolean;
 }
 
 declare const accepted: unique symbol;
 export interface AcceptedOffer extends VerifiedManifest {
   readonly [accepted]: true;
+  /** Null where they are not asked for. */
+  readonly nextHops: NextHopsOffer | null;
 }
 
-/** @throws OfferError, the first of WRONG_NAME, ROLLBACK, EQUIVOCATION, NOT_YET, EXPIRED, OVER_LIMIT, EMPTY. */
+/**
+ * @throws ManifestError of what is said of next hops, where they are asked for; OfferError, the first of WRONG_NAME,
+ * ROLLBACK, EQUIVOCATION, NOT_YET, EXPIRED, OVER_LIMIT, EMPTY.
+ */
 export function judgeOffer(offer: VerifiedManifest, rules: OfferRules): AcceptedOffer {
   const { manifest: m, digest } = offer;
+  const nextHops = rules.asksNextHops === true ? nextHopsOf(m) : null;
   if (m.name !== rules.name)
     throw new OfferError('WRONG_NAME', `the list that came is "${m.name}", this bundle is "${rules.name}"`);
   if (rules.floor !== null && m.version < rules.floor.version) {
@@ -64,11 +72,19 @@ export function judgeOffer(offer: VerifiedManifest, rules: OfferRules): Accepted
     throw new OfferError('EXPIRED', `version ${m.version} expired ${isoTime(m.expires)}, it is ${isoTime(now)}`);
   }
   const t = m.tables.recipients;
-  if (t.rows > rules.maxRows) throw new OfferError('OVER_LIMIT', `${t.rows} rows, max_rows is ${rules.maxRows}`);
-  if (t.bytes > rules.maxBytes) throw new OfferError('OVER_LIMIT', `${t.bytes} bytes, max_bytes is ${rules.maxBytes}`);
-  const cdb = cdbBytes(t.rows, Math.max(0, t.bytes - t.rows), rules.valueBytes);
-  if (cdb > MAX_CDB)
-    throw new OfferError('OVER_LIMIT', `the cdb would have ${cdb} bytes, its format ends at ${MAX_CDB}`);
+  requireWithin(t, rules, rules.valueBytes, '');
+  if (nextHops?.entry != null) requireWithin(nextHops.entry, rules, ROUTE_BYTES, ' of next hops');
   if (t.rows === 0) throw new OfferError('EMPTY', `version ${m.version} has no rows; an empty map rejects all mail`);
-  return offer as AcceptedOffer;
+  return { ...offer, nextHops } as AcceptedOffer;
+}
+
+/** What a map may add to a next hop at most. */
+const ROUTE_BYTES = 32;
+
+function requireWithin(t: TableEntry, { maxRows, maxBytes }: OfferRules, valueBytes: number, what: string): void {
+  const over = (message: string) => new OfferError('OVER_LIMIT', message);
+  if (t.rows > maxRows) throw over(`${t.rows} rows${what}, max_rows is ${maxRows}`);
+  if (t.bytes > maxBytes) throw over(`${t.bytes} bytes${what}, max_bytes is ${maxBytes}`);
+  const cdb = cdbBytes(t.rows, Math.max(0, t.bytes - t.rows), valueBytes);
+  if (cdb > MAX_CDB) throw over(`the cdb${what} would have ${cdb} bytes, its format ends at ${MAX_CDB}`);
 }

@@ -1,6 +1,7 @@
 /** Counts what of an installed table a new one lacks, while the new one streams by: a merge of sorted rows. Pure. */
 import { DomainSet } from './domain-set.ts';
 import { compareBytes, RowCursor, type RowBlock, type RowStream } from './rows.ts';
+import { routeDomainEnd } from './transport.ts';
 
 const AT = 0x40;
 const MINUS = 0x2d;
@@ -16,10 +17,13 @@ export class RemovedRows implements Removed {
   rows = 0;
   readonly domains = new DomainSet();
   readonly #base: RowCursor;
+  readonly #isHops: boolean;
   #begun = false;
 
-  constructor(base: RowStream) {
+  /** @param isHops the rows are `DOMAIN TAB NEXTHOP` */
+  constructor(base: RowStream, isHops = false) {
     this.#base = new RowCursor(base);
+    this.#isHops = isHops;
   }
 
   /** Takes the next rows of the new table. Errors of the base's stream pass through. */
@@ -54,7 +58,7 @@ export class RemovedRows implements Removed {
   #remove(): void {
     const { bytes, start, end } = this.#base;
     this.rows++;
-    addDomain(this.domains, bytes, start, end, this.rows);
+    addDomain(this.domains, bytes, start, end, this.rows, this.#isHops);
   }
 }
 
@@ -62,6 +66,12 @@ export class RemovedRows implements Removed {
 export class RowsTaken implements Removed {
   rows = 0;
   readonly domains = new DomainSet();
+  readonly #isHops: boolean;
+
+  /** @param isHops the rows are `DOMAIN TAB NEXTHOP` */
+  constructor(isHops = false) {
+    this.#isHops = isHops;
+  }
 
   /** The delta's rows, looked at as they pass. */
   async *of(delta: RowStream): AsyncGenerator<RowBlock> {
@@ -71,14 +81,25 @@ export class RowsTaken implements Removed {
         const start = starts[i] ?? 0;
         if (bytes[start] !== MINUS) continue;
         this.rows++;
-        addDomain(this.domains, bytes, start + 1, (starts[i + 1] ?? 1) - 1, this.rows);
+        addDomain(this.domains, bytes, start + 1, (starts[i + 1] ?? 1) - 1, this.rows, this.#isHops);
       }
       yield block;
     }
   }
 }
 
-function addDomain(domains: DomainSet, bytes: Uint8Array, start: number, end: number, row: number): void {
+function addDomain(
+  domains: DomainSet,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  row: number,
+  isHops: boolean,
+): void {
+  if (isHops) {
+    domains.add(bytes, start, routeDomainEnd(bytes, start, end), row);
+    return;
+  }
   let at = end - 1;
   // A delta is looked at before its table's hash is known: a row of it may lack the @, and must not reach into the
   // one before.

@@ -110,3 +110,11 @@ export function routeDomainEnd(bytes: Uint8Array, start: number, end: number): n
   for (let i = start; i < end; i++) if (bytes[i] === TAB) return i;
   return end;
 }
+
+/** Adds the domain of each row of a block. */
+export function addRouteDomains(set: DomainSet, { bytes, starts, count }: RowBlock): void {
+  for (let i = 0; i < count; i++) {
+    const start = starts[i] ?? 0;
+    set.add(bytes, start, routeDomainEnd(bytes, start, (starts[i + 1] ?? 1) - 1), i + 1);
+  }
+}

@@ -2,6 +2,7 @@
 import type { GatewayConfig } from '../config.ts';
 import type { PostfixConfig } from '../mta/postfix/main-cf.ts';
 import type { HealthLook } from '../health/look.ts';
+import type { Remark } from '../mta/advisor.ts';
 import type { Use } from '../mta/mta.ts';
 import type { MAPS } from '../map-files.ts';
 import type { HostFacts } from './look/host-facts.ts';
@@ -30,6 +31,8 @@ export interface PostfixFacts {
   readonly strangers: ReadonlyMap<string, string | null>;
   /** Of these, the ones that another table of relay_recipient_maps has rows for; null where one cannot be listed. */
   readonly elsewhere: ReadonlySet<string> | null;
+  /** Of the domains of our list: those that a table before ours has a route for, and those without a next hop. */
+  readonly routes: { readonly before: ReadonlyMap<string, string>; readonly missing: readonly string[] };
   /** Tables that could not be asked. */
   readonly unasked: readonly string[];
   /** Where this Postfix names our maps. */
@@ -71,6 +74,10 @@ export interface CheckFacts {
   readonly now: Date;
   /** By instance. */
   readonly postfix: readonly PostfixFound[];
+  /** Of a server other than Postfix: what it and its advisor say. */
+  readonly remarks: readonly Remark[];
+  /** Of such a server: the lines that end the deferring of unknown recipients; null where they are refused. */
+  readonly deferring: readonly string[] | null;
   /** The domains of our installed map; null where there is none. */
   readonly domains: readonly string[] | null;
   /** Which map files are at their place. */

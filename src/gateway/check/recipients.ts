@@ -6,13 +6,21 @@ import { namesOurDomains } from './domains.ts';
 import type { PostfixConfig } from '../mta/postfix/main-cf.ts';
 import type { CheckFacts, PostfixFacts } from './facts.ts';
 import { inConfig, type Finding } from './finding.ts';
-import { ENDINGS } from '../map-files.ts';
-import { RELOAD, setting } from '../mta/postfix/shell-lines.ts';
+import { ENDINGS, mapsOf } from '../map-files.ts';
+import { KINDS, type Kind } from '../mta-kinds.ts';
+import { setting } from '../mta/postfix/shell-lines.ts';
 
 const PARAMETERS = [
   ['relay_recipient_maps', 'relay_recipients'],
+  ['transport_maps', 'transport'],
   ['relay_domains', 'relay_domains'],
 ] as const;
+
+/** Those of the maps that this configuration calls for. */
+const parametersOf = (config: CheckFacts['config']) => {
+  const wanted = mapsOf(config);
+  return PARAMETERS.filter(([, map]) => wanted.includes(map));
+};
 
 const OTHER_CLASSES = ['mydestination', 'virtual_alias_domains', 'virtual_mailbox_domains'];
 
@@ -84,7 +92,7 @@ const PACKAGES = new Set(['cdb', 'ldap', 'lmdb', 'mongodb', 'mysql', 'pcre', 'pg
 
 function types({ config, file }: CheckFacts, { config: postfix }: PostfixFacts): Finding[] {
   const wanted = new Map<string, string>();
-  for (const [parameter] of PARAMETERS) {
+  for (const [parameter] of parametersOf(config)) {
     for (const word of words(postfix.main.get(parameter) ?? '').filter(isTable)) wanted.set(typeOf(word), parameter);
   }
   for (const type of config.maps.types) if (!wanted.has(type)) wanted.set(type, `maps.types of ${file}`);
@@ -104,7 +112,7 @@ function types({ config, file }: CheckFacts, { config: postfix }: PostfixFacts):
 }
 
 function proxied({ config }: CheckFacts, { config: postfix }: PostfixFacts): Finding[] {
-  return PARAMETERS.flatMap(([parameter, map]) => {
+  return parametersOf(config).flatMap(([parameter, map]) => {
     const value = words(postfix.raw.get(parameter) ?? '');
     const wrapped = value.filter((word) => word.startsWith('proxy:') && isOurs(config, map, word));
     if (wrapped.length === 0) return [];
@@ -126,7 +134,7 @@ function proxied({ config }: CheckFacts, { config: postfix }: PostfixFacts): Fin
  * renews.
  */
 function unwritten({ config }: CheckFacts, { config: postfix }: PostfixFacts): Finding[] {
-  return PARAMETERS.flatMap(([parameter, map]) => {
+  return parametersOf(config).flatMap(([parameter, map]) => {
     const value = words(postfix.raw.get(parameter) ?? '');
     const wrong = value.filter(
       (word) => isOurs(config, map, word) && !config.maps.types.some((type) => type === typeOf(word)),
@@ -147,14 +155,19 @@ function unwritten({ config }: CheckFacts, { config: postfix }: PostfixFacts): F
   });
 }
 
+const reloadText = (kind: Kind): string =>
+  KINDS[kind].reloadAfter === 'change'
+    ? `A map has changed, and ${KINDS[kind].name} has not been told yet.`
+    : `A map has appeared where there was none, and ${KINDS[kind].name} has not seen it yet.`;
+
 /** The maps themselves: there, whole, and seen by Postfix. */
 export function mapFindings({ config, host, present }: CheckFacts): Finding[] {
   const findings: Finding[] = [];
-  const missing = PARAMETERS.flatMap(([, map]) => (present[map].length === 0 ? [map] : []));
+  const missing = parametersOf(config).flatMap(([, map]) => (present[map].length === 0 ? [map] : []));
   if (missing.length > 0) {
     findings.push({
       level: 'error',
-      text: `There is no ${missing.join(' and no ')} in ${config.map_dir}; as long as Postfix is to ask for it, mail waits.`,
+      text: `There is no ${missing.join(' and no ')} in ${config.map_dir}; as long as ${KINDS[config.mta.kind].name} is to ask for it, mail waits.`,
       type: ['relaymap fetch'],
     });
   } else if (host.damage !== null) {
@@ -163,8 +176,8 @@ export function mapFindings({ config, host, present }: CheckFacts): Finding[] {
   if (host.reloadPending) {
     findings.push({
       level: 'error',
-      text: 'A map has appeared where there was none, and Postfix has not seen it yet.',
-      type: [RELOAD, 'relaymap fetch'],
+      text: reloadText(config.mta.kind),
+      type: [KINDS[config.mta.kind].reloadLine, 'relaymap fetch'],
     });
   }
   return findings;

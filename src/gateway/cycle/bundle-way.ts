@@ -8,7 +8,8 @@ import type { VerifiedStep } from '../../bundle/trust/keyring.ts';
 import { askOrigins, isStepDue, underNewerRing } from '../fetch/ask-origins.ts';
 import { bestOffer, type Offers } from '../fetch/best-offer.ts';
 import type { BundleContext } from '../fetch/bundle-context.ts';
-import { takeTable, type Obtained } from '../fetch/take-table.ts';
+import type { Obtained } from '../fetch/obtained.ts';
+import { tablesToTake, takeTables } from '../fetch/take-table.ts';
 import { walk, type Walked } from '../fetch/walk.ts';
 import { stepRules } from '../keys/trusted-keys.ts';
 import { takeSteps } from '../record/chain.ts';
@@ -31,16 +32,12 @@ export interface Way {
 }
 
 /**
- * Whether the table of the best offer must be downloaded: it is neither live nor waiting, and the bundle is not
+ * Whether a table of the best offer must be downloaded: it is neither live nor waiting, and the bundle is not
  * held.
  */
 export function needsTable({ cx, offers }: Way): boolean {
   if (offers === null) return false;
-  const { state, force } = cx;
-  const { digest, manifest } = offers.best.offer;
-  const current = state.installed ?? state.waiting;
-  if (current?.digest === digest && !force) return false;
-  return state.held === null && (force || current?.table !== manifest.tables.recipients.sha256);
+  return cx.state.held === null && tablesToTake(cx, offers.best.offer).length > 0;
 }
 
 /** Asks every origin of a bundle. @param clock monotonic milliseconds */
@@ -101,7 +98,7 @@ export async function takeBundle(way: Way, clock: () => number): Promise<Way> {
   let obtained: Obtained | null = null;
   let refusal: StepError | null = null;
   try {
-    obtained = await takeTable(cx, offers);
+    obtained = await takeTables(cx, offers);
   } catch (error) {
     refusal = asStepError(error);
     cx.notes.see(offers.best.offer);

@@ -14,6 +14,7 @@ import type { VerifiedStep } from '../../bundle/trust/keyring.ts';
 import { HostError, StepError } from '../../errors.ts';
 import type { BundleConfig } from '../config.ts';
 import type { Source } from '../fetch/source.ts';
+import { discard } from '../fetch/obtained.ts';
 import { report, type Warnings } from '../health/report.ts';
 import type { TrustedBundle } from '../keys/trusted-keys.ts';
 import { brokenChain } from '../say/key-ring-words.ts';
@@ -21,7 +22,7 @@ import { EarlyMaps } from '../maps/early-maps.ts';
 import { draftEarly, installedCopies, makeMaps, settleReload, type GoodCopies } from '../maps/make-maps.ts';
 import { failure, overall, type BundleOutcome, type Outcome } from '../outcome.ts';
 import { currentRing } from '../record/chain.ts';
-import type { Copies } from '../record/copies.ts';
+import { tablesOf, type Copies } from '../record/copies.ts';
 import { Notes, remember } from '../record/remember.ts';
 import { bundleState, type GatewayState } from '../record/state.ts';
 import { allCopies, goodEnvelopes, noteSettings, refOf, rememberSeen } from '../record/version-history.ts';
@@ -127,8 +128,7 @@ async function concludeInStages(cx: CycleContext, begun: Begun, early: EarlyMaps
     }
   } finally {
     // Where a stage failed, the rest is still on its way.
-    for (const way of await Promise.allSettled(coming))
-      if (way.status === 'fulfilled') way.value.obtained?.spool?.discard();
+    for (const way of await Promise.allSettled(coming)) if (way.status === 'fulfilled') discard(way.value.obtained);
   }
   return overall(cx.config.bundle.flatMap(({ name }) => outcomes.get(name) ?? []));
 }
@@ -257,7 +257,7 @@ export async function conclude(cx: CycleContext, { ways, begun, early }: Found):
     return outcome;
   } finally {
     early?.discard();
-    for (const { obtained } of ways) obtained?.spool?.discard();
+    for (const { obtained } of ways) discard(obtained);
   }
 }
 
@@ -329,7 +329,7 @@ async function bringLive(
   early: EarlyMaps | null,
 ): Promise<Omit<Next, 'needsMaps'>> {
   try {
-    await makeMaps(maker, next.state, installedCopies(maker, next.state, copies), early);
+    await makeMaps(maker, next.state, installedCopies(maker, next.state, copies), { early });
     return next;
   } catch (error) {
     const failed = asStepError(error);
@@ -348,7 +348,7 @@ async function bringLive(
 /** Tables and envelopes that no record names any more. */
 function clean(state: GatewayState, copiesOf: (name: string) => Copies): void {
   for (const [name, st] of Object.entries(state.bundles)) {
-    const tables = [...allCopies(st), ...(st.waiting === null ? [] : [st.waiting])].map((c) => c.table);
+    const tables = [...allCopies(st), ...(st.waiting === null ? [] : [st.waiting])].flatMap(tablesOf);
     copiesOf(name).clean(new Set(tables), goodEnvelopes(st), st.seen);
   }
 }

@@ -44,9 +44,11 @@ export function nextRecord(
   for (const { name, result } of runs) {
     if (result instanceof StepError) continue;
     const st = bundleState(next, name);
-    if (result.is === 'new')
-      advance(st, result.ref, config.maps.keep, now, result.table?.judged.shrinkAccepted ?? false);
-    else st.unconditional = false;
+    if (result.is === 'new') {
+      const { shrinkAccepted: shrink = false, hopsAccepted: hops = false } = result.tables?.judged ?? {};
+      advance(st, result.ref, config.maps.keep, now, { shrink, hops });
+    }
+    if (result.is === 'unchanged') st.unconditional = false;
     // ETags only for a payload that is live once this record is: kept after activation, not after download.
     if (result.etags === null) continue;
     const known = Object.entries(st.etags).filter(([, e]) => e.digest === st.installed?.digest);

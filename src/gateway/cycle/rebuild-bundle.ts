@@ -4,14 +4,21 @@
  */
 import path from 'node:path';
 import { isInstant } from '../../bundle/offer/instant.ts';
-import { isoTime } from '../../bundle/offer/manifest.ts';
+import { isoTime, nextHopsOf, type Manifest } from '../../bundle/offer/manifest.ts';
 import { addDomains } from '../../bundle/address/row-domain.ts';
 import { DomainSet } from '../../bundle/table/domain-set.ts';
 import { verifiedBefore, type Ring } from '../../bundle/trust/verify.ts';
 import { readRegularFile } from '../../io/regular-file.ts';
 import type { Copies } from '../record/copies.ts';
 import type { StoredEnvelope } from '../record/envelopes.ts';
-import { freshBundle, stateCorrupt, type BundleState, type CopyRef, type EnvelopeRef } from '../record/state.ts';
+import {
+  freshBundle,
+  stateCorrupt,
+  type BundleState,
+  type CopyRef,
+  type EnvelopeRef,
+  type HopsRef,
+} from '../record/state.ts';
 import { countingRings, rebuiltChain, type ChainStart } from '../record/chain.ts';
 import { allCopies, floorOf, isTrusted, settle, verified } from '../record/version-history.ts';
 
@@ -120,7 +127,7 @@ async function rebuilt(
     copies.find((c) => c.digest === floor?.digest) ??
     copies.at(-1);
   st.installed = live ?? null;
-  st.copies = copies.filter((c) => c !== live && c.table !== live?.table);
+  st.copies = copies.filter((c) => c !== live && !isSamePair(c, live));
   st.seen = h.copies.envelopes
     .seen()
     .filter(
@@ -134,6 +141,9 @@ async function rebuilt(
   return st;
 }
 
+const isSamePair = (a: CopyRef, b: CopyRef | undefined): boolean =>
+  a.table === b?.table && a.transport?.table === b.transport?.table;
+
 /** Null where the table is missing or damaged: only its envelope is left. */
 async function copyOf(copies: Copies, ref: EnvelopeRef, envelope: Uint8Array): Promise<CopyRef | null> {
   const { manifest } = verifiedBefore(envelope, ref.digest);
@@ -146,7 +156,29 @@ async function copyOf(copies: Copies, ref: EnvelopeRef, envelope: Uint8Array): P
   }
   const created = isoTime(manifest.created);
   const expires = isoTime(manifest.expires);
-  return { ...ref, table: sha256, rows, bytes, domains: domains.size, created, expires, since: created, at: created };
+  return {
+    ...ref,
+    table: sha256,
+    rows,
+    bytes,
+    domains: domains.size,
+    transport: await hopsOf(copies, manifest),
+    created,
+    expires,
+    since: created,
+    at: created,
+  };
+}
+
+/** Null where there is none, or none was ever asked for; what is damaged is taken again by the next cycle. */
+async function hopsOf(copies: Copies, manifest: Manifest): Promise<HopsRef | null> {
+  try {
+    const { entry } = nextHopsOf(manifest);
+    if (entry === null || !(await copies.isWhole(entry.sha256))) return null;
+    return { table: entry.sha256, rows: entry.rows, bytes: entry.bytes };
+  } catch {
+    return null; // a gateway that does not ask has taken a manifest with whatever there
+  }
 }
 
 /**

@@ -5,6 +5,7 @@
 import type { GatewayConfig } from '../config.ts';
 import { mapsExist } from '../maps/live-maps.ts';
 import { chainOnRecord, currentRing, dropLostSteps, type Chain } from '../record/chain.ts';
+import { tablesOf, type Copies } from '../record/copies.ts';
 import { settle } from '../record/version-history.ts';
 import {
   bundleState,
@@ -114,6 +115,11 @@ async function found(cx: RecoverContext): Promise<Found> {
   return dropped(state, true);
 }
 
+async function areWhole(copies: Copies, tables: readonly string[]): Promise<boolean> {
+  for (const table of tables) if (!(await copies.isWhole(table))) return false;
+  return true;
+}
+
 /**
  * A set that was about to be installed: if its copies are whole it is the record now, and healing makes its maps;
  * else it never was.
@@ -126,7 +132,7 @@ async function isComplete(
   for (const { name, copies } of holders) {
     const installed = pending.bundles[name]?.installed ?? null;
     if (installed === null) continue;
-    if (copies.envelope(installed) !== null && (await copies.isWhole(installed.table))) continue;
+    if (copies.envelope(installed) !== null && (await areWhole(copies, tablesOf(installed)))) continue;
     log(`an interrupted installation is dropped: ${name}'s copy of version ${installed.version} is not whole`);
     return false;
   }

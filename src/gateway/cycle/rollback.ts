@@ -2,10 +2,10 @@
  * Rollback, hold and resume (docs/commands.md sections 2 and 2.3): what is live is chosen by hand among the kept
  * copies. The rollback floor does not move; the next request is unconditional.
  */
-import { shrunk } from '../../bundle/offer/guard.ts';
+import { hopsShrunk, shrunk, type TableSize } from '../../bundle/offer/guard.ts';
 import type { GatewayConfig } from '../config.ts';
-import { allCopies, isTrusted, rememberTable } from '../record/version-history.ts';
-import { Copies } from '../record/copies.ts';
+import { allCopies, isTrusted, rememberTables } from '../record/version-history.ts';
+import { Copies, tablesOf } from '../record/copies.ts';
 import { installedCopies, makeMaps } from '../maps/make-maps.ts';
 import { overall } from '../outcome.ts';
 import { report } from '../health/report.ts';
@@ -70,18 +70,21 @@ async function goBackAll(
 ): Promise<Change[]> {
   const changes: Change[] = [];
   for (const name of names) {
-    const percent = config.bundle.find((b) => b.name === name)?.max_shrink_percent ?? 0;
-    changes.push(await goBack(name, bundleState(state, name), copiesOf(name), { ...options, percent, now }));
+    const bundle = config.bundle.find((b) => b.name === name);
+    const rules = { percent: bundle?.max_shrink_percent ?? 0, asksNextHops: bundle?.next_hops !== undefined };
+    changes.push(await goBack(name, bundleState(state, name), copiesOf(name), { ...options, ...rules, now }));
   }
   return changes;
 }
 
-async function goBack(
-  name: string,
-  st: BundleState,
-  copies: Copies,
-  { version, acceptShrink, percent, now }: RollbackOptions & { readonly percent: number; readonly now: Date },
-): Promise<Change> {
+interface Rules extends RollbackOptions {
+  readonly percent: number;
+  readonly asksNextHops: boolean;
+  readonly now: Date;
+}
+
+async function goBack(name: string, st: BundleState, copies: Copies, rules: Rules): Promise<Change> {
+  const { version, acceptShrink, now } = rules;
   const live = st.installed;
   const others = allCopies(st).filter((c) => c !== live && isTrusted(st, c));
   const older = others.filter((c) => live === null || c.version < live.version);
@@ -94,7 +97,7 @@ async function goBack(
   let difference: CopyChange | null;
   try {
     difference = live === null ? null : await compareCopies(copies, live, chosen);
-    if (difference === null) for await (const _ of copies.rows(chosen.table)) void _;
+    if (difference === null) for (const table of tablesOf(chosen)) for await (const _ of copies.rows(table)) void _;
   } catch (error) {
     const why = (error as Error).message;
     return {
@@ -103,7 +106,7 @@ async function goBack(
       text: `the copy of version ${chosen.version} is damaged (${why}); nothing is changed`,
     };
   }
-  const lost = live === null || difference === null ? null : shrinkage(live, chosen, difference, percent);
+  const lost = live === null || difference === null ? null : shrinkage(live, chosen, difference, rules);
   if (lost !== null && !acceptShrink) {
     return {
       name,
@@ -111,7 +114,7 @@ async function goBack(
       text: `SHRUNK: going back to version ${chosen.version}: ${lost}. Nothing is changed. If it is meant: relaymap rollback --accept-shrink`,
     };
   }
-  rememberTable(st, chosen.rows, now, lost !== null);
+  rememberTables(st, chosen, now, { shrink: lost !== null, hops: lost !== null });
   st.copies = allCopies(st)
     .filter((c) => c !== chosen)
     .sort((a, b) => a.version - b.version);
@@ -122,11 +125,25 @@ async function goBack(
 }
 
 /** The guard of a cycle, but for the copy of a day ago: who goes back wants an older list. */
-const shrinkage = (live: CopyRef, next: CopyRef, { removed }: CopyChange, percent: number): string | null =>
-  shrunk({ percent, installed: live, removed, next, dayAgoRows: null });
+function shrinkage(
+  live: CopyRef,
+  next: CopyRef,
+  { removed, hopsRemoved }: CopyChange,
+  { percent, asksNextHops }: Rules,
+): string | null {
+  const reason = shrunk({ percent, installed: live, removed, next, dayAgoRows: null });
+  if (reason !== null || !asksNextHops || hopsRemoved === null) return reason;
+  const [installed, then] = [live, next].map(({ transport }) => hopSize(transport));
+  if (installed === undefined || then === undefined) return null;
+  return hopsShrunk({ percent, installed, removed: hopsRemoved, next: then, dayAgoRows: null });
+}
 
-const size = ({ rows, domains }: CopyRef): string =>
-  `${number(rows)} ${rows === 1 ? 'row' : 'rows'} in ${number(domains)} ${domains === 1 ? 'domain' : 'domains'}`;
+const hopSize = (hops: CopyRef['transport']): TableSize => ({ rows: hops?.rows ?? 0, domains: hops?.rows ?? 0 });
+
+const counted = (n: number, what: string): string => `${number(n)} ${what}${n === 1 ? '' : 's'}`;
+
+const size = ({ rows, domains, transport }: CopyRef): string =>
+  `${counted(rows, 'row')} in ${counted(domains, 'domain')}${transport === null ? '' : `, ${counted(transport.rows, 'next hop')}`}`;
 
 function backLine(live: CopyRef | null, next: CopyRef, difference: CopyChange | null): string {
   const before = live === null || difference === null ? 'nothing was live' : `before ${size(live)}`;

@@ -8,7 +8,9 @@ import { isoTime } from '../../bundle/offer/manifest.ts';
 import type { AcceptedOffer } from '../../bundle/offer/offer.ts';
 import { HostError, OfferError, type StepError } from '../../errors.ts';
 import { judge } from '../fetch/best-offer.ts';
-import { judgeObtained } from '../fetch/take-table.ts';
+import { judgeObtained } from '../fetch/judge-obtained.ts';
+import type { Obtained } from '../fetch/obtained.ts';
+import { tablesToTake } from '../fetch/take-table.ts';
 import type { Copies, Copy, Spool } from '../record/copies.ts';
 import type { BundleState, CopyRef } from '../record/state.ts';
 import { isTrusted } from '../record/version-history.ts';
@@ -29,8 +31,12 @@ export type Verdict =
       readonly ref: CopyRef;
       /** To be stored; null where it is already. */
       readonly offer: AcceptedOffer | null;
-      /** To be kept; null where the table is already. */
-      readonly table: { readonly spool: Spool; readonly judged: JudgedTable } | null;
+      /** To be kept, as far as a table is not already; null for a copy that waits. */
+      readonly tables: {
+        readonly spool: Spool | null;
+        readonly hops: Spool | null;
+        readonly judged: JudgedTable;
+      } | null;
       readonly via: 'full' | 'delta' | 'none';
       readonly etags: Etags;
       /** In words, for a dry run. */
@@ -45,10 +51,11 @@ export async function verdictOn(way: Way, state: BundleState): Promise<Verdict> 
   const offer = judge(cx, offers.best.offer);
   const etags = etagsOf(way, offer);
   const current = state.installed ?? state.waiting;
-  if (current?.digest === offer.digest && !cx.force) {
+  const toTake = tablesToTake(cx, offer);
+  if (current?.digest === offer.digest && toTake.length === 0) {
     const proof = isTrusted(state, current) ? null : offer;
     if (state.installed !== null) return { is: 'unchanged', etags, proof };
-    return { is: 'new', ref: current, offer: null, table: null, via: 'none', etags, change: 'the copy that waits' };
+    return { is: 'new', ref: current, offer: null, tables: null, via: 'none', etags, change: 'the copy that waits' };
   }
   try {
     // Held when the cycle began: then no table was downloaded, also where the bundle was resumed meanwhile.
@@ -56,21 +63,23 @@ export async function verdictOn(way: Way, state: BundleState): Promise<Verdict> 
     if (held !== null) {
       throw new OfferError('HELD', `version ${offer.manifest.version} is good but held back since ${held.since}`);
     }
-    const renewed = !cx.force && current?.table === offer.manifest.tables.recipients.sha256 ? current : null;
-    if (renewed === null && obtained === null) {
+    if (toTake.some((name) => obtained?.[name] == null)) {
       throw new HostError('BUSY', 'another run has changed the record meanwhile; the next cycle takes what is offered');
     }
-    const judged = renewed === null && obtained !== null ? await judgeObtained(cx, offer, obtained) : null;
-    const domains = renewed?.domains ?? obtained?.findings.domains.size ?? 0;
-    const ref = refOf(offer, domains, renewed, cx.now);
+    const { recipients, transport } = obtained ?? NOTHING;
+    const judged = await judgeObtained(cx, offer, obtained ?? NOTHING);
+    const taken = [recipients, transport].filter((table) => table !== null);
+    const ref = refOf(offer, obtained ?? NOTHING, current, cx.now);
+    const spools = { spool: recipients?.spool ?? null, hops: transport?.spool ?? null };
     return {
       is: 'new',
       ref,
       offer,
-      table: judged === null || !obtained?.spool ? null : { spool: obtained.spool, judged },
-      via: judged === null || obtained === null ? 'none' : obtained.via,
+      // Nothing is kept of a dry run.
+      tables: taken.some(({ spool }) => spool === null) ? null : { ...spools, judged },
+      via: taken.some(({ via }) => via === 'full') ? 'full' : taken.length > 0 ? 'delta' : 'none',
       etags,
-      change: change(ref, current, renewed === null ? obtained?.findings.removed?.rows : 0),
+      change: change(ref, current, recipients === null ? 0 : recipients.findings.removed?.rows),
     };
   } catch (error) {
     cx.notes.see(offer);
@@ -78,9 +87,14 @@ export async function verdictOn(way: Way, state: BundleState): Promise<Verdict> 
   }
 }
 
+const NOTHING: Obtained = { recipients: null, transport: null };
+
 /** Stores what a verdict makes a copy of. Needs the lock. @throws HostError NO_SPACE */
-export function keep(copies: Copies, { ref, offer, table }: Verdict & { is: 'new' }): Copy {
-  const copy = table === null ? copies.reopen(ref.table) : copies.keep(table.spool, table.judged);
+export function keep(copies: Copies, { ref, offer, tables }: Verdict & { is: 'new' }): Copy {
+  const copy =
+    tables === null
+      ? copies.reopen(ref.table, ref.transport?.table ?? null)
+      : copies.keep(tables.spool, tables.judged, tables.hops);
   if (offer !== null) copies.keepEnvelope(offer);
   return copy;
 }
@@ -101,9 +115,18 @@ function etagsOf({ cx, offers }: Way, { digest }: AcceptedOffer): Etags {
   );
 }
 
-function refOf({ manifest, digest }: AcceptedOffer, domains: number, renewed: CopyRef | null, now: Date): CopyRef {
+/** @param current what a table that was not taken belongs to */
+function refOf(
+  { manifest, digest, nextHops }: AcceptedOffer,
+  { recipients, transport }: Obtained,
+  current: CopyRef | null,
+  now: Date,
+): CopyRef {
   const { sha256, rows, bytes } = manifest.tables.recipients;
   const at = now.toISOString();
+  const domains = recipients?.findings.domains.size ?? current?.domains ?? 0;
+  const hops = nextHops?.entry ?? null;
+  const isRenewed = recipients === null && transport === null;
   return {
     version: manifest.version,
     digest,
@@ -111,9 +134,10 @@ function refOf({ manifest, digest }: AcceptedOffer, domains: number, renewed: Co
     rows,
     bytes,
     domains,
+    transport: hops === null ? null : { table: hops.sha256, rows: hops.rows, bytes: hops.bytes },
     created: isoTime(manifest.created),
     expires: isoTime(manifest.expires),
-    since: renewed?.since ?? at,
+    since: (isRenewed ? current?.since : undefined) ?? at,
     at,
   };
 }

@@ -137,6 +137,7 @@ export function judge(cx: BundleContext, v: VerifiedManifest): AcceptedOffer {
       maxRows: config.limits.max_rows,
       maxBytes: config.limits.max_bytes,
       valueBytes: Buffer.byteLength(config.maps.value),
+      asksNextHops: bundle.next_hops !== undefined,
     });
   } catch (error) {
     if (!(error instanceof OfferError)) throw error;

@@ -3,11 +3,12 @@
  * deltas, in the order of a cycle (docs/commands.md sections 2.3 and 3, `inspect`). Keeps nothing.
  */
 import { decodeEnvelope, MANIFEST_TYPE } from '../../bundle/trust/envelope.ts';
-import { isoTime, parseManifest, type Manifest } from '../../bundle/offer/manifest.ts';
+import { isoTime, nextHopsOf, parseManifest, type Manifest, type TableEntry } from '../../bundle/offer/manifest.ts';
 import { judgeOffer } from '../../bundle/offer/offer.ts';
 import { verifyManifest, type Ring } from '../../bundle/trust/verify.ts';
 import { StepError, VerifyError } from '../../errors.ts';
 import { DEFAULT_LIMITS } from '../config.ts';
+import type { TableName } from './obtained.ts';
 import { deltaText, obtainWhole } from './read-table.ts';
 import type { Origin } from './source.ts';
 import { number } from '../say/outcome-lines.ts';
@@ -39,7 +40,7 @@ export async function inspect(cx: InspectContext): Promise<void> {
     note('warning', `the manifest names key ring step ${manifest.keyring}, these keys stand for step ${ring.step}`);
   }
   if (ring === null && now >= manifest.expires) note('warning', `it expired ${isoTime(manifest.expires)}`);
-  await lookAtTable(cx, manifest);
+  await lookAtTables(cx, manifest);
 }
 
 function verified(envelope: Uint8Array, ring: Ring, now: Date): Manifest {
@@ -60,14 +61,26 @@ function known(ring: Ring | null, keyid: string): string {
   return ring.keys.has(keyid) ? ', a trusted key' : ', not among the keys given';
 }
 
-async function lookAtTable({ origin, note }: InspectContext, manifest: Manifest): Promise<void> {
-  const entry = manifest.tables.recipients;
-  const body = await origin.blob(`recipients/${entry.sha256}.gz`, entry.wireBytes);
-  const { rows, domains } = await obtainWhole(body, entry, { write: () => undefined }, { required: [], base: null });
-  note('notice', `the table is whole: ${number(rows)} rows in ${number(domains.size)} domains`);
+async function lookAtTables(cx: InspectContext, manifest: Manifest): Promise<void> {
+  await lookAtTable(cx, 'recipients', manifest.tables.recipients);
+  const { entry } = nextHopsOf(manifest);
+  if (entry !== null) await lookAtTable(cx, 'transport', entry);
+}
+
+async function lookAtTable({ origin, note }: InspectContext, table: TableName, entry: TableEntry): Promise<void> {
+  const isHops = table === 'transport';
+  const body = await origin.blob(`${table}/${entry.sha256}.gz`, entry.wireBytes);
+  const questions = { required: [], base: null, ...(isHops ? { allows: () => true } : {}) };
+  const { rows, domains } = await obtainWhole(body, entry, { write: () => undefined }, questions);
+  note(
+    'notice',
+    isHops
+      ? `the table of next hops is whole: ${number(rows)} rows`
+      : `the table is whole: ${number(rows)} rows in ${number(domains.size)} domains`,
+  );
   let sound = 0;
   for (const delta of entry.deltas) {
-    const name = `recipients/${delta.from}-${entry.sha256}.delta.gz`;
+    const name = `${table}/${delta.from}-${entry.sha256}.delta.gz`;
     try {
       for await (const _ of deltaText(await origin.blob(name, delta.wireBytes), delta)) void _;
       sound++;
@@ -76,5 +89,6 @@ async function lookAtTable({ origin, note }: InspectContext, manifest: Manifest)
       note('warning', `a delta does not work, gateways take the whole table: ${error.code}: ${error.message}`);
     }
   }
-  if (entry.deltas.length > 0) note('notice', `${sound} of ${entry.deltas.length} deltas are whole`);
+  const of = isHops ? ' of next hops' : '';
+  if (entry.deltas.length > 0) note('notice', `${sound} of ${entry.deltas.length} deltas${of} are whole`);
 }

@@ -10,10 +10,12 @@ import { gunzipOne } from '../../bundle/table/gzip.ts';
 import { GzipWriter } from '../../bundle/table/gzip-writer.ts';
 import type { DeltaEntry, TableEntry } from '../../bundle/offer/manifest.ts';
 import { RemovedRows, RowsTaken, type Removed } from '../../bundle/table/removed-rows.ts';
+import type { NextHop } from '../../bundle/address/next-hop.ts';
 import { addressForms } from '../domain-forms.ts';
 import { RequiredRows } from '../../bundle/table/required-rows.ts';
 import { rowBlocks, RowSplitter, type RowBlock, type RowStream } from '../../bundle/table/rows.ts';
 import { TableChecker } from '../../bundle/table/table.ts';
+import { TransportChecker, type ForeignHop } from '../../bundle/table/transport.ts';
 import { TableError } from '../../errors.ts';
 import { havePassed } from '../../io/v8-collect.ts';
 
@@ -30,6 +32,8 @@ export interface Findings {
   readonly missing: readonly string[];
   /** What of the base it lacks; null without a base, or with one that could not be read. */
   readonly removed: { readonly rows: number; readonly domains: number } | null;
+  /** The first next hop that is not allowed; null for none, and for a table of recipients. */
+  readonly foreignHop: ForeignHop | null;
 }
 
 export interface Questions {
@@ -38,6 +42,8 @@ export interface Questions {
   readonly base: { readonly table: string; readonly rows: RowStream } | null;
   /** Sees the rows as they pass, before anything is known of the whole. */
   readonly alsoTo?: (block: RowBlock) => void;
+  /** The table is one of next hops, and may name these. */
+  readonly allows?: (hop: NextHop) => boolean;
 }
 
 /**
@@ -82,7 +88,8 @@ export async function obtainByDelta(
   questions: Questions,
 ): Promise<Findings> {
   // What a delta takes away need not be looked for.
-  const taken = questions.base?.table === delta.from ? new RowsTaken() : null;
+  const isHops = questions.allows !== undefined;
+  const taken = questions.base?.table === delta.from ? new RowsTaken(isHops) : null;
   const inspection = new Inspection(questions, taken);
   const lines = rowBlocks(deltaText(body, delta));
   const plain = new Plain('the table', entry);
@@ -174,18 +181,19 @@ async function* limited(body: AsyncIterable<Uint8Array>, wireBytes: number): Asy
 
 /** All that is asked of the rows while they pass. */
 class Inspection {
-  readonly #checker = new TableChecker();
+  readonly #checker: TableChecker | TransportChecker;
   readonly #required: RequiredRows;
   readonly #alsoTo: Questions['alsoTo'];
   readonly #taken: Removed | null;
   #removed: RemovedRows | null;
 
   /** @param taken what is removed, where it comes to be known on another way. */
-  constructor({ required, base, alsoTo }: Questions, taken: Removed | null = null) {
+  constructor({ required, base, alsoTo, allows }: Questions, taken: Removed | null = null) {
+    this.#checker = allows === undefined ? new TableChecker() : new TransportChecker(allows);
     this.#required = new RequiredRows(required, addressForms);
     this.#alsoTo = alsoTo;
     this.#taken = taken;
-    this.#removed = base === null || taken !== null ? null : new RemovedRows(base.rows);
+    this.#removed = base === null || taken !== null ? null : new RemovedRows(base.rows, allows !== undefined);
   }
 
   async push(block: RowBlock): Promise<void> {
@@ -210,6 +218,7 @@ class Inspection {
       domains,
       missing: this.#required.missing(),
       removed: removed === null ? null : { rows: removed.rows, domains: removed.domains.missingIn(domains) },
+      foreignHop: this.#checker instanceof TransportChecker ? this.#checker.foreign : null,
     };
   }
 

@@ -6,7 +6,7 @@ import { printable } from '../../io/printable.ts';
 import { exitStatus } from '../../errors.ts';
 import { ADVICE } from '../say/advice.ts';
 import type { BundleConfig, GatewayConfig } from '../config.ts';
-import { reloadRequested } from '../mta/postfix/reload-request.ts';
+import { reloadRequested } from '../mta/reload-request.ts';
 import { KINDS } from '../mta-kinds.ts';
 import { lostMaps, type ReadAsking } from './asking.ts';
 import { STALE_MAP } from '../map-files.ts';
@@ -21,6 +21,8 @@ export interface BundleHealth {
   readonly status: Grade;
   readonly version: number | null;
   readonly rows: number | null;
+  /** Null where it has no table of next hops. */
+  readonly nextHops: number | null;
   readonly created: string | null;
   readonly expires: string | null;
   readonly installedAt: string | null;
@@ -102,6 +104,7 @@ export function health(given: HealthFacts): Health {
       status: reasons.reduce<Grade>((grade, r) => worse(grade, r.grade), 'ok'),
       version: status?.version ?? null,
       rows: status?.rows ?? null,
+      nextHops: status?.nextHops ?? null,
       created: status?.created ?? null,
       expires: status?.expires ?? null,
       installedAt: status?.installedAt ?? null,
@@ -299,6 +302,7 @@ function perfdata(b: BundleHealth, config: GatewayConfig, now: Date): string[] {
   return [
     `'${b.name}_version'=${b.version}`,
     `'${b.name}_rows'=${b.rows}`,
+    ...(b.nextHops === null ? [] : [`'${b.name}_next_hops'=${b.nextHops}`]),
     `'${b.name}_checked_age'=${since};${warn / 1000};${critical / 1000};0`,
     `'${b.name}_expires_in'=${left}s`,
   ];
@@ -306,7 +310,16 @@ function perfdata(b: BundleHealth, config: GatewayConfig, now: Date): string[] {
 
 /** `health --json` (docs/commands.md section 2.5). */
 export function healthJson({ status, bundles }: Health): object {
-  return { status, bundles: bundles.map((b) => ({ ...b, reasons: b.reasons.map((r) => r.text) })) };
+  // Only of whoever asks for next hops.
+  const counted = (nextHops: number | null) => (nextHops === null ? {} : { nextHops });
+  return {
+    status,
+    bundles: bundles.map(({ nextHops, reasons, ...b }) => ({
+      ...b,
+      ...counted(nextHops),
+      reasons: reasons.map((r) => r.text),
+    })),
+  };
 }
 
 export const HEALTH_EXIT: Record<Grade, number> = { ok: 0, warning: 1, critical: 2, unknown: 3 };

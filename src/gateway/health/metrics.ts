@@ -78,6 +78,7 @@ function bundleMetrics({ config, look: { health, status } }: MetricFacts): strin
     ),
     of('version', 'Version of the list that is live.', (b) => b.version),
     of('rows', 'Rows of the list that is live.', (b) => b.rows),
+    of('next_hops', 'Next hops of the list that is live.', (b) => b.nextHops ?? null),
     of('created_timestamp_seconds', 'When the live version was signed.', (b) => seconds(b.created)),
     of('expires_timestamp_seconds', 'When the live version expires.', (b) => seconds(b.expires)),
     of('installed_timestamp_seconds', 'When the live version was installed.', (b) => seconds(b.installedAt)),

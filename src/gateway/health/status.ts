@@ -44,6 +44,8 @@ const Bundle = z
     version: z.nullable(count()),
     digest: nullableText(),
     rows: z.nullable(count()),
+    /** Rows of its table of next hops; null where it has none, or none is asked for. */
+    nextHops: z.optional(z.nullable(count())),
     created: nullableTime(),
     expires: nullableTime(),
     installedAt: nullableTime(),

@@ -6,7 +6,8 @@ import type { GatewayConfig } from '../config.ts';
 import { postfixCommand } from '../mta/postfix/commands.ts';
 import type { PostfixConfig } from '../mta/postfix/main-cf.ts';
 import { PARAMETER, withStaleCheck } from '../mta/postfix/stale-check.ts';
-import { ENDINGS, STALE_MAP } from '../map-files.ts';
+import { asksNextHops, ENDINGS, NEXT_HOPS, STALE_MAP } from '../map-files.ts';
+import { HOP_MAPS } from '../mta/postfix/uses.ts';
 import { nameOf, typeOf, words } from '../mta/postfix/tables.ts';
 import type { Today } from './current-recipients.ts';
 import { coversSubdomains, isOurs, ourTable, without } from '../mta/postfix/map-references.ts';
@@ -28,8 +29,10 @@ export function settings(
   const { postfix, uses } = before;
   const places = uses.filter(({ map }) => map === 'relay_recipients').map(({ where }) => where);
   // Asked in another way, as virtual mailboxes or in an access check: these lines would only be in its way.
-  if (places.length > 0 && !places.includes('relay_recipient_maps')) return deferring(config, before);
-  if (places.length > 0) return [...completed(config, before), ...deferring(config, before)];
+  if (places.length > 0 && !places.includes('relay_recipient_maps'))
+    return [...routing(config, before), ...deferring(config, before)];
+  if (places.length > 0)
+    return [...completed(config, before), ...routing(config, before), ...deferring(config, before)];
   const kept = new Set(found.kept.map(({ table }) => table));
   const recipients = words(postfix.main.get('relay_recipient_maps') ?? '').filter((word) => kept.has(word));
   const relayed = keptDomains(config, before, domains);
@@ -47,17 +50,31 @@ export function settings(
           ),
         ]
       : []),
+    ...routing(config, before),
     ...deferring(config, before),
     { name: REJECT_CODE, value: '450' },
   ];
+}
+
+/** With `next_hops`: our map first, and what is there already after it. */
+function routing(config: GatewayConfig, { postfix, uses }: Today): Setting[] {
+  if (!asksNextHops(config) || uses.some(({ map }) => map === NEXT_HOPS)) return [];
+  const table = ourTable(config, postfix.types, NEXT_HOPS);
+  if (!isThere(table)) return [];
+  return [{ name: HOP_MAPS, value: [table, ...words(postfix.raw.get(HOP_MAPS) ?? '')].join(', ') }];
+}
+
+/** Without its file all mail would be deferred. */
+function isThere(table: string): boolean {
+  const ending = Object.entries(ENDINGS).find(([type]) => type === typeOf(table))?.[1] ?? '';
+  return existsSync(nameOf(table) + ending);
 }
 
 /** With `[stale]`: the table of what is out of date, once it is there. Without its file all mail would be deferred. */
 function deferring(config: GatewayConfig, { postfix, uses }: Today): Setting[] {
   if (config.stale === undefined || uses.some(({ map }) => map === STALE_MAP)) return [];
   const table = ourTable(config, postfix.types, STALE_MAP);
-  const ending = Object.entries(ENDINGS).find(([type]) => type === typeOf(table))?.[1] ?? '';
-  if (!existsSync(nameOf(table) + ending)) return [];
+  if (!isThere(table)) return [];
   return [{ name: PARAMETER, value: withStaleCheck(postfix, table) }];
 }
 

@@ -7,7 +7,7 @@ import type { JudgedTable } from '../../bundle/offer/guard.ts';
 import type { DomainSet } from '../../bundle/table/domain-set.ts';
 import type { RowBlock } from '../../bundle/table/rows.ts';
 import type { Copy } from '../record/copies.ts';
-import type { CompiledMap, Draft } from './compile.ts';
+import type { CompiledMap, Draft, Routes } from './compile.ts';
 
 export class EarlyMaps {
   readonly #begin: (rows: number) => Draft;
@@ -34,12 +34,15 @@ export class EarlyMaps {
     this.#accepted = { table, domains };
   }
 
-  /** The maps of this copy's table, if it is what was added and accepted; once. Needs the lock. */
-  async take({ table }: Copy): Promise<CompiledMap | null> {
+  /**
+   * The maps of this copy's table, if it is what was added and accepted; once. Needs the lock.
+   * @param routes as in `Draft.finish`
+   */
+  async take({ table }: Copy, routes: Routes | null = null): Promise<CompiledMap | null> {
     const [draft, accepted] = [this.#draft, this.#accepted];
     if (draft === null || accepted?.table !== table) return null;
     try {
-      return await draft.finish(accepted.domains);
+      return await draft.finish(accepted.domains, routes);
     } catch {
       return null; // the making from the copy will tell why
     } finally {

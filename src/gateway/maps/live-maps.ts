@@ -7,7 +7,7 @@ import path from 'node:path';
 import { isAbsent, tempName } from '../../io/atomic-file.ts';
 import { SCRATCH_NAME } from '../../io/scratch-file.ts';
 import type { GatewayState, MapFileRecord } from '../record/state.ts';
-import { MAPS, ENDINGS, type MapType } from '../map-files.ts';
+import { MAPS, ENDINGS, type MainMap, type MapType } from '../map-files.ts';
 
 export type LiveMaps = NonNullable<GatewayState['maps']>;
 
@@ -17,9 +17,9 @@ const COMPILED = [...new Set(Object.values(ENDINGS))];
 export const mapsExist = (mapDir: string): boolean =>
   MAPS.some((map) => COMPILED.some((ending) => isRegular(path.join(mapDir, map + ending))));
 
-/** Whether every map of these types is at its place. */
-export const mapsComplete = (mapDir: string, types: readonly MapType[]): boolean =>
-  MAPS.every((map) => types.every((type) => isRegular(path.join(mapDir, map + ENDINGS[type]))));
+/** Whether each of these maps is at its place in all of these types. */
+export const mapsComplete = (mapDir: string, maps: readonly MainMap[], types: readonly MapType[]): boolean =>
+  maps.every((map) => types.every((type) => isRegular(path.join(mapDir, map + ENDINGS[type]))));
 
 const isRegular = (file: string): boolean => lstatOrNull(file)?.isFile() === true;
 

@@ -6,15 +6,20 @@ import { createHash } from 'node:crypto';
 import { CompileError, StepError } from '../../errors.ts';
 import { domainMatcher } from '../../map/domains.ts';
 import type { EarlyMaps } from './early-maps.ts';
-import { compile, Draft, type CompileRules } from './compile.ts';
+import { compile, Draft } from './compile.ts';
+import type { CompileRules } from './map-pair.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { Copies, Copy } from '../record/copies.ts';
+import { writeFoldingTable } from './folding-table.ts';
 import { install, mapsRecord, requirePlaces } from './install.ts';
 import { mapsComplete } from './live-maps.ts';
 import { hashedNow } from './map-damage.ts';
 import { mtaOf } from '../mta/of-config.ts';
 import { KINDS } from '../mta-kinds.ts';
-import type { GatewayState, StateFiles } from '../record/state.ts';
+import type { CopyRef, GatewayState, StateFiles } from '../record/state.ts';
+import { asksNextHops, isOfNextHops, mapsOf, NEXT_HOPS } from '../map-files.ts';
+import { nextHopsOf, type HopMember } from './next-hop-routes.ts';
+import type { Member } from '../../map/union.ts';
 import { cdbBytes, MAX_CDB } from '../../bundle/table/cdb-size.ts';
 
 export interface MapMaker {
@@ -30,8 +35,10 @@ export interface MapMaker {
 /** Stands for everything that the maps are made of: with other copies or other settings it is another text. */
 export function mapInputs(config: GatewayConfig, state: GatewayState): string {
   const members = config.bundle.flatMap((b) => {
-    const table = state.bundles[b.name]?.installed?.table;
-    return table === undefined ? [] : [[b.name, b.domains ?? null, table]];
+    const installed = state.bundles[b.name]?.installed ?? null;
+    if (installed === null) return [];
+    const hops = b.next_hops === undefined ? [] : [b.next_hops, installed.transport?.table ?? null];
+    return [[b.name, b.domains ?? null, installed.table, ...hops]];
   });
   const { text: form } = KINDS[config.mta.kind];
   // Maps of an earlier version were all of one form.
@@ -61,53 +68,61 @@ export type GoodCopies = ReadonlyMap<string, Copy>;
 export function installedCopies({ config, copiesOf }: MapMaker, state: GatewayState, fresh?: GoodCopies): GoodCopies {
   return new Map(
     config.bundle.flatMap(({ name }) => {
-      const table = state.bundles[name]?.installed?.table;
-      return table === undefined ? [] : [[name, fresh?.get(name) ?? copiesOf(name).reopen(table)]];
+      const installed = state.bundles[name]?.installed ?? null;
+      if (installed === null) return [];
+      const { table, transport } = installed;
+      return [[name, fresh?.get(name) ?? copiesOf(name).reopen(table, transport?.table ?? null)]];
     }),
   );
+}
+
+export interface Making {
+  /** May have made them already. */
+  readonly early?: EarlyMaps | null;
+  /** The map of next hops stays as it is, good or not: there is nothing to make it of. */
+  readonly keepsHops?: boolean;
 }
 
 /**
  * Makes the maps that `next` describes and commits it; `next.maps` and `next.reloadPending` are filled in.
  * @param copies of every bundle that `next` says is installed
- * @param early may have made them already
  * @throws CompileError, InstallError, HostError NO_SPACE, TableError for a copy that is not whole
  */
 export async function makeMaps(
   maker: MapMaker,
   next: GatewayState,
   copies: GoodCopies,
-  early: EarlyMaps | null = null,
+  { early = null, keepsHops = false }: Making = {},
 ): Promise<void> {
   const { config, files } = maker;
-  const members = config.bundle.flatMap((b) => {
-    const installed = next.bundles[b.name]?.installed ?? null;
-    if (installed === null) return [];
-    const copy = copies.get(b.name);
-    if (copy?.table !== installed.table) throw new StepError('INTERNAL', `no copy of ${b.name}'s installed table`);
-    const speaksFor = b.domains === undefined ? null : domainMatcher(b.domains);
-    return [{ rows: copy.rows(), speaksFor, installed, copy }];
-  });
-  const expected = members.reduce((sum, m) => sum + m.installed.rows, 0);
-  const bytes = members.reduce((sum, m) => sum + m.installed.bytes, 0);
-  const size = cdbBytes(expected, bytes - expected, Buffer.byteLength(config.maps.value));
-  if (members.length === 1 && size > MAX_CDB) {
-    throw new CompileError('OVER_LIMIT', `the cdb would have ${size} bytes, its format ends at ${MAX_CDB}`);
-  }
+  const members = membersOf(config, next, copies);
+  requireRoom(config, members);
+  const hops = () => (keepsHops || !asksNextHops(config) ? null : nextHopsOf(maker, members));
   const [only] = members;
-  const made = members.length === 1 && only !== undefined ? await early?.take(only.copy) : null;
-  const map = made ?? (await compile(members, compileRules(maker, expected)));
+  let routes = early === null ? null : hops();
+  const taken = members.length === 1 && only !== undefined ? await early?.take(only.copy, routes) : null;
+  // What was begun early and failed has read a part of the rows: they are read anew.
+  if (taken == null) routes = hops();
+  const expected = members.reduce((sum, m) => sum + m.installed.rows, 0);
+  const map = taken ?? (await compile(members, compileRules(maker, expected), routes));
   try {
     requirePlaces(map);
-    next.maps = mapsRecord(map, mapInputs(config, next));
+    writeFoldingTable(config, maker.gid);
+    const before = next.maps?.files ?? {};
+    next.maps = mapsRecord(map, keepsHops ? UNMADE : mapInputs(config, next));
+    const stay = Object.entries(before).filter(([name]) => keepsHops && isOfNextHops(name));
+    Object.assign(next.maps.files, Object.fromEntries(stay));
     // Told before it happens, so that a process killed in between still has the server told afterwards.
     const after = KINDS[config.mta.kind].reloadAfter;
     const isDue = (appeared: boolean) => after === 'change' || (after === 'appearance' && appeared);
-    if (isDue(!mapsComplete(config.map_dir, config.maps.types))) reloadIsDue(next, maker.now);
+    const made = mapsOf(config).filter((name) => !keepsHops || name !== NEXT_HOPS);
+    if (isDue(!mapsComplete(config.map_dir, made, config.maps.types))) reloadIsDue(next, maker.now);
     files.writePending(next);
     if (isDue(install(map).appeared)) reloadIsDue(next, maker.now);
     // They were read back when they were made; a rename is the last thing that changes a ctime.
-    next.maps.hashed = hashedNow(config.map_dir, Object.keys(next.maps.files), maker.now);
+    const names = map.files.map(({ name }) => name);
+    next.maps.hashed = hashedNow(config.map_dir, names, maker.now);
+    routes?.tell(Object.keys(before).some(isOfNextHops));
   } finally {
     for (const { file } of map.files) file.discard();
   }
@@ -118,6 +133,37 @@ export async function makeMaps(
       `${map.left === 1 ? '1 row' : `${map.left} rows`} cannot be written in the text form; in the cdb all the same`,
     );
   settleReload(maker, next);
+}
+
+/** Stands for maps that are not what they should be made of: they are made anew as soon as that can be. */
+export const UNMADE = createHash('sha256').digest('hex');
+
+/** A bundle whose copy the maps are made of. */
+interface MapMember extends Member, HopMember {
+  readonly installed: CopyRef;
+}
+
+function membersOf(config: GatewayConfig, next: GatewayState, copies: GoodCopies): MapMember[] {
+  return config.bundle.flatMap((bundle) => {
+    const { name, domains } = bundle;
+    const installed = next.bundles[name]?.installed ?? null;
+    if (installed === null) return [];
+    const copy = copies.get(name);
+    if (copy?.table !== installed.table || (copy.nextHops?.table ?? null) !== (installed.transport?.table ?? null))
+      throw new StepError('INTERNAL', `no copy of ${name}'s installed tables`);
+    const speaksFor = domains === undefined ? null : domainMatcher(domains);
+    return [{ rows: copy.rows(), speaksFor, installed, copy, bundle }];
+  });
+}
+
+/** A union may have fewer rows than its members; of an only one the size is known. */
+function requireRoom(config: GatewayConfig, members: readonly MapMember[]): void {
+  const [only] = members;
+  if (only === undefined || members.length > 1) return;
+  const { rows, bytes } = only.installed;
+  const size = cdbBytes(rows, bytes - rows, Buffer.byteLength(config.maps.value));
+  if (size > MAX_CDB)
+    throw new CompileError('OVER_LIMIT', `the cdb would have ${size} bytes, its format ends at ${MAX_CDB}`);
 }
 
 /**

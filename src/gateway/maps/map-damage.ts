@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import path from 'node:path';
 import { removeDurable } from '../../io/atomic-file.ts';
+import { isOfNextHops } from '../map-files.ts';
 import { lookAtMaps, lstatOrNull, type LiveMaps, type MapFiles } from './live-maps.ts';
 
 /** The first map file that is not what was installed, in words; null if all are. */
@@ -67,9 +68,13 @@ function readableSha256(file: string): string | null {
   }
 }
 
-/** Removes damaged map files, domains first: deferring mail beats rejecting it. What is good stays. */
+/**
+ * Removes damaged map files, domains first: deferring mail beats rejecting it. What is good stays, and so does the map
+ * of next hops: without it mail for every domain of this host would be deferred.
+ */
 export function removeDamaged(mapDir: string, files: MapFiles): void {
   for (const [name, record] of Object.entries(files).sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (isOfNextHops(name)) continue;
     const file = path.join(mapDir, name);
     if (lstatOrNull(file)?.isDirectory() === true) continue; // not ours to delete
     if (mapDamage(mapDir, { [name]: record }) !== null) removeDurable(file);

@@ -6,8 +6,15 @@ import type { Has } from '../../map/lookup.ts';
 
 const MOST_IN_MEMORY = 2 ** 30;
 
+export interface OpenMap {
+  readonly has: Has;
+  /** The value of a key; null where it is not there. */
+  readonly get: (key: string) => string | null;
+  readonly close: () => void;
+}
+
 /** @param inMemory for many look-ups: reads the whole file at once, unless it is very large. */
-export function openMap(file: string, inMemory = false): { has: Has; close: () => void } | null {
+export function openMap(file: string, inMemory = false): OpenMap | null {
   let fd: number;
   try {
     fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -23,7 +30,11 @@ export function openMap(file: string, inMemory = false): { has: Has; close: () =
   };
   try {
     const reader = new CdbReader(read, fstatSync(fd).size);
-    return { has: (key) => reader.get(Buffer.from(key)) !== null, close: () => closeSync(fd) };
+    const get = (key: string) => {
+      const value = reader.get(Buffer.from(key));
+      return value === null ? null : Buffer.from(value).toString();
+    };
+    return { has: (key) => reader.get(Buffer.from(key)) !== null, get, close: () => closeSync(fd) };
   } catch (error) {
     closeSync(fd);
     throw error;

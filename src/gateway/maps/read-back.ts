@@ -8,7 +8,7 @@ import { CdbReader } from '../../map/cdb.ts';
 
 const SAMPLES = 64;
 
-/** A few keys from all over the table. */
+/** A few rows from all over the table. */
 export class Samples {
   readonly keys: Uint8Array[] = [];
   #step = 1;
@@ -27,13 +27,14 @@ export class Samples {
 
 /**
  * Structure, row count, sampled keys present, keys that cannot be there absent.
+ * @param keys each once. @param value what belongs to all of them, or to each
  * @throws CompileError READBACK_FAILED
  */
 export function readBack(
   cdb: AtomicFile,
   rows: number,
   keys: readonly Uint8Array[],
-  value: Uint8Array,
+  value: Uint8Array | ((key: Uint8Array) => Uint8Array),
 ): { sha256: string; bytes: number } {
   const bytes = fstatSync(cdb.fd).size;
   const hash = createHash('sha256');
@@ -52,7 +53,9 @@ export function readBack(
   if (count !== rows)
     throw new CompileError('READBACK_FAILED', `the cdb has ${count} records, ${rows} rows were written`);
   const found = reader.getAll(keys);
-  if (found.size !== keys.length || [...found.values()].some((each) => Buffer.compare(each, value) !== 0)) {
+  const isAsWritten = ([key, each]: [string, Uint8Array]): boolean =>
+    Buffer.compare(each, value instanceof Uint8Array ? value : value(Buffer.from(key, 'latin1'))) === 0;
+  if (found.size !== keys.length || ![...found].every(isAsWritten)) {
     throw new CompileError('READBACK_FAILED', 'a row that was written is not found in the cdb');
   }
   // No row can hold a control character, so these must be absent.

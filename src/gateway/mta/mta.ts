@@ -40,6 +40,11 @@ export interface Mta extends KindFacts {
   marks(): ReadonlyMap<string, string>;
   /** Which instance names which of our maps. Takes some ten milliseconds for each. */
   look(): readonly InstanceLook[];
+  /**
+   * What it is to find in the map of next hops for one of them (docs/bundle-format.md section 8), a domain being the
+   * key: `relay:[mx.example.org]:25`.
+   */
+  route(nextHop: string): string;
   /** Has all of them told of new maps, or asks for it. */
   reload(): Reload;
   /** Whether a request that an unprivileged process made has been served. */

@@ -30,6 +30,8 @@ export interface Copy {
   readonly table: string;
   /** Hashed again as they are read. Ends in an error unless they are this table: nothing of them counts before that. */
   rows(): RowStream;
+  /** The table of next hops that belongs to it, read in the same way; null for none. */
+  readonly nextHops: { readonly table: string; rows(): RowStream } | null;
 }
 
 /** A spool of so many bytes needs no file: a thousand small bundles would else hold a thousand of them open. */
@@ -114,11 +116,24 @@ export class Copies {
     return new Spool(this.folder, table);
   }
 
-  /** Keeps what was spooled. */
-  keep(spool: Spool, judged: JudgedTable): Copy {
-    if (spool.table !== judged.table) {
-      throw new StepError('INTERNAL', `the table ${spool.table} was spooled, ${judged.table} was judged`);
+  /**
+   * Keeps what was spooled: both tables are one copy.
+   * @param spool null where its table is kept already, and so with the next hops'
+   */
+  keep(spool: Spool | null, judged: JudgedTable, nextHops: Spool | null = null): Copy {
+    const pairs = [
+      [spool, judged.table],
+      [nextHops, judged.nextHops],
+    ] as const;
+    for (const [spooled, table] of pairs) {
+      if (spooled !== null && spooled.table !== table)
+        throw new StepError('INTERNAL', `the table ${spooled.table} was spooled, ${table ?? 'none'} was judged`);
     }
+    for (const [spooled] of pairs) if (spooled !== null) this.#keep(spooled);
+    return this.reopen(judged.table, judged.nextHops);
+  }
+
+  #keep(spool: Spool): void {
     makeFolder(this.folder, 0o750);
     const target = this.#table(spool.table);
     // A folder cannot be renamed onto; this one is ours, and nothing but copies belongs here.
@@ -130,7 +145,6 @@ export class Copies {
       if (!(error instanceof HostError && error.code === 'NO_SPACE' && spool.moveToMemory())) throw error;
       this.#write(target, spool);
     }
-    return this.reopen(spool.table);
   }
 
   #write(target: string, spool: Spool): void {
@@ -144,9 +158,10 @@ export class Copies {
     }
   }
 
-  /** A table that was kept before. */
-  reopen(table: string): Copy {
-    return { table, rows: () => this.rows(table) } as unknown as Copy;
+  /** A table that was kept before, and the next hops that belong to it. */
+  reopen(table: string, nextHops: string | null = null): Copy {
+    const opened = (sha256: string) => ({ table: sha256, rows: () => this.rows(sha256) });
+    return { ...opened(table), nextHops: nextHops === null ? null : opened(nextHops) } as unknown as Copy;
   }
 
   /**
@@ -235,12 +250,21 @@ function openTable(file: string): AsyncIterable<Buffer> {
   return createReadStream('', { fd });
 }
 
+/** Stands for both tables of a copy. */
+const pair = ({ table, transport }: CopyRef): string => `${table} ${transport?.table ?? ''}`;
+
+/** The tables that a copy is made of. */
+export const tablesOf = ({ table, transport }: CopyRef): string[] => [
+  table,
+  ...(transport === null ? [] : [transport.table]),
+];
+
 /** The copies to keep: the newest of `keep` distinct tables, and always the newest that is older than a day. */
 export function keptCopies(all: readonly CopyRef[], keep: number, now: Date): CopyRef[] {
   const newest = new Map<string, CopyRef>();
   for (const copy of all) {
-    newest.delete(copy.table);
-    newest.set(copy.table, copy);
+    newest.delete(pair(copy));
+    newest.set(pair(copy), copy);
   }
   const distinct = [...newest.values()];
   const day = dayOld(distinct, now);

@@ -19,7 +19,10 @@ const time = () => z.string().check(z.refine(isInstant));
 /** A signed envelope that is stored: what it says, and the hash of its payload, which names its file. */
 const Envelope = z.object({ version: count(), digest: digest() });
 
-/** A last good copy: a stored envelope and the table it names. Times are ISO 8601. */
+/** A table of next hops that is kept. */
+const Hops = z.object({ table: digest(), rows: count(), bytes: count() });
+
+/** A last good copy: a stored envelope and the tables it names. Times are ISO 8601. */
 const Copy = z.object({
   version: count(),
   digest: digest(),
@@ -27,6 +30,8 @@ const Copy = z.object({
   rows: count(),
   bytes: count(),
   domains: count(),
+  /** The table of next hops; null where it has none, or none was asked for. */
+  transport: z._default(z.nullable(Hops), null),
   created: time(),
   expires: time(),
   /** When this table, and when this version of it, was first installed or kept. */
@@ -70,6 +75,8 @@ const Bundle = z.object({
   seen: z.array(Envelope),
   /** Row counts of the tables in use, oldest first, for the shrink guard. */
   history: z._default(z.array(z.object({ at: time(), rows: count() })), []),
+  /** The same of the tables of next hops. */
+  hopHistory: z._default(z.array(z.object({ at: time(), rows: count() })), []),
   /** `--rebuild-state` found a live copy that does not verify: the next table is not compared with it. */
   baselineGivenUp: z._default(z.boolean(), false),
   held: z.nullable(z.object({ version: count(), since: time() })),
@@ -117,6 +124,7 @@ const State = z.object({
 
 export type EnvelopeRef = z.infer<typeof Envelope>;
 export type CopyRef = z.infer<typeof Copy>;
+export type HopsRef = z.infer<typeof Hops>;
 export type BundleState = z.infer<typeof Bundle>;
 export type MapFileRecord = z.infer<typeof MapFile>;
 export type GatewayState = z.infer<typeof State>;
@@ -136,6 +144,7 @@ export const freshBundle = (): BundleState => ({
   floor: null,
   seen: [],
   history: [],
+  hopHistory: [],
   baselineGivenUp: false,
   held: null,
   etags: {},

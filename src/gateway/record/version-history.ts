@@ -122,18 +122,39 @@ export const isTrusted = (st: BundleState, ref: EnvelopeRef): boolean => !st.dis
  * The copy that the shrink guard compares with, and the number of rows a day ago. Whose key has signed it does not
  * matter.
  */
-export function baseline(st: BundleState, now: Date): { base: CopyRef | null; dayAgoRows: number | null } {
+export function baseline(
+  st: BundleState,
+  now: Date,
+): { base: CopyRef | null; dayAgoRows: number | null; dayAgoHops: number | null } {
   const base = st.baselineGivenUp ? null : st.installed;
-  return { base, dayAgoRows: base === null ? null : rowsDayAgo(historyOf(st), now) };
+  const ago = (history: readonly RowCount[]) => (base === null ? null : rowsDayAgo(history, now));
+  return { base, dayAgoRows: ago(historyOf(st)), dayAgoHops: ago(hopHistoryOf(st)) };
 }
 
 /** The row counts on record; of a record without them, those of the copies. */
 const historyOf = (st: BundleState): readonly RowCount[] =>
   st.history.length > 0 ? st.history : allCopies(st).map(({ since, rows }) => ({ at: since, rows }));
 
-/** Remembers that a table of so many rows has come into use. @param shrinkAccepted as in `advance` */
-export function rememberTable(st: BundleState, rows: number, now: Date, shrinkAccepted: boolean): void {
-  st.history = rememberRows(historyOf(st), rows, now, shrinkAccepted || st.baselineGivenUp);
+const hopHistoryOf = (st: BundleState): readonly RowCount[] =>
+  st.hopHistory.length > 0
+    ? st.hopHistory
+    : allCopies(st).flatMap(({ since, transport }) =>
+        transport === null ? [] : [{ at: since, rows: transport.rows }],
+      );
+
+/** Where the guard was lifted for a table that has shrunk too far: by hand, or by the publisher's word. */
+export interface Accepted {
+  readonly shrink: boolean;
+  readonly hops: boolean;
+}
+
+/** Remembers that the tables of a copy have come into use. */
+export function rememberTables(st: BundleState, { rows, transport }: CopyRef, now: Date, accepted: Accepted): void {
+  const hops = hopHistoryOf(st);
+  st.history = rememberRows(historyOf(st), rows, now, accepted.shrink || st.baselineGivenUp);
+  // Of a gateway that never asked for next hops there is nothing to remember.
+  if (transport !== null || hops.length > 0)
+    st.hopHistory = rememberRows(hops, transport?.rows ?? 0, now, accepted.hops || st.baselineGivenUp);
   st.baselineGivenUp = false;
 }
 
@@ -143,13 +164,12 @@ export function rememberSeen(st: BundleState, ref: EnvelopeRef): void {
   st.seen = [...st.seen, ref].slice(-MAX_SEEN);
 }
 
-/**
- * The state after `copy` has become the live one.
- * @param shrinkAccepted it lacks so much of the one before that it had to be accepted by hand or by `shrinkApproved`.
- */
-export function advance(st: BundleState, copy: CopyRef, keep: number, now: Date, shrinkAccepted: boolean): void {
-  rememberTable(st, copy.rows, now, shrinkAccepted);
-  st.copies = keptCopies([...allCopies(st), copy], keep, now).filter((c) => c !== copy);
+/** The state after `copy` has become the live one. */
+export function advance(st: BundleState, copy: CopyRef, keep: number, now: Date, accepted: Accepted): void {
+  rememberTables(st, copy, now, accepted);
+  // The same version again may have next hops that it lacked: it takes the place of its own.
+  const others = allCopies(st).filter((c) => c.digest !== copy.digest);
+  st.copies = keptCopies([...others, copy], keep, now).filter((c) => c !== copy);
   st.installed = copy;
   st.waiting = null;
   if (st.floor === null || copy.version >= st.floor.version) st.floor = refOf(copy);

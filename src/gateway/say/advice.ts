@@ -30,6 +30,7 @@ export const ADVICE: Record<Code, string> = {
   NOT_CANONICAL: 'The central side signed a list that breaks the format; look there',
   MISSING_REQUIRED: 'The list is not whole; look at its source on the central side',
   FOREIGN_DOMAIN: 'The list names domains that `domains` does not allow',
+  FOREIGN_NEXT_HOP: 'The list sends mail to a host that `next_hops` does not allow',
   SHRUNK: 'Usually a source that failed halfway; if it is meant: relaymap fetch --accept-shrink',
   WAITING: 'Nothing is installed before every bundle has a copy; mail waits meanwhile',
   COMPILE_FAILED: 'The maps could not be made, and the old ones stay in use; try: relaymap fetch --force',

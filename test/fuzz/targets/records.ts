@@ -84,7 +84,7 @@ export const state: Target = {
         st.seen.length <= 2048 || st.seen.some((s) => s.digest === digit(77)) || namedEnvelopes(st).length > 2048,
         'what was seen has no end',
       );
-      advance(st, copy(floor + 1), 5, NOW, false);
+      advance(st, copy(floor + 1), 5, NOW, { shrink: false, hops: false });
       must(st.history.length <= 512, 'a history without end');
       must((st.floor?.version ?? 0) >= floor, 'the floor has gone down');
       must(st.copies.length <= 6, 'more copies than are kept');

@@ -15,8 +15,12 @@ import { NOBODY } from '../asked.ts';
 import { isOurs, withParents, coversSubdomains, type MapName } from '../../mta/postfix/map-references.ts';
 import type { CatchAll, CheckFacts, Lists, PostfixFacts, PostfixFound, TableFault } from '../facts.ts';
 import { earlyFacts, hostFacts } from './host-facts.ts';
+import { listFacts, questions } from './list-facts.ts';
+import { advisorOf } from '../../mta/advisor-of.ts';
+import type { Advisor, ListFacts } from '../../mta/advisor.ts';
 import { tablesOf } from '../refusing.ts';
-import { ENDINGS, STALE_MAP } from '../../map-files.ts';
+import { tablesBefore } from '../next-hops.ts';
+import { asksNextHops, ENDINGS, MAPS, NEXT_HOPS, STALE_MAP } from '../../map-files.ts';
 import { becomeOwner, ownerBeside } from '../../become-owner.ts';
 import { openMap } from '../../maps/open-map.ts';
 
@@ -33,7 +37,10 @@ export async function gather(
   const early = earlyFacts(file, config);
   const domains = ourDomains(config);
   const instances = [];
-  for (const instance of instancesOf(config)) {
+  const advisor = advisorOf(config);
+  const list = advisor === null ? null : await listFacts(config);
+  const others = advisor === null || list === null ? null : consult(advisor, list);
+  for (const instance of advisor === null ? instancesOf(config) : []) {
     const here = readPostfix(instance);
     if (here.is !== 'here') instances.push({ here, runs: false, asked: null });
     else
@@ -54,13 +61,30 @@ export async function gather(
     config,
     now,
     domains,
-    present: { relay_recipients: present(config, 'relay_recipients'), relay_domains: present(config, 'relay_domains') },
+    present: {
+      relay_recipients: present(config, 'relay_recipients'),
+      transport: present(config, 'transport'),
+      relay_domains: present(config, 'relay_domains'),
+    },
     stalePresent: present(config, STALE_MAP),
     postfix,
+    remarks: others?.remarks ?? [],
+    deferring: others?.deferring ?? null,
     host: await hostFacts(early, file, config),
     health: await lookAtHealth(config, now, false),
     cronFault,
   };
+}
+
+/** What a server other than Postfix says of the list, and its advisor. */
+function consult(advisor: Advisor, list: ListFacts & { close: () => void }): Pick<CheckFacts, 'remarks' | 'deferring'> {
+  try {
+    const { addresses, asked } = questions(list);
+    const answers = process.geteuid?.() === 0 ? advisor.ask(addresses) : null;
+    return { remarks: advisor.examine(list, answers === null ? null : asked(answers)), deferring: advisor.deferring() };
+  } finally {
+    list.close();
+  }
 }
 
 const ASKED = 20;
@@ -140,6 +164,7 @@ async function postfixFacts(
     catchAlls: await catchAlls(config, postfix, domains, note),
     strangers,
     elsewhere: strangers.size === 0 ? new Set() : await elsewhere(config, postfix),
+    routes: await routesOf(config, postfix, domains, note),
     unasked: [...unasked],
     uses: usesOf(config, postfix),
     asked,
@@ -161,14 +186,21 @@ const BEFORE_LIST = [
 ];
 
 /** Parameters whose tables stand between a stranger and the list. */
-const DECIDING = [...BEFORE_LIST, 'virtual_mailbox_maps', 'local_recipient_maps', 'relay_domains', 'mydestination'];
+const DECIDING = [
+  ...BEFORE_LIST,
+  'transport_maps',
+  'virtual_mailbox_maps',
+  'local_recipient_maps',
+  'relay_domains',
+  'mydestination',
+];
 
 async function faults(config: GatewayConfig, postfix: PostfixConfig): Promise<TableFault[]> {
   const found: TableFault[] = [];
   for (const parameter of DECIDING) {
     // Local recipients are asked of programs and files that only Postfix's own processes may read.
     for (const table of tablesOf(postfix, parameter)) {
-      if (isOurs(config, 'relay_recipients', table) || isOurs(config, 'relay_domains', table)) continue;
+      if (MAPS.some((map) => isOurs(config, map, table))) continue;
       if (!postfix.types.has(typeOf(table)) || /^(unix|proxy)$/.test(typeOf(table))) continue;
       if (parameter === 'local_recipient_maps') continue;
       const why = await tableFault(table);
@@ -180,6 +212,30 @@ async function faults(config: GatewayConfig, postfix: PostfixConfig): Promise<Ta
     }
   }
   return found;
+}
+
+/** Who decides on the way of mail for the domains of our list. */
+async function routesOf(
+  config: GatewayConfig,
+  postfix: PostfixConfig,
+  domains: readonly string[],
+  note: (table: string) => void,
+): Promise<PostfixFacts['routes']> {
+  const before = new Map<string, string>();
+  const map = asksNextHops(config) ? openOrNull(path.join(config.map_dir, `${NEXT_HOPS}.cdb`)) : null;
+  if (map === null) return { before, missing: [] };
+  try {
+    for (const table of tablesBefore({ config }, postfix)) {
+      const found = await queryTable(table, domains);
+      if (found === null) note(table);
+      for (const domain of found?.keys() ?? []) if (!before.has(domain)) before.set(domain, table);
+    }
+    return { before, missing: domains.filter((domain) => !map.has(domain) && !before.has(domain)) };
+  } catch {
+    return { before, missing: [] }; // a map that cannot be read is a finding of its own
+  } finally {
+    map.close();
+  }
 }
 
 /** Those that postmulti(1) knows beside this one. */

@@ -3,13 +3,15 @@
  * in an access check, in main.cf or for one service of master.cf. Pure.
  */
 import type { GatewayConfig } from '../../config.ts';
-import { ASKED_MAPS } from '../../map-files.ts';
+import { ASKED_MAPS, NEXT_HOPS } from '../../map-files.ts';
 import type { Use } from '../mta.ts';
 import type { PostfixConfig } from './main-cf.ts';
 import { isOurs } from './map-references.ts';
 
 /** Parameters whose tables say whether an address is known. */
 export const RECIPIENT_MAPS = ['relay_recipient_maps', 'virtual_mailbox_maps', 'local_recipient_maps'] as const;
+/** Whose tables say where mail for a domain goes. */
+export const HOP_MAPS = 'transport_maps';
 const DOMAIN_LISTS = ['relay_domains', 'virtual_mailbox_domains', 'virtual_alias_domains', 'mydestination'];
 /** In the order in which smtpd asks them. */
 export const RESTRICTIONS = [
@@ -28,7 +30,16 @@ export function usesOf(config: GatewayConfig, postfix: PostfixConfig): Use[] {
   for (const main of effective(postfix)) {
     for (const use of namesOf(config, main)) found.set(`${use.map} ${use.where}`, use);
   }
+  for (const use of routesOf(config, postfix)) found.set(`${use.map} ${use.where}`, use);
   return [...found.values()];
+}
+
+/** Where mail goes, trivial-rewrite says, whatever service has taken it. */
+function routesOf(config: GatewayConfig, { main, services, overrides }: PostfixConfig): Use[] {
+  const rewriting = services.filter(({ program }) => program === 'trivial-rewrite').map(({ name }) => name);
+  const own = overrides.filter(({ service, parameter }) => rewriting.includes(service) && parameter === HOP_MAPS);
+  const tables = tokens(own.at(-1)?.value ?? main.get(HOP_MAPS) ?? '');
+  return tables.some((word) => isOurs(config, NEXT_HOPS, word)) ? [{ map: NEXT_HOPS, where: HOP_MAPS }] : [];
 }
 
 /** What each service that takes mail from the network goes by: main.cf with its own options over it. */
