@@ -1,5 +1,5 @@
-// Two hosts of which neither alone can change the list: a publisher, and a cosigner with its own sources. Each serves its
-// folder over HTTPS as a plain web server would.
+// Two hosts of which neither alone can change the list: a publisher, and a cosigner with its own sources. Each
+// serves its folder over HTTPS as a plain web server would.
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';

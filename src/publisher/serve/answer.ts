@@ -1,6 +1,6 @@
 /**
- * Answers requests for the published files, those of cosigning included, and nothing else, with the `send` library. Reads only
- * these files.
+ * Answers requests for the published files, those of cosigning included, and nothing else, with the `send` library.
+ * Reads only these files.
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
