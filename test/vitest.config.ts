@@ -51,6 +51,18 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'mta',
+          root,
+          setupFiles,
+          globalSetup: ['test/support/build-for-others.ts', 'test/mta/summary.ts'],
+          include: ['test/mta/**/*.test.ts'],
+          maxWorkers: 2,
+          testTimeout: 400_000,
+          hookTimeout: 1_500_000,
+        },
+      },
+      {
+        test: {
           name: 'sources',
           root,
           setupFiles,

@@ -4,7 +4,7 @@ import '../io/v8-baseline-wasm.ts'; // before undici
 import { addFetch, addImport, configured, gatewayMain, gatewayProgram } from './gateway/fetch-options.ts';
 import { addHelp } from './program.ts';
 import type { ChangeOptions, RollbackFlags } from './gateway/history-command.ts';
-import type { InitOptions } from './gateway/init-command.ts';
+import type { InitOptions } from './gateway/init/init-cycle.ts';
 
 interface Common {
   readonly config: string;
@@ -65,6 +65,7 @@ command('init', 'configure this host for a list: write, fetch, compare, say what
   .option('--domains <LIST>', 'all that it may speak for: example.org,*.example.org')
   .option('--token-file <FILE>', 'the bearer token that its server asks for')
   .option('--ca-file <FILE>', "the CA of its server's certificate, where it is one of your own")
+  .option('--mta <KIND>', 'the mail server: postfix, exim, opensmtpd, haraka; else the one that is here')
   .option('--instance <DIR>', 'a Postfix of several, by its configuration folder; may be typed again', collected)
   .option('--replace', 'write these values over other ones in the configuration', false)
   .option('--apply', 'have Postfix use it, once a good list is installed; unknown recipients get 450', false)

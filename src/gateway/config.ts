@@ -67,14 +67,7 @@ export const Config = z.strictObject({
   bundle: list(Bundle).check(z.minLength(1, { error: 'must be there at least once, as [[bundle]]' })),
   mta: z.prefault(
     z.strictObject({
-      kind: z._default(
-        z
-          .enum(KIND_NAMES, { error: 'must be postfix; other kinds are not in this version' })
-          .check(
-            z.refine((kind) => kind === 'postfix', { error: 'must be postfix; other kinds are not in this version' }),
-          ),
-        'postfix',
-      ),
+      kind: z._default(z.enum(KIND_NAMES, { error: 'must be postfix, exim, opensmtpd or haraka' }), 'postfix'),
       instances: z.optional(list(absolute()).check(z.minLength(1, { error: 'must not be an empty list' }))),
     }),
     {},
@@ -175,6 +168,12 @@ export function readGatewayConfig(file: string): GatewayConfig {
   if (foreign !== undefined) {
     const only = `${name} is given ${types.join(', ')}`;
     throw wrong(`maps.types names ${foreign}, which Postfix alone can make and ask; ${only}`);
+  }
+  if (config.stale !== undefined && !KINDS[config.mta.kind].defers) {
+    throw wrong(`[stale] needs a server that can defer the recipients of some domains, and ${name} cannot`);
+  }
+  if (!KINDS[config.mta.kind].routes && config.bundle.some((b) => b.next_hops !== undefined)) {
+    throw wrong(`next_hops needs a server that can be given a host for each domain, and ${name} cannot`);
   }
   const bundle = config.bundle.map(({ urls, ...b }) => ({ ...b, urls: urls.map(({ url }) => url), places: urls }));
   return { ...config, bundle };

@@ -23,8 +23,15 @@ export interface KindFacts {
   readonly reloadAfter: 'appearance' | 'change' | 'never';
   /** What a person types to tell it. */
   readonly reloadLine: string;
-  /** How it folds what it is asked: by Unicode as the rows are folded, or A to Z alone. */
-  readonly folds: 'full' | 'ascii';
+  /**
+   * How it folds what it is asked: by Unicode as the rows are folded, by itself or by the `table` that relaymap puts
+   * beside the maps; or A to Z alone.
+   */
+  readonly folds: 'full' | 'table' | 'ascii';
+  /** Whether it can defer unknown recipients of some domains and refuse those of others. */
+  readonly defers: boolean;
+  /** Whether its snippet asks the map of next hops. */
+  readonly routes: boolean;
   /** The map types of `[maps] types` that it can be given. */
   readonly types: readonly string[];
 }
@@ -38,6 +45,8 @@ export const KINDS: Readonly<Record<Kind, KindFacts>> = {
     reloadAfter: 'appearance',
     reloadLine: 'postfix reload',
     folds: 'full',
+    defers: true,
+    routes: true,
     types: ['cdb', 'lmdb', 'hash', 'btree'],
   },
   exim: {
@@ -47,7 +56,9 @@ export const KINDS: Readonly<Record<Kind, KindFacts>> = {
     text: 'pairs',
     reloadAfter: 'never',
     reloadLine: '',
-    folds: 'full',
+    folds: 'table',
+    defers: true,
+    routes: false,
     types: ['cdb'],
   },
   opensmtpd: {
@@ -58,6 +69,8 @@ export const KINDS: Readonly<Record<Kind, KindFacts>> = {
     reloadAfter: 'change',
     reloadLine: 'smtpctl update table relaymap_recipients && smtpctl update table relaymap_domains',
     folds: 'ascii',
+    defers: false,
+    routes: false,
     types: ['cdb'],
   },
   haraka: {
@@ -67,7 +80,9 @@ export const KINDS: Readonly<Record<Kind, KindFacts>> = {
     text: 'pairs',
     reloadAfter: 'never',
     reloadLine: '',
-    folds: 'full',
+    folds: 'table',
+    defers: true,
+    routes: true,
     types: ['cdb'],
   },
 };

@@ -93,6 +93,7 @@ describe('the record alone is damaged', () => {
     const scene = await rotated();
     writeFileSync(scene.gateway.at('state', 'state.json'), 'damaged');
     byOldKeys(scene);
+    await scene.gateway.fetch(); // makes the maps again, of the same bytes
     await scene.refused('BAD_SIGNATURE', ['manifest.json', 'keyring/3.json']);
     scene.publish(LIST, { signers: [C], version: 10 });
     await scene.installs(10, LIST);

@@ -105,7 +105,8 @@ test('a record that is damaged is rebuilt with the floor of the step', async () 
   await scene.installs(50, OTHERS);
   writeFileSync(scene.gateway.at('state', 'state.json'), 'damaged');
   scene.publish(LIST, { ...b, version: 49 });
-  await scene.refused('ROLLBACK', ['manifest.json', 'keyring/2.json']);
+  await scene.gateway.fetch(); // makes the maps again, of the same bytes, and asks for the next step once
+  await scene.refused('ROLLBACK', ['manifest.json']);
   scene.publish(LIST, { ...b, version: 51 });
   await scene.installs(51, LIST);
 });

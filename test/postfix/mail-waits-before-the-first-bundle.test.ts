@@ -1,6 +1,6 @@
 // A gateway that has no map yet must not refuse anybody: mail waits at the sender (451). When the first bundle has
 // come, Postfix has to be told once, because it does not notice a map that appears.
-// Covers src/gateway/mta/postfix/commands.ts, src/gateway/mta/postfix/reload-request.ts
+// Covers src/gateway/mta/postfix/commands.ts, src/gateway/mta/reload-request.ts
 import { access } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Postfix, startGateway, until } from '../support/postfix.ts';

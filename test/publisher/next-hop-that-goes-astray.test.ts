@@ -3,8 +3,10 @@
 // Covers src/publisher/transport, src/publisher/sources/text/formats/routes.ts
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { directorySource } from '../../src/gateway/fetch/directory-source.ts';
+import { inspect } from '../../src/gateway/fetch/inspect.ts';
 import { explain } from '../../src/publisher/explain.ts';
 import { gatherRoutes } from '../../src/publisher/transport/gather-routes.ts';
 import { routesOf, splitLine, splitPair } from '../../src/publisher/transport/route-entry.ts';
@@ -360,5 +362,38 @@ describe('a configuration that makes no sense', () => {
     );
     writeFileSync(at.at('only.toml'), text.replaceAll('#table', '#'));
     expect(() => readConfig(at.at('only.toml'))).toThrow(/at least one must give addresses/);
+  });
+});
+
+describe('inspect looks at them as a gateway would', () => {
+  const inspected = async (at: Desk): Promise<string[]> => {
+    const notes: string[] = [];
+    const source = directorySource(at.output);
+    const [origin] = source.origins;
+    if (origin === undefined) throw new Error('no folder');
+    const cx = {
+      origin,
+      ring: null,
+      now: START,
+      show: () => undefined,
+      note: (_: string, line: string) => void notes.push(line),
+    };
+    try {
+      await inspect(cx);
+    } catch (error) {
+      notes.push(`${(error as { code?: string }).code}: ${(error as Error).message}`);
+    }
+    return notes;
+  };
+
+  test('whole; damaged; gone', async () => {
+    const at = desk('example.org [mx.example.org]\n');
+    await at.publish(START);
+    expect(await inspected(at)).toContain('the table of next hops is whole: 1 rows');
+    const file = at.at('out', 'transport', `${entryOf(at)?.sha256}.gz`);
+    writeFileSync(file, gzipSync('example.org\t[mx.thief.example]\n'));
+    expect((await inspected(at)).at(-1)).toMatch(/^(LENGTH|HASH)_MISMATCH: /);
+    rmSync(file);
+    expect((await inspected(at)).at(-1)).toMatch(/^NETWORK: /);
   });
 });

@@ -18,6 +18,9 @@ const BASE: TreeOptions = {
   packages: ['adduser', 'iproute2', 'nodejs', 'openssl', 'procps'],
 };
 
+/** The tree that all of these begin with: Node, and no mail server. */
+export const plainTree = (): Promise<DebianTree> => debianTree(BASE);
+
 export function mtaTree(kind: TreeKind): Promise<DebianTree> {
   return debianTree({
     suite: 'bookworm',

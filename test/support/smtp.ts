@@ -21,9 +21,9 @@ export class SmtpClient {
     this.greeting = greeting;
   }
 
-  /** Connects to 127.0.0.1 and says EHLO; anything but 220 and 250 is an error here. */
-  static async connect(port: number): Promise<SmtpClient> {
-    const socket = open({ port, host: '127.0.0.1', noDelay: true });
+  /** Connects to a port of 127.0.0.1, or a socket by its path, and says EHLO; all but 220 and 250 is an error here. */
+  static async connect(port: number | string): Promise<SmtpClient> {
+    const socket = typeof port === 'string' ? open(port) : open({ port, host: '127.0.0.1', noDelay: true });
     socket.setTimeout(silence, () => socket.destroy(new Error(`the SMTP server on port ${port} is silent`)));
     await once(socket, 'connect');
     const replies = repliesOf(socket);
@@ -100,7 +100,7 @@ export class SmtpClient {
 
 /** The replies to several recipients, asked over one new connection, in order. */
 export async function askOnce(
-  port: number,
+  port: number | string,
   recipients: string[],
   options: { utf8?: boolean } = {},
 ): Promise<SmtpReply[]> {
@@ -116,7 +116,7 @@ export async function askOnce(
  * connection, or hang up on it.
  * @throws with the last answers seen.
  */
-export async function answersSo(port: number, codes: readonly number[], recipients: string[]): Promise<void> {
+export async function answersSo(port: number | string, codes: readonly number[], recipients: string[]): Promise<void> {
   for (const end = performance.now() + 60_000; ;) {
     const seen = await askOnce(port, recipients).then(
       (replies) => replies.map(({ code }) => code),

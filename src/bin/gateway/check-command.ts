@@ -6,6 +6,7 @@ import { gather } from '../../gateway/check/look/gather.ts';
 import { findingLines, type Finding, type Level } from '../../gateway/check/finding.ts';
 import { findings } from '../../gateway/check/judge.ts';
 import { readGatewayConfig, type GatewayConfig } from '../../gateway/config.ts';
+import { KINDS } from '../../gateway/mta-kinds.ts';
 import { requireCron } from '../../gateway/daemon/schedule.ts';
 import { HostError } from '../../errors.ts';
 import { printable } from '../../io/printable.ts';
@@ -17,14 +18,14 @@ export async function checkCommand(options: { readonly config: string }, now: Da
     process.stdout.write(`${findingLines(finding).map(printable).join('\n')}\n\n`);
   }
   const faults = found.filter(({ level }) => level !== 'note');
-  process.stdout.write(`${faults.length === 0 ? ok(found) : summary(found)}\n`);
+  process.stdout.write(`${faults.length === 0 ? ok(KINDS[config.mta.kind].name, found) : summary(found)}\n`);
   return faults.length === 0 ? 0 : 1;
 }
 
-function ok(found: readonly Finding[]): string {
+function ok(server: string, found: readonly Finding[]): string {
   return found.some(({ isUnknown }) => isUnknown === true)
-    ? 'ok: Postfix uses the maps, and nothing that could be looked at is in their way; what is not known stands above'
-    : 'ok: Postfix uses the maps, and nothing is in their way';
+    ? `ok: ${server} uses the maps, and nothing that could be looked at is in their way; what is not known stands above`
+    : `ok: ${server} uses the maps, and nothing is in their way`;
 }
 
 function summary(found: readonly Finding[]): string {

@@ -4,55 +4,39 @@
  * and runs them, but only after a good list is installed.
  */
 import '../seed-hashes.ts';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { REJECT_CODE, requireType, type Setting } from '../../gateway/init/main-cf-settings.ts';
 import { instancesFor, type Instances } from '../../gateway/init/instances.ts';
 import type { NewMap } from '../../gateway/init/compare.ts';
-import { DEFAULT_CONFIG, type GatewayConfig } from '../../gateway/config.ts';
-import { prepareConfig, type Prepared } from '../../gateway/init/config-file.ts';
+import type { GatewayConfig } from '../../gateway/config.ts';
+import { prepareConfig } from '../../gateway/init/config-file.ts';
 import { deferringRecord, rememberDeferring } from '../../gateway/check/deferring-since.ts';
 import { postfixRuns, readPostfix } from '../../gateway/mta/postfix/main-cf.ts';
 import { mtaOf } from '../../gateway/mta/of-config.ts';
 import { sampleRows } from '../../gateway/maps/sample-rows.ts';
 import { today } from '../../gateway/init/current-recipients.ts';
 import { HostError } from '../../errors.ts';
+import { kindFor } from './init/init-kind.ts';
+import { initCycle, lastLines, wantedOf, type InitOptions } from './init/init-cycle.ts';
 import { log } from '../../io/log.ts';
-import { fetchCommand } from './fetch-command.ts';
 import { say, tellPostfix, withoutPostfix, type Instance } from './init-postfix.ts';
-import { startAgain, writeAs } from '../start-again.ts';
+import { writeAs } from '../start-again.ts';
 import { becomeOwner, keepRoot, ownerBeside } from '../../gateway/become-owner.ts';
-import { mapsExist } from '../../gateway/maps/live-maps.ts';
-import { StateFiles } from '../../gateway/record/state.ts';
 import { openMap } from '../../gateway/maps/open-map.ts';
-import { shell } from '../../gateway/mta/postfix/shell-lines.ts';
 import { paragraph } from '../../gateway/say/wrap.ts';
 
-export interface InitOptions {
-  readonly config: string;
-  readonly name: string;
-  readonly url: string;
-  readonly key: string;
-  readonly domains?: string;
-  readonly apply: boolean;
-  readonly tokenFile?: string;
-  readonly caFile?: string;
-  readonly replace: boolean;
-  /** Configuration folders. */
-  readonly instance?: readonly string[];
-}
-
 export async function initCommand(options: InitOptions, now: Date): Promise<number> {
+  const kind = kindFor(options);
+  if (kind !== 'postfix') return (await import('./init/init-other-command.ts')).initOther(kind, options, now);
   const here = readPostfix();
   if (options.apply) requireRootAndPostfix(here);
   // Nothing is written where it cannot be told which are meant.
   const meant = instancesFor(here, options.instance ?? []);
   process.umask(0o022); // the service must be able to read these files
   const prepared = prepareConfig(options.config, {
-    ...options,
-    ...(options.tokenFile === undefined ? {} : { tokenFile: path.resolve(options.tokenFile) }),
-    ...(options.caFile === undefined ? {} : { caFile: path.resolve(options.caFile) }),
-    domains: (options.domains ?? '').split(/[\s,]+/).filter((domain) => domain !== ''),
+    ...wantedOf(options),
+    kind,
     instances: meant.several ? meant.chosen.map(({ directory }) => directory) : [],
   });
   for (const line of prepared.wrote) say(line);
@@ -68,19 +52,8 @@ export async function initCommand(options: InitOptions, now: Date): Promise<numb
   }
   const beside = ownerBeside(config.state_dir);
   const rootAgain = options.apply && beside === null ? keepRoot() : () => undefined;
-  const rebuildState = isLeftOver(config);
-  if (rebuildState) {
-    const text = `${config.map_dir} has the maps of an earlier installation whose records are gone. They stay in use until this list is installed, and its version begins a new record.`;
-    for (const line of paragraph(text)) say(line);
-  }
-  const status =
-    beside === null
-      ? await fetchCommand({ ...cycleOptions(options.config), rebuildState })
-      : startAgain(beside, ['fetch', '--config', options.config, ...(rebuildState ? ['--rebuild-state'] : [])]);
-  if (status !== 0) {
-    howOn(options, prepared);
-    return status;
-  }
+  const status = await initCycle(options, prepared, beside);
+  if (status !== 0) return status;
   if (instances.length === 0) {
     withoutPostfix(config);
     return 0;
@@ -151,12 +124,6 @@ function unwatched(file: string, { mta }: GatewayConfig, directories: readonly s
   say(`  instances = ${JSON.stringify(all)}`);
 }
 
-/** Removing a package together with its state leaves the maps, because Postfix may be using them. */
-const isLeftOver = (config: GatewayConfig): boolean =>
-  new StateFiles(config.state_dir).read().is === 'absent' &&
-  !existsSync(path.join(config.state_dir, 'pending.json')) &&
-  mapsExist(config.map_dir);
-
 const SAMPLE = 1000;
 
 /** The map that the cycle has installed. */
@@ -167,53 +134,9 @@ function newMap(config: GatewayConfig): NewMap & { close: () => void } {
   return { recipients: map.has, domains: domains.map((row) => row.split('\t')[0] ?? ''), close: map.close };
 }
 
-const cycleOptions = (config: string) => ({
-  config,
-  force: false,
-  acceptShrink: false,
-  partial: false,
-  dryRun: false,
-  rebuildState: false,
-  json: false,
-});
-
 function requireRootAndPostfix(here: ReturnType<typeof readPostfix>): void {
   if (process.geteuid?.() !== 0) throw new HostError('CONFIG', '--apply changes main.cf: run it as root');
   if (here.is === 'here') return;
   const why = here.is === 'absent' ? 'there is no Postfix here (no postconf)' : here.why;
   throw new HostError('CONFIG', `--apply: ${why}; apt-get install postfix postfix-cdb`);
-}
-
-/** The cycle has reported what is wrong. Prints the command that goes on from here. */
-function howOn(options: InitOptions, { bundle }: Prepared): void {
-  const { config: file, apply } = options;
-  const folder = path.dirname(path.resolve(file));
-  const notice = (text: string) => {
-    for (const line of paragraph(text)) log('notice', line);
-  };
-  notice(`Nothing of Postfix has been changed. ${file} is there; when the reason is mended, type the same again.`);
-  if (bundle.token_file === undefined) {
-    notice('If the server asks for a token, put it into a file that only root and relaymap may read, and type:');
-    log('notice', `  ${typed(options)} --replace --token-file ${shell(path.join(folder, 'token'))}`);
-  }
-  if (bundle.ca_file === undefined) {
-    notice('If its certificate is of a CA of your own, put that into a file, and type:');
-    log('notice', `  ${typed(options)} --replace --ca-file ${shell(path.join(folder, 'ca.pem'))}`);
-  }
-  notice('If the URL is mistyped, type the line with the right one and --replace.');
-  if (apply) notice('--apply changes Postfix only when a good list is installed.');
-}
-
-/** The command line that was typed. */
-function typed({ config, name, url, key, domains, apply, instance }: InitOptions): string {
-  const words = ['--name', name, '--url', url, '--key', key];
-  if (config !== DEFAULT_CONFIG) words.unshift('--config', config);
-  if (domains !== undefined) words.push('--domains', domains);
-  for (const each of instance ?? []) words.push('--instance', each);
-  return ['relaymap', 'init', ...words, ...(apply ? ['--apply'] : [])].map(shell).join(' ');
-}
-
-function lastLines(): void {
-  if (existsSync('/lib/systemd/system/relaymap.service')) say('To keep it up to date: systemctl start relaymap');
-  say('To look at the whole: relaymap check');
 }

@@ -4,11 +4,13 @@
  */
 import path from 'node:path';
 import '../seed-hashes.ts';
-import { answers, type LookupAnswer } from '../../gateway/lookup/lookup-address.ts';
+import { answers, withWord, type LookupAnswer } from '../../gateway/lookup/lookup-address.ts';
 import { byOtherTables } from '../../gateway/lookup/other-tables.ts';
 import { whereTo } from '../../gateway/lookup/where-to.ts';
 import { histories } from '../../gateway/lookup/lookup-history.ts';
 import { readGatewayConfig } from '../../gateway/config.ts';
+import { advisorOf } from '../../gateway/mta/advisor-of.ts';
+import { KINDS } from '../../gateway/mta-kinds.ts';
 import { postfixHabits } from '../../gateway/mta/postfix/commands.ts';
 import { CompileError, HostError } from '../../errors.ts';
 import { log } from '../../io/log.ts';
@@ -29,13 +31,19 @@ export async function lookupCommand(
       throw new HostError('CONFIG', `${typed} is not an address; type it as local@domain, each as a word of its own`);
     return address;
   });
+  const advisor = advisorOf(config);
+  const server = KINDS[config.mta.kind].name;
+  // Only root may have the server say a dialogue of somebody else's.
+  const said = advisor !== null && process.geteuid?.() === 0 ? advisor.ask(asked) : null;
   await becomeOwner(config.state_dir);
   requireReadable('to read the maps', config.state_dir, [path.join(config.map_dir, 'relay_recipients.cdb')]);
-  const habits = { ...postfixHabits(), ...(options.delimiter === undefined ? {} : { delimiter: options.delimiter }) };
+  const known = advisor?.habits ?? postfixHabits();
+  const habits = { ...known, ...(options.delimiter === undefined ? {} : { delimiter: options.delimiter }) };
   let found: LookupAnswer[] | null;
   try {
-    found = await answers(config, asked, habits);
-    if (found !== null) found = await byOtherTables(config, found, habits);
+    found = await answers(config, asked, habits, advisor?.sees);
+    if (found !== null && advisor === null) found = await byOtherTables(config, found, habits);
+    if (found !== null && said !== null) found = withWord(found, server, said);
   } catch (error) {
     if (!(error instanceof CompileError)) throw error;
     log('error', `${error.code}: ${error.message}. The next cycle makes the map again: relaymap fetch`);
@@ -44,7 +52,7 @@ export async function lookupCommand(
   if (found === null) {
     log(
       'error',
-      `there is no map in ${config.map_dir}; Postfix defers all mail for its relay domains. Try: relaymap fetch`,
+      `there is no map in ${config.map_dir}; ${server} defers all mail for its relay domains. Try: relaymap fetch`,
     );
     return 2;
   }

@@ -22,6 +22,12 @@ export function foldCase(text: string): string {
   return folded;
 }
 
+/** Every character that folds, with what it folds to, beyond ASCII; in the order of their code points. */
+export const foldings = (): (readonly [from: string, to: string])[] =>
+  [...(table ??= readTable())]
+    .map(([code, to]) => [String.fromCodePoint(code), to] as const)
+    .sort(([a], [b]) => (a.codePointAt(0) ?? 0) - (b.codePointAt(0) ?? 0));
+
 function readTable(): ReadonlyMap<number, string> {
   const mapping = new Map<number, string>();
   let code = 0;

@@ -2,6 +2,7 @@
 import type { GatewayConfig } from '../config.ts';
 import type { PostfixConfig } from '../mta/postfix/main-cf.ts';
 import type { HealthLook } from '../health/look.ts';
+import type { Remark } from '../mta/advisor.ts';
 import type { Use } from '../mta/mta.ts';
 import type { MAPS } from '../map-files.ts';
 import type { HostFacts } from './look/host-facts.ts';
@@ -73,6 +74,10 @@ export interface CheckFacts {
   readonly now: Date;
   /** By instance. */
   readonly postfix: readonly PostfixFound[];
+  /** Of a server other than Postfix: what it and its advisor say. */
+  readonly remarks: readonly Remark[];
+  /** Of such a server: the lines that end the deferring of unknown recipients; null where they are refused. */
+  readonly deferring: readonly string[] | null;
   /** The domains of our installed map; null where there is none. */
   readonly domains: readonly string[] | null;
   /** Which map files are at their place. */

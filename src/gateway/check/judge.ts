@@ -1,6 +1,7 @@
 /** All findings of a check, the worst first. Pure: it decides by what gather.ts has found out. */
 import { catchAllFindings } from './catch-alls.ts';
 import { domainFindings } from './domains.ts';
+import { KINDS } from '../mta-kinds.ts';
 import { instancesOf } from '../mta/postfix/instances.ts';
 import { shell } from '../mta/postfix/shell-lines.ts';
 import { askedFindings } from './asked.ts';
@@ -21,6 +22,8 @@ const RANK: Record<Level, number> = { error: 0, warning: 1, note: 2 };
 export function findings(facts: CheckFacts): Finding[] {
   const all = [
     ...instanceFindings(facts),
+    ...facts.remarks,
+    ...deferringFindings(facts),
     ...mapFindings(facts),
     ...runningFindings(facts),
     ...staleTimer(facts),
@@ -28,6 +31,19 @@ export function findings(facts: CheckFacts): Finding[] {
     ...rightsFindings(facts),
   ];
   return all.sort((a, b) => RANK[a.level] - RANK[b.level]);
+}
+
+const DAY = 86_400_000;
+
+/** Of a server other than Postfix that defers whom the list does not have, as `init --apply` begins. */
+function deferringFindings({ deferring, host, now, config }: CheckFacts): Finding[] {
+  if (deferring === null) return [];
+  const days = host.deferringSince === null ? null : Math.floor((now.getTime() - host.deferringSince) / DAY);
+  const late = days === null || days >= 7;
+  const since = days === null ? '' : `, for ${days === 0 ? 'less than a day' : days === 1 ? '1 day' : `${days} days`}`;
+  const { name } = KINDS[config.mta.kind];
+  const text = `${name} defers recipients that the list does not have, and does not refuse them${since}. ${late ? 'When' : 'After 7 days, when'} its log shows nobody of yours among them:`;
+  return [{ level: late ? 'warning' : 'note', text, type: deferring }];
 }
 
 /** Where there are several instances each finding says which it means, and its lines are for that one. */

@@ -7,7 +7,8 @@ import type { PostfixConfig } from '../mta/postfix/main-cf.ts';
 import type { CheckFacts, PostfixFacts } from './facts.ts';
 import { inConfig, type Finding } from './finding.ts';
 import { ENDINGS, mapsOf } from '../map-files.ts';
-import { RELOAD, setting } from '../mta/postfix/shell-lines.ts';
+import { KINDS, type Kind } from '../mta-kinds.ts';
+import { setting } from '../mta/postfix/shell-lines.ts';
 
 const PARAMETERS = [
   ['relay_recipient_maps', 'relay_recipients'],
@@ -154,6 +155,11 @@ function unwritten({ config }: CheckFacts, { config: postfix }: PostfixFacts): F
   });
 }
 
+const reloadText = (kind: Kind): string =>
+  KINDS[kind].reloadAfter === 'change'
+    ? `A map has changed, and ${KINDS[kind].name} has not been told yet.`
+    : `A map has appeared where there was none, and ${KINDS[kind].name} has not seen it yet.`;
+
 /** The maps themselves: there, whole, and seen by Postfix. */
 export function mapFindings({ config, host, present }: CheckFacts): Finding[] {
   const findings: Finding[] = [];
@@ -161,7 +167,7 @@ export function mapFindings({ config, host, present }: CheckFacts): Finding[] {
   if (missing.length > 0) {
     findings.push({
       level: 'error',
-      text: `There is no ${missing.join(' and no ')} in ${config.map_dir}; as long as Postfix is to ask for it, mail waits.`,
+      text: `There is no ${missing.join(' and no ')} in ${config.map_dir}; as long as ${KINDS[config.mta.kind].name} is to ask for it, mail waits.`,
       type: ['relaymap fetch'],
     });
   } else if (host.damage !== null) {
@@ -170,8 +176,8 @@ export function mapFindings({ config, host, present }: CheckFacts): Finding[] {
   if (host.reloadPending) {
     findings.push({
       level: 'error',
-      text: 'A map has appeared where there was none, and Postfix has not seen it yet.',
-      type: [RELOAD, 'relaymap fetch'],
+      text: reloadText(config.mta.kind),
+      type: [KINDS[config.mta.kind].reloadLine, 'relaymap fetch'],
     });
   }
   return findings;

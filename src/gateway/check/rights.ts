@@ -3,15 +3,17 @@ import { may } from './look/accounts.ts';
 import type { CheckFacts } from './facts.ts';
 import { type Finding } from './finding.ts';
 import type { HostFacts, PathFact } from './look/host-facts.ts';
+import { KINDS } from '../mta-kinds.ts';
 import { shell } from '../mta/postfix/shell-lines.ts';
 
-export function rightsFindings({ host }: CheckFacts): Finding[] {
+export function rightsFindings(facts: CheckFacts): Finding[] {
+  const { host } = facts;
   return [
     ...host.paths.flatMap((fact) => writable(fact, host)),
     ...host.paths.flatMap((fact) => secret(fact, host)),
     ...unreadableByService(host),
     ...unwritableByService(host),
-    ...unreadableByPostfix(host),
+    ...unreadableByServer(facts),
   ];
 }
 
@@ -108,16 +110,17 @@ function unwritableByService({ paths, owner }: HostFacts): Finding[] {
 }
 
 /** smtpd opens its tables while it is root; proxymap, and whoever asks with postmap, does not. */
-function unreadableByPostfix({ paths, postfix, postfixGid, owner }: HostFacts): Finding[] {
+function unreadableByServer({ config, host: { paths, postfix, postfixGid, owner } }: CheckFacts): Finding[] {
   if (postfix === null) return [];
   const maps = paths.filter((fact) => fact.role === 'maps' && !fact.above);
+  const group = KINDS[config.mta.kind].group ?? postfix.name;
   const [folder, ...files] = maps;
   if (folder === undefined) return [];
   const way = paths.filter((fact) => fact === folder || (fact.folder && folder.path.startsWith(`${fact.path}/`)));
   const closed = way.filter((fact) => !may(postfix, 1, fact));
   const findings: Finding[] = closed.map((fact) => ({
     level: 'warning',
-    text: `The user postfix cannot enter ${fact.path}, on the way to the maps: its proxymap could not open them.`,
+    text: `The user ${postfix.name} cannot enter ${fact.path}, on the way to the maps${postfix.name === 'postfix' ? ': its proxymap could not open them' : ''}.`,
     type: [`chmod a+x ${shell(fact.path)}`],
   }));
   const unread = files.filter((fact) => !may(postfix, 4, fact));
@@ -125,10 +128,10 @@ function unreadableByPostfix({ paths, postfix, postfixGid, owner }: HostFacts): 
   const outside = owner !== null && owner.uid !== 0 && postfixGid !== null && !owner.gids.includes(postfixGid);
   findings.push({
     level: 'warning',
-    text: `The user postfix cannot read ${unread.map((fact) => fact.path).join(', ')}${outside ? `; ${owner.name} is not in the group postfix and so cannot give it the maps` : ''}.`,
+    text: `The user ${postfix.name} cannot read ${unread.map((fact) => fact.path).join(', ')}${outside ? `; ${owner.name} is not in the group ${group} and so cannot give it the maps` : ''}.`,
     type: [
-      ...(outside ? [`adduser ${owner.name} postfix`] : []),
-      `chgrp postfix ${unread.map((fact) => shell(fact.path)).join(' ')}`,
+      ...(outside ? [`adduser ${owner.name} ${group}`] : []),
+      `chgrp ${group} ${unread.map((fact) => shell(fact.path)).join(' ')}`,
       ...(unread.some((fact) => (fact.mode & 0o040) === 0)
         ? [`chmod g+r ${unread.map((fact) => shell(fact.path)).join(' ')}`]
         : []),

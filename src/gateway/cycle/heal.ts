@@ -3,6 +3,7 @@
  * Healing).
  */
 import { isOfNextHops } from '../map-files.ts';
+import { FOLDING_TABLE, lacksFoldingTable } from '../maps/folding-table.ts';
 import type { LiveMaps, MapFiles } from '../maps/live-maps.ts';
 import { installedCopies, makeMaps, UNMADE, type MapMaker } from '../maps/make-maps.ts';
 import { hashedToday, mapDamage, recordedDamage, removeDamaged, touchedDamage } from '../maps/map-damage.ts';
@@ -19,6 +20,7 @@ export function illnessOf(
   if (state.maps === null) return installed.length === config.bundle.length ? { damage: null } : null;
   if (state.maps.inputs === UNMADE) return { damage: 'the map of next hops could not be made when the others were' };
   const damage = damageOf(config.map_dir, state.maps, hashed, now);
+  if (damage === null && lacksFoldingTable(config)) return { damage: `${FOLDING_TABLE} is missing` };
   return damage === null ? null : { damage };
 }
 

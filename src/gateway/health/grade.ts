@@ -6,7 +6,7 @@ import { printable } from '../../io/printable.ts';
 import { exitStatus } from '../../errors.ts';
 import { ADVICE } from '../say/advice.ts';
 import type { BundleConfig, GatewayConfig } from '../config.ts';
-import { reloadRequested } from '../mta/postfix/reload-request.ts';
+import { reloadRequested } from '../mta/reload-request.ts';
 import { KINDS } from '../mta-kinds.ts';
 import { lostMaps, type ReadAsking } from './asking.ts';
 import { STALE_MAP } from '../map-files.ts';

@@ -39,6 +39,7 @@ export function prepareConfig(file: string, wanted: Wanted): Prepared {
   if (text !== null && /^\s*\[\[\s*bundle\s*\]\]/m.test(text)) {
     const config = readGatewayConfig(file);
     const bundle = bundleOf(file, config, { ...wanted, url });
+    requireKind(file, config, wanted);
     const differing = differences(bundle, { ...wanted, url });
     if (differing.length === 0) return { config, bundle, wrote: addKey(bundle.keys, wanted, raw) };
     if (!wanted.replace) throw differs(file, wanted.name, differing);
@@ -71,12 +72,19 @@ function write(
     const config = readCandidate(candidate.temp, file);
     const bundle = config.bundle.find((b) => b.name === name);
     if (bundle === undefined) throw refused(`${file} cannot take the bundle ${name}`);
+    requireKind(file, config, wanted);
     const wrote = addKey(keys, wanted, raw);
     candidate.commit();
     return { config, bundle, wrote };
   } finally {
     candidate.discard();
   }
+}
+
+/** Another server would be asked in another way: that is for a person to decide. */
+function requireKind(file: string, { mta }: GatewayConfig, { kind }: Wanted): void {
+  if (kind === undefined || kind === mta.kind) return;
+  throw refused(`${file} has kind = "${mta.kind}" below [mta], and the kind asked for is "${kind}"; change it there`);
 }
 
 const isBlank = (text: string): boolean => text.split('\n').every((line) => /^\s*(#|$)/.test(line));

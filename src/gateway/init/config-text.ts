@@ -3,6 +3,7 @@
  * in, texts out.
  */
 import path from 'node:path';
+import type { Kind } from '../mta-kinds.ts';
 import type { BundleConfig } from '../config.ts';
 import { domainForms } from '../domain-forms.ts';
 
@@ -19,6 +20,8 @@ export interface Wanted {
   readonly instances: readonly string[];
   /** Write the values over those of an existing bundle. */
   readonly replace: boolean;
+  /** The kind of mail server. */
+  readonly kind?: Kind;
 }
 
 export interface Difference {
@@ -82,9 +85,14 @@ export function replaceIn(text: string, name: string, all: readonly Difference[]
 /** A configuration with this one bundle. */
 export const wholeText = (file: string, section: string): string => HEAD(file) + section + TAIL;
 
-/** Which instances of Postfix use the maps; empty where that need not be said. */
-export const mtaSection = ({ instances }: Wanted): string =>
-  instances.length === 0 ? '' : `\n[mta]\ninstances = ${list(instances)}   # all that use the maps\n`;
+/** Which server uses the maps, and which instances of Postfix; empty where that need not be said. */
+export function mtaSection({ instances, kind = 'postfix' }: Wanted): string {
+  const lines = [
+    ...(kind === 'postfix' ? [] : [`kind = ${JSON.stringify(kind)}`]),
+    ...(instances.length === 0 ? [] : [`instances = ${list(instances)}   # all that use the maps`]),
+  ];
+  return lines.length === 0 ? '' : `\n[mta]\n${lines.join('\n')}\n`;
+}
 
 const HEAD = (file: string): string => `# ${file}: which lists this host follows. Written by relaymap init;
 # after a change: relaymap check, and systemctl reload relaymap.

@@ -23,7 +23,20 @@ export interface LookupAnswer extends Answer {
   readonly outOfDate?: 'deferred' | 'not asked' | undefined;
   /** Another table of Postfix's that accepts it, where relaymap's maps do not. */
   readonly table?: string;
+  /** What the server itself said, where it was asked, and its name. */
+  readonly said?: { readonly by: string; readonly code: number; readonly text: string };
 }
+
+/** The answers with what the server said of them: it decides, whatever the maps say. */
+export const withWord = (
+  answers: readonly LookupAnswer[],
+  by: string,
+  said: ReadonlyMap<string, { readonly code: number; readonly text: string }>,
+): LookupAnswer[] =>
+  answers.map((answer) => {
+    const word = said.get(answer.address);
+    return word === undefined ? answer : { ...answer, accepted: word.code < 400, said: { by, ...word } };
+  });
 
 /**
  * @param addresses in internal form.
@@ -34,6 +47,7 @@ export async function answers(
   config: GatewayConfig,
   addresses: readonly string[],
   habits: Habits,
+  sees: (row: string) => boolean = () => true,
 ): Promise<LookupAnswer[] | null> {
   const recipients = openMap(path.join(config.map_dir, 'relay_recipients.cdb'));
   const domains = openMap(path.join(config.map_dir, 'relay_domains.cdb'));
@@ -42,7 +56,7 @@ export async function answers(
     if (recipients === null || domains === null) return null;
     const found: LookupAnswer[] = [];
     for (const address of addresses) {
-      const answer = lookup({ ...habits, address, toAscii }, recipients.has, domains.has);
+      const answer = lookup({ ...habits, address, toAscii }, (row) => sees(row) && recipients.has(row), domains.has);
       const from = answer.row === null ? [] : await holders(config, answer.row);
       const isStale = answer.rejection === 'unlisted' && namesDomain(habits, address, stale?.has ?? (() => false));
       found.push({ ...answer, address, from, ...(isStale ? { outOfDate: 'deferred' } : {}) });

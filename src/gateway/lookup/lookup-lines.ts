@@ -14,6 +14,7 @@ const REJECTED: Record<Rejection, string> = {
 const NOT_ASKED = 'the list of its domain is out of date, and Postfix does not ask stale_domains: relaymap check';
 
 export function lookupLine(a: LookupAnswer): string {
+  if (a.said !== undefined) return saidLine(a, a.said);
   if (a.outOfDate === 'deferred')
     return `${a.address}: deferred (450), no such recipient, and the list of its domain is out of date`;
   if (a.outOfDate === 'not asked') return `${a.address}: rejected, no such recipient; ${NOT_ASKED}`;
@@ -21,6 +22,18 @@ export function lookupLine(a: LookupAnswer): string {
   if (a.table !== undefined) return `${a.address}: accepted by the row ${a.row} of ${a.table}, not by a list`;
   const from = a.from.map((f) => `${f.name} version ${f.version}`).join(', ');
   return `${a.address}: accepted by the row ${a.row}${from === '' ? '' : ` of ${from}`}`;
+}
+
+/** The server's own word first, then what the list has to do with it. */
+function saidLine(a: LookupAnswer, { by, code, text }: NonNullable<LookupAnswer['said']>): string {
+  const verdict = code < 400 ? 'accepted' : code < 500 ? 'deferred' : 'rejected';
+  const from = a.from.map((f) => `${f.name} version ${f.version}`).join(', ');
+  const row = a.row === null ? null : `the row ${a.row}${from === '' ? '' : ` of ${from}`}`;
+  const word = `${by} says ${code} ${text}`.trimEnd();
+  if (code < 400) return `${a.address}: accepted by ${row ?? 'no row of the list'}; ${word}`;
+  const why =
+    row === null ? (a.rejection === null ? '' : `, ${REJECTED[a.rejection]}`) : `, although the list has ${row}`;
+  return `${a.address}: ${verdict}${why}; ${word}`;
 }
 
 export function historyLine({ name, accepted, since, oldest }: AddressHistory): string {

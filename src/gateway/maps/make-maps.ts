@@ -10,6 +10,7 @@ import { compile, Draft } from './compile.ts';
 import type { CompileRules } from './map-pair.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { Copies, Copy } from '../record/copies.ts';
+import { writeFoldingTable } from './folding-table.ts';
 import { install, mapsRecord, requirePlaces } from './install.ts';
 import { mapsComplete } from './live-maps.ts';
 import { hashedNow } from './map-damage.ts';
@@ -106,6 +107,7 @@ export async function makeMaps(
   const map = taken ?? (await compile(members, compileRules(maker, expected), routes));
   try {
     requirePlaces(map);
+    writeFoldingTable(config, maker.gid);
     const before = next.maps?.files ?? {};
     next.maps = mapsRecord(map, keepsHops ? UNMADE : mapInputs(config, next));
     const stay = Object.entries(before).filter(([name]) => keepsHops && isOfNextHops(name));

@@ -3,7 +3,7 @@
  * written below `transport/` with its deltas. The bundle's other table goes the same way in publish.ts.
  */
 import { createHash } from 'node:crypto';
-import { approves, rememberRows, rowsDayAgo, shrunk } from '../../bundle/offer/guard.ts';
+import { approves, hopsShrunk, rememberRows, rowsDayAgo } from '../../bundle/offer/guard.ts';
 import { nextHopsOf, type TableEntry } from '../../bundle/offer/manifest.ts';
 import { splitRoute, TransportChecker } from '../../bundle/table/transport.ts';
 import type { PublisherConfig } from '../config.ts';
@@ -90,13 +90,11 @@ function refusalOf(
   rows: number,
   gathered: GatheredRoutes | null,
 ): string | null {
-  if (rows === 0 && before.length > 0)
-    return `all of the ${before.length} next hops in use would go: mail would follow the MX of its domain`;
   const next = new Set(gathered === null ? [] : linesOf(gathered.table.text));
   const domains = (all: Iterable<string>) => new Set([...all].map((row) => splitRoute(row).domain));
   const [inUse, left] = [domains(before), domains(next)];
   const percents = config.transport.flatMap(({ max_shrink_percent: own }) => own ?? []);
-  const reason = shrunk({
+  return hopsShrunk({
     percent: Math.min(...(percents.length === 0 ? [config.policy.max_shrink_percent] : percents)),
     installed: { rows: before.length, domains: inUse.size },
     removed: {
@@ -106,7 +104,6 @@ function refusalOf(
     next: { rows, domains: left.size },
     dayAgoRows: rowsDayAgo(state.transport.history, now),
   });
-  return reason === null ? null : `of the next hops, ${reason}`;
 }
 
 /** Why it is not published; null if it may be. */

@@ -15,6 +15,9 @@ import { NOBODY } from '../asked.ts';
 import { isOurs, withParents, coversSubdomains, type MapName } from '../../mta/postfix/map-references.ts';
 import type { CatchAll, CheckFacts, Lists, PostfixFacts, PostfixFound, TableFault } from '../facts.ts';
 import { earlyFacts, hostFacts } from './host-facts.ts';
+import { listFacts, questions } from './list-facts.ts';
+import { advisorOf } from '../../mta/advisor-of.ts';
+import type { Advisor, ListFacts } from '../../mta/advisor.ts';
 import { tablesOf } from '../refusing.ts';
 import { tablesBefore } from '../next-hops.ts';
 import { asksNextHops, ENDINGS, MAPS, NEXT_HOPS, STALE_MAP } from '../../map-files.ts';
@@ -34,7 +37,10 @@ export async function gather(
   const early = earlyFacts(file, config);
   const domains = ourDomains(config);
   const instances = [];
-  for (const instance of instancesOf(config)) {
+  const advisor = advisorOf(config);
+  const list = advisor === null ? null : await listFacts(config);
+  const others = advisor === null || list === null ? null : consult(advisor, list);
+  for (const instance of advisor === null ? instancesOf(config) : []) {
     const here = readPostfix(instance);
     if (here.is !== 'here') instances.push({ here, runs: false, asked: null });
     else
@@ -62,10 +68,23 @@ export async function gather(
     },
     stalePresent: present(config, STALE_MAP),
     postfix,
+    remarks: others?.remarks ?? [],
+    deferring: others?.deferring ?? null,
     host: await hostFacts(early, file, config),
     health: await lookAtHealth(config, now, false),
     cronFault,
   };
+}
+
+/** What a server other than Postfix says of the list, and its advisor. */
+function consult(advisor: Advisor, list: ListFacts & { close: () => void }): Pick<CheckFacts, 'remarks' | 'deferring'> {
+  try {
+    const { addresses, asked } = questions(list);
+    const answers = process.geteuid?.() === 0 ? advisor.ask(addresses) : null;
+    return { remarks: advisor.examine(list, answers === null ? null : asked(answers)), deferring: advisor.deferring() };
+  } finally {
+    list.close();
+  }
 }
 
 const ASKED = 20;

@@ -6,7 +6,8 @@ import { account, type Account, type Owned } from './accounts.ts';
 import { DEFAULT_CONFIG, type BundleConfig, type GatewayConfig } from '../../config.ts';
 import { serviceState, type ServiceState } from './service-state.ts';
 import { mapGroup } from '../../mta/map-group.ts';
-import { RELOAD_FOLDER, reloadRequested } from '../../mta/postfix/reload-request.ts';
+import { RELOAD_FOLDER, reloadRequested } from '../../mta/reload-request.ts';
+import { KINDS } from '../../mta-kinds.ts';
 import { publicKeyFiles } from '../../keys/ring-fingerprint.ts';
 import { readStatus, type Status } from '../../health/status.ts';
 import { startingRing } from '../../keys/trusted-keys.ts';
@@ -72,7 +73,7 @@ export function earlyFacts(file: string, config: GatewayConfig): EarlyFacts {
   return {
     paths: paths(file, config),
     owner: ownerOf(config.state_dir),
-    postfix: account('postfix'),
+    postfix: serverAccount(config),
     postfixGid: mapGroup(config),
     keys: config.bundle.flatMap((bundle) => {
       const why = keyFault(bundle);
@@ -97,6 +98,12 @@ export async function hostFacts(early: EarlyFacts, file: string, config: Gateway
     deferringSince: deferringSince(config.state_dir),
     service: path.resolve(file) === DEFAULT_CONFIG ? serviceState() : null,
   };
+}
+
+/** As whom the mail server reads the maps, once it has given up root. */
+function serverAccount({ mta }: GatewayConfig): Account | null {
+  const { user } = KINDS[mta.kind];
+  return user === null ? null : account(user);
 }
 
 function ownerOf(stateDir: string): HostFacts['owner'] {

@@ -1,14 +1,13 @@
 /** Postfix as relaymap's mail server: all of its instances. */
-import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { writeFileAtomic } from '../../../io/atomic-file.ts';
 import type { GatewayConfig } from '../../config.ts';
 import { KINDS } from '../../mta-kinds.ts';
+import { fileMark } from '../file-mark.ts';
 import type { InstanceLook, Mta, Reload } from '../mta.ts';
 import { postfixCommand } from './commands.ts';
 import { instancesOf } from './instances.ts';
 import { postfixRuns, readPostfix } from './main-cf.ts';
-import { RELOAD_FOLDER, RELOAD_REQUEST } from './reload-request.ts';
+import { requestReload, requestServed } from '../reload-request.ts';
 import { usesOf } from './uses.ts';
 
 export function postfix(config: GatewayConfig): Mta {
@@ -18,10 +17,16 @@ export function postfix(config: GatewayConfig): Mta {
     ...KINDS.postfix,
     instances,
     route: (nextHop) => `relay:${nextHop}`,
-    marks: () => new Map(instances.map((instance) => [instance, markOf(instance)])),
+    marks: () =>
+      new Map(
+        instances.map((instance) => [
+          instance,
+          fileMark(['main.cf', 'master.cf'].map((name) => path.join(instance, name))),
+        ]),
+      ),
     look: () => instances.map((instance) => lookAt(config, instance)),
     reload: () => reloadPostfix(instances),
-    reloadServed,
+    reloadServed: requestServed,
     isRunning: (instance) => {
       const here = readPostfix(instance);
       return here.is === 'here' ? postfixRuns(here.config) : null;
@@ -35,20 +40,6 @@ function lookAt(config: GatewayConfig, instance: string): InstanceLook {
   return { instance, uses: null, why: here.is === 'absent' ? 'there is no postconf' : here.why };
 }
 
-/** By size, time and inode, as a change of the maps is noticed. */
-function markOf(instance: string): string {
-  return ['main.cf', 'master.cf']
-    .map((name) => {
-      try {
-        const { size, mtimeMs, ino } = statSync(path.join(instance, name));
-        return `${size} ${mtimeMs} ${ino}`;
-      } catch {
-        return 'none'; // not there, or not for this user's eyes: postconf says which
-      }
-    })
-    .join(', ');
-}
-
 /** One that does not run has nothing to reload. Unprivileged, the root-owned path unit reloads all of them. */
 function reloadPostfix(instances: readonly string[]): Reload {
   if (process.geteuid?.() === 0) {
@@ -57,14 +48,5 @@ function reloadPostfix(instances: readonly string[]): Reload {
     // Each is tried: one that refuses must not keep the others from their maps.
     return instances.filter(runs).map(reloads).includes(false) ? 'pending' : 'done';
   }
-  if (!existsSync(RELOAD_FOLDER)) return 'done';
-  try {
-    writeFileAtomic(RELOAD_REQUEST, '', 0o644);
-    return 'asked';
-  } catch {
-    return 'pending'; // asked again in the next cycle
-  }
+  return requestReload();
 }
-
-const reloadServed = (): boolean =>
-  process.geteuid?.() !== 0 && existsSync(RELOAD_FOLDER) && !existsSync(RELOAD_REQUEST);

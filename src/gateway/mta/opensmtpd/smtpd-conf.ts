@@ -1,0 +1,58 @@
+/** The configuration of OpenSMTPD: which tables are relaymap's files, and which rules ask them. Reads only. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { isAbsent } from '../../../io/atomic-file.ts';
+import { MAPS } from '../../map-files.ts';
+import type { MapName, Use } from '../mta.ts';
+
+export type SmtpdHere =
+  | { readonly is: 'absent' }
+  | { readonly is: 'broken'; readonly why: string }
+  /** Logical lines, without comments, with included files in their places. */
+  | { readonly is: 'here'; readonly lines: readonly string[] };
+
+export function readSmtpdConf(file: string): SmtpdHere {
+  try {
+    return { is: 'here', lines: linesOf(file, 0) };
+  } catch (error) {
+    return isAbsent(error) ? { is: 'absent' } : { is: 'broken', why: (error as Error).message };
+  }
+}
+
+const DEPTH = 10;
+
+function linesOf(file: string, depth: number): string[] {
+  const text = readFileSync(file, 'utf8').replace(/\\\n/g, ' ');
+  return text.split('\n').flatMap((raw) => {
+    const line = withoutComment(raw).trim();
+    const included = /^include\s+"([^"]+)"$/.exec(line)?.[1];
+    if (included !== undefined && depth < DEPTH) return linesOf(path.resolve(path.dirname(file), included), depth + 1);
+    return line === '' ? [] : [line];
+  });
+}
+
+/** Up to a `#` that stands in no quotes. */
+const withoutComment = (line: string): string => /^(?:[^#"]|"[^"]*"?)*/.exec(line)?.[0] ?? '';
+
+export interface OurTable {
+  readonly name: string;
+  readonly map: MapName;
+}
+
+/** The tables that are read from our files, in the order of our maps. */
+export function ourTables(mapDir: string, lines: readonly string[]): OurTable[] {
+  const tables = lines.flatMap((line) => {
+    const [, name = '', file] = /^table\s+<?"?([\w-]+)"?>?\s+"?file:([^"\s]+)"?/.exec(line) ?? [];
+    const map = MAPS.find((each) => file !== undefined && path.normalize(file) === path.join(mapDir, each));
+    return map === undefined ? [] : [{ name, map }];
+  });
+  return tables.sort((a, b) => MAPS.indexOf(a.map) - MAPS.indexOf(b.map));
+}
+
+/** The rules of `match` that ask them. */
+export function smtpdUses(mapDir: string, lines: readonly string[]): Use[] {
+  return ourTables(mapDir, lines).flatMap(({ name, map }) => {
+    const rule = lines.find((line) => line.startsWith('match') && line.includes(`<${name}>`));
+    return rule === undefined || /\breject\b/.test(rule) ? [] : [{ map, where: `match ... <${name}>` }];
+  });
+}

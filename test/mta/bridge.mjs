@@ -1,0 +1,19 @@
+// Joins two network namespaces, which share nothing but a folder: run inside the one of a mail server, it passes the
+// connections to a socket in the folder on to its port 25, and those to a port of its loopback on to a socket in the
+// folder. Arguments: the folder, and that port.
+import { connect, createServer } from 'node:net';
+
+const [, , folder, port] = process.argv;
+
+function pass(from, to) {
+  from.on('error', () => to.destroy()).on('close', () => to.destroy());
+  to.on('error', () => from.destroy()).on('close', () => from.destroy());
+  from.pipe(to);
+  to.pipe(from);
+}
+
+createServer((socket) => pass(socket, connect(25, '127.0.0.1'))).listen(`${folder}/smtp.sock`, () => {
+  createServer((socket) => pass(socket, connect(`${folder}/https.sock`))).listen(Number(port), '127.0.0.1', () => {
+    process.stdout.write('ready\n');
+  });
+});

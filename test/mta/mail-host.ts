@@ -1,0 +1,168 @@
+// A mail server of Debian in a tree of its own (support/debian-tree.ts), over which an overlay takes what is written,
+// with mounts, processes and a network of its own; relaymap's built commands run beside it. Nothing of the host is
+// touched, and all of it ends with the test process. Needs root.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Server } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { BIN_FOLDER } from '../support/bin-folder.ts';
+import type { DebianTree } from '../support/debian-tree.ts';
+import { authority, Endpoint } from '../support/endpoint.ts';
+import { run, type Finished } from '../support/finished.ts';
+import { Forger } from '../support/forger.ts';
+
+const ALONE = ['unshare', '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '--net', '--uts'];
+const MORTAL = ['setpriv', '--pdeathsig', 'KILL'];
+
+export const MAPS = '/var/lib/relaymap/maps';
+const CONFIG = '/etc/relaymap/relaymap.toml';
+
+export class MailHost {
+  readonly #target: ChildProcess;
+  readonly #pid: number;
+  #bridge: ChildProcess | null = null;
+  #https: Server | null = null;
+
+  readonly dir: string;
+  readonly forger: Forger;
+  readonly endpoint: Endpoint;
+
+  private constructor(dir: string, forger: Forger, endpoint: Endpoint, target: ChildProcess) {
+    this.dir = dir;
+    this.forger = forger;
+    this.endpoint = endpoint;
+    this.#target = target;
+    this.#pid = innermost(target.pid ?? 0);
+  }
+
+  static async open(tree: DebianTree): Promise<MailHost> {
+    const dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-mta-'));
+    chmodSync(dir, 0o755);
+    for (const name of ['root', 'shared', 'over']) mkdirSync(path.join(dir, name), { mode: 0o755 });
+    cpSync(path.dirname(BIN_FOLDER), path.join(dir, 'shared', 'dist'), { recursive: true });
+    writeFileSync(path.join(dir, 'shared', 'package.json'), '{ "type": "module" }');
+    const script = `set -e
+      tree=$1 dir=$2
+      mount -t tmpfs none "$dir/over"; mkdir "$dir/over/up" "$dir/over/work"
+      mount -t overlay -o "lowerdir=$tree,upperdir=$dir/over/up,workdir=$dir/over/work" none "$dir/root"
+      mount -t proc none "$dir/root/proc"; mount --rbind /dev "$dir/root/dev"; mount -t tmpfs none "$dir/root/run"
+      mkdir -p "$dir/root/shared"; mount --bind "$dir/shared" "$dir/root/shared"
+      hostname mx.test.invalid; ip link set lo up
+      printf '127.0.0.1 localhost mx.test.invalid\\n' >"$dir/root/etc/hosts"
+      echo ready
+      exec chroot "$dir/root" sleep infinity`;
+    const target = spawn('setpriv', [...MORTAL.slice(1), ...ALONE, 'sh', '-c', script, 'sh', tree.root, dir], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(target.stdout ?? target, 'data');
+    const forger = new Forger();
+    const endpoint = await Endpoint.start(forger.files);
+    const host = new MailHost(dir, forger, endpoint, target);
+    await host.#join();
+    await host.write('/etc/relaymap/pub.pem', forger.signers[0]?.publicPem ?? '');
+    await host.write('/etc/relaymap/ca.pem', authority().cert);
+    return host;
+  }
+
+  /** The endpoint's port on loopback here is the same there; its server on port 25 is a socket in the folder. */
+  async #join(): Promise<void> {
+    const port = Number(new URL(this.endpoint.url).port);
+    const shared = path.join(this.dir, 'shared');
+    this.#https = createServer((socket) => {
+      const to = connect(port, '127.0.0.1');
+      socket.on('error', () => to.destroy()).on('close', () => to.destroy());
+      to.on('error', () => socket.destroy()).on('close', () => socket.destroy());
+      socket.pipe(to).pipe(socket);
+    }).listen(path.join(shared, 'https.sock'));
+    await once(this.#https, 'listening');
+    const argv = ['nsenter', '--net', '-t', String(this.#pid), process.execPath, BRIDGE, shared, String(port)];
+    this.#bridge = spawn(MORTAL[0] ?? '', [...MORTAL.slice(1), ...argv], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(this.#bridge.stdout ?? this.#bridge, 'data');
+  }
+
+  /** Where its port 25 can be reached. */
+  get smtp(): string {
+    return path.join(this.dir, 'shared', 'smtp.sock');
+  }
+
+  #inside(argv: readonly string[]): string[] {
+    const enter = ['nsenter', '--net', '--mount', '--pid', '--uts', '--root', '-t', String(this.#pid)];
+    const env = [
+      '/usr/bin/env',
+      '-i',
+      '-C',
+      '/',
+      'PATH=/usr/sbin:/usr/bin:/sbin:/bin',
+      'LC_ALL=C.UTF-8',
+      'HOME=/root',
+      'NO_COLOR=1',
+    ];
+    return [...MORTAL, ...enter, ...env, ...argv];
+  }
+
+  run(argv: readonly string[], input: string | Uint8Array = ''): Promise<Finished> {
+    return run(this.#inside(argv), { input });
+  }
+
+  async must(argv: readonly string[], input: string | Uint8Array = ''): Promise<string> {
+    const { status, stdout, stderr } = await this.run(argv, input);
+    if (status !== 0) throw new Error(`exit status ${status} of ${argv.join(' ')}\n${stdout}\n${stderr}`);
+    return stdout;
+  }
+
+  /** A process that stays; what it says goes to a file. */
+  async start(argv: readonly string[], log: string): Promise<void> {
+    await this.must(['sh', '-c', 'log=$1; shift; setsid "$@" >"$log" 2>&1 </dev/null & echo $!', 'sh', log, ...argv]);
+  }
+
+  at(file: string): string {
+    return path.join(this.dir, 'root', file);
+  }
+
+  /** What a file of the host holds, as seen from inside. */
+  async read(file: string): Promise<string> {
+    return this.must(['cat', file]);
+  }
+
+  async write(file: string, text: string | Uint8Array): Promise<void> {
+    await this.must(['sh', '-c', 'mkdir -p "$(dirname "$1")" && cat >"$1"', 'sh', file], text);
+  }
+
+  relaymap(...args: string[]): Promise<Finished> {
+    const [command = '', ...rest] = args;
+    return this.run(['node', '/shared/dist/bin/relaymap.cjs', command, '--config', CONFIG, ...rest]);
+  }
+
+  /** The line that a person types, with what it needs here. */
+  init(kind: string, ...more: string[]): Promise<Finished> {
+    const { url } = this.endpoint;
+    const list = ['--name', this.forger.name, '--url', url, '--key', '/etc/relaymap/pub.pem'];
+    return this.relaymap('init', ...list, '--ca-file', '/etc/relaymap/ca.pem', '--mta', kind, ...more);
+  }
+
+  /** Publishes, and has it installed. */
+  async update(rows: readonly string[], ...args: string[]): Promise<Finished> {
+    this.forger.publish(rows);
+    return this.relaymap('fetch', ...args);
+  }
+
+  async close(): Promise<void> {
+    this.#bridge?.kill('SIGKILL');
+    this.#https?.close();
+    await this.endpoint.stop();
+    const ended = once(this.#target, 'exit');
+    this.#target.kill('SIGKILL');
+    await ended;
+    rmSync(this.dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  }
+}
+
+const BRIDGE = path.join(import.meta.dirname, 'bridge.mjs');
+
+/** The process in the new namespaces: the child of a child of what was started. */
+function innermost(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').filter(Boolean);
+  return children[0] === undefined ? pid : innermost(Number(children[0]));
+}
