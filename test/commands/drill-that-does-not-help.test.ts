@@ -1,5 +1,5 @@
-// «Keys that change» of docs/operations.md: each line typed as it stands there, while a gateway that nobody touches does
-// nothing but fetch. Only the paths are those of a temporary site.
+// «Keys that change» of docs/operations.md: each line typed as it stands there, while a gateway that nobody touches
+// does nothing but fetch. Only the paths are those of a temporary site.
 import { execFile, type ExecFileException } from 'node:child_process';
 import { chmod, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
