@@ -78,6 +78,14 @@ await Promise.all([
     outExtension: { '.js': '.cjs' },
     plugins: [agents],
   }),
+  // One file, for a machine that has nothing else: it signs.
+  build({
+    ...common,
+    entryPoints: ['src/bin/relaymap-sign.ts'],
+    format: 'cjs',
+    outExtension: { '.js': '.cjs' },
+    plugins: [agents],
+  }),
   build({
     ...common,
     entryPoints: {

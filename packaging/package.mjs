@@ -65,8 +65,8 @@ const PACKAGES = [
     library: '/usr/lib/relaymap-publish',
     command: 'relaymap-publish',
     entry: 'bin/relaymap-publish.js',
-    built: ['bin/relaymap-publish.js'],
-    source: ['bin/relaymap-publish.ts'],
+    built: ['bin/relaymap-publish.js', 'bin/relaymap-sign.cjs'],
+    source: ['bin/relaymap-publish.ts', 'bin/relaymap-sign.ts'],
     units: [
       'relaymap-publish.service',
       'relaymap-publish.timer',

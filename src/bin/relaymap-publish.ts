@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 /** The central side's command line. Only the files of src/bin know argv and process.exit. */
 import { exitStatus, StepError } from '../errors.ts';
-import { printable } from '../io/printable.ts';
 import { PublishError } from '../publisher/errors.ts';
+import { addKeygen, addKeyring, addSign } from './publisher/key-commands.ts';
+import type { CosignOptions } from './publisher/cosign-command.ts';
 import type { InspectOptions } from './publisher/inspect-command.ts';
 import type { PublishCommandOptions } from './publisher/publish-command.ts';
 import { addHelp, main, newProgram, subcommand } from './program.ts';
@@ -24,16 +25,18 @@ const program = newProgram('relaymap-publish', "Signs a site's recipient list in
 
 const command = (name: string, description: string) => subcommand(program, name, description);
 
-command('keygen', 'make a signing key: N.key (secret) and N.pub (for the gateways)')
-  .requiredOption('--out <DIR>', 'folder to write them into')
-  .option('--name <N>', 'name of the two files', 'relaymap')
-  .action(async (options: { out: string; name: string }) => {
-    const { randomBytes } = await import('node:crypto');
-    const { makeKey } = await import('../publisher/keys/signing-key.ts');
-    const key = makeKey(options.out, options.name, randomBytes(32));
-    const [secret, open] = key.files.map(printable);
-    process.stdout.write(`keyid ${key.keyid}\nsecret ${secret}\npublic ${open}\n`);
-  });
+const done = (given: number): void => void (status = given);
+addKeygen(program);
+addSign(program, done);
+addKeyring(
+  program,
+  DEFAULT_CONFIG,
+  async (files, options, now) => {
+    const { keyringPublish } = await import('./publisher/keyring-publish.ts');
+    return keyringPublish(files, options, now);
+  },
+  done,
+);
 
 command('publish', 'read all sources, guard, sign, and write the files')
   .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
@@ -41,10 +44,29 @@ command('publish', 'read all sources, guard, sign, and write the files')
   .option('--allow-shrink', 'let a shrunk list pass here and, for 24 h, at the gateways', false)
   .option('--next-version <N>', 'continue with this version')
   .option('--accept-clock', 'publish although the clock is behind what is published', false)
+  .option('--unsigned <DIR>', 'make a candidate to be signed elsewhere; nothing goes out')
   .option('--json', 'print the result as JSON', false)
   .action(async (options: PublishCommandOptions) => {
     const { publishCommand } = await import('./publisher/publish-command.ts');
     await publishCommand(options, new Date());
+  });
+
+command('release', 'put out a candidate that enough have signed')
+  .argument('<DIR>')
+  .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
+  .action(async (folder: string, options: { config: string }) => {
+    const { releaseCommand } = await import('./publisher/release-command.ts');
+    status = await releaseCommand(folder, options, new Date());
+  });
+
+command('cosign', 'a second signer on a host of its own')
+  .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
+  .option('--once', 'one look, and end', false)
+  .option('--allow-shrink', 'let a candidate that approves a shrinking pass here for 48 h', false)
+  .option('--next-version <N>', 'let candidates continue with this version')
+  .action(async (options: CosignOptions) => {
+    const { cosignCommand } = await import('./publisher/cosign-command.ts');
+    status = await cosignCommand(options);
   });
 
 command('watch', 'publish whenever a source changes, and renew in time')

@@ -7,6 +7,7 @@ import { HostError } from '../errors.ts';
 import { requireUnwritable } from '../io/rights.ts';
 import { duration, flag, list, percent, readConfigFile, text, whole } from '../io/config-file.ts';
 import { KeyConfig } from './keys/publisher-keys.ts';
+import { Cosigner, Remote } from './keys/remote.ts';
 import { laterKey } from './later-keys.ts';
 import { domainForms } from './policy-domains.ts';
 import { absolute, MAX_ROWS, namedApart, removalDelay, Source, type SourceConfig } from './source-config.ts';
@@ -38,8 +39,13 @@ export const Config = z.strictObject({
     .check(z.refine((ms) => ms >= 1000 && ms <= 90 * DAY, { error: 'must be from 1s to 90d' })),
   keep_deltas: z._default(whole(0, 64), 8),
   threshold: z.optional(whole(1, 16)),
+  cosigners: z._default(list(Cosigner).check(z.maxLength(15, { error: 'names more than 15 hosts' })), []),
+  /** Where a cosigner pulls what it is to sign. */
+  candidate: z.optional(Remote),
+  /** The key ring step that a cosigner expects beside the one that is out. */
+  ring: z.optional(whole(0, Number.MAX_SAFE_INTEGER)),
   sealed: z._default(flag(), false),
-  source: list(Source).check(z.minLength(1, { error: 'must be there at least once, as [[source]]' })),
+  source: z.optional(list(Source)),
   policy: z.prefault(
     z.strictObject({
       domains: z.optional(list(text()).check(z.minLength(1, { error: 'must name at least one domain' }))),
@@ -119,9 +125,18 @@ export function defaultStateDir(file: string): string {
 export function readPublisherConfig(file: string): PublisherConfig {
   requireUnwritable('the configuration', file);
   const config = readConfigFile(file, Config, [], laterKey);
-  const all = namedApart(file, config.source);
+  const refuse = (why: string) => new HostError('CONFIG', `${file}: ${why}`);
+  // Without sources a cosigner judges the difference alone.
+  if (config.candidate === undefined && (config.source ?? []).length === 0)
+    throw refuse(`source ${config.source === undefined ? 'is missing' : 'must be there at least once, as [[source]]'}`);
+  const signing = config.keys.length + config.cosigners.length;
+  if (config.cosigners.length > 0 && config.threshold === undefined)
+    throw refuse('cosigners are of use with `threshold` alone: how many signatures a manifest needs');
+  if ((config.threshold ?? 1) > signing)
+    throw refuse(`threshold = ${config.threshold}, but \`keys\` and \`cosigners\` are ${signing} together`);
+  const all = namedApart(file, config.source ?? []);
   const [source, transport] = [false, true].map((is) => all.filter(({ table }) => (table === 'transport') === is));
-  if (source?.length === 0)
+  if (config.candidate === undefined && source?.length === 0)
     throw new HostError('CONFIG', `${file}: each source is of next hops; at least one must give addresses`);
   const { policy } = config;
   const domains = policy.domains?.flatMap((domain, i) => domainForms(file, `policy.domains.${i}`, domain));

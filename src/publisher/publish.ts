@@ -3,67 +3,41 @@
  * -> sign -> verify as a gateway would -> manifest last. A failure before the last step leaves the published
  * manifest unchanged.
  */
-import { approves, rememberRows, type RowCount } from '../bundle/offer/guard.ts';
-import type { Manifest, TableEntry } from '../bundle/offer/manifest.ts';
+import { approves } from '../bundle/offer/guard.ts';
+import type { Manifest } from '../bundle/offer/manifest.ts';
 import { presentRows } from '../bundle/table/present-rows.ts';
-import { MANIFEST_TYPE } from '../bundle/trust/envelope.ts';
-import type { VerifiedManifest } from '../bundle/trust/verify.ts';
 import { HostError } from '../errors.ts';
 import { whyUnwritten } from '../io/denied.ts';
 import { takeLock, type Lock } from '../io/lock.ts';
 import { log } from '../io/log.ts';
 import { requireUnwritable } from '../io/rights.ts';
 import type { PublisherConfig } from './config.ts';
-import { attributed } from './tables/attribution.ts';
-import { makeDeltas, soundDeltas, writeDeltas, type Step } from './tables/deltas.ts';
-import { difference, type Difference } from './tables/difference.ts';
 import { PublishError } from './errors.ts';
 import { ofSource } from './failing-source.ts';
 import { gather, type Gathered, type LeftOut } from './gather/gather.ts';
-import { packed } from './tables/compress.ts';
-import { Repository } from './repository/repository.ts';
-import { clockBehind, createdAt } from './repository/clock.ts';
+import { approvalOf, goOut, isWhole, namedBy, type Work } from './go-out.ts';
+import { trustedBy, type PublisherKeys } from './keys/publisher-keys.ts';
+import type { PublishOptions } from './publish-options.ts';
 import { keepRemovals, removals, waitingRows, type Removals, type WaitingRow } from './removals/removals.ts';
-import { judgeList, refusalOf, type Judged } from './tables/list-guard.ts';
+import { clockBehind } from './repository/clock.ts';
+import { Repository } from './repository/repository.ts';
+import { isSignedBy } from './repository/sign-manifest.ts';
+import { continued } from './repository/state.ts';
+import { attributed } from './tables/attribution.ts';
+import { packed } from './tables/compress.ts';
+import { difference, type Difference } from './tables/difference.ts';
+import { judgeList, refusalOf } from './tables/list-guard.ts';
 import { goneWords } from './tables/loss-words.ts';
-import { apart, keepSources, sourceTooSmall } from './tables/source-guard.ts';
-import {
-  approvalFor,
-  isSignedBy,
-  manifestPayload,
-  signaturesOf,
-  signedManifest,
-  type Approval,
-} from './repository/sign-manifest.ts';
-import type { PublisherKeys } from './keys/publisher-keys.ts';
-import { continued, type PublisherState, type Published } from './repository/state.ts';
-import {
-  approvedHops,
-  areHopsWhole,
-  hopsRefusal,
-  isSameHops,
-  namedByHops,
-  nextHopsState,
-  readNextHops,
-  writeNextHops,
-  type NextHops,
-} from './transport/next-hops.ts';
-import { hashOf, measure, sizeOfSound, streamed, verifyTable, writeFiles, type Measure } from './tables/tables.ts';
+import { apart, sourceTooSmall } from './tables/source-guard.ts';
+import { hashOf, measure, streamed } from './tables/tables.ts';
+import { areHopsWhole, hopsRefusal, isSameHops, namedByHops, readNextHops } from './transport/next-hops.ts';
 
 const LOCK_WAIT = 30;
 /** The most waiting rows that are shown. */
 const SHOWN = 1000;
 
-export interface PublishOptions {
-  readonly dryRun: boolean;
-  readonly allowShrink: boolean;
-  readonly nextVersion: number | null;
-  /** Publish although the clock is far behind the published manifest: for one run by hand. */
-  readonly acceptClock?: boolean;
-}
-
 export interface PublishResult {
-  readonly outcome: 'published' | 'renewed' | 'unchanged' | 'dry-run';
+  readonly outcome: 'published' | 'renewed' | 'unchanged' | 'unsigned' | 'dry-run';
   readonly version: number | null;
   readonly rows: number;
   readonly domains: number;
@@ -83,23 +57,6 @@ export interface PublishResult {
   readonly difference: Difference | null;
   /** Rows of the table of next hops, and in a dry run what would change; null where no source gives next hops. */
   readonly nextHops: { readonly rows: number; readonly changes: readonly string[] } | null;
-}
-
-interface Work {
-  readonly config: PublisherConfig;
-  readonly options: PublishOptions;
-  readonly keys: PublisherKeys;
-  readonly repository: Repository;
-  readonly state: PublisherState;
-  readonly published: Published | null;
-  /** Includes what waits to be removed. */
-  readonly gathered: Gathered;
-  readonly waits: Removals;
-  readonly table: Measure;
-  readonly hops: NextHops;
-  /** The table's gzip member, if it is being made. */
-  readonly member: Promise<Uint8Array> | null;
-  readonly now: Date;
 }
 
 /** @throws PublishError, HostError */
@@ -123,7 +80,7 @@ export async function publish(
 }
 
 /** @throws HostError BUSY, PublishError OUTPUT */
-async function locked(file: string): Promise<Lock> {
+export async function locked(file: string): Promise<Lock> {
   try {
     return await takeLock(file, LOCK_WAIT, (holder) =>
       log('info', `another publish is under way; waiting for it: ${holder}`),
@@ -213,20 +170,11 @@ async function run(
   const manifest = await goOut(work, same, judged);
   const validity = validityOf(manifest);
   const deltas = manifest.tables.recipients.deltas.length;
-  return { ...result(isSame ? 'renewed' : 'published', manifest.version), validity, deltas };
+  const outcome = options.unsigned !== undefined ? 'unsigned' : isSame ? 'renewed' : 'published';
+  return { ...result(outcome, manifest.version), validity, deltas };
 }
 
 const validityOf = ({ created, expires }: Manifest) => ({ created, expires });
-
-const approvalOf = ({ approval }: PublisherState): Approval | undefined =>
-  approval === null ? undefined : { ...approval, until: new Date(approval.until) };
-
-/** As the record has it. */
-function kept(approval: Approval): PublisherState['approval'] {
-  const { until, rows, domains } = approval;
-  const hops = approvedHops(approval);
-  return { until: until.toISOString(), rows, domains, ...(hops === null ? {} : { transport: { rows: hops } }) };
-}
 
 /** Why there are too few rows to publish (`min_rows`); null if there are enough. */
 function tooFew({ config, table }: Work): string | null {
@@ -240,7 +188,8 @@ function tooFew({ config, table }: Work): string | null {
  */
 function isDue(work: Work): boolean {
   const { published, config, keys, options, now } = work;
-  if (published === null || options.nextVersion !== null || options.allowShrink) return true;
+  if (published === null || options.nextVersion !== null || options.allowShrink || options.unsigned !== undefined)
+    return true;
   const { created, expires, version } = published.manifest;
   // The published manifest is older than the last one signed: someone restored a backup of the output, or a run was
   // killed before it published.
@@ -248,97 +197,17 @@ function isDue(work: Work): boolean {
   const validFor = Math.min(expires.getTime() - created.getTime(), config.valid_for);
   if (now.getTime() >= created.getTime() + validFor / 2) return true;
   if (clockBehind(published, now) !== null) return true; // a person accepted it, or publish would have failed
-  return (
-    !isWhole(work, published.manifest.tables.recipients) ||
-    !areHopsWhole(work.hops) ||
-    !isSignedBy(published.envelope, keys.own, keys.own.length)
-  );
+  if (published.manifest.keyring < work.state.keyring) return true;
+  const { envelope } = published;
+  const isSigned =
+    isSignedBy(envelope, trustedBy(keys), keys.threshold) &&
+    keys.signers.every((key) => isSignedBy(envelope, [key], 1));
+  return !isWhole(work, published.manifest.tables.recipients) || !areHopsWhole(work.hops) || !isSigned;
 }
-
-/** Whether every blob that an entry names exists, and the table from which the next deltas start. */
-function isWhole({ repository }: Work, entry: TableEntry): boolean {
-  return (
-    repository.hasKept(entry.sha256) &&
-    repository.sizeOf(`${entry.sha256}.gz`) === entry.wireBytes &&
-    entry.deltas.every((d) => repository.sizeOf(`${d.from}-${entry.sha256}.delta.gz`) === d.wireBytes)
-  );
-}
-
-const namedBy = ({ sha256, deltas }: TableEntry): Set<string> =>
-  new Set([`${sha256}.gz`, ...deltas.map((d) => `${d.from}-${sha256}.delta.gz`)]);
 
 /** The table that gateways have now. If the output is lost, it is the last one on record. */
 function baseOf({ published, state }: Work): string | null {
   return published?.manifest.tables.recipients.sha256 ?? state.tables.at(-1)?.sha256 ?? null;
-}
-
-async function goOut(work: Work, same: boolean, judged: Judged): Promise<VerifiedManifest['manifest']> {
-  const { config, options, keys, repository, state, published, table, now } = work;
-  const { rows, sha256 } = table;
-  const entry = await entryOf(work, same, judged.found);
-  const transport = await writeNextHops(work.hops, config, state);
-  const version = options.nextVersion ?? state.highest + 1;
-  const created = createdAt(published, now);
-  const carried = approvalOf(state);
-  const stands = carried !== undefined && now < carried.until ? carried : null;
-  const hadHops = transport !== null || work.hops.entry !== null;
-  const hopRows = hadHops ? (transport?.rows ?? 0) : null;
-  const approval = options.allowShrink ? approvalFor(rows, table.domains.size, created, hopRows) : stands;
-  const facts = {
-    name: config.name,
-    version,
-    created,
-    validFor: config.valid_for,
-    keyring: 0,
-    entry,
-    transport,
-    approval,
-  };
-  const payload = manifestPayload(facts);
-  const signatures = await signaturesOf(MANIFEST_TYPE, payload, keys.signers);
-  const signed = signedManifest(payload, signatures, keys.own, keys.threshold);
-  await verifyTable(repository, signed.manifest.tables.recipients);
-  if (!same) await keepSources(repository, apart(config) ? work.gathered.sources : new Map());
-  await keepRemovals(repository, work.waits, same);
-
-  const current = same ? state.tables.find((t) => t.sha256 === sha256) : undefined;
-  const earlier = state.tables.filter((t) => t.sha256 !== sha256);
-  const named = namedBy(entry);
-  const next: PublisherState = {
-    ...state,
-    // A blob that is named again has no deletion date any more, even if this run ends before it cleans up.
-    unnamed: Object.fromEntries(Object.entries(state.unnamed).filter(([name]) => !named.has(name))),
-    highest: version,
-    digest: signed.digest,
-    approval: approval === null ? null : kept(approval),
-    tables: [...earlier, current ?? { sha256, at: now.toISOString() }].slice(-config.keep_deltas - 1),
-    // If a shrinking was accepted, the smaller size is the new measure.
-    history: rememberRows(state.history, rows, now, judged.list !== null),
-    sources: same ? state.sources : sourceHistories(work, judged),
-    transport: nextHopsState(work.hops, transport, config, state, now),
-  };
-  repository.writeState(next); // before publishing: a version is never signed twice
-  repository.writeManifest(signed.envelope);
-  try {
-    const hops = work.hops.repository.clean(next.transport, namedByHops(transport), now);
-    repository.writeState(repository.clean({ ...next, transport: hops }, named, now));
-  } catch (error) {
-    // The list is published and the next run cleans up, so this is no failure.
-    log(
-      'warning',
-      `files of older versions could not be removed, the next publish tries again: ${(error as Error).message}`,
-    );
-  }
-  return signed.manifest;
-}
-
-/** How many rows each source in the configuration has had. Drops other sources. */
-function sourceHistories({ gathered, state, now }: Work, { list, sources }: Judged): PublisherState['sources'] {
-  const histories = [...gathered.sources].map(([name, { rows }]): [string, RowCount[]] => [
-    name,
-    rememberRows(state.sources[name] ?? [], rows, now, list !== null || sources.has(name)),
-  ]);
-  return Object.fromEntries(histories);
 }
 
 /** The waiting rows that no source gives, to be shown. */
@@ -350,25 +219,4 @@ async function waitingShown(waits: Removals, given: Gathered): Promise<WaitingRo
     all.map(({ row }) => row),
   );
   return all.filter(({ row }) => !there.has(row));
-}
-
-/** Makes the manifest's entry for the table and writes its files. */
-async function entryOf(work: Work, same: boolean, found: Step['found']): Promise<TableEntry> {
-  const { config, repository, state, published, gathered, table } = work;
-  const entry = published?.manifest.tables.recipients;
-  const newest = <T>(list: readonly T[]): readonly T[] => list.slice(Math.max(0, list.length - config.keep_deltas));
-  if (same && entry !== undefined && isWhole(work, entry)) {
-    return { ...entry, deltas: await soundDeltas(repository, gathered.table, entry, newest(entry.deltas)) };
-  }
-  const { sha256, rows, bytes } = table;
-  const name = `${sha256}.gz`;
-  const there = repository.hasKept(sha256) ? await sizeOfSound(repository, name, sha256) : null;
-  const member = there === null ? (work.member ?? packed(gathered.table)) : null;
-  const wireBytes = member === null ? Promise.resolve(there ?? 0) : member.then(({ length }) => length);
-  const bases = state.tables.map((t) => t.sha256).filter((base) => base !== sha256);
-  const step = { table: gathered.table, sha256, wireBytes, before: entry ?? null, found };
-  const deltas = await makeDeltas(repository, step, newest(bases));
-  if (member !== null) writeFiles([repository.blob(name), repository.keptTable(sha256)], await member);
-  const made = { rows, bytes, sha256, encoding: 'gzip' as const, wireBytes: await wireBytes };
-  return { ...made, deltas: await writeDeltas(repository, sha256, deltas) };
 }

@@ -55,7 +55,7 @@ describe.each(['relaymap', 'relaymap-publish'] as const)('%s', (command) => {
     const { status, stdout, stderr } = run(command, name, '--help');
     expect([status, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(new RegExp(`^Usage: ${command} ${name} `));
-    if (!['keygen', 'inspect', 'help'].includes(name)) expect(stdout).toContain('--config <FILE>');
+    if (!['keygen', 'inspect', 'sign', 'help'].includes(name)) expect(stdout).toContain('--config <FILE>');
     for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
     for (const line of stdout.matchAll(/^ {2}(?:-\w, )?--\S+(?: <\S+>)?(.*)$/gm))
       expect(line[1], line[0]).toMatch(/\S/);

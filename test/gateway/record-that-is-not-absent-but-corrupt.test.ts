@@ -121,7 +121,16 @@ describe('corrupt', () => {
           ...members((value as Record<string, unknown>)[key], [...at, key]),
         ]);
   /** What no record need have: files of an earlier version lack it. */
-  const OPTIONAL = ['reloadAsked', 'settings', 'hashed', 'history', 'hopHistory', 'transport', 'baselineGivenUp'];
+  const OPTIONAL = [
+    'reloadAsked',
+    'settings',
+    'hashed',
+    'history',
+    'hopHistory',
+    'transport',
+    'baselineGivenUp',
+    'keyring',
+  ];
   /** Names that stand for themselves: without one of them the record says less, and is whole. */
   const OPEN = [
     'bundles.example-org',
@@ -256,6 +265,7 @@ test('before anything has happened nothing is installed, promised, asked for or 
     noDelta: false,
     ring: '',
     distrusted: [],
+    keyring: { start: '', steps: [], askedAt: null, floor: null, floors: [] },
   });
 });
 

@@ -189,8 +189,6 @@ test('what is no TOML is told by its line, what is no UTF-8 in words, and a file
 describe('what this version does not have is refused by name, never passed over', () => {
   test.each([
     ['sealed = true\n' + TOP + SOURCE, /: sealed = true is not in this version/],
-    ['cosigners = []\n' + TOP + SOURCE, /: cosigners is not in this version/],
-    ['threshold = 2\n' + TOP + SOURCE, /: threshold = 2 above the 1 own keys is not in this version/],
     [TOP.replace('/srv/out', 's3://bucket/prefix') + SOURCE, /: an output of s3: is not in this version/],
     [TOP + '[[source]]\ntype = "scim"\nurl = "https://x.example"\n', /: source\.0\.type "scim" is not in this version/],
     [TOP + SOURCE + '[[source]]\ntype = "graph"\n', /: source\.1\.type "graph" is not in this version/],

@@ -25,6 +25,7 @@ const good: PublishStatus = {
   succeededAt: START.toISOString(),
   outcome: 'unchanged',
   code: null,
+  message: null,
   source: null,
   version: 42,
   rows: 1000,

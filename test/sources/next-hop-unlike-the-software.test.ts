@@ -2,7 +2,7 @@
 // real postmap through that software's own query, and read by the preset.
 // Covers src/publisher/sources/sql/presets
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -147,4 +147,49 @@ test('a query of two columns gives next hops; one of another number is refused; 
   expect((await read({ query: 'SELECT d, h FROM t' }))?.routes.get('a.example')?.nextHop).toBe('[mx.example.org]:587');
   await expect(read({ query: 'SELECT d FROM t' })).rejects.toThrow(/gives 1 columns .*a domain and a next hop/);
   await expect(read({ preset: 'modoboa' })).rejects.toThrow(/preset "modoboa" has no next hops; those of postfixadmin/);
+});
+
+test.each(['hash', 'cdb', 'lmdb', 'text'])('a Postfix transport map, %s: as postmap reads it', async (type) => {
+  const folder = ownFolder();
+  const map = path.join(folder, 'transport');
+  writeFileSync(
+    map,
+    'a.example\trelay:[MX.example.org]:587\nb.example smtp:\n  mail.example.org\nc.example error:5.1.1 no such domain\nd.example local:\n',
+  );
+  if (type !== 'text') await run('postmap', ['-c', dir, `${type}:${map}`]);
+  const config = path.join(folder, 'publish.toml');
+  const source = `[[source]]\ntype = "postfix-map"\nname = "map"\ntable = "transport"\npath = "${type === 'text' ? '' : `${type}:`}${map}"\n`;
+  const list = '[[source]]\ntype = "file"\npath = "/nowhere/list"\n';
+  writeFileSync(config, `name = "a"\noutput = "/nowhere"\nkeys = ["/nowhere/a.key"]\n${list}${source}`);
+  const { MAIL_CONFIG: before } = process.env;
+  process.env['MAIL_CONFIG'] = dir;
+  try {
+    // postmap joins a value that goes on in the next line with its blanks: nobody can say what "smtp:  host" meant.
+    const gathered = await gatherRoutes(readPublisherConfig(config), new Date()).catch((error: Error) => error.message);
+    expect(gathered).toMatch(/^map, (?:row|line) \d: "b.example" has several next hops/);
+    writeFileSync(map, readFileSync(map, 'utf8').replace('b.example smtp:\n ', 'b.example\n '));
+    writeFileSync(map, readFileSync(map, 'utf8').replace('  mail.example.org', ' smtp:mail.example.org'));
+    if (type !== 'text') await run('postmap', ['-c', dir, `${type}:${map}`]);
+    const good = await gatherRoutes(readPublisherConfig(config), new Date());
+    expect(new Map([...(good?.routes ?? [])].map(([domain, { nextHop }]) => [domain, nextHop]))).toEqual(
+      new Map([
+        ['a.example', '[mx.example.org]:587'],
+        ['b.example', 'mail.example.org'],
+      ]),
+    );
+    expect(good?.others.map(({ transport }) => transport).sort()).toEqual(['error', 'local']);
+  } finally {
+    if (before === undefined) delete process.env['MAIL_CONFIG'];
+    else process.env['MAIL_CONFIG'] = before;
+  }
+});
+
+test('what a program prints is read as a file is', async () => {
+  const config = path.join(ownFolder(), 'publish.toml');
+  const list = '[[source]]\ntype = "file"\npath = "/nowhere/list"\n';
+  const source =
+    '[[source]]\ntype = "command"\nname = "hops"\ntable = "transport"\nargv = ["printf", "a.example mx.example.org\\n"]\n';
+  writeFileSync(config, `name = "a"\noutput = "/nowhere"\nkeys = ["/nowhere/a.key"]\n${list}${source}`);
+  const gathered = await gatherRoutes(readPublisherConfig(config), new Date());
+  expect([...(gathered?.routes.keys() ?? [])]).toEqual(['a.example']);
 });

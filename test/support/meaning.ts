@@ -18,6 +18,7 @@ export const MAPS = ['relay_recipients', 'transport', 'relay_domains'].flatMap((
  */
 const CIRCUMSTANCES = new Set(
   ['since', 'at', 'ino', 'mtimeMs', 'hashed', 'deltaFailures', 'counters', 'noDelta', 'etags'].concat([
+    'askedAt',
     'endedAt',
     'installedAt',
     'checkedAt',

@@ -1,4 +1,5 @@
 /** `relaymap-publish publish`: reads config and keys, publishes once, prints the outcome. */
+import path from 'node:path';
 import '../seed-hashes.ts';
 import { isoTime } from '../../bundle/offer/manifest.ts';
 import { HostError } from '../../errors.ts';
@@ -9,6 +10,7 @@ import { publish, type PublishResult } from '../../publisher/publish.ts';
 import { leftOutLines } from '../../publisher/gather/left-out-lines.ts';
 import { reportRun } from '../../publisher/health/report.ts';
 import type { WaitingRow } from '../../publisher/removals/removals.ts';
+import { manifestIn } from '../../publisher/keys/candidate-folder.ts';
 import { openKeys } from '../../publisher/keys/publisher-keys.ts';
 import { VERSION } from '../program.ts';
 import { becomePublisher, requireState, stateOwner } from './become-publisher.ts';
@@ -19,6 +21,7 @@ export interface PublishCommandOptions {
   readonly dryRun: boolean;
   readonly allowShrink: boolean;
   readonly nextVersion?: string;
+  readonly unsigned?: string;
   readonly acceptClock: boolean;
   readonly json: boolean;
 }
@@ -35,7 +38,13 @@ export async function publishCommand(options: PublishCommandOptions, now: Date):
     result = await publish(
       config,
       keys,
-      { dryRun: options.dryRun, allowShrink: options.allowShrink, nextVersion, acceptClock: options.acceptClock },
+      {
+        dryRun: options.dryRun,
+        allowShrink: options.allowShrink,
+        nextVersion,
+        acceptClock: options.acceptClock,
+        ...(options.unsigned === undefined ? {} : { unsigned: path.resolve(options.unsigned) }),
+      },
       now,
     );
     if (!options.dryRun) reportRun(config, { result }, VERSION, now);
@@ -52,6 +61,7 @@ export async function publishCommand(options: PublishCommandOptions, now: Date):
     const rows = waiting === 1 ? '1 row that no source has' : `${waiting} rows that no source has`;
     log('notice', `${rows} any more: in the list until remove_after has passed, first at ${isoTime(nextRemoval)}`);
   }
+  if (options.unsigned !== undefined) log('notice', `its digest is ${manifestIn(options.unsigned).digest}`);
   const warning = options.dryRun ? null : nothingPublishesNext(process.env);
   if (warning !== null) log('notice', warning);
   process.stdout.write(
@@ -94,6 +104,8 @@ function words(name: string, r: PublishResult): string[] {
   const size = `${r.rows} rows in ${r.domains} ${r.domains === 1 ? 'domain' : 'domains'}${hops}`;
   if (r.outcome === 'unchanged') return [`${name}: unchanged, version ${r.version} is current (${size})`];
   if (r.outcome === 'renewed') return [`${name}: renewed as version ${r.version} (${size}, the same list)`];
+  if (r.outcome === 'unsigned')
+    return [`${name}: version ${r.version} waits to be signed (${size}); nothing is out yet`];
   if (r.outcome === 'published')
     return [`${name}: published version ${r.version} (${size}, ${r.deltas === 1 ? '1 delta' : `${r.deltas} deltas`})`];
   const d = r.difference;

@@ -26,6 +26,8 @@ const Record = z.object({
   outcome: z.enum(['published', 'renewed', 'unchanged', 'failed']),
   /** Set if the run failed, with the source at which it failed, if any. */
   code: z.nullable(z.string()),
+  /** Why signatures are missing, for the code UNSIGNED: hosts, counts and domains, no address. */
+  message: z._default(z.nullable(z.string()), null),
   source: z.nullable(z.string()),
   /** The published version, and how many of its rows wait to be removed. */
   version: z.nullable(count()),
@@ -59,9 +61,10 @@ export function statusAfter(
   if ('error' in ended) {
     const { error } = ended;
     const code = error instanceof PublishError || error instanceof StepError ? error.code : 'INTERNAL';
+    const message = code === 'UNSIGNED' ? (error as Error).message : null;
     const nothing = { version: null, rows: 0, waiting: 0, created: null, expires: null, succeededAt: null };
     const kept = before ?? { ...nothing, format: 1 as const, name: config.name };
-    return { ...kept, endedAt: at, outcome: 'failed', code, source: sourceOf(error) };
+    return { ...kept, endedAt: at, outcome: 'failed', code, message, source: sourceOf(error) };
   }
   const { outcome, version, rows, waiting, validity } = ended.result;
   return {
@@ -69,8 +72,9 @@ export function statusAfter(
     name: config.name,
     endedAt: at,
     succeededAt: at,
-    outcome: outcome === 'dry-run' ? 'unchanged' : outcome,
+    outcome: outcome === 'dry-run' || outcome === 'unsigned' ? 'unchanged' : outcome,
     code: null,
+    message: null,
     source: null,
     version,
     rows,

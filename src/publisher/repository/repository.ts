@@ -48,6 +48,14 @@ export class Repository {
     return new Repository(this.#output, this.#stateDir, 'transport');
   }
 
+  get output(): string {
+    return this.#output;
+  }
+
+  get stateDir(): string {
+    return this.#stateDir;
+  }
+
   get lockFile(): string {
     return path.join(this.#stateDir, 'lock');
   }
@@ -132,6 +140,11 @@ export class Repository {
   /** The size of a published blob in bytes; null if it does not exist. */
   sizeOf(name: string): number | null {
     return statSync(this.#blobPath(name), { throwIfNoEntry: false })?.size ?? null;
+  }
+
+  /** A published blob as it is. */
+  bytes(name: string): AsyncIterable<Uint8Array> {
+    return createReadStream(this.#blobPath(name));
   }
 
   /** The decompressed bytes of a published blob, as a gateway would read them. */
@@ -234,11 +247,16 @@ export class Repository {
     throw new PublishError('STATE', `${file} is damaged; remove it, and what waits to be removed waits from then on`);
   }
 
-  /** Drops kept tables that no delta starts from, and blobs that no manifest has named for a day. */
-  clean<S extends Cleaned>(state: S, named: ReadonlySet<string>, now: Date): S {
-    const keep = new Set(state.tables.map((t) => path.basename(this.#keptPath(t.sha256))));
+  /** Drops every kept table but these. */
+  dropTables(needed: readonly string[]): void {
+    const keep = new Set(needed.map((sha256) => path.basename(this.#keptPath(sha256))));
     const tables = path.dirname(this.#keptPath(''));
     for (const name of names(tables)) if (!keep.has(name)) rmSync(path.join(tables, name), { force: true });
+  }
+
+  /** Drops kept tables that no delta starts from, and blobs that no manifest has named for a day. */
+  clean<S extends Cleaned>(state: S, named: ReadonlySet<string>, now: Date): S {
+    this.dropTables(state.tables.map((t) => t.sha256));
     const unnamed: Record<string, string> = {};
     for (const name of names(path.join(this.#output, this.#table))) {
       if (!named.has(name)) unnamed[name] = state.unnamed[name] ?? now.toISOString();

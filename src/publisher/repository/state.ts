@@ -26,6 +26,11 @@ const Record = z.object({
   /** The same for each source, by name: those of the last publish. */
   sources: z._default(z.record(z.string(), history()), {}),
   /** The shrinking that was allowed here, and until when. It is never taken from `output`. */
+  /** The newest key ring step that was put out here. */
+  keyring: z._default(count(), 0),
+  /** Candidates that wait for signatures of other hosts: the oldest first. */
+  candidates: z._default(z.array(z.object({ version: count(), digest: sha256() })), []),
+  /** The shrinking that was allowed here, and until when. It is never taken from `output`. */
   approval: z._default(
     z.nullable(
       z.object({
@@ -90,17 +95,21 @@ export function continued(
       throw refuse(`--next-version ${nextVersion} is not above version ${highest}, which was signed already`);
   } else if (state === null) {
     if (published !== null) throw refuse(`${output} has version ${version}, but ${stateDir} is empty. ${goOn}`);
-  } else if (published === null) {
+  } else if (published === null && state.tables.length > 0) {
     throw refuse(`version ${state.highest} was signed, but ${output} has no manifest.json. ${goOn}`);
-  } else if (version > state.highest) {
+  } else if (published !== null && version > state.highest) {
     throw refuse(`${output} has version ${version}, but ${stateDir} ends at ${state.highest}: an old backup? ${goOn}`);
-  } else if (version === state.highest && state.digest !== null && state.digest !== published.digest) {
+  } else if (
+    published !== null &&
+    version === state.highest &&
+    (state.digest ?? published.digest) !== published.digest
+  ) {
     throw refuse(`version ${version} in ${output} is not the one that was signed here. ${goOn}`);
   }
-  return (
-    state ?? { ...adopted(published), format: 1, name, highest, digest: null, sources: {}, approval: null, unnamed: {} }
-  );
+  return state ?? { ...adopted(published), ...NOTHING, format: 1, name, highest };
 }
+
+const NOTHING = { digest: null, sources: {}, approval: null, unnamed: {}, keyring: 0, candidates: [] };
 
 /** What a lost record would have said about the published table. */
 function adopted(published: Published | null): Pick<PublisherState, 'tables' | 'history' | 'transport'> {

@@ -1,6 +1,6 @@
 /**
- * Answers requests for the four kinds of published files and nothing else, with the `send` library. Reads only
- * these files.
+ * Answers requests for the published files, those of cosigning included, and nothing else, with the `send` library.
+ * Reads only these files.
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
@@ -10,8 +10,12 @@ import { isIssuedFor } from './client-certificate.ts';
 import { digest } from './digest.ts';
 import { siteOf, type Site } from './sites.ts';
 
-/** The only paths that exist (docs/bundle-format.md section 1). Temp files have none. */
-const MANIFEST = /^\/(?:manifest\.json|keyring\/[1-9][0-9]{0,9}\.json)$/;
+/**
+ * The only paths that exist (docs/bundle-format.md section 1; for cosigning docs/commands.md section 3.3). Temp files
+ * have none.
+ */
+const MANIFEST =
+  /^\/(?:manifest\.json|keyring\/[1-9][0-9]{0,9}\.json|candidate\/manifest\.json|refused\.json|[0-9a-f]{64}\.json)$/;
 const BLOB = /^\/(?:recipients|transport)\/[0-9a-f]{64}(?:-[0-9a-f]{64}\.delta)?\.gz$/;
 
 /**

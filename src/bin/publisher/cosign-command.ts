@@ -1,0 +1,97 @@
+/** `relaymap-publish cosign`: signs what a publisher on another host proposes, if it finds it right. */
+import '../seed-hashes.ts';
+import { HostError, StepError } from '../../errors.ts';
+import { isoTime } from '../../bundle/offer/manifest.ts';
+import { makeFolder } from '../../io/atomic-file.ts';
+import { log } from '../../io/log.ts';
+import { takeLock } from '../../io/lock.ts';
+import { requireUnwritable } from '../../io/rights.ts';
+import { readPublisherConfig, type PublisherConfig } from '../../publisher/config.ts';
+import { CosignHost } from '../../publisher/cosign/cosign.ts';
+import { CosignWatch } from '../../publisher/cosign/cosign-watch.ts';
+import { readRecord, writeRecord } from '../../publisher/cosign/record.ts';
+import { PublishError } from '../../publisher/errors.ts';
+import { openKeys } from '../../publisher/keys/publisher-keys.ts';
+import { RemoteFolder } from '../../publisher/keys/remote.ts';
+import { becomePublisher, requireState, stateOwner } from './become-publisher.ts';
+import { servePages } from './serve-pages.ts';
+
+export interface CosignOptions {
+  readonly config: string;
+  readonly once: boolean;
+  readonly allowShrink: boolean;
+  readonly nextVersion?: string;
+}
+
+const DAY = 86_400_000;
+const LIMITS = { idle: 5000, total: 60_000 };
+
+export async function cosignCommand(options: CosignOptions): Promise<number> {
+  const config = readPublisherConfig(options.config);
+  if (config.candidate === undefined)
+    throw new HostError('CONFIG', `${options.config}: candidate is missing: where the publisher's candidate is`);
+  const keys = openKeys(config, stateOwner(config.state_dir));
+  const remote = new RemoteFolder(config.candidate, process.env, LIMITS);
+  await becomePublisher(config.state_dir);
+  requireState(config.state_dir, true);
+  requireUnwritable('output', config.output);
+  requireUnwritable('state_dir', config.state_dir);
+  makeFolder(config.state_dir, 0o700);
+  if (options.allowShrink || options.nextVersion !== undefined) return note(config, options);
+  const lock = await takeLock(`${config.state_dir}/lock`, 30);
+  const host = new CosignHost(config, keys, remote);
+  const now = () => new Date();
+  const watch = new CosignWatch(config, host, now);
+  try {
+    if (options.once) return await once(host, watch, config, now());
+    process.once('SIGTERM', () => watch.stop()).once('SIGINT', () => watch.stop());
+    log('notice', `${config.name}: waiting for candidates at ${remote.label}`);
+    const pages = await servePages(config);
+    await watch.run();
+    await pages.close();
+    return 0;
+  } finally {
+    await remote.close();
+    lock.release();
+  }
+}
+
+async function once(host: CosignHost, watch: CosignWatch, { name }: PublisherConfig, now: Date): Promise<number> {
+  try {
+    const looked = await host.look(now);
+    watch.succeeded(looked);
+    const version = looked.manifest === null ? '' : ` version ${looked.manifest.version}`;
+    process.stdout.write(`${name}: ${looked.outcome}${version}\n`);
+    return 0;
+  } catch (error) {
+    if (error instanceof PublishError || error instanceof StepError) watch.failed(error);
+    throw error;
+  }
+}
+
+/** Puts on record what a person allows, for the run that is under way or the next one. */
+function note(config: PublisherConfig, { allowShrink, nextVersion }: CosignOptions): number {
+  const record = readRecord(config);
+  const lines: string[] = [];
+  let next = record;
+  if (allowShrink) {
+    // The publisher's approval holds for a day from when it is given, which may be later.
+    const until = new Date(Date.now() + 2 * DAY);
+    next = { ...next, grant: { until: until.toISOString(), rows: 1, domains: 1 } };
+    lines.push(`a candidate that approves a shrinking is judged by its rows alone until ${isoTime(until)}`);
+  }
+  if (nextVersion !== undefined) {
+    const version = Number(nextVersion);
+    if (!/^[1-9][0-9]*$/.test(nextVersion) || !Number.isSafeInteger(version))
+      throw new HostError('CONFIG', `--next-version ${nextVersion} is no version`);
+    if (version <= (record.signed?.version ?? 0))
+      throw new PublishError('STATE', `version ${record.signed?.version} was signed here already`);
+    const out = record.out ?? { version: 0, keyring: 0, table: '' };
+    if (out.table === '') throw new PublishError('STATE', 'nothing is known to be out yet: run cosign first');
+    next = { ...next, out: { ...out, version: version - 1 } };
+    lines.push(`candidates count from version ${version} on`);
+  }
+  writeRecord(config, next);
+  process.stdout.write(`${lines.join('\n')}\n`);
+  return 0;
+}

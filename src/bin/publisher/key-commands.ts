@@ -1,0 +1,65 @@
+/** The commands that need no configuration: on the command line of `relaymap-publish`, and in the file that signs. */
+import type { Command } from 'commander';
+import { printable } from '../../io/printable.ts';
+import { subcommand } from '../program.ts';
+import type { Action, KeyringOptions } from './keyring-command.ts';
+import type { SignOptions } from './sign-command.ts';
+
+const several = (word: string, before: readonly string[] = []): readonly string[] => [...before, word];
+
+export function addKeygen(program: Command): void {
+  subcommand(program, 'keygen', 'make a signing key: N.key (secret) and N.pub (for the gateways)')
+    .requiredOption('--out <DIR>', 'folder to write them into')
+    .option('--name <N>', 'name of the two files', 'relaymap')
+    .action(async (options: { out: string; name: string }) => {
+      const { randomBytes } = await import('node:crypto');
+      const { makeKey } = await import('../../publisher/keys/signing-key.ts');
+      const key = makeKey(options.out, options.name, randomBytes(32));
+      const [secret, open] = key.files.map(printable);
+      process.stdout.write(`keyid ${key.keyid}\nsecret ${secret}\npublic ${open}\n`);
+    });
+}
+
+/** @param done told the exit status. */
+export function addSign(program: Command, done: (status: number) => void): void {
+  subcommand(program, 'sign', 'show what a step or a candidate changes, and sign it')
+    .argument('<FILE>', "a step's file, or a candidate's folder")
+    .option('--key <FILE>', 'sign with this key')
+    .option('--agent <KEYID>', 'sign with a key of the ssh-agent')
+    .option('--command <PROGRAM...>', 'sign with a program: bytes in, signature out')
+    .option('--public <FILE>', "the program's public key, for a candidate")
+    .option('--base <DIR>', 'the published folder, to compare a candidate with')
+    .option('--allow-shrink', 'sign a candidate that has shrunk too far', false)
+    .option('--yes <DIGEST>', 'the whole digest, for scripts')
+    .action(async (file: string, options: SignOptions) => {
+      const { signCommand } = await import('./sign-command.ts');
+      done(await signCommand(file, options));
+    });
+}
+
+/** @param publish `keyring publish`, which needs all of the publishing host. */
+export function addKeyring(program: Command, config: string, publish: Action, done: (status: number) => void): void {
+  subcommand(program, 'keyring', 'change keys: init, propose, status, rehearse, publish')
+    .argument('<ACTION>', 'init, propose, status, rehearse or publish')
+    .argument('[FILE...]', 'the step, or copies of it with signatures')
+    .option('--config <FILE>', 'configuration, for publish', config)
+    .option('--out <FILE>', 'init: folder of the root keys; propose: the file')
+    .option('--name <NAME>', 'init: name of the key files; propose: the list')
+    .option('--roots <N>', 'init: how many root keys (default 3)')
+    .option('--keys <DIR>', "propose: a gateway's key directory")
+    .option('--published <DIR>', 'propose, rehearse: the published folder')
+    .option('--add <FILE>', 'propose: a key that comes (.pub)', several)
+    .option('--remove <KEYID>', 'propose: a key that goes; or its .pub', several)
+    .option('--add-root <FILE>', 'propose: a root key that comes (.pub)', several)
+    .option('--remove-root <KEYID>', 'propose: a root key that goes', several)
+    .option('--threshold <N>', 'propose: how many keys sign a manifest')
+    .option('--root-threshold <N>', 'init, propose: how many root keys sign a step')
+    .option('--start-threshold <N>', 'propose: the threshold of the gateways')
+    .option('--start-root-threshold <N>', 'propose: the root_threshold of the gateways')
+    .option('--floor <N>', 'propose: gateways forget all versions and go on from N')
+    .option('--without-old', 'publish: the old key cannot sign any more', false)
+    .action(async (action: string, files: string[], options: KeyringOptions) => {
+      const { keyringCommand } = await import('./keyring-command.ts');
+      done(await keyringCommand(action, files, options, new Date(), publish));
+    });
+}

@@ -1,0 +1,150 @@
+/**
+ * A candidate's folder, `publish --unsigned DIR`: its manifest, not yet signed by enough, and the table that it names.
+ * Reads it and the published folder; writes the manifest with one signature more.
+ */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { decodeEnvelope, encodeEnvelope, MANIFEST_TYPE, type Signature } from '../../bundle/trust/envelope.ts';
+import { isoTime, nextHopsOf, parseManifest, type Manifest, type TableEntry } from '../../bundle/offer/manifest.ts';
+import type { RowBlock } from '../../bundle/table/rows.ts';
+import { TableChecker } from '../../bundle/table/table.ts';
+import { StepError } from '../../errors.ts';
+import { AtomicFile, makeFolder, writeFileAtomic } from '../../io/atomic-file.ts';
+import { whyUnread, whyUnwritten } from '../../io/denied.ts';
+import { PublishError } from '../errors.ts';
+import type { Repository } from '../repository/repository.ts';
+import { blocksOf, readText } from '../repository/table-text.ts';
+import { shrinkageOf, tableDifference, type TableDifference } from './table-difference.ts';
+
+/** What gateways refuse unless they are configured otherwise. */
+const PERCENT = 20;
+const SHOWN = 40;
+
+export interface CandidateFolder {
+  readonly manifest: Manifest;
+  readonly payload: Uint8Array;
+  /** Lower-case hex SHA-256 of the payload. */
+  readonly digest: string;
+  readonly envelope: Uint8Array;
+  readonly signatures: readonly Signature[];
+  readonly lines: readonly string[];
+  /** Why the guard refuses it; null if it does not. */
+  readonly refusal: string | null;
+  readonly write: (signatures: readonly Signature[]) => readonly string[];
+}
+
+/** A manifest in a folder, whoever signed it. @throws PublishError KEY */
+export function manifestIn(folder: string): Omit<CandidateFolder, 'lines' | 'refusal' | 'write'> {
+  const file = path.join(folder, 'manifest.json');
+  try {
+    const envelope = readFileSync(file);
+    const { payload, payloadType, signatures } = decodeEnvelope(envelope);
+    if (payloadType !== MANIFEST_TYPE) throw new PublishError('KEY', `${file} is no manifest`);
+    const digest = createHash('sha256').update(payload).digest('hex');
+    return { manifest: parseManifest(payload), payload, digest, envelope, signatures };
+  } catch (error) {
+    if (error instanceof PublishError) throw error;
+    const why = error instanceof StepError ? error.message : whyUnread(error, file);
+    throw new PublishError('KEY', `cannot use ${file}: ${why}`, error);
+  }
+}
+
+/**
+ * @param base the published folder; null to compare with nothing.
+ * @throws PublishError KEY, STATE for a table that is not the one that the manifest names
+ */
+export async function candidateIn(folder: string, base: string | null): Promise<CandidateFolder> {
+  const found = manifestIn(folder);
+  const before = base === null ? null : manifestIn(base);
+  const { manifest } = found;
+  if (before !== null && before.manifest.name !== manifest.name)
+    throw new PublishError('KEY', `${base} holds "${before.manifest.name}", the candidate is for "${manifest.name}"`);
+  if (before !== null && before.manifest.version >= manifest.version) {
+    const versions = `version ${manifest.version}, version ${before.manifest.version} is out`;
+    throw new PublishError('UNSIGNED', `nothing is signed: the candidate is ${versions}`);
+  }
+  const rows = tableIn(folder, manifest.tables.recipients);
+  const old = before === null ? none() : tableIn(base ?? '', before.manifest.tables.recipients);
+  const change = await tableDifference(old, rows, SHOWN);
+  return {
+    ...found,
+    lines: [...manifestWords(manifest, change), ...changeLines(change, before?.manifest.version ?? null)],
+    refusal: before === null ? null : shrinkageOf(change, PERCENT),
+    write: (signatures) => {
+      const file = path.join(folder, 'manifest.json');
+      writeFileAtomic(file, encodeEnvelope(MANIFEST_TYPE, found.payload, signatures), 0o644);
+      return [`${file} has ${signatures.length} ${signatures.length === 1 ? 'signature' : 'signatures'}`];
+    },
+  };
+}
+
+async function* none(): AsyncGenerator<RowBlock> {
+  yield* [];
+}
+
+/** The rows of a table, checked against what the manifest says of it. */
+async function* tableIn(folder: string, entry: TableEntry): AsyncGenerator<RowBlock> {
+  const file = path.join(folder, 'recipients', `${entry.sha256}.gz`);
+  const checker = new TableChecker();
+  for await (const block of blocksOf(readText(file, entry.sha256))) {
+    checker.push(block);
+    yield block;
+  }
+  const { fault, rows } = checker;
+  if (fault !== null) throw new PublishError('VERIFY', `${file}: row ${fault.row} ${fault.rule}`);
+  if (rows !== entry.rows)
+    throw new PublishError('VERIFY', `${file} has ${rows} rows, the manifest says ${entry.rows}`);
+}
+
+function manifestWords(manifest: Manifest, change: TableDifference): string[] {
+  const { name, version, created, expires, keyring, shrinkApproved } = manifest;
+  const { entry: hops } = nextHopsOf(manifest);
+  const { rows, domains } = change.after;
+  return [
+    `version ${version} of "${name}", made ${isoTime(created)}, valid until ${isoTime(expires)}, key ring step ${keyring}`,
+    `${rows} rows in ${domains} ${domains === 1 ? 'domain' : 'domains'}`,
+    ...(hops === null ? [] : [`its table of next hops has ${hops.rows} rows, which are not shown or compared here`]),
+    ...(shrinkApproved === undefined
+      ? []
+      : [
+          `it lets gateways take a list that has shrunk to ${shrinkApproved.rows} rows in ${shrinkApproved.domains} ` +
+            `domains, until ${isoTime(shrinkApproved.until)}`,
+        ]),
+  ];
+}
+
+function changeLines(change: TableDifference, before: number | null): string[] {
+  if (before === null) return ['it is compared with nothing: --base DIR names the published folder'];
+  const rest = change.added + change.removed - change.rows.length;
+  return [
+    `against version ${before}: ${change.added} rows come, ${change.removed} rows go`,
+    ...change.rows,
+    ...(rest > 0 ? [`... and ${rest} more rows`] : []),
+    ...change.domainsRemoved.map((domain) => `the whole domain ${domain} goes`),
+    ...change.domainsAdded.map((domain) => `the domain ${domain} comes`),
+  ];
+}
+
+/** Writes a candidate's folder: its manifest, and the table for whoever looks at it before signing. */
+export async function writeFolder(
+  folder: string,
+  envelope: Uint8Array,
+  repository: Repository,
+  { sha256 }: TableEntry,
+): Promise<void> {
+  try {
+    makeFolder(path.join(folder, 'recipients'), 0o750);
+    const table = new AtomicFile(path.join(folder, 'recipients', `${sha256}.gz`), 0o644);
+    try {
+      for await (const chunk of repository.bytes(`${sha256}.gz`)) table.write(chunk);
+      table.commit();
+    } finally {
+      table.discard();
+    }
+    writeFileAtomic(path.join(folder, 'manifest.json'), envelope, 0o644);
+  } catch (error) {
+    if (error instanceof StepError || error instanceof PublishError) throw error;
+    throw new PublishError('OUTPUT', `cannot write ${folder}: ${whyUnwritten(error, folder)}`, error);
+  }
+}

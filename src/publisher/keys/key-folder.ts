@@ -1,0 +1,39 @@
+/** Reads a gateway's key directory on the central side: `*.pub`, and `root/*.pub`. Reads that folder alone. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { KeySet } from '../../bundle/trust/keyring.ts';
+import { whyUnread } from '../../io/denied.ts';
+import { PublishError } from '../errors.ts';
+import { publicKeyIn } from './publisher-keys.ts';
+
+/** @throws PublishError KEY */
+export function keyFolder(folder: string): { readonly keys: KeySet; readonly rootKeys: KeySet } {
+  const root = path.join(folder, 'root');
+  return { keys: keysIn(folder), rootKeys: existsSync(root) ? keysIn(root) : new Map() };
+}
+
+function keysIn(folder: string): KeySet {
+  let names: string[];
+  try {
+    names = readdirSync(folder).filter((name) => name.endsWith('.pub'));
+  } catch (error) {
+    throw new PublishError('KEY', `cannot read the key directory ${folder}: ${whyUnread(error, folder)}`, error);
+  }
+  if (names.length === 0) throw new PublishError('KEY', `${folder} holds no public key (*.pub)`);
+  const keys = names.sort().map((name) => publicKeyIn(path.join(folder, name)));
+  return new Map(keys.map(({ keyid, publicKey }) => [keyid, publicKey]));
+}
+
+/** The envelopes of the steps in a published folder, from step 1 on. @throws PublishError KEY */
+export function publishedSteps(folder: string): Uint8Array[] {
+  const steps: Uint8Array[] = [];
+  for (;;) {
+    const file = path.join(folder, 'keyring', `${steps.length + 1}.json`);
+    if (!existsSync(file)) return steps;
+    try {
+      steps.push(readFileSync(file));
+    } catch (error) {
+      throw new PublishError('KEY', `cannot read ${file}: ${whyUnread(error, file)}`, error);
+    }
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Puts a key ring step out (docs/commands.md section 3, `keyring publish`): only after gateways at every ring have
+ * been walked over it, and with a manifest that old and new keys have signed. Writes the step, then the state; the
+ * next publish names it.
+ */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { HostError } from '../../errors.ts';
+import { isAbsent, makeFolder, writeFileAtomic } from '../../io/atomic-file.ts';
+import { whyUnread, whyUnwritten } from '../../io/denied.ts';
+import type { PublisherConfig } from '../config.ts';
+import { PublishError } from '../errors.ts';
+import { Repository } from '../repository/repository.ts';
+import { rehearsed, requireBridge, type Rehearsal } from './rehearse.ts';
+import { encodeStart, newest, parseStart, type Start, type StepFile } from './step-file.ts';
+
+/** @throws PublishError as in `rehearsed` and `requireBridge`, STATE, OUTPUT */
+export function rehearseHere(config: PublisherConfig, file: StepFile): Rehearsal {
+  if (file.step.name !== config.name)
+    throw new PublishError('KEY', `the step is for "${file.step.name}", the configuration says "${config.name}"`);
+  return rehearsed(file, config.output, recordedStart(config));
+}
+
+/** Whether the manifest that is out bridges the step: see `requireBridge`. */
+export const bridges = (config: PublisherConfig, { before, ring }: Rehearsal): number =>
+  requireBridge(config.output, newest(before), ring);
+
+/** The caller holds the lock. */
+export function putStepOut(config: PublisherConfig, file: StepFile, { envelope, before }: Rehearsal): void {
+  const repository = new Repository(config.output, config.state_dir);
+  const state = repository.state();
+  if (state === null) throw new PublishError('STATE', `${config.state_dir} is empty: publish first`);
+  const { version, floor } = file.step;
+  if (floor !== null && floor <= state.highest) {
+    throw new PublishError(
+      'STATE',
+      `the step's floor is ${floor}, version ${state.highest} was signed here: propose it again with a higher --floor`,
+    );
+  }
+  const target = path.join(config.output, 'keyring', `${version}.json`);
+  try {
+    writeFileAtomic(startFile(config), `${JSON.stringify(encodeStart(before.start))}\n`, 0o600);
+    // Versions below the floor are of no use any more; the next one is the floor or more.
+    repository.writeState({ ...state, keyring: version, highest: Math.max(state.highest, (floor ?? 1) - 1) });
+    makeFolder(path.dirname(target), 0o750);
+    writeFileAtomic(target, envelope, 0o644);
+  } catch (error) {
+    if (error instanceof HostError || error instanceof PublishError) throw error;
+    throw new PublishError('OUTPUT', `cannot write ${target}: ${whyUnwritten(error, target)}`, error);
+  }
+}
+
+const startFile = ({ state_dir: dir }: PublisherConfig): string => path.join(dir, 'keyring-start.json');
+
+/** Where gateways started when the first step was published; null before that. */
+function recordedStart(config: PublisherConfig): Start | null {
+  const file = startFile(config);
+  try {
+    return parseStart(file, JSON.parse(readFileSync(file, 'utf8')));
+  } catch (error) {
+    if (isAbsent(error)) return null;
+    if (error instanceof PublishError) throw error;
+    const why = error instanceof SyntaxError ? 'it is no JSON' : whyUnread(error, file);
+    throw new PublishError('STATE', `cannot read ${file}: ${why}`, error);
+  }
+}
