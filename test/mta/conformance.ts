@@ -176,11 +176,17 @@ export function conforms(kit: Kit): void {
     });
 
     test('a map that is cut short delays mail, and is healed', async () => {
-      await host.must(['truncate', '-s', '100', `${MAPS}/relay_recipients.cdb`, `${MAPS}/relay_recipients`]);
+      // Another file in its place, as every map comes: Postfix has the old one mapped into its memory.
+      for (const name of ['relay_recipients.cdb', 'relay_recipients'])
+        await host.must(['sh', '-c', 'head -c 100 "$1" >/tmp/cut && mv /tmp/cut "$1"', 'sh', `${MAPS}/${name}`]);
       const [known] = await codes('alice@example.org').catch(() => [421]);
       expect(known).toSatisfy((code: number) => code === 250 || isDelay(code));
       const fetched = await host.relaymap('fetch');
-      expect([fetched.status, await codes('alice@example.org')], fetched.stderr).toEqual([0, [250]]);
+      expect(fetched.status, fetched.stderr).toBe(0);
+      // Postfix' master waits a minute before it starts a process that could not start.
+      await answersSo(host.smtp, [250], ['alice@example.org']).catch(() =>
+        answersSo(host.smtp, [250], ['alice@example.org']),
+      );
     });
 
     test('1,000,000 rows: the first, the last and none are told apart', async () => {

@@ -57,7 +57,7 @@ export const haraka: Kit = {
     await host.must([
       'sh',
       '-c',
-      'kill $(cat /run/haraka.pid); while kill -0 $(cat /run/haraka.pid) 2>/dev/null; do sleep 0.1; done',
+      'pid=$(cat /run/haraka.pid); kill $pid; while grep -q "^State:.[^Z]" /proc/$pid/status 2>/dev/null; do sleep 0.1; done',
     ]);
     await start(host);
   },
