@@ -16,11 +16,15 @@ const whole = {
   sources: { 'the list': [{ rows: 10, at }] },
   approval: { until: at, rows: 10, domains: 1 },
   unnamed: { [`${sha256}.gz`]: at },
+  transport: { tables: [], history: [], unnamed: {} },
+  keyring: 0,
+  candidates: [],
 };
 
 test('a whole one is taken, as is one from before there was a history', () => {
   expect(parseState('state.json', JSON.stringify(whole))).toEqual(whole);
-  const { history: _, digest: __, approval: ___, sources: ____, ...older } = whole;
+  const { history: _, digest: __, approval: ___, sources: ____, ...more } = whole;
+  const { keyring: _____, candidates: ______, ...older } = more;
   expect(parseState('state.json', JSON.stringify(older))).toEqual({
     ...whole,
     history: [],

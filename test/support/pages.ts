@@ -6,6 +6,7 @@
 //   <!-- lab: central -->      root on the central host of the lab, in the order of the page (test/lab)
 //   <!-- lab: gateway -->      root on a gateway of the lab, in the order of the page (test/lab)
 //   <!-- lab: emergency -->    test/postfix/emergency, on a host of its own
+//   <!-- lab: drill -->        test/commands/drill-that-does-not-help, with a gateway that nobody touches
 //   <!-- lab: none -->         nobody: it needs what a lab does not have
 //
 // A block of another language is a file where its comment names one: <!-- lab: central
@@ -16,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-export const TYPISTS = ['central', 'gateway', 'emergency', 'none'] as const;
+export const TYPISTS = ['central', 'gateway', 'emergency', 'drill', 'none'] as const;
 export type Typist = (typeof TYPISTS)[number];
 
 export interface Block {
