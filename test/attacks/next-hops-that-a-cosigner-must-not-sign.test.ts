@@ -62,7 +62,7 @@ function offer(hosts: TwoHosts, rows: readonly string[] | null, more: object = {
   };
   const folder = path.join(publisher.output, 'candidate');
   mkdirSync(folder, { recursive: true });
-  const manifestOf = { ...(made === undefined ? next : made(next as never)), ...more };
+  const manifestOf = { ...(made === undefined ? next : made(next)), ...more };
   writeFileSync(path.join(folder, 'manifest.json'), signedManifest(manifestOf, publisher.keys));
 }
 
@@ -186,8 +186,14 @@ test('who signs a candidate elsewhere sees which next hops go, come and change',
   expect(made.status, made.stderr).toBe(0);
   const sign = () =>
     host.tries(
-      ...['sign', folder, '--base', central.output, '--key', central.keyFile(0)],
-      ...['--yes', digestOf(`${folder}/manifest.json`)],
+      'sign',
+      folder,
+      '--base',
+      central.output,
+      '--key',
+      central.keyFile(0),
+      '--yes',
+      digestOf(`${folder}/manifest.json`),
     );
   const done = sign();
   expect([done.status, done.stderr]).toEqual([0, expect.any(String)]);
