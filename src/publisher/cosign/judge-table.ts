@@ -21,7 +21,10 @@ const AT = 0x40;
 /** A table is in memory while it is checked. */
 const MAX_BYTES = 2 ** 30;
 
-/** @param repository of this table. @throws PublishError UNSIGNED if the blob is not what the manifest says; SourceError if it cannot be had */
+/**
+ * @param repository of this table.
+ * @throws PublishError UNSIGNED if the blob is not what the manifest says; SourceError if it cannot be had
+ */
 export async function takeTable(
   remote: RemoteFolder,
   repository: Repository,
