@@ -17,6 +17,7 @@ relay_transport = discard:
 default_transport = discard:
 smtpd_relay_restrictions = reject_unauth_destination
 smtpd_peername_lookup = no
+service_throttle_time = 1s
 smtp_dns_support_level = disabled
 smtpd_error_sleep_time = 0
 smtpd_client_connection_count_limit = 0

@@ -9,7 +9,7 @@ import { main, newProgram, subcommand } from '../program.ts';
 type Done = (status: number) => void;
 
 export const gatewayProgram = (): Command =>
-  newProgram('relaymap', 'Fetches signed recipient lists and makes Postfix maps of them.', READ_ONLY).addHelpText(
+  newProgram('relaymap', 'Fetches signed recipient lists and makes maps for the mail server.', READ_ONLY).addHelpText(
     'after',
     '\nExit status: 0 done, 1 refused or not found, 2 could not.',
   );

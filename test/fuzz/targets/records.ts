@@ -133,6 +133,7 @@ const HOUR = 3_600_000;
 const config = {
   bundle: [{ name: 'example-org' }],
   health: { warn_after: HOUR, critical_after: 24 * HOUR },
+  mta: { kind: 'postfix' },
 } as unknown as GatewayConfig;
 
 export const report: Target = {
