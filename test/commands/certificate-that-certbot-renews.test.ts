@@ -76,12 +76,17 @@ test('certbot renews: serve shows it without a restart, and the group of the key
   await central.publish();
   const directory = await acme(central);
   for (const folder of ['etc', 'work', 'logs']) mkdirSync(central.at(folder));
+  const folders = [
+    '--config-dir',
+    central.at('etc'),
+    '--work-dir',
+    central.at('work'),
+    '--logs-dir',
+    central.at('logs'),
+  ];
+  const manners = ['--server', directory, '--no-verify-ssl', '--non-interactive'];
   const certbot = async (...more: string[]) =>
-    promisify(execFile)('certbot', [
-      ...more,
-      ...['--config-dir', central.at('etc'), '--work-dir', central.at('work'), '--logs-dir', central.at('logs')],
-      ...['--server', directory, '--no-verify-ssl', '--non-interactive', '--http-01-port', `${await freePort()}`],
-    ]);
+    promisify(execFile)('certbot', [...more, ...folders, ...manners, '--http-01-port', `${await freePort()}`]);
   await certbot('certonly', '--standalone', '--agree-tos', '--register-unsafely-without-email', '-d', NAME);
   const live = (file: string) => central.at(`etc/live/${NAME}/${file}`);
   // What the page has the postmaster do once, for the service's group.
