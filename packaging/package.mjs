@@ -76,10 +76,12 @@ const PACKAGES = [
       'relaymap-publish-serve.service',
       'relaymap-publish-watch.service',
       'relaymap-publish-watch@.service',
+      'relaymap-publish-cosign.service',
     ],
     manual: ['relaymap-publish.1', 'relaymap-publish.toml.5'],
     more(tree) {
       tree.add('/usr/lib/relaymap-publish/hide-keys', own('relaymap-publisher', 'hide-keys'), 0o755);
+      tree.add('/usr/share/doc/relaymap-publisher/examples/cosign.toml', own('relaymap-publisher', 'cosign.toml'));
       const rules = 'relaymap-publish.rules.yml';
       tree.add(
         `/usr/share/doc/relaymap-publisher/examples/${rules}`,

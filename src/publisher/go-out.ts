@@ -110,7 +110,7 @@ export async function goOut(work: Work, same: boolean, judged: Judged): Promise<
   if (options.unsigned !== undefined) {
     const waiting = candidateOf(payloadOf(version), encodeEnvelope(MANIFEST_TYPE, payloadOf(version), []));
     repository.writeState(withCandidate(work, result, waiting, true)); // this version is never used again
-    await writeFolder(options.unsigned, waiting.envelope, repository, entry);
+    await writeFolder(options.unsigned, waiting.envelope, repository, { recipients: entry, hops: transport });
     return waiting.manifest;
   }
   if (keys.signers.length >= keys.threshold) {

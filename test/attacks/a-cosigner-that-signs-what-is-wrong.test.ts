@@ -153,8 +153,8 @@ describe('a publisher that was taken over', () => {
     'another list': [(_, m) => ({ ...m, name: 'example-net' }), /it is for "example-net"/],
     'a member that is not known': [(_, m) => ({ ...m, sealed: 'x' }), /the member sealed/],
     'a table that is not known': [
-      (_, m) => ({ ...m, tables: { ...(m['tables'] as object), transport: {} } }),
-      /the member tables\.transport/,
+      (_, m) => ({ ...m, tables: { ...(m['tables'] as object), aliases: {} } }),
+      /the member tables\.aliases/,
     ],
     'a shrinking that nobody allowed here': [
       (_, m) => ({ ...m, shrinkApproved: { until: timestamp(now + DAY), rows: 1, domains: 1 } }),

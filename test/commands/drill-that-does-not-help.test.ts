@@ -3,26 +3,30 @@
 import { execFile, type ExecFileException } from 'node:child_process';
 import { chmod, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { BIN_FOLDER } from '../support/bin-folder.ts';
+import { authority } from '../support/endpoint.ts';
 import { digestOf } from '../support/ceremony.ts';
 import { KEYRING_TYPE, MANIFEST_TYPE, sha256, SigningKey, timestamp } from '../support/forger.ts';
 import type { Finished } from '../support/finished.ts';
 import { blocksOf, commandsOf } from '../support/pages.ts';
 import { createSite, type Site } from '../support/site.ts';
-import { signedManifest } from '../support/two-hosts.ts';
+import { ServedFolder, signedManifest } from '../support/two-hosts.ts';
 
 const PEOPLE = Array.from({ length: 30 }, (_, i) => `user${i}@example.org`);
 
 function linesFor(what: string): string[] {
   const blocks = blocksOf('docs/operations.md').filter(({ marks }) => marks[0] === 'drill');
-  const lines = commandsOf(blocks.find(({ heading }) => heading.startsWith(what))?.text ?? '');
+  const lines = blocks.filter(({ heading }) => heading.startsWith(what)).flatMap(({ text }) => commandsOf(text));
   if (lines.length === 0) throw new Error(`no lines for ${what}`);
   return lines;
 }
 
 class Drill {
   readonly site: Site;
+  /** What else is elsewhere than on the page. */
+  readonly more: [string, string][] = [];
 
   private constructor(site: Site) {
     this.site = site;
@@ -56,6 +60,7 @@ class Drill {
   async types(line: string): Promise<string> {
     const places: [string, string][] = [
       ['/etc/relaymap-publish/relaymap-publish.toml', this.site.publisherConfig],
+      ...this.more,
       ['/etc/relaymap-publish', this.at('signing')],
       ['/srv/relaymap/example-org', this.site.output],
       ['/media', this.at('media')],
@@ -103,6 +108,47 @@ class Drill {
     expect([done.status, done.stderr]).toEqual([1, expect.stringMatching(/BAD_SIGNATURE/)]);
     await writeFile(file, kept);
   }
+}
+
+/**
+ * A second host beside the site's, with a stand-in for systemctl: its one service is `cosign`. It ends with the test.
+ * @returns what the page's sample of a configuration becomes here.
+ */
+async function secondHost(drill: Drill): Promise<(sample: string) => string> {
+  const [config, output] = [drill.at('signing', 'cosign.toml'), drill.at('second')];
+  await mkdir(output, { mode: 0o750 });
+  const served = new ServedFolder(output);
+  await served.up();
+  await writeFile(drill.at('second-ca.pem'), authority().cert);
+  const [pid, log] = [drill.at('cosign.pid'), drill.at('cosign.log')];
+  const words = `'${process.execPath}' '${path.join(BIN_FOLDER, 'relaymap-publish.js')}' cosign --config '${config}'`;
+  const start = `${words} >'${log}' 2>&1 & echo $! >'${pid}'`;
+  await writeFile(
+    drill.at('bin', 'systemctl'),
+    `#!/bin/sh\ncase $1 in enable) ${start} ;; reload) kill -HUP "$(cat '${pid}')" ;; *) exit 1 ;; esac\n`,
+    { mode: 0o755 },
+  );
+  onTestFinished(async () => {
+    process.kill(Number(await readFile(pid, 'utf8')));
+  });
+  const ours = `${served.url}", ca_file = "${drill.at('second-ca.pem')}"`;
+  const samples = fileURLToPath(new URL('../../packaging/debian/relaymap-publisher', import.meta.url));
+  drill.more.push(
+    ['https://second.example.org/example-org/", token_file = "/etc/relaymap-publish/token"', ours],
+    ['/usr/share/doc/relaymap-publisher/examples', samples],
+  );
+  return (sample) =>
+    [
+      ['/srv/relaymap/example-org', output],
+      ['/var/lib/relaymap-publish-cosign', drill.at('second-state')],
+      ['/etc/relaymap-publish/second.key', drill.at('signing', 'second.key')],
+      ['/etc/relaymap-publish/recipients', drill.at('recipients')],
+      ['https://mx-central.example.org/example-org/', drill.site.url],
+      ['token_file = "/etc/relaymap-publish/token"', `ca_file = "${drill.at('tls.pem')}"`],
+    ].reduce((text, [theirs = '', here = '']) => {
+      expect(text).toContain(theirs);
+      return text.replaceAll(theirs, here);
+    }, sample);
 }
 
 /** The thief's copy of the key in a file. */
@@ -209,4 +255,19 @@ test('a gateway that was off for a year walks 32 steps, and one from an old back
     await rm(drill.site.stateDir, { recursive: true });
     await cp(backup, drill.site.stateDir, { recursive: true });
   }
+});
+
+test('two of two: gateways take lists that both hosts have signed, and none of the first one alone', async () => {
+  const drill = await Drill.start();
+  const own = await copyOf(drill.at('signing', 'example-org.key'));
+  const filledIn = await secondHost(drill);
+  for (const line of linesFor('Two of two')) {
+    await drill.types(line);
+    const config = drill.at('signing', 'cosign.toml');
+    if (line.startsWith('cp ')) await writeFile(config, filledIn(await readFile(config, 'utf8')));
+  }
+  await drill.goesOn('after@example.org');
+  expect((await drill.site.relaymap('keys')).stdout).toMatch(/step 1/);
+  await drill.goesOn('later@example.org');
+  await drill.refuses(own);
 });

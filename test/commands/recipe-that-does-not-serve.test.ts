@@ -1,7 +1,7 @@
 // The sites for nginx and Caddy in docs/operations.md, run as they stand there but for names, places and port: a
 // gateway with the token gets the list, and nobody gets anything else.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { Central, people } from '../publisher/central.ts';
 import { ask } from '../publisher/serving.ts';
@@ -62,6 +62,14 @@ test.each(['nginx', 'caddy'] as const)('%s', async (kind) => {
   for (const path of ['/example-org/manifest.json', `/example-org/recipients/${v2.sha256}.gz`]) {
     expect(await status(path, TOKEN)).toBe(200);
     for (const token of [null, 'another-token', `${TOKEN}x`]) expect(await status(path, token)).toBe(401);
+  }
+  // What cosigning needs: the candidate, and on the second host its signatures.
+  const digest = 'a1'.repeat(32);
+  mkdirSync(central.at('example-org', 'candidate'), { mode: 0o755 });
+  for (const name of ['candidate/manifest.json', `${digest}.json`, 'refused.json']) {
+    writeFileSync(central.at('example-org', name), '{}', { mode: 0o644 });
+    expect(await status(`/example-org/${name}`, TOKEN), name).toBe(200);
+    for (const token of [null, 'another-token']) expect(await status(`/example-org/${name}`, token)).toBe(401);
   }
   for (const path of ['/', '/recipients', '/publish.toml', '/0.key', '/state/state.json', '/example-org/../0.key'])
     expect([403, 404, 400], path).toContain(await status(path, TOKEN));

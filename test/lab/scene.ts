@@ -20,23 +20,44 @@ export interface Central {
   readonly publicKey: string;
   readonly certificate: string;
   readonly token: string;
+  /** Public halves of root keys, for gateways that follow key ring steps. */
+  readonly rootKeys?: readonly string[];
 }
+
+/** The publisher's package with a key, a token and a certificate of the host's own: /etc/relaymap-publish/KEY.key. */
+export async function publisherHost(
+  lab: Lab,
+  [name, address]: readonly [string, string],
+  key: string,
+): Promise<LabHost> {
+  const host = await lab.host(name, address);
+  await host.install(deb('relaymap-publisher'));
+  await host.ok(`umask 027
+    relaymap-publish keygen --out /etc/relaymap-publish --name ${key}
+    chmod 0640 /etc/relaymap-publish/${key}.key
+    cd /etc/relaymap-publish
+    openssl rand -hex 24 >token
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3 -subj /CN=${name}.lab \\
+      -addext subjectAltName=DNS:${name}.lab -keyout tls.key -out tls.pem 2>/dev/null
+    chmod 0640 tls.key`);
+  return host;
+}
+
+/** Over HTTPS, to whoever has the token. */
+export const SERVED = `[serve]
+listen = "0.0.0.0:8443"
+cert = "/etc/relaymap-publish/tls.pem"
+key = "/etc/relaymap-publish/tls.key"
+token_file = "/etc/relaymap-publish/token"
+`;
 
 /**
  * The publisher's package, configured as its example says; the timer runs every two seconds in place of every five
  * minutes.
  */
 export async function central(lab: Lab, recipients: readonly string[]): Promise<Central> {
-  const host = await lab.host('central', CENTRAL);
-  await host.install(deb('relaymap-publisher'));
+  const host = await publisherHost(lab, ['central', CENTRAL], 'example-org');
   await host.ok(`umask 027
-    relaymap-publish keygen --out /etc/relaymap-publish --name example-org
-    chmod 0640 /etc/relaymap-publish/example-org.key
-    cd /etc/relaymap-publish
-    openssl rand -hex 24 >token
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3 -subj /CN=central.lab \\
-      -addext subjectAltName=DNS:central.lab -keyout tls.key -out tls.pem 2>/dev/null
-    chmod 0640 tls.key
     mkdir -p /etc/systemd/system/relaymap-publish.timer.d
     printf '[Timer]\\nOnCalendar=\\nOnCalendar=*:*:0/2\\nRandomizedDelaySec=0\\n' >/etc/systemd/system/relaymap-publish.timer.d/lab.conf
     systemctl daemon-reload`);
@@ -49,12 +70,7 @@ keys = ["/etc/relaymap-publish/example-org.key"]
 [[source]]
 type = "file"
 path = "/etc/relaymap-publish/recipients"
-[serve]
-listen = "0.0.0.0:8443"
-cert = "/etc/relaymap-publish/tls.pem"
-key = "/etc/relaymap-publish/tls.key"
-token_file = "/etc/relaymap-publish/token"
-`,
+${SERVED}`,
   );
   await host.ok(
     'systemctl start relaymap-publish && systemctl restart relaymap-publish.timer && systemctl enable --now relaymap-publish-serve 2>&1',
@@ -122,6 +138,9 @@ export async function backupMx(
 export async function carry(host: LabHost, from: Central): Promise<void> {
   await host.ok('install -d /etc/relaymap/keys/example-org');
   await host.write('/etc/relaymap/keys/example-org/example-org.pub', from.publicKey);
+  const roots = from.rootKeys ?? [];
+  if (roots.length > 0) await host.ok('install -d /etc/relaymap/keys/example-org/root');
+  for (const [i, key] of roots.entries()) await host.write(`/etc/relaymap/keys/example-org/root/${i}.pub`, key);
   await host.write('/etc/relaymap/ca.pem', from.certificate);
   await host.write('/etc/relaymap/token', from.token, '0640', 'root:relaymap');
 }

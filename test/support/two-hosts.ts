@@ -52,11 +52,11 @@ export interface TwoHosts {
   /** What the publisher serves, and what the second host serves. */
   readonly served: readonly [ServedFolder, ServedFolder];
   /** Writes the second host's configuration. */
-  readonly configure: (top?: string, policy?: string, source?: boolean) => void;
+  readonly configure: (top?: string, policy?: string, source?: boolean, further?: string) => void;
 }
 
-/** Both hosts with the same list; `watch`: how fast the publisher looks at its source. */
-export async function twoHosts(further = ''): Promise<TwoHosts> {
+/** Both hosts with the same list. @param further what else is in the configuration of a host. */
+export async function twoHosts(further: (host: Central) => string = () => ''): Promise<TwoHosts> {
   const [publisher, second] = [new Central(), new Central()];
   for (const host of [publisher, second]) mkdirSync(host.output, { mode: 0o750 });
   const served = [new ServedFolder(publisher.output), new ServedFolder(second.output)] as const;
@@ -65,11 +65,12 @@ export async function twoHosts(further = ''): Promise<TwoHosts> {
   writeFileSync(publisher.at('ca.pem'), authority().cert);
   writeFileSync(publisher.at('second.pub'), second.keys[0]?.publicPem ?? '');
   const other = `{ url = "${served[1].url}", public = ${JSON.stringify(publisher.at('second.pub'))}, ca_file = ${ca} }`;
-  publisher.configure({ top: `threshold = 2\ncosigners = [${other}]`, further });
-  const configure = (top = '', policy = '', source = true) => {
+  publisher.configure({ top: `threshold = 2\ncosigners = [${other}]`, further: further(publisher) });
+  const configure = (top = '', policy = '', source = true, more = further(second)) => {
     second.configure({
       top: `candidate = { url = "${served[0].url}candidate/", ca_file = ${ca} }\n${top}`,
       policy,
+      further: more,
     });
     if (source) return;
     const text = readFileSync(second.config, 'utf8');

@@ -1,4 +1,7 @@
-/** `relaymap-publish cosign`: signs what a publisher on another host proposes, if it finds it right. */
+/**
+ * `relaymap-publish cosign`: signs what a publisher on another host proposes, if it finds it right. SIGHUP reads
+ * configuration and keys again.
+ */
 import '../seed-hashes.ts';
 import { HostError, StepError } from '../../errors.ts';
 import { isoTime } from '../../bundle/offer/manifest.ts';
@@ -11,7 +14,7 @@ import { CosignHost } from '../../publisher/cosign/cosign.ts';
 import { CosignWatch } from '../../publisher/cosign/cosign-watch.ts';
 import { readRecord, writeRecord } from '../../publisher/cosign/record.ts';
 import { PublishError } from '../../publisher/errors.ts';
-import { openKeys } from '../../publisher/keys/publisher-keys.ts';
+import { openKeys, type PublisherKeys } from '../../publisher/keys/publisher-keys.ts';
 import { RemoteFolder } from '../../publisher/keys/remote.ts';
 import { becomePublisher, requireState, stateOwner } from './become-publisher.ts';
 import { servePages } from './serve-pages.ts';
@@ -26,12 +29,10 @@ export interface CosignOptions {
 const DAY = 86_400_000;
 const LIMITS = { idle: 5000, total: 60_000 };
 
+/** @throws HostError, PublishError if it did not start, or with `--once` */
 export async function cosignCommand(options: CosignOptions): Promise<number> {
-  const config = readPublisherConfig(options.config);
-  if (config.candidate === undefined)
-    throw new HostError('CONFIG', `${options.config}: candidate is missing: where the publisher's candidate is`);
-  const keys = openKeys(config, stateOwner(config.state_dir));
-  const remote = new RemoteFolder(config.candidate, process.env, LIMITS);
+  let next = read(options.config);
+  const { config } = next;
   await becomePublisher(config.state_dir);
   requireState(config.state_dir, true);
   requireUnwritable('output', config.output);
@@ -39,21 +40,68 @@ export async function cosignCommand(options: CosignOptions): Promise<number> {
   makeFolder(config.state_dir, 0o700);
   if (options.allowShrink || options.nextVersion !== undefined) return note(config, options);
   const lock = await takeLock(`${config.state_dir}/lock`, 30);
-  const host = new CosignHost(config, keys, remote);
   const now = () => new Date();
-  const watch = new CosignWatch(config, host, now);
+  const started = ({ config: its, keys, remote }: Cosigning) => {
+    const host = new CosignHost(its, keys, remote);
+    return { host, watch: new CosignWatch(its, host, now) };
+  };
+  let running = started(next);
+  let ended = false;
   try {
-    if (options.once) return await once(host, watch, config, now());
-    process.once('SIGTERM', () => watch.stop()).once('SIGINT', () => watch.stop());
-    log('notice', `${config.name}: waiting for candidates at ${remote.label}`);
-    const pages = await servePages(config);
-    await watch.run();
-    await pages.close();
-    return 0;
+    if (options.once) return await once(running.host, running.watch, config, now());
+    const stop = () => {
+      ended = true;
+      running.watch.stop();
+    };
+    process.once('SIGTERM', stop).once('SIGINT', stop);
+    process.on('SIGHUP', () => {
+      try {
+        next = readAgain(options.config, config.state_dir);
+        log('notice', 'the configuration is read again');
+        running.watch.stop(); // the next one starts when the current look ends
+      } catch (error) {
+        if (!(error instanceof StepError) && !(error instanceof PublishError)) throw error;
+        log('error', `${error.code}: ${error.message}. The old configuration goes on`);
+      }
+    });
+    for (;;) {
+      const current = next;
+      log('notice', `${current.config.name}: waiting for candidates at ${current.remote.label}`);
+      const pages = await servePages(current.config);
+      await running.watch.run();
+      await pages.close();
+      if (current !== next) await current.remote.close();
+      if (ended) return 0;
+      running = started(next);
+    }
   } finally {
-    await remote.close();
+    await next.remote.close();
     lock.release();
   }
+}
+
+interface Cosigning {
+  readonly config: PublisherConfig;
+  readonly keys: PublisherKeys;
+  readonly remote: RemoteFolder;
+}
+
+function read(file: string): Cosigning {
+  const config = readPublisherConfig(file);
+  if (config.candidate === undefined)
+    throw new HostError('CONFIG', `${file}: candidate is missing: where the publisher's candidate is`);
+  const keys = openKeys(config, stateOwner(config.state_dir));
+  return { config, keys, remote: new RemoteFolder(config.candidate, process.env, LIMITS) };
+}
+
+/** The same while it runs: the state is locked, so it stays where it is. */
+function readAgain(file: string, stateDir: string): Cosigning {
+  const found = read(file);
+  const { state_dir: dir } = found.config;
+  if (dir !== stateDir) throw new HostError('CONFIG', `${file}: state_dir is ${dir}, was ${stateDir}: restart cosign`);
+  requireState(dir, true);
+  requireUnwritable('output', found.config.output);
+  return found;
 }
 
 async function once(host: CosignHost, watch: CosignWatch, { name }: PublisherConfig, now: Date): Promise<number> {
@@ -86,7 +134,7 @@ function note(config: PublisherConfig, { allowShrink, nextVersion }: CosignOptio
       throw new HostError('CONFIG', `--next-version ${nextVersion} is no version`);
     if (version <= (record.signed?.version ?? 0))
       throw new PublishError('STATE', `version ${record.signed?.version} was signed here already`);
-    const out = record.out ?? { version: 0, keyring: 0, table: '' };
+    const out = record.out ?? { version: 0, keyring: 0, table: '', hops: null };
     if (out.table === '') throw new PublishError('STATE', 'nothing is known to be out yet: run cosign first');
     next = { ...next, out: { ...out, version: version - 1 } };
     lines.push(`candidates count from version ${version} on`);

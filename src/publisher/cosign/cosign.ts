@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { decodeEnvelope, encodeEnvelope, MANIFEST_TYPE, MAX_ENVELOPE } from '../../bundle/trust/envelope.ts';
-import { parseManifest, type Manifest } from '../../bundle/offer/manifest.ts';
+import { nextHopsOf, parseManifest, type Manifest } from '../../bundle/offer/manifest.ts';
 import { StepError } from '../../errors.ts';
 import { makeFolder, removeDurable, writeFileAtomic } from '../../io/atomic-file.ts';
 import { whyUnwritten } from '../../io/denied.ts';
@@ -20,6 +20,7 @@ import type { RemoteFolder } from '../keys/remote.ts';
 import { Repository } from '../repository/repository.ts';
 import { goodSignatures, signaturesOf } from '../repository/sign-manifest.ts';
 import { judgeCandidate } from './judge-candidate.ts';
+import { HopReadings, judgeHops } from './judge-hops.ts';
 import { judgeTable, takeTable } from './judge-table.ts';
 import { Readings } from './readings.ts';
 import { readRecord, writeRecord, type CosignRecord } from './record.ts';
@@ -41,6 +42,9 @@ export class CosignHost {
   readonly #remote: RemoteFolder;
   readonly #repository: Repository;
   readonly #readings: Readings;
+  readonly #hopReadings: HopReadings;
+  /** When all sources were read, in milliseconds; null before the first time. */
+  #lastRead: number | null = null;
 
   constructor(config: PublisherConfig, keys: PublisherKeys, remote: RemoteFolder) {
     this.#config = config;
@@ -48,6 +52,7 @@ export class CosignHost {
     this.#remote = remote;
     this.#repository = new Repository(config.output, config.state_dir);
     this.#readings = new Readings(config, this.#repository);
+    this.#hopReadings = new HopReadings(config);
   }
 
   /** @throws PublishError UNSIGNED where it refuses; SourceError where the other host cannot be asked */
@@ -89,18 +94,30 @@ export class CosignHost {
     const file = path.join(this.#config.output, `${digest}.json`);
     if (signed?.digest === digest && statSync(file, { throwIfNoEntry: false }) !== undefined)
       return { outcome: 'signed before', manifest };
-    const entry = manifest.tables.recipients;
-    this.#repository.dropTables([entry.sha256, ...(out === null ? [] : [out.table]), ...this.#readings.tables]);
-    await takeTable(this.#remote, this.#repository, entry);
-    if (this.#config.source.length > 0) await this.#readings.read(now);
-    await judgeTable(this.#config, this.#repository, entry, out?.table ?? null, manifest.shrinkApproved !== undefined);
-    await this.#readings.compare(() => this.#repository.table(entry.sha256));
+    await this.#judgeTables(manifest, out, now);
     writeRecord(this.#config, { ...record, signed: { version: manifest.version, digest } }); // before signing
     const signatures = await signaturesOf(MANIFEST_TYPE, payload, this.#keys.signers);
     this.#serve(file, encodeEnvelope(MANIFEST_TYPE, payload, signatures));
     this.#clean();
-    log('notice', `${name}: signed version ${manifest.version} (${entry.rows} rows)`);
+    log('notice', `${name}: signed version ${manifest.version} (${manifest.tables.recipients.rows} rows)`);
     return { outcome: 'signed', manifest };
+  }
+
+  /** Takes the candidate's tables and judges them. */
+  async #judgeTables(manifest: Manifest, out: CosignRecord['out'], now: Date): Promise<void> {
+    const entry = manifest.tables.recipients;
+    const { entry: hopsEntry } = nextHopsOf(manifest);
+    const granted = manifest.shrinkApproved !== undefined;
+    this.#repository.dropTables([entry.sha256, ...(out === null ? [] : [out.table]), ...this.#readings.tables]);
+    await takeTable(this.#remote, this.#repository, entry);
+    const hopsRepository = this.#repository.ofTransport();
+    hopsRepository.dropTables([hopsEntry?.sha256, out?.hops].flatMap((sha256) => sha256 ?? []));
+    if (hopsEntry !== null) await takeTable(this.#remote, hopsRepository, hopsEntry, 'transport');
+    await this.#read(now);
+    await judgeTable(this.#config, this.#repository, entry, out?.table ?? null, granted);
+    const hops = await judgeHops(this.#config, hopsRepository, hopsEntry, out?.hops ?? null, granted);
+    await this.#readings.compare(() => this.#repository.table(entry.sha256));
+    await this.#hopReadings.compare(hops);
   }
 
   /** Takes note of what is out: a manifest that has the own signature, or the first that is met. */
@@ -110,20 +127,33 @@ export class CosignHost {
     if (bytes === null) return record;
     const isOwn = goodSignatures(bytes, this.#keys.own).length > 0;
     if (!isOwn && (record.signed !== null || record.out !== null)) return record;
-    const { version, keyring, tables, name } = parseManifest(opened(bytes).payload);
+    const manifest = parseManifest(opened(bytes).payload);
+    const { version, keyring, tables, name } = manifest;
     if (name !== this.#config.name || version <= (record.out?.version ?? 0)) return record;
     if (!isOwn) log('notice', `${name}: version ${version} is out without a signature of this host; going on from it`);
     await takeTable(this.#remote, this.#repository, tables.recipients);
-    const next = { ...record, out: { version, keyring, table: tables.recipients.sha256 } };
+    const { entry } = nextHopsOf(manifest);
+    if (entry !== null) await takeTable(this.#remote, this.#repository.ofTransport(), entry, 'transport');
+    const next = { ...record, out: { version, keyring, table: tables.recipients.sha256, hops: entry?.sha256 ?? null } };
     writeRecord(this.#config, next);
     return next;
   }
 
+  get #hasSources(): boolean {
+    return this.#config.source.length + this.#config.transport.length > 0;
+  }
+
+  async #read(now: Date): Promise<void> {
+    if (this.#config.source.length > 0) await this.#readings.read(now);
+    await this.#hopReadings.read(now);
+    this.#lastRead = now.getTime();
+  }
+
   async #readInTime(now: Date): Promise<void> {
-    const { last } = this.#readings;
-    if (this.#config.source.length === 0 || (last !== null && now.getTime() - last < READ_EVERY)) return;
+    const last = this.#lastRead;
+    if (!this.#hasSources || (last !== null && now.getTime() - last < READ_EVERY)) return;
     try {
-      await this.#readings.read(now);
+      await this.#read(now);
     } catch (error) {
       if (!(error instanceof PublishError) && !(error instanceof StepError)) throw error;
       logOnce('warning', `${this.#config.name}: ${error.code}: ${error.message}`);

@@ -2,7 +2,7 @@
  * Whether a cosigner may sign a candidate, by what the candidate itself says and what the cosigner remembers
  * (docs/commands.md section 3.3). The first refusal of a fixed order wins. The table is judged elsewhere. Pure.
  */
-import { isoTime, parseManifest, type Manifest } from '../../bundle/offer/manifest.ts';
+import { isoTime, nextHopsOf, parseManifest, type Manifest } from '../../bundle/offer/manifest.ts';
 import { StepError } from '../../errors.ts';
 import { PublishError } from '../errors.ts';
 
@@ -11,13 +11,18 @@ const SLACK = 600_000;
 /** How far a candidate's version may be above the newest one that is out. */
 const AHEAD = 100;
 
+const TABLE = ['rows', 'bytes', 'sha256', 'encoding', 'wireBytes', 'deltas'];
+const DELTA = ['from', 'bytes', 'sha256', 'wireBytes'];
 /** Members of each object that this version knows. What it does not know it cannot have checked. */
 const KNOWN: Readonly<Record<string, readonly string[]>> = {
   '': ['format', 'name', 'version', 'created', 'expires', 'keyring', 'shrinkApproved', 'tables'],
-  shrinkApproved: ['until', 'rows', 'domains'],
-  tables: ['recipients'],
-  'tables.recipients': ['rows', 'bytes', 'sha256', 'encoding', 'wireBytes', 'deltas'],
-  'tables.recipients.deltas.': ['from', 'bytes', 'sha256', 'wireBytes'],
+  shrinkApproved: ['until', 'rows', 'domains', 'transport'],
+  'shrinkApproved.transport': ['rows'],
+  tables: ['recipients', 'transport'],
+  'tables.recipients': TABLE,
+  'tables.recipients.deltas.': DELTA,
+  'tables.transport': TABLE,
+  'tables.transport.deltas.': DELTA,
 };
 
 export interface CosignRules {
@@ -83,6 +88,7 @@ export function judgeCandidate(payload: Uint8Array, digest: string, rules: Cosig
 function parsed(payload: Uint8Array): Manifest {
   try {
     const manifest = parseManifest(payload);
+    nextHopsOf(manifest); // its form is looked at where the table is asked for
     const unknown = unknownMember(JSON.parse(Buffer.from(payload).toString()), '');
     if (unknown !== null) throw new PublishError('UNSIGNED', `it has the member ${unknown}, which is not known here`);
     return manifest;

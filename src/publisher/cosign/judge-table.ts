@@ -21,10 +21,18 @@ const AT = 0x40;
 /** A table is in memory while it is checked. */
 const MAX_BYTES = 2 ** 30;
 
-/** @throws PublishError UNSIGNED if the blob is not what the manifest says; SourceError if it cannot be had */
-export async function takeTable(remote: RemoteFolder, repository: Repository, entry: TableEntry): Promise<void> {
+/**
+ * @param repository of this table.
+ * @throws PublishError UNSIGNED if the blob is not what the manifest says; SourceError if it cannot be had
+ */
+export async function takeTable(
+  remote: RemoteFolder,
+  repository: Repository,
+  entry: TableEntry,
+  table: 'recipients' | 'transport' = 'recipients',
+): Promise<void> {
   if (repository.hasKept(entry.sha256)) return;
-  const name = `recipients/${entry.sha256}.gz`;
+  const name = `${table}/${entry.sha256}.gz`;
   const refuse = (why: string, cause?: unknown) => new PublishError('UNSIGNED', `${name} ${why}`, cause);
   if (entry.bytes > MAX_BYTES) throw refuse(`would have ${entry.bytes} bytes, ${MAX_BYTES} are the most here`);
   const body = await remote.body(`../${name}`);

@@ -36,11 +36,6 @@ export class Readings {
     this.#repository = repository;
   }
 
-  /** The newest of them, in milliseconds; null before the first. */
-  get last(): number | null {
-    return this.#readings[0]?.at ?? null;
-  }
-
   /** Reads the sources. @throws PublishError SOURCE and the like */
   async read(now: Date): Promise<void> {
     const config = this.#config;

@@ -21,7 +21,15 @@ const Shape = z.object({
   /** The last payload that was signed: never another one of its version, and none below. */
   signed: z.nullable(z.object({ version: count(), digest: sha256() })),
   /** The newest manifest that is out, by the own signature in it, or the first one that was met. */
-  out: z.nullable(z.object({ version: count(), keyring: count(), table: sha256() })),
+  out: z.nullable(
+    z.object({
+      version: count(),
+      keyring: count(),
+      table: sha256(),
+      /** The table of next hops; null where it has none. */
+      hops: z._default(z.nullable(sha256()), null),
+    }),
+  ),
   /** `cosign --allow-shrink` */
   grant: z.nullable(z.object({ until: z.string().check(z.refine(isInstant)), rows: count(), domains: count() })),
 });

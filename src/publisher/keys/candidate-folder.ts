@@ -15,6 +15,7 @@ import { whyUnread, whyUnwritten } from '../../io/denied.ts';
 import { PublishError } from '../errors.ts';
 import type { Repository } from '../repository/repository.ts';
 import { blocksOf, readText } from '../repository/table-text.ts';
+import { checkedHops, hopDifference, hopsShrinkage, NO_HOPS, type Hops } from '../transport/hop-difference.ts';
 import { shrinkageOf, tableDifference, type TableDifference } from './table-difference.ts';
 
 /** What gateways refuse unless they are configured otherwise. */
@@ -67,10 +68,16 @@ export async function candidateIn(folder: string, base: string | null): Promise<
   const rows = tableIn(folder, manifest.tables.recipients);
   const old = before === null ? none() : tableIn(base ?? '', before.manifest.tables.recipients);
   const change = await tableDifference(old, rows, SHOWN);
+  const hops = await hopsOf(folder, manifest);
+  const oldHops = before === null ? null : await hopsOf(base ?? '', before.manifest);
   return {
     ...found,
-    lines: [...manifestWords(manifest, change), ...changeLines(change, before?.manifest.version ?? null)],
-    refusal: before === null ? null : shrinkageOf(change, PERCENT),
+    lines: [
+      ...manifestWords(manifest, change),
+      ...changeLines(change, before?.manifest.version ?? null),
+      ...hopLines(oldHops, hops),
+    ],
+    refusal: oldHops === null ? null : (shrinkageOf(change, PERCENT) ?? hopsShrinkage(oldHops, hops, PERCENT)),
     write: (signatures) => {
       const file = path.join(folder, 'manifest.json');
       writeFileAtomic(file, encodeEnvelope(MANIFEST_TYPE, found.payload, signatures), 0o644);
@@ -99,17 +106,17 @@ async function* tableIn(folder: string, entry: TableEntry): AsyncGenerator<RowBl
 
 function manifestWords(manifest: Manifest, change: TableDifference): string[] {
   const { name, version, created, expires, keyring, shrinkApproved } = manifest;
-  const { entry: hops } = nextHopsOf(manifest);
+  const { entry: hops, approvedRows } = nextHopsOf(manifest);
   const { rows, domains } = change.after;
   return [
     `version ${version} of "${name}", made ${isoTime(created)}, valid until ${isoTime(expires)}, key ring step ${keyring}`,
     `${rows} rows in ${domains} ${domains === 1 ? 'domain' : 'domains'}`,
-    ...(hops === null ? [] : [`its table of next hops has ${hops.rows} rows, which are not shown or compared here`]),
+    ...(hops === null ? [] : [`next hops for ${hops.rows} ${hops.rows === 1 ? 'domain' : 'domains'}`]),
     ...(shrinkApproved === undefined
       ? []
       : [
           `it lets gateways take a list that has shrunk to ${shrinkApproved.rows} rows in ${shrinkApproved.domains} ` +
-            `domains, until ${isoTime(shrinkApproved.until)}`,
+            `domains${approvedRows === null ? '' : ` and ${approvedRows} next hops`}, until ${isoTime(shrinkApproved.until)}`,
         ]),
   ];
 }
@@ -126,25 +133,57 @@ function changeLines(change: TableDifference, before: number | null): string[] {
   ];
 }
 
-/** Writes a candidate's folder: its manifest, and the table for whoever looks at it before signing. */
+/** The next hops that a manifest names, none without such a table. */
+async function hopsOf(folder: string, manifest: Manifest): Promise<Hops> {
+  const { entry } = nextHopsOf(manifest);
+  if (entry === null) return NO_HOPS;
+  const file = path.join(folder, 'transport', `${entry.sha256}.gz`);
+  return await checkedHops(readText(file, entry.sha256), entry, (why) => new PublishError('VERIFY', `${file}: ${why}`));
+}
+
+function hopLines(before: Hops | null, after: Hops): string[] {
+  if (before === null) return [];
+  const { come, go, change } = hopDifference(before, after);
+  const all = [
+    ...change.map(
+      (domain) => `the next hop of ${domain} changes: ${before.get(domain)} goes, ${after.get(domain)} comes`,
+    ),
+    ...go.map((domain) => `the next hop of ${domain} goes: ${before.get(domain)}`),
+    ...come.map((domain) => `a next hop of ${domain} comes: ${after.get(domain)}`),
+  ];
+  if (all.length === 0) return before.size + after.size === 0 ? [] : ['all next hops stay'];
+  const rest = all.length - SHOWN;
+  return [
+    `next hops: ${come.length} come, ${go.length} go, ${change.length} change`,
+    ...all.slice(0, SHOWN),
+    ...(rest > 0 ? [`... and ${rest} more next hops`] : []),
+  ];
+}
+
+/** Writes a candidate's folder: its manifest, and the tables for whoever looks at it before signing. */
 export async function writeFolder(
   folder: string,
   envelope: Uint8Array,
   repository: Repository,
-  { sha256 }: TableEntry,
+  { recipients, hops }: { readonly recipients: TableEntry; readonly hops: TableEntry | null },
 ): Promise<void> {
   try {
-    makeFolder(path.join(folder, 'recipients'), 0o750);
-    const table = new AtomicFile(path.join(folder, 'recipients', `${sha256}.gz`), 0o644);
-    try {
-      for await (const chunk of repository.bytes(`${sha256}.gz`)) table.write(chunk);
-      table.commit();
-    } finally {
-      table.discard();
-    }
+    await copyTable(path.join(folder, 'recipients'), repository, recipients);
+    if (hops !== null) await copyTable(path.join(folder, 'transport'), repository.ofTransport(), hops);
     writeFileAtomic(path.join(folder, 'manifest.json'), envelope, 0o644);
   } catch (error) {
     if (error instanceof StepError || error instanceof PublishError) throw error;
     throw new PublishError('OUTPUT', `cannot write ${folder}: ${whyUnwritten(error, folder)}`, error);
+  }
+}
+
+async function copyTable(folder: string, repository: Repository, { sha256 }: TableEntry): Promise<void> {
+  makeFolder(folder, 0o750);
+  const table = new AtomicFile(path.join(folder, `${sha256}.gz`), 0o644);
+  try {
+    for await (const chunk of repository.bytes(`${sha256}.gz`)) table.write(chunk);
+    table.commit();
+  } finally {
+    table.discard();
   }
 }

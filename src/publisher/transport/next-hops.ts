@@ -93,9 +93,8 @@ function refusalOf(
   const next = new Set(gathered === null ? [] : linesOf(gathered.table.text));
   const domains = (all: Iterable<string>) => new Set([...all].map((row) => splitRoute(row).domain));
   const [inUse, left] = [domains(before), domains(next)];
-  const percents = config.transport.flatMap(({ max_shrink_percent: own }) => own ?? []);
   return hopsShrunk({
-    percent: Math.min(...(percents.length === 0 ? [config.policy.max_shrink_percent] : percents)),
+    percent: hopsPercent(config),
     installed: { rows: before.length, domains: inUse.size },
     removed: {
       rows: before.filter((row) => !next.has(row)).length,
@@ -104,6 +103,12 @@ function refusalOf(
     next: { rows, domains: left.size },
     dayAgoRows: rowsDayAgo(state.transport.history, now),
   });
+}
+
+/** `max_shrink_percent` of the next hops: the least of the sources' own, or the policy's. */
+export function hopsPercent({ policy, transport }: PublisherConfig): number {
+  const percents = transport.flatMap(({ max_shrink_percent: own }) => own ?? []);
+  return Math.min(...(percents.length === 0 ? [policy.max_shrink_percent] : percents));
 }
 
 /** Why it is not published; null if it may be. */
