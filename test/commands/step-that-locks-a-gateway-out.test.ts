@@ -5,11 +5,15 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { people } from '../publisher/central.ts';
 import { softHsm, sshAgent } from '../support/agents.ts';
 import { Ceremony, digestOf, payloadOf } from '../support/ceremony.ts';
+import { run } from '../support/finished.ts';
 import { sha256 } from '../support/forger.ts';
+
+const AUDITOR = fileURLToPath(new URL('../support/verify-by-openssl.mjs', import.meta.url));
 
 /** A host that has published by key 0, and a key 1 that is to replace it. */
 async function begun(): Promise<Ceremony> {
@@ -82,6 +86,7 @@ test('propose says in words what goes and comes; sign shows the same, and takes 
 
 test('copies that two people signed apart are one step; openssl alone agrees; the manifest names it', async () => {
   const host = await begun();
+  const before = readFileSync(path.join(host.central.output, 'manifest.json'));
   const [one, two] = [replace(host), host.at('copy.json')];
   copyFileSync(one, two);
   host.signedBy(one, 1);
@@ -90,38 +95,21 @@ test('copies that two people signed apart are one step; openssl alone agrees; th
   const done = await host.publishes(one, two);
   expect([done.status, done.stdout]).toEqual([0, expect.stringMatching(/step 1 is out: key .* goes, key .* comes/)]);
   expect(host.central.published().manifest).toMatchObject({ version: 3, keyring: 1 });
-  const envelope = JSON.parse(host.step(1).toString()) as {
-    payload: string;
-    payloadType: string;
-    signatures: { keyid: string; sig: string }[];
-  };
+  const envelope = JSON.parse(host.step(1).toString()) as object;
   expect(Object.keys(envelope).sort()).toEqual(['payload', 'payloadType', 'signatures']);
-  const body = Buffer.from(envelope.payload, 'base64');
-  const type = envelope.payloadType;
-  writeFileSync(host.at('bytes'), Buffer.concat([Buffer.from(`DSSEv1 ${type.length} ${type} ${body.length} `), body]));
-  for (const root of [1, 3]) {
-    const pub = host.at('roots', `root-${root}.pub`);
-    const raw = execFileSync('openssl', ['pkey', '-pubin', '-in', pub, '-outform', 'DER']).subarray(-32);
-    const sig = envelope.signatures.find((each) => each.keyid === sha256(raw))?.sig ?? '';
-    writeFileSync(host.at('sig'), Buffer.from(sig, 'base64'));
-    execFileSync('openssl', [
-      'pkeyutl',
-      '-verify',
-      '-pubin',
-      '-inkey',
-      pub,
-      '-rawin',
-      '-in',
-      host.at('bytes'),
-      '-sigfile',
-      host.at('sig'),
-    ]);
-  }
+  const audited = () => run([process.execPath, AUDITOR, host.central.output, host.keys]);
+  const good = (version: number) =>
+    new RegExp(`^step 1: good, keys ${host.keyid(1).slice(0, 16)}\\nmanifest: good, version ${version}\\n$`);
+  expect(await audited()).toMatchObject({ status: 0, stdout: expect.stringMatching(good(3)) as string });
   // The old key is taken out of the configuration when gateways have had a day.
   host.configure(host.central.keyFile(1));
   host.central.rows(people(31));
   expect((await host.central.run(['publish'])).status).toBe(0);
   expect(host.central.published(host.central.keys.slice(1)).manifest).toMatchObject({ version: 4, keyring: 1 });
+  expect(await audited()).toMatchObject({ status: 0, stdout: expect.stringMatching(good(4)) as string });
+  // And not what the old key alone signs from now on: the manifest of before the ceremony.
+  writeFileSync(path.join(host.central.output, 'manifest.json'), before);
+  expect(await audited()).toMatchObject({ status: 1, stdout: expect.stringMatching(/0 of 1 signatures\n$/) as string });
 });
 
 test('a root key in SoftHSM and one in an ssh-agent sign', async () => {

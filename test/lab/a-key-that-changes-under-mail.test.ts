@@ -78,7 +78,9 @@ beforeAll(async () => {
     systemctl enable --now relaymap-publish-watch 2>&1
     install -d ${ETC}/gateway/root; cp ${ETC}/example-org.pub ${ETC}/gateway/`);
   for (const [i, key] of rootKeys.entries()) await from.host.write(`${ETC}/gateway/root/${i}.pub`, key);
-  both = await Promise.all([gateway(lab, from, MX1), gateway(lab, from, MX2)]);
+  // A gateway that has refused something is left alone for a quarter of this at most.
+  const more = '[health]\nwarn_after = "8s"\n';
+  both = await Promise.all([gateway(lab, from, MX1, { more }), gateway(lab, from, MX2, { more })]);
 });
 afterAll(async () => {
   await lab?.stop();
