@@ -130,8 +130,8 @@ describe('a publisher that was taken over', () => {
     expect((await once(hosts)).stdout).toMatch(/signed before version 2/);
     const other = offer(hosts, {
       ...manifest,
-      created: timestamp(Date.now() - 5000),
-      expires: timestamp(Date.now() + 7 * DAY - 5000),
+      created: timestamp(Date.parse(manifest.created) - 5000),
+      expires: timestamp(Date.parse(manifest.expires) - 5000),
     });
     const done = await once(hosts);
     expect([done.status, done.stderr]).toEqual([
@@ -141,7 +141,8 @@ describe('a publisher that was taken over', () => {
     expect(existsSync(path.join(hosts.second.output, `${other}.json`))).toBe(false);
   });
 
-  const now = Date.now();
+  /** So many milliseconds from now, when the case is played: others may have taken minutes before it. */
+  const later = (ms: number) => timestamp(Date.now() + ms);
   type Offer = (hosts: TwoHosts, manifest: Record<string, unknown>) => object;
   const CASES: Record<string, readonly [Offer, RegExp]> = {
     'version 2^53-1': [
@@ -157,19 +158,19 @@ describe('a publisher that was taken over', () => {
       /the member tables\.aliases/,
     ],
     'a shrinking that nobody allowed here': [
-      (_, m) => ({ ...m, shrinkApproved: { until: timestamp(now + DAY), rows: 1, domains: 1 } }),
+      (_, m) => ({ ...m, shrinkApproved: { until: later(DAY), rows: 1, domains: 1 } }),
       /it approves a shrinking .* allowed here: none/,
     ],
     'a time eleven minutes ago': [
-      (_, m) => ({ ...m, created: timestamp(now - 660_000), expires: timestamp(now - 660_000 + 7 * DAY) }),
+      (_, m) => ({ ...m, created: later(-660_000), expires: later(7 * DAY - 660_000) }),
       /it was created .*, the clock here says/,
     ],
     'a time in the future': [
-      (_, m) => ({ ...m, created: timestamp(now + 700_000), expires: timestamp(now + 700_000 + 7 * DAY) }),
+      (_, m) => ({ ...m, created: later(700_000), expires: later(7 * DAY + 700_000) }),
       /it was created .*, the clock here says/,
     ],
     'ninety days': [
-      (_, m) => ({ ...m, expires: timestamp(now + 89 * DAY) }),
+      (_, m) => ({ ...m, expires: later(89 * DAY) }),
       /it is valid for \d+ s, valid_for is 604800 s here/,
     ],
     'a second': [

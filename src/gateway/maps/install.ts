@@ -3,10 +3,12 @@
  * inode alive and Postfix answering from it.
  */
 import { lstatSync } from 'node:fs';
+import path from 'node:path';
 import { InstallError, StepError } from '../../errors.ts';
 import { removeEmptyFolder } from '../../io/atomic-file.ts';
 import type { CompiledMap } from './compile.ts';
 import { lstatOrNull, type LiveMaps } from './live-maps.ts';
+import { bytesDamage } from './map-damage.ts';
 import type { MapFileRecord } from '../record/state.ts';
 
 /** The record of these maps once they are installed. */
@@ -23,6 +25,22 @@ export function fileRecords(map: CompiledMap): Record<string, MapFileRecord> {
   for (const { name, file, sha256, bytes } of map.files) {
     const { mtimeMs, ino } = lstatSync(file.temp);
     files[name] = { sha256, bytes, mtimeMs, ino };
+  }
+  return files;
+}
+
+/**
+ * The record of the live files where they are to the byte, in mode and in group, what these would be; else null. Then
+ * there is nothing to install.
+ */
+export function liveRecords(map: CompiledMap): Record<string, MapFileRecord> | null {
+  const files: Record<string, MapFileRecord> = {};
+  for (const { name, file, sha256, bytes } of map.files) {
+    const live = lstatOrNull(file.target);
+    const made = lstatSync(file.temp);
+    if (live?.isFile() !== true || live.mode !== made.mode || live.gid !== made.gid || live.size !== bytes) return null;
+    files[name] = { sha256, bytes, mtimeMs: live.mtimeMs, ino: live.ino };
+    if (bytesDamage(path.dirname(file.target), files, [name]) !== null) return null;
   }
   return files;
 }

@@ -14,7 +14,7 @@ import { domainRows } from '../../map/domains.ts';
 import type { GatewayConfig } from '../config.ts';
 import { STALE_MAP } from '../map-files.ts';
 import { compileRows } from '../maps/compile.ts';
-import { fileRecords, install, requirePlaces } from '../maps/install.ts';
+import { fileRecords, install, liveRecords, requirePlaces } from '../maps/install.ts';
 import { removeHalfMade } from '../maps/live-maps.ts';
 import { mapDamage } from '../maps/map-damage.ts';
 import { mtaOf } from '../mta/of-config.ts';
@@ -103,8 +103,9 @@ async function write(cx: StaleContext, plan: Plan): Promise<StaleRecord> {
   try {
     made = await compileRows(STALE_MAP, domainRows(rows), rules);
     requirePlaces(made);
-    const files = fileRecords(made);
-    const { appeared } = install(made);
+    const live = liveRecords(made);
+    const files = live ?? fileRecords(made);
+    const { appeared } = live === null ? install(made) : { appeared: false };
     const record: StaleRecord = {
       format: 1,
       at: now.toISOString(),

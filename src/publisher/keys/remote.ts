@@ -7,7 +7,7 @@ import { HostError, SourceError } from '../../errors.ts';
 import { text } from '../../io/config-file.ts';
 import { HttpClient, type Access, type Limits } from '../../io/http.ts';
 import { absolute } from '../source-config.ts';
-import { readAuthority, readSecret, readSecretPem } from '../sources/secret.ts';
+import { readAuthority, readCertificate, readSecret, readSecretPem } from '../sources/secret.ts';
 
 const url = () =>
   text().check(
@@ -103,7 +103,7 @@ function accessOf({ ca_file: ca, client_cert: cert, client_key: key, token_file:
     ...(ca === undefined ? {} : { ca: readAuthority(ca) }),
     ...(cert === undefined || key === undefined
       ? {}
-      : { cert: readAuthority(cert, 'client_cert'), key: readSecretPem('client_key', key) }),
+      : { cert: readCertificate(cert, 'client_cert'), key: readSecretPem('client_key', key) }),
     ...(token === undefined ? {} : { token: readSecret('token_file', token).trim() }),
   };
 }

@@ -32,12 +32,18 @@ export function readSecretPem(option: string, file: string): string {
 }
 
 /**
- * @throws HostError CONFIG if the file is unreadable or contains no certificate, which would be accepted silently; or
- *   if others may change it: who says which server is trusted says what it gives.
+ * As `readCertificate`, for a file that says which server is trusted.
+ * @throws HostError CONFIG also if others may change it
  */
 export function readAuthority(file: string, option = 'ca_file'): string {
-  const { text } = read(option, file);
+  const text = readCertificate(file, option);
   requireUnwritable(option, file);
+  return text;
+}
+
+/** @throws HostError CONFIG if the file is unreadable or contains no certificate, which would be accepted silently */
+export function readCertificate(file: string, option: string): string {
+  const { text } = read(option, file);
   try {
     void new X509Certificate(text);
   } catch (error) {

@@ -1,6 +1,6 @@
 /** The drivers' TLS options: sslmode and the files beside it. Reads the files that the URL names. */
 import { checkServerIdentity, type PeerCertificate } from 'node:tls';
-import { readAuthority, readSecretPem } from '../secret.ts';
+import { readCertificate, readSecretPem } from '../secret.ts';
 import type { SqlTarget } from './url.ts';
 
 export interface TlsOptions {
@@ -24,8 +24,9 @@ export function tlsOptions({ tls, host, rootCert, cert, key }: SqlTarget): TlsOp
   return {
     rejectUnauthorized: tls !== 'require' || rootCert !== undefined,
     minVersion: 'TLSv1.2',
-    ...(rootCert === undefined ? {} : { ca: readAuthority(rootCert, 'sslrootcert') }),
-    ...(cert === undefined ? {} : { cert: readAuthority(cert, 'sslcert') }),
+    // Often in the database's own folder: whoever owns that gives the list anyway.
+    ...(rootCert === undefined ? {} : { ca: readCertificate(rootCert, 'sslrootcert') }),
+    ...(cert === undefined ? {} : { cert: readCertificate(cert, 'sslcert') }),
     ...(key === undefined ? {} : { key: readSecretPem('sslkey', key) }),
     checkServerIdentity: (_, certificate) => (full ? checkServerIdentity(host, certificate) : undefined),
   };
