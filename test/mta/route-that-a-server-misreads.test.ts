@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { eximRoute } from '../../src/gateway/mta/exim/route.ts';
 import { opensmtpdRoute } from '../../src/gateway/mta/opensmtpd/route.ts';
+import { reloadLineOf } from '../../src/gateway/mta/reload-line.ts';
 
 test.each([
   ['[mx.example.org]', 'mx.example.org', 'smtp://mx.example.org:25'],
@@ -14,4 +15,10 @@ test.each([
   ['[2001:db8::7]:25', '"<; [2001:db8::7]:25"', 'smtp://[IPv6:2001:db8::7]:25'],
 ])('%s', (nextHop, exim, opensmtpd) => {
   expect([eximRoute(nextHop), opensmtpdRoute(nextHop)]).toEqual([exim, opensmtpd]);
+});
+
+test('OpenSMTPD with next hops: the line to type tells it of all four tables', () => {
+  const line = (hops: object) => reloadLineOf({ mta: { kind: 'opensmtpd' }, bundle: [hops] } as never);
+  expect(line({})).not.toMatch(/transport/);
+  expect(line({ next_hops: ['192.0.2.7'] })).toMatch(/recipients .*relaymap_transport .*relaymap_routed .*domains$/);
 });

@@ -8,6 +8,7 @@ import type { CheckFacts, PostfixFacts } from './facts.ts';
 import { inConfig, type Finding } from './finding.ts';
 import { ENDINGS, mapsOf } from '../map-files.ts';
 import { KINDS, type Kind } from '../mta-kinds.ts';
+import { reloadLineOf } from '../mta/reload-line.ts';
 import { setting } from '../mta/postfix/shell-lines.ts';
 
 const PARAMETERS = [
@@ -177,7 +178,7 @@ export function mapFindings({ config, host, present }: CheckFacts): Finding[] {
     findings.push({
       level: 'error',
       text: reloadText(config.mta.kind),
-      type: [KINDS[config.mta.kind].reloadLine, 'relaymap fetch'],
+      type: [reloadLineOf(config), 'relaymap fetch'],
     });
   }
   return findings;

@@ -8,6 +8,7 @@ import { ADVICE } from '../say/advice.ts';
 import type { BundleConfig, GatewayConfig } from '../config.ts';
 import { reloadRequested } from '../mta/reload-request.ts';
 import { KINDS } from '../mta-kinds.ts';
+import { reloadLineOf } from '../mta/reload-line.ts';
 import { lostMaps, type ReadAsking } from './asking.ts';
 import { STALE_MAP } from '../map-files.ts';
 import { isOutOfDate, outOfDate } from '../out-of-date.ts';
@@ -171,10 +172,10 @@ function staleReasons({ config, status, stale, now }: HealthFacts): Reason[] {
   return [{ grade: 'warning', condition: 'out_of_date', text }];
 }
 
-function reloadText({ mta }: GatewayConfig): string {
-  const { name, reloadAfter, reloadLine } = KINDS[mta.kind];
+function reloadText(config: GatewayConfig): string {
+  const { name, reloadAfter } = KINDS[config.mta.kind];
   const sees = reloadAfter === 'change' ? 'does not see the new rows' : 'does not see the maps';
-  return `reload pending: ${name} ${sees} before: ${reloadLine}`;
+  return `reload pending: ${name} ${sees} before: ${reloadLineOf(config)}`;
 }
 
 /** A mail server that no longer asks a map takes mail for everybody, or for nobody (docs/commands.md section 2.5). */

@@ -16,6 +16,7 @@ import { mapsComplete } from './live-maps.ts';
 import { hashedNow } from './map-damage.ts';
 import { mtaOf } from '../mta/of-config.ts';
 import { KINDS } from '../mta-kinds.ts';
+import { reloadLineOf } from '../mta/reload-line.ts';
 import type { CopyRef, GatewayState, StateFiles } from '../record/state.ts';
 import { asksNextHops, isOfNextHops, mapsOf, NEXT_HOPS } from '../map-files.ts';
 import { nextHopsOf, type HopMember } from './next-hop-routes.ts';
@@ -196,7 +197,7 @@ export function settleReload(
   const result = state.reloadAsked && mta.reloadServed() ? 'done' : mta.reload();
   if (result === 'pending' || result === 'asked')
     log(
-      `${mta.reloadAfter === 'change' ? 'a map has changed' : 'a map has appeared'} and ${mta.name} must be ${mta.reloadAfter === 'change' ? 'told' : 'reloaded once'}: ${mta.reloadLine}`,
+      `${mta.reloadAfter === 'change' ? 'a map has changed' : 'a map has appeared'} and ${mta.name} must be ${mta.reloadAfter === 'change' ? 'told' : 'reloaded once'}: ${reloadLineOf(config)}`,
     );
   const asked = result === 'asked';
   if (result !== 'done' && asked === state.reloadAsked) return;
