@@ -1,19 +1,29 @@
 'use strict';
 // Which recipients exist, asked of the maps that relaymap keeps. A map that is missing or damaged defers mail.
 const path = require('node:path');
+const dns = require('node:dns/promises');
 const { Cdb } = require('./cdb.js');
 
 exports.register = function () {
   this.load_relaymap_ini();
   this.register_hook('rcpt', 'check_recipient');
   this.register_hook('get_mx', 'next_hop');
+  this.register_hook('data_post', 'send_on', 100);
 };
 
 exports.load_relaymap_ini = function () {
-  const ini = this.config.get('relaymap.ini', { booleans: ['-main.defer'] }, () => this.load_relaymap_ini());
-  const { map_dir: folder = '/var/lib/relaymap/maps', delimiter = '', defer = false } = ini.main;
+  const ini = this.config.get('relaymap.ini', { booleans: ['-main.defer', '-main.next_hops'] }, () =>
+    this.load_relaymap_ini(),
+  );
+  const {
+    map_dir: folder = '/var/lib/relaymap/maps',
+    delimiter = '',
+    defer = false,
+    next_hops: nextHops = false,
+  } = ini.main;
   this.delimiter = delimiter;
   this.defer = defer;
+  this.nextHops = nextHops;
   for (const map of Object.values(this.maps ?? {})) map.close();
   const map = (name) => new Cdb(path.join(folder, `${name}.cdb`));
   this.maps = {
@@ -58,19 +68,48 @@ exports.is_stale = function (domain) {
   return absent(() => this.maps.stale.get(domain))?.startsWith('DEFER') === true;
 };
 
-/** relay:[host]:port of the map transport, where there is one. */
-exports.next_hop = function (next, _item, domain) {
+/**
+ * With next_hops=true: mail for the domains of the lists goes out by Haraka itself, once no plugin refuses it. Only
+ * this transaction is let out, and no recipient can come to it any more.
+ */
+exports.send_on = function (next, connection) {
+  const { transaction } = connection;
+  if (!this.nextHops || connection.relaying || !transaction) return next();
+  try {
+    const domains = transaction.rcpt_to.map((rcpt) => this.fold(rcpt.original_host ?? rcpt.host ?? ''));
+    if (domains.every((domain) => this.maps.domains.has(domain))) connection.relaying = true;
+    return next();
+  } catch (error) {
+    this.logerror(`relaymap: ${error.message}`);
+    return next(DENYSOFT, 'the domains cannot be read, try again later');
+  }
+};
+
+/** relay:[host]:port of the map transport, where there is one; without the brackets the MX of that host. */
+exports.next_hop = async function (next, _item, domain) {
   let route;
   try {
-    route = absent(() => this.maps.transport.get(this.fold(domain)));
+    const get = () => this.maps.transport.get(this.fold(domain));
+    route = this.nextHops ? get() : absent(get);
   } catch (error) {
     this.logerror(`relaymap: ${error.message}`);
     return next(DENYSOFT, 'the next hops cannot be read');
   }
   const [, exact, loose, port] = /^relay:(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d+))?$/.exec(route ?? '') ?? [];
-  const exchange = exact ?? loose;
-  if (exchange === undefined) return next();
-  return next(OK, { exchange, port: Number(port ?? 25), priority: 0 });
+  if (exact === undefined && loose === undefined) return next();
+  const to = (exchange, priority) => ({ exchange, port: Number(port ?? 25), priority });
+  if (exact !== undefined) return next(OK, to(exact, 0));
+  try {
+    const found = (await dns.resolveMx(loose)).sort((a, b) => a.priority - b.priority);
+    return next(
+      OK,
+      found.map(({ exchange, priority }) => to(exchange, priority)),
+    );
+  } catch (error) {
+    if (error.code === 'ENODATA') return next(OK, to(loose, 0)); // it has no MX: the host itself
+    this.logerror(`relaymap: the MX of ${loose}: ${error.message}`);
+    return next(DENYSOFT, `the MX of ${loose} is not found`);
+  }
 };
 
 /** What a map says that need not be there. */

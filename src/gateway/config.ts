@@ -172,9 +172,6 @@ export function readGatewayConfig(file: string): GatewayConfig {
   if (config.stale !== undefined && !KINDS[config.mta.kind].defers) {
     throw wrong(`[stale] needs a server that can defer the recipients of some domains, and ${name} cannot`);
   }
-  if (!KINDS[config.mta.kind].routes && config.bundle.some((b) => b.next_hops !== undefined)) {
-    throw wrong(`next_hops needs a server that can be given a host for each domain, and ${name} cannot`);
-  }
   const bundle = config.bundle.map(({ urls, ...b }) => ({ ...b, urls: urls.map(({ url }) => url), places: urls }));
   return { ...config, bundle };
 }

@@ -18,6 +18,9 @@ export const asksNextHops = ({ bundle }: Asking): boolean => bundle.some((b) => 
 /** The maps that a configuration calls for, in the order of installing. */
 export const mapsOf = (config: Asking): MainMap[] => MAPS.filter((map) => map !== NEXT_HOPS || asksNextHops(config));
 
+/** Where the server cannot ask a map which keys it has: the domains that have a next hop, one a line. */
+export const ROUTED_DOMAINS = 'transport.domains';
+
 /** Whether a map file, with whatever ending, is of the map of next hops. */
 export const isOfNextHops = (file: string): boolean => file === NEXT_HOPS || file.startsWith(`${NEXT_HOPS}.`);
 
@@ -28,7 +31,7 @@ export const STALE_MAP = 'stale_domains';
 export const ASKED_MAPS = [...MAPS, STALE_MAP] as const;
 
 /** The file names that maps have. */
-export const MAP_FILE = /^(relay_(recipients|domains)|transport)(\.(cdb|lmdb|db))?$/;
+export const MAP_FILE = /^((relay_(recipients|domains)|transport)(\.(cdb|lmdb|db))?|transport\.domains)$/;
 
 /** The file names that the access table has. */
 export const STALE_FILE = /^stale_domains(\.(cdb|lmdb|db))?$/;

@@ -30,8 +30,6 @@ export interface KindFacts {
   readonly folds: 'full' | 'table' | 'ascii';
   /** Whether it can defer unknown recipients of some domains and refuse those of others. */
   readonly defers: boolean;
-  /** Whether its snippet asks the map of next hops. */
-  readonly routes: boolean;
   /** The map types of `[maps] types` that it can be given. */
   readonly types: readonly string[];
 }
@@ -46,7 +44,6 @@ export const KINDS: Readonly<Record<Kind, KindFacts>> = {
     reloadLine: 'postfix reload',
     folds: 'full',
     defers: true,
-    routes: true,
     types: ['cdb', 'lmdb', 'hash', 'btree'],
   },
   exim: {
@@ -58,7 +55,6 @@ export const KINDS: Readonly<Record<Kind, KindFacts>> = {
     reloadLine: '',
     folds: 'table',
     defers: true,
-    routes: false,
     types: ['cdb'],
   },
   opensmtpd: {
@@ -70,7 +66,6 @@ export const KINDS: Readonly<Record<Kind, KindFacts>> = {
     reloadLine: 'smtpctl update table relaymap_recipients && smtpctl update table relaymap_domains',
     folds: 'ascii',
     defers: false,
-    routes: false,
     types: ['cdb'],
   },
   haraka: {
@@ -82,7 +77,6 @@ export const KINDS: Readonly<Record<Kind, KindFacts>> = {
     reloadLine: '',
     folds: 'table',
     defers: true,
-    routes: true,
     types: ['cdb'],
   },
 };

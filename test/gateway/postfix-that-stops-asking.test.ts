@@ -32,7 +32,6 @@ class Server implements Mta {
   readonly reloadLine = KINDS.postfix.reloadLine;
   readonly folds = KINDS.postfix.folds;
   readonly defers = KINDS.postfix.defers;
-  readonly routes = KINDS.postfix.routes;
   readonly types = KINDS.postfix.types;
   instances: string[] = ['/etc/postfix'];
   mark = 'a';

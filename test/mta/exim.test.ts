@@ -4,6 +4,7 @@ import { expect } from 'vitest';
 import { mtaTree } from '../support/mta-trees.ts';
 import { conforms, type Kit } from './conformance.ts';
 import type { MailHost } from './mail-host.ts';
+import { defersWhileStale, routes } from './routing.ts';
 
 const ANSWERS = `dc_eximconfig_configtype='smarthost'
 dc_other_hostnames='mx.test.invalid'
@@ -56,3 +57,18 @@ async function again(host: MailHost): Promise<void> {
 }
 
 conforms(exim);
+defersWhileStale(exim);
+routes({
+  ...exim,
+  async setUpHops(host) {
+    expect((await host.relaymap('check')).stdout).toMatch(/does not name transport/);
+    const { status, stdout, stderr } = await host.init('exim', '--apply');
+    expect([status, stdout], stderr).toEqual([0, expect.stringMatching(/conf\.d\/router\/050_relaymap/)]);
+    expect(await host.read('/etc/exim4/conf.d/main/000_relaymap')).toMatch(/^# RELAYMAP_DEFER/m);
+  },
+  async allowLoopback(host) {
+    await host.must(['sed', '-i', 's/self = defer/self = send/', '/etc/exim4/conf.d/router/050_relaymap']);
+    await again(host);
+  },
+  byMx: true,
+});

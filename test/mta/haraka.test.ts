@@ -10,6 +10,7 @@ import { expect } from 'vitest';
 import { plainTree } from '../support/mta-trees.ts';
 import { conforms, type Kit } from './conformance.ts';
 import type { MailHost } from './mail-host.ts';
+import { defersWhileStale, routes } from './routing.ts';
 
 const VERSION = '3.3.4';
 const PLUGIN = fileURLToPath(new URL('../../packaging/haraka', import.meta.url));
@@ -30,6 +31,9 @@ async function harakaFolder(): Promise<string> {
 }
 
 const FOLDER = '/etc/haraka';
+
+const END =
+  'pid=$(cat /run/haraka.pid); kill $pid; while grep -q "^State:.[^Z]" /proc/$pid/status 2>/dev/null; do sleep 0.1; done';
 
 export const haraka: Kit = {
   kind: 'haraka',
@@ -54,11 +58,7 @@ export const haraka: Kit = {
   start,
   async endDeferring(host) {
     await host.must(['sed', '-i', 's/^defer=/; &/', `${FOLDER}/config/relaymap.ini`]);
-    await host.must([
-      'sh',
-      '-c',
-      'pid=$(cat /run/haraka.pid); kill $pid; while grep -q "^State:.[^Z]" /proc/$pid/status 2>/dev/null; do sleep 0.1; done',
-    ]);
+    await host.must(['sh', '-c', END]);
     await start(host);
   },
   async forget(host) {
@@ -77,3 +77,15 @@ async function start(host: MailHost): Promise<void> {
 }
 
 conforms(haraka);
+defersWhileStale(haraka);
+routes({
+  ...haraka,
+  async setUpHops(host) {
+    expect((await host.relaymap('check')).stdout).toMatch(/next_hops is set/);
+    await host.must(['sed', '-i', 's/^; next_hops=/next_hops=/', `${FOLDER}/config/relaymap.ini`]);
+    await host.write(`${FOLDER}/config/outbound.ini`, 'local_mx_ok=true\n');
+    await host.must(['sh', '-c', END]);
+    await start(host);
+  },
+  byMx: true,
+});

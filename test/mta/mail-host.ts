@@ -3,7 +3,7 @@
 // touched, and all of it ends with the test process. Needs root.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -17,12 +17,13 @@ const ALONE = ['unshare', '--mount', '--propagation', 'private', '--pid', '--for
 const MORTAL = ['setpriv', '--pdeathsig', 'KILL'];
 
 export const MAPS = '/var/lib/relaymap/maps';
-const CONFIG = '/etc/relaymap/relaymap.toml';
+export const CONFIG = '/etc/relaymap/relaymap.toml';
 
 export class MailHost {
   readonly #target: ChildProcess;
   readonly #pid: number;
   #bridge: ChildProcess | null = null;
+  #sinks: ChildProcess | null = null;
   #https: Server | null = null;
 
   readonly dir: string;
@@ -135,6 +136,30 @@ export class MailHost {
     return this.run(['node', '/shared/dist/bin/relaymap.cjs', command, '--config', CONFIG, ...rest]);
   }
 
+  /** The same with a wall clock that is so many milliseconds ahead. */
+  relaymapIn(ms: number, command: string): Promise<Finished> {
+    copyFileSync(SHIFT, path.join(this.dir, 'shared', 'shift.cjs'));
+    const clock = ['env', `SHIFT_MS=${ms}`, 'NODE_OPTIONS=--require /shared/shift.cjs'];
+    return this.run([...clock, 'node', '/shared/dist/bin/relaymap.cjs', command, '--config', CONFIG]);
+  }
+
+  /** More lines for the bundle of relaymap.toml. */
+  async inBundle(lines: string): Promise<void> {
+    const text = await this.read(CONFIG);
+    const at = /^\[\[bundle\]\]\n/m.exec(text);
+    if (at === null) throw new Error('relaymap.toml has no bundle');
+    const end = at.index + at[0].length;
+    await this.write(CONFIG, `${text.slice(0, end)}${lines}\n${text.slice(end)}`);
+  }
+
+  /** SMTP servers on its loopback that take all mail: `127.0.0.1:2525`. What they get is in `shared/sink-2525`. */
+  async sinks(places: readonly string[]): Promise<void> {
+    const shared = path.join(this.dir, 'shared');
+    const argv = ['nsenter', '--net', '-t', String(this.#pid), process.execPath, SINK, shared, ...places];
+    this.#sinks = spawn(MORTAL[0] ?? '', [...MORTAL.slice(1), ...argv], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(this.#sinks.stdout ?? this.#sinks, 'data');
+  }
+
   /** The line that a person types, with what it needs here. */
   init(kind: string, ...more: string[]): Promise<Finished> {
     const { url } = this.endpoint;
@@ -150,6 +175,7 @@ export class MailHost {
 
   async close(): Promise<void> {
     this.#bridge?.kill('SIGKILL');
+    this.#sinks?.kill('SIGKILL');
     this.#https?.close();
     await this.endpoint.stop();
     const ended = once(this.#target, 'exit');
@@ -159,7 +185,9 @@ export class MailHost {
   }
 }
 
-const BRIDGE = path.join(import.meta.dirname, 'bridge.mjs');
+const [BRIDGE, SINK, SHIFT] = ['bridge.mjs', 'sink.mjs', 'shift.cjs'].map((name) =>
+  path.join(import.meta.dirname, name),
+) as [string, string, string];
 
 /** The process in the new namespaces: the child of a child of what was started. */
 function innermost(pid: number): number {

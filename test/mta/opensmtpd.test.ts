@@ -5,6 +5,7 @@ import { mtaTree } from '../support/mta-trees.ts';
 import { answersSo, askOnce } from '../support/smtp.ts';
 import { conforms, type Kit } from './conformance.ts';
 import { MailHost, MAPS } from './mail-host.ts';
+import { routes } from './routing.ts';
 
 const CONF = 'listen on lo port 25\n';
 
@@ -32,6 +33,24 @@ export const opensmtpd: Kit = {
 };
 
 conforms(opensmtpd);
+routes({
+  ...opensmtpd,
+  async setUpHops(host) {
+    expect((await host.relaymap('check')).stdout).toMatch(/does not name transport/);
+    const { stdout } = await host.init('opensmtpd');
+    const lines = stdout.split('\n').filter((line) => /^(table|action|match)/.test(line));
+    expect(lines).toHaveLength(4);
+    const conf = await host.read('/etc/smtpd.conf');
+    await host.write('/etc/smtpd.conf', conf.replace(/^match/m, `${lines.join('\n')}\nmatch`));
+    await host.must(['smtpd', '-n']);
+    await host.must([
+      'sh',
+      '-c',
+      'pkill -x smtpd; while pgrep -r D,R,S -x smtpd >/dev/null; do sleep 0.1; done; smtpd',
+    ]);
+  },
+  byMx: false,
+});
 
 describe('opensmtpd alone', () => {
   test('without a map it does not start: mail waits; an update with no file keeps the old rows', async () => {

@@ -9,6 +9,9 @@ import { splitRoute } from '../../bundle/table/transport.ts';
 import type { GatewayConfig } from '../config.ts';
 import { asksNextHops, NEXT_HOPS } from '../map-files.ts';
 import { openMap } from '../maps/open-map.ts';
+import { KINDS } from '../mta-kinds.ts';
+import { mtaOf } from '../mta/of-config.ts';
+import { MX_SCHEME } from '../mta/opensmtpd/route.ts';
 import { instancesOf } from '../mta/postfix/instances.ts';
 import { readPostfix } from '../mta/postfix/main-cf.ts';
 import { isOurs } from '../mta/postfix/map-references.ts';
@@ -23,16 +26,41 @@ export async function whereTo(config: GatewayConfig, answers: readonly LookupAns
   if (!asksNextHops(config)) return answers.map(() => null);
   const map = openMap(path.join(config.map_dir, `${NEXT_HOPS}.cdb`));
   const tables = tablesOf(config);
+  const isUnasked = config.mta.kind !== 'postfix' && unasked(config);
   try {
     const found: (string | null)[] = [];
     for (const { accepted, address } of answers) {
       const domain = foldCase(address.slice(address.lastIndexOf('@') + 1));
-      found.push(accepted ? await sentence(config, tables, foldCase(address), domain, map?.get(domain) ?? null) : null);
+      const value = map?.get(domain) ?? null;
+      if (!accepted) found.push(null);
+      else if (config.mta.kind === 'postfix')
+        found.push(await sentence(config, tables, foldCase(address), domain, value));
+      else found.push(await byRouter(config, isUnasked, domain, value));
     }
     return found;
   } finally {
     map?.close();
   }
+}
+
+/** Whether a server other than Postfix is known not to ask the map of next hops: where it could be asked. */
+function unasked(config: GatewayConfig): boolean {
+  const uses = mtaOf(config).look()[0]?.uses ?? null;
+  return uses !== null && !uses.some(({ map }) => map === NEXT_HOPS);
+}
+
+/** Of a server other than Postfix, which has no tables before the map. */
+async function byRouter(config: GatewayConfig, isUnasked: boolean, domain: string, value: string | null) {
+  const { name } = KINDS[config.mta.kind];
+  if (value === null) return `has no next hop: goes to where ${name} sends mail for ${domain} otherwise`;
+  if (isUnasked)
+    return `goes to where ${name} sends mail otherwise: it does not ask relaymap's map, which has ${value}`;
+  const by = await source(config, domain);
+  const from = by === null ? '' : `, the next hop of ${by.name} version ${by.version}`;
+  // OpenSMTPD takes no next hop that is to go by its MX records (mta/opensmtpd/route.ts).
+  if (value.startsWith(MX_SCHEME))
+    return `waits in the queue: ${name} cannot go by the MX of ${by?.nextHop ?? value}${from}`;
+  return `goes to ${by?.nextHop ?? value}${from}`;
 }
 
 /** What Postfix's transport_maps names, in order; null where it cannot be asked. */

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { isAbsent, tempName } from '../../io/atomic-file.ts';
 import { SCRATCH_NAME } from '../../io/scratch-file.ts';
 import type { GatewayState, MapFileRecord } from '../record/state.ts';
-import { MAPS, ENDINGS, type MainMap, type MapType } from '../map-files.ts';
+import { MAPS, ENDINGS, ROUTED_DOMAINS, type MainMap, type MapType } from '../map-files.ts';
 
 export type LiveMaps = NonNullable<GatewayState['maps']>;
 
@@ -53,7 +53,7 @@ function wrongKind(name: string, found: Stats, record: MapFileRecord): string | 
 /** Removes what a killed run left beside the maps. Needs the lock. */
 export function removeUnfinished(mapDir: string): void {
   rmSync(path.join(mapDir, SCRATCH_NAME), { force: true, recursive: true });
-  for (const map of MAPS) removeHalfMade(mapDir, map);
+  for (const map of [...MAPS, ROUTED_DOMAINS]) removeHalfMade(mapDir, map);
 }
 
 /** The same of one map. */

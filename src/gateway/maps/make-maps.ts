@@ -40,9 +40,10 @@ export function mapInputs(config: GatewayConfig, state: GatewayState): string {
     const hops = b.next_hops === undefined ? [] : [b.next_hops, installed.transport?.table ?? null];
     return [[b.name, b.domains ?? null, installed.table, ...hops]];
   });
-  const { text: form } = KINDS[config.mta.kind];
-  // Maps of an earlier version were all of one form.
-  const more = form === 'pairs' ? [] : [form];
+  const { kind } = config.mta;
+  const { text: form } = KINDS[kind];
+  // Maps of an earlier version were all of one form. A next hop is written as the server reads it.
+  const more = [...(form === 'pairs' ? [] : [form]), ...(kind !== 'postfix' && asksNextHops(config) ? [kind] : [])];
   const text = JSON.stringify([1, config.map_dir, config.maps.types, config.maps.value, members, ...more]);
   return createHash('sha256').update(text).digest('hex');
 }

@@ -10,7 +10,7 @@ import { ScratchFile } from '../../io/scratch-file.ts';
 import { CdbWriter } from '../../map/cdb.ts';
 import { listText } from '../../map/list-text.ts';
 import { expressible, sourceRoom, sourceText } from '../../map/source-text.ts';
-import { ENDINGS, NEXT_HOPS, type MapType } from '../map-files.ts';
+import { ENDINGS, NEXT_HOPS, ROUTED_DOMAINS, type MapType } from '../map-files.ts';
 import { postmap } from '../mta/postfix/postmap.ts';
 import { fileSha256 } from './map-damage.ts';
 import { readBack, Samples } from './read-back.ts';
@@ -62,6 +62,8 @@ export class MapPair {
   #cdb: AtomicFile | ScratchFile;
   readonly #writer: CdbWriter;
   readonly #samples = new Samples();
+  /** Where the text is a list: the domains that have a next hop. */
+  readonly #routed: string[] = [];
   #lines: Uint8Array = Buffer.allocUnsafeSlow(64 * 1024);
 
   constructor(
@@ -110,6 +112,7 @@ export class MapPair {
       this.#writer.addPair(key, found);
       if (expressible(key, 0, key.length)) lines.push(`${key.toString()}\t${found.toString()}\n`);
       else this.left++;
+      if (this.#rules.text === 'list') this.#routed.push(key.toString());
     }
     const text = Buffer.from(lines.join(''));
     this.#text.write(text);
@@ -136,12 +139,23 @@ export class MapPair {
     const found = readBack(cdb, this.rows, keys, valueOf);
     const bytes = fstatSync(text.fd).size;
     text.finish();
+    const list = this.#rules.text === 'list' && name === NEXT_HOPS ? [this.#list(ROUTED_DOMAINS, this.#routed)] : [];
     cdb.finish();
     return [
       { name, file: text, sha256: this.#textHash.digest('hex'), bytes },
       { name: `${name}.cdb`, file: cdb, ...found },
+      ...list,
       ...(await foreignMaps(name, text, this.rows - this.left, keys, this.#rules, this.#files)),
     ];
+  }
+
+  /** A file of one row a line; without a row it names a domain that nobody has, since OpenSMTPD takes no empty list. */
+  #list(name: string, rows: readonly string[]): MapFile {
+    const file = this.#open(name);
+    const text = Buffer.from([...(rows.length === 0 ? [NOBODYS_DOMAIN] : rows), ''].join('\n'));
+    file.write(text);
+    file.finish();
+    return { name, file, sha256: createHash('sha256').update(text).digest('hex'), bytes: text.length };
   }
 
   #scratch(): ScratchFile {
@@ -168,6 +182,8 @@ export class MapPair {
     return file;
   }
 }
+
+const NOBODYS_DOMAIN = 'none.invalid';
 
 const NO_VALUE = new Uint8Array(0);
 

@@ -42,7 +42,7 @@ export interface Mta extends KindFacts {
   look(): readonly InstanceLook[];
   /**
    * What it is to find in the map of next hops for one of them (docs/bundle-format.md section 8), a domain being the
-   * key: `relay:[mx.example.org]:25`.
+   * key: `relay:[mx.example.org]:25`, in the form that it reads.
    */
   route(nextHop: string): string;
   /** Has all of them told of new maps, or asks for it. */

@@ -1,6 +1,8 @@
 /** What `check` says alike of every server but Postfix. Pure. */
 import type { Asked, ListFacts, Remark, SetUp } from './advisor.ts';
-import type { Use } from './mta.ts';
+import type { GatewayConfig } from '../config.ts';
+import { asksNextHops, NEXT_HOPS, STALE_MAP } from '../map-files.ts';
+import type { MapName, Use } from './mta.ts';
 
 export const absentRemark = (name: string, command: string, type: readonly string[]): Remark => ({
   level: 'error',
@@ -8,17 +10,35 @@ export const absentRemark = (name: string, command: string, type: readonly strin
   type,
 });
 
+/** The maps that a configuration calls for, the most important first. */
+export const wantedMaps = (config: GatewayConfig): MapName[] => [
+  'relay_recipients',
+  'relay_domains',
+  ...(asksNextHops(config) ? ([NEXT_HOPS] as const) : []),
+  ...(config.stale === undefined ? [] : ([STALE_MAP] as const)),
+];
+
+const EFFECTS: Readonly<Record<MapName, string>> = {
+  relay_recipients: 'the list that is fetched decides nothing',
+  relay_domains: 'the domains of the list are not relayed',
+  transport: 'mail follows the MX, whatever the list says',
+  stale_domains: 'unknown recipients are refused although their list is out of date',
+};
+
 /** The maps that its configuration does not name. */
-export function unaskedRemark(name: string, uses: readonly Use[], { byHand, afterwards }: SetUp): Remark[] {
-  const missing = (['relay_recipients', 'relay_domains'] as const).filter((map) => !uses.some((u) => u.map === map));
-  if (missing.length === 0) return [];
-  const effect = missing.includes('relay_recipients')
-    ? 'the list that is fetched decides nothing'
-    : 'the domains of the list are not relayed';
+export function unaskedRemark(
+  config: GatewayConfig,
+  name: string,
+  uses: readonly Use[],
+  { byHand, afterwards }: SetUp,
+): Remark[] {
+  const missing = wantedMaps(config).filter((map) => !uses.some((u) => u.map === map));
+  const [first] = missing;
+  if (first === undefined) return [];
   return [
     {
       level: 'error',
-      text: `${name}'s configuration does not name ${missing.join(' and ')}: ${effect}. (relaymap init --apply writes it, where there is a place for it.)`,
+      text: `${name}'s configuration does not name ${missing.join(' and ')}: ${EFFECTS[first]}. (relaymap init --apply writes it, where there is a place for it.)`,
       type: [...byHand, ...afterwards],
     },
   ];

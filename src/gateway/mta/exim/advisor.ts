@@ -4,13 +4,15 @@ import { makeFolder, removeDurable, writeFileAtomic } from '../../../io/atomic-f
 import path from 'node:path';
 import type { GatewayConfig } from '../../config.ts';
 import type { Advisor, Remark, SetUp } from '../advisor.ts';
+import { asksNextHops, NEXT_HOPS } from '../../map-files.ts';
+import type { Use } from '../mta.ts';
 import { answerRemarks, absentRemark, unaskedRemark } from '../remarks.ts';
 import { runTool } from '../tool.ts';
 import { askExim } from './ask-exim.ts';
 import { eximProgram, readEximConfig } from './config-text.ts';
-import { debianPlaces, textOf } from './debian.ts';
+import { debianPlaces, textOf, type Places } from './debian.ts';
 import { eximInstances, eximPid } from './exim.ts';
-import { aclStatements, domainList, macros } from './snippet.ts';
+import { aclStatements, domainList, macros, router, ROUTER } from './snippet.ts';
 import { eximUses } from './uses.ts';
 
 const UPDATE = 'update-exim4.conf';
@@ -33,12 +35,7 @@ export function eximAdvisor(config: GatewayConfig): Advisor {
       utf8 = dialogue?.utf8 ?? false;
       return dialogue?.answers ?? null;
     },
-    setUp: (fresh) =>
-      setUp(
-        config,
-        uses().map(({ where }) => where),
-        fresh,
-      ),
+    setUp: (fresh) => setUp(config, uses(), fresh),
     apply,
     examine(list, asked) {
       if (program === null) return [absentRemark('Exim', 'exim4', ['apt-get install exim4-daemon-light'])];
@@ -50,7 +47,8 @@ export function eximAdvisor(config: GatewayConfig): Advisor {
       const named = eximUses(config.map_dir, here.lines);
       return [
         ...down(),
-        ...unaskedRemark('Exim', named, setUp(config, [], true)),
+        ...unaskedRemark(config, 'Exim', named, setUp(config, named, true)),
+        ...earlierRouters(here.lines),
         ...unread(here.lines),
         ...answerRemarks('Exim', list, asked, [`${program} -bh 192.0.2.1   # and type RCPT TO:<...>`]),
         ...beyondAscii(list.sorts.unicode.count, asked !== null && !utf8),
@@ -124,8 +122,53 @@ function special(asked: Parameters<Advisor['examine']>[1], rows: readonly string
 
 const endDeferring = (macroFile: string): string[] => [`sed -i 's/^RELAYMAP_DEFER/# &/' ${macroFile}`, UPDATE, RELOAD];
 
-function setUp(config: GatewayConfig, asked: readonly string[], defer: boolean): SetUp {
+/** Routers that send mail away before ours is asked. */
+function earlierRouters(lines: readonly string[]): Remark[] {
+  const from = lines.findIndex((line) => /^begin\s+routers\b/.test(line));
+  const own = lines.findIndex((line) => line.startsWith(`${ROUTER}:`));
+  const before = lines.slice(from + 1, Math.max(own, from + 1));
+  const sending = before.flatMap((line, i) => {
+    if (!/^driver\s*=\s*(dnslookup|manualroute)\b/.test(line)) return [];
+    const label = before
+      .slice(0, i)
+      .filter((each) => /^\w+\s*:$/.test(each))
+      .at(-1);
+    return label === undefined ? [] : [label.replace(/\s*:$/, '')];
+  });
+  if (from < 0 || own < 0 || sending.length === 0) return [];
+  const text = `The router ${sending.join(', ')} stands before ${ROUTER}, and may send mail elsewhere than the list says.`;
+  return [{ level: 'warning', text, type: [`# put ${ROUTER} first among the routers`, UPDATE, RELOAD] }];
+}
+
+function setUp(config: GatewayConfig, uses: readonly Use[], defer: boolean): SetUp {
   const places = debianPlaces();
+  const asksLists = uses.some(({ map }) => map === 'relay_recipients');
+  const lacksRouter = asksNextHops(config) && !uses.some(({ map }) => map === NEXT_HOPS);
+  const whole = listSetUp(config, places, defer);
+  if (asksLists && !lacksRouter) return { ...whole, asked: uses.map(({ where }) => where) };
+  if (!lacksRouter) return whole;
+  const byHand = ['# in the configuration, first behind "begin routers":', ...withoutComments(router())];
+  const file = places?.router ?? null;
+  const isFree = whole.obstacle === null && file !== null;
+  const snippets = isFree ? [...(asksLists ? [] : whole.snippets), { file, text: router() }] : [];
+  return {
+    asked: [],
+    snippets,
+    obstacle: whole.obstacle ?? (file === null ? ONE_FILE : null),
+    byHand: asksLists ? byHand : [...whole.byHand, ...byHand],
+    afterwards: whole.afterwards,
+    back: [`rm ${snippets.map((each) => each.file).join(' ')}`, UPDATE, RELOAD],
+    deferring: asksLists ? [] : whole.deferring,
+  };
+}
+
+const ONE_FILE = "a router has its place in Debian's split configuration alone, and this one is a single file";
+
+const withoutComments = (text: string): string[] =>
+  text.split('\n').filter((line) => line !== '' && !/^\s*#/.test(line));
+
+/** What has it ask the lists of recipients and domains. */
+function listSetUp(config: GatewayConfig, places: Places | null, defer: boolean): SetUp {
   const acl = places?.acl ?? '/etc/exim/relaymap_acl';
   const options = { mapDir: config.map_dir, acl, others: places?.others ?? '', defer };
   const snippets =
@@ -136,7 +179,7 @@ function setUp(config: GatewayConfig, asked: readonly string[], defer: boolean):
           { file: places.macros, text: macros(options) },
         ];
   return {
-    asked,
+    asked: [],
     snippets,
     obstacle: places === null ? "this Exim's configuration is not made by Debian's update-exim4.conf" : places.obstacle,
     byHand: [
@@ -145,9 +188,7 @@ function setUp(config: GatewayConfig, asked: readonly string[], defer: boolean):
       ...(defer ? ['RELAYMAP_DEFER = yes'] : []),
       `domainlist relay_to_domains = ${domainList('')}`,
       '# in the ACL of RCPT, before the statement that accepts +relay_to_domains:',
-      ...aclStatements()
-        .split('\n')
-        .filter((line) => line !== '' && !/^\s*#/.test(line)),
+      ...withoutComments(aclStatements()),
     ],
     afterwards: places === null ? ['exim -bV', 'kill -HUP $(cat /run/exim.pid)'] : [UPDATE, RELOAD],
     back: [`rm ${snippets.map(({ file }) => file).join(' ')}`, UPDATE, RELOAD],

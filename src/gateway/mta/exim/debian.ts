@@ -12,6 +12,8 @@ export interface Places {
   /** The file of macros that `--apply` writes. */
   readonly macros: string;
   readonly acl: string;
+  /** The file of the router that asks the next hops; null where the configuration is one file. */
+  readonly router: string | null;
   /** Domains that are relayed today by debconf's answer, as a list of Exim's. */
   readonly others: string;
   /** Why they cannot be used; null where they can. */
@@ -30,7 +32,9 @@ export function debianPlaces(): Places | null {
     .split(/[;:\s]+/)
     .filter((domain) => domain !== '' && !domain.startsWith('<'))
     .join(' : ');
-  return { macros, acl: path.join(FOLDER, 'relaymap_acl'), others, obstacle: obstacleTo(macros, isSplit) };
+  const router = isSplit ? path.join(FOLDER, 'conf.d/router/050_relaymap') : null;
+  const acl = path.join(FOLDER, 'relaymap_acl');
+  return { macros, acl, router, others, obstacle: obstacleTo(macros, isSplit) };
 }
 
 function obstacleTo(macros: string, isSplit: boolean): string | null {

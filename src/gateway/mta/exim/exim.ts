@@ -8,6 +8,7 @@ import { KINDS } from '../../mta-kinds.ts';
 import { fileMark } from '../file-mark.ts';
 import type { InstanceLook, Mta } from '../mta.ts';
 import { readEximConfig } from './config-text.ts';
+import { eximRoute } from './route.ts';
 import { eximUses } from './uses.ts';
 
 /** Debian's, in the order in which its Exim looks for them, then those of others. */
@@ -30,7 +31,7 @@ export function exim(config: GatewayConfig): Mta {
     kind: 'exim',
     ...KINDS.exim,
     instances,
-    route: (nextHop) => `relay:${nextHop}`,
+    route: eximRoute,
     marks: () => new Map(instances.map((file) => [file, fileMark([file])])),
     look: () => instances.map((file) => lookAt(config, file)),
     reload: () => 'done',

@@ -1,7 +1,7 @@
 /**
- * What an Exim configuration says to ask relaymap's maps: macros for its beginning, and statements for the ACL of
- * RCPT. What is asked is folded by Unicode's table (case_folding.cdb), as the rows are folded: Exim itself folds A to
- * Z alone. Pure.
+ * What an Exim configuration says to ask relaymap's maps: macros for its beginning, statements for the ACL of RCPT,
+ * and a router. What is asked is folded by Unicode's table (case_folding.cdb), as the rows are folded: Exim itself
+ * folds A to Z alone. Pure.
  */
 
 /** By which `init` knows its own files again. */
@@ -105,3 +105,30 @@ export const aclStatements = (): string =>
     '    log_message = not on the list of relaymap',
     '',
   ].join('\n');
+
+export const ROUTER = 'relaymap_next_hop';
+
+/**
+ * Mail for a domain that has a next hop goes there; a domain without a row goes on to the routers behind. While the
+ * map is missing or cut short all of it waits, and so does mail for a host that is not found or is this one.
+ */
+export const router = (): string =>
+  [
+    `${MARK} Where mail for the domains of the lists goes (next_hops in relaymap.toml).`,
+    '# It must stand before the routers that send mail away.',
+    '',
+    `${ROUTER}:`,
+    '  debug_print = "R: relaymap_next_hop for $local_part@$domain"',
+    '  driver = manualroute',
+    '  domains = ! +local_domains : +relay_to_domains',
+    `  route_data = ${looked('${if ' + beyondAscii('$domain') + '{' + foldOf('$domain') + '}{$domain}}')}`,
+    '  transport = remote_smtp',
+    '  host_find_failed = defer',
+    '  host_all_ignored = defer',
+    '  self = defer',
+    '  same_domain_copy_routing = yes',
+    '',
+  ].join('\n');
+
+/** Empty where there is no row: then the router declines. */
+const looked = (key: string): string => '${lookup{' + key + '}cdb{RELAYMAP_DIR/transport.cdb}{$value}}';

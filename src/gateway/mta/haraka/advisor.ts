@@ -5,6 +5,7 @@ import { HostError } from '../../../errors.ts';
 import { removeDurable, writeFileAtomic } from '../../../io/atomic-file.ts';
 import type { GatewayConfig } from '../../config.ts';
 import type { Advisor, Remark, SetUp } from '../advisor.ts';
+import { asksNextHops } from '../../map-files.ts';
 import { absentRemark, unaskedRemark } from '../remarks.ts';
 import { harakaInstances, harakaUses, isOurs, pluginMapDir, pluginsOf } from './haraka.ts';
 
@@ -37,10 +38,11 @@ export function harakaAdvisor(config: GatewayConfig): Advisor {
         return [absentRemark('Haraka', path.join(folder, 'config/plugins'), [`haraka -i ${folder}`])];
       }
       return [
-        ...unaskedRemark('Haraka', uses(), setUp(config, folder, [], true)),
+        ...unaskedRemark(config, 'Haraka', uses(), setUp(config, folder, [], true)),
         ...otherFolder(config, folder),
         ...absentPlugin(folder),
         ...earlier(folder),
+        ...unrouted(config, folder),
       ];
     },
   };
@@ -69,6 +71,8 @@ function setUp(config: GatewayConfig, folder: string, asked: readonly string[], 
   const ini = [
     '; Written by relaymap init.',
     `map_dir=${config.map_dir}`,
+    '; Mail goes out by Haraka itself, to the next hops of the lists:',
+    `${asksNextHops(config) ? '' : '; '}next_hops=true`,
     '; Unknown recipients are deferred, not refused:',
     `${defer ? '' : '; '}defer=true`,
     '; Where user+tag@ is to count as user@:',
@@ -152,4 +156,11 @@ function earlier(folder: string): Remark[] {
       type: [`# in ${path.join(folder, 'config/plugins')}: put relaymap before it`, RESTART],
     },
   ];
+}
+
+/** The plugin has Haraka send mail on only where it is told to. */
+function unrouted(config: GatewayConfig, folder: string): Remark[] {
+  if (!asksNextHops(config) || settingOf(folder, 'next_hops') === 'true') return [];
+  const text = `next_hops is set in relaymap.toml, and not in ${iniOf(folder)}: a next hop counts only for mail that another plugin has Haraka send out.`;
+  return [{ level: 'warning', text, type: [`# in ${iniOf(folder)}:`, 'next_hops=true', RESTART] }];
 }

@@ -9,6 +9,7 @@ import { fileMark } from '../file-mark.ts';
 import type { InstanceLook, Mta, Reload } from '../mta.ts';
 import { requestReload, requestServed } from '../reload-request.ts';
 import { runTool } from '../tool.ts';
+import { opensmtpdRoute } from './route.ts';
 import { ourTables, readSmtpdConf, smtpdUses } from './smtpd-conf.ts';
 
 const PLACES = ['/etc/smtpd.conf', '/etc/opensmtpd/smtpd.conf', '/etc/mail/smtpd.conf'];
@@ -22,7 +23,7 @@ export function opensmtpd(config: GatewayConfig): Mta {
     kind: 'opensmtpd',
     ...KINDS.opensmtpd,
     instances,
-    route: (nextHop) => `relay:${nextHop}`,
+    route: opensmtpdRoute,
     marks: () => new Map(instances.map((file) => [file, fileMark([file])])),
     look: () => instances.map((file) => lookAt(config, file)),
     reload: () => tellSmtpd(config),

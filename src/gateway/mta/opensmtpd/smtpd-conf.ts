@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { isAbsent } from '../../../io/atomic-file.ts';
-import { MAPS } from '../../map-files.ts';
-import type { MapName, Use } from '../mta.ts';
+import { NEXT_HOPS, ROUTED_DOMAINS } from '../../map-files.ts';
+import type { Use } from '../mta.ts';
 
 export type SmtpdHere =
   | { readonly is: 'absent' }
@@ -34,25 +34,45 @@ function linesOf(file: string, depth: number): string[] {
 /** Up to a `#` that stands in no quotes. */
 const withoutComment = (line: string): string => /^(?:[^#"]|"[^"]*"?)*/.exec(line)?.[0] ?? '';
 
+/** Files that it reads, in the order in which it is told of them: recipients, next hops, domains. */
+const FILES = ['relay_recipients', NEXT_HOPS, ROUTED_DOMAINS, 'relay_domains'] as const;
+
 export interface OurTable {
   readonly name: string;
-  readonly map: MapName;
+  readonly map: (typeof FILES)[number];
 }
 
 /** The tables that are read from our files, in the order of our maps. */
 export function ourTables(mapDir: string, lines: readonly string[]): OurTable[] {
   const tables = lines.flatMap((line) => {
     const [, name = '', file] = /^table\s+<?"?([\w-]+)"?>?\s+"?file:([^"\s]+)"?/.exec(line) ?? [];
-    const map = MAPS.find((each) => file !== undefined && path.normalize(file) === path.join(mapDir, each));
+    const map = FILES.find((each) => file !== undefined && path.normalize(file) === path.join(mapDir, each));
     return map === undefined ? [] : [{ name, map }];
   });
-  return tables.sort((a, b) => MAPS.indexOf(a.map) - MAPS.indexOf(b.map));
+  return tables.sort((a, b) => FILES.indexOf(a.map) - FILES.indexOf(b.map));
 }
 
 /** The rules of `match` that ask them. */
 export function smtpdUses(mapDir: string, lines: readonly string[]): Use[] {
-  return ourTables(mapDir, lines).flatMap(({ name, map }) => {
+  const tables = ourTables(mapDir, lines);
+  return tables.flatMap(({ name, map }): Use[] => {
+    if (map === ROUTED_DOMAINS) return [];
+    if (map === NEXT_HOPS) return routingRule(tables, name, lines);
     const rule = lines.find((line) => line.startsWith('match') && line.includes(`<${name}>`));
     return rule === undefined || /\breject\b/.test(rule) ? [] : [{ map, where: `match ... <${name}>` }];
   });
+}
+
+/** The rule that has the domains with a next hop go by an action `relay domain <table>`. */
+function routingRule(tables: readonly OurTable[], table: string, lines: readonly string[]): Use[] {
+  const list = tables.find(({ map }) => map === ROUTED_DOMAINS)?.name;
+  const actions = lines.flatMap((line) => {
+    const [, action] = /^action\s+"?([^"\s]+)"?\s+relay\b/.exec(line) ?? [];
+    return action !== undefined && new RegExp(`\\bdomain\\s+<${table}>`).test(line) ? [action] : [];
+  });
+  const rule = lines.find((line) => {
+    const [, action] = /\baction\s+"?([^"\s]+)"?\s*$/.exec(line) ?? [];
+    return line.startsWith('match') && line.includes(`domain <${list}>`) && actions.includes(action ?? '');
+  });
+  return rule === undefined ? [] : [{ map: NEXT_HOPS, where: `match ... <${list}>` }];
 }

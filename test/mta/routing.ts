@@ -1,0 +1,160 @@
+// Where mail goes once it has been taken (next_hops), and what is said of recipients while a list is out of date
+// ([stale]): the same sentences for every kind of mail server, each by mail that is really sent.
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hops, route } from '../support/next-hops.ts';
+import { answersSo, SmtpClient } from '../support/smtp.ts';
+import type { Kit } from './conformance.ts';
+import { CONFIG, MailHost, MAPS } from './mail-host.ts';
+
+const ROWS = ['alice@example.org', 'bob@example.net', 'carol@none.example.com'];
+const [ONE, OTHER, SIX] = [2525, 2626, 2727];
+
+export interface RoutingKit extends Kit {
+  /** Lets it send mail to its own host, and send it at once. */
+  allowLoopback?(host: MailHost): Promise<void>;
+  /** Has it ask the map of next hops, as `init` says. */
+  setUpHops(host: MailHost): Promise<void>;
+  /** Whether a next hop can be the MX of a name. */
+  readonly byMx: boolean;
+}
+
+export function routes(kit: RoutingKit): void {
+  describe.sequential(`${kit.kind}: next hops`, () => {
+    let host: MailHost;
+    beforeAll(async () => {
+      host = await MailHost.open(await kit.tree());
+      await host.sinks([`127.0.0.1:${ONE}`, `127.0.0.1:${OTHER}`, `::1:${SIX}`]);
+      await kit.prepare(host);
+      host.forger.publish(ROWS);
+      await kit.setUp(host);
+      await kit.start(host);
+      await kit.endDeferring?.(host);
+      await host.inBundle(
+        'domains = ["example.org", "example.net", "*.example.com"]\nnext_hops = ["127.0.0.1", "::1", "*.example.org"]',
+      );
+    });
+    afterAll(() => host.close());
+
+    const publish = async (...rows: string[]) => {
+      host.forger.publish(ROWS, hops(host.forger.files, rows).lies);
+      const fetched = await host.relaymap('fetch');
+      expect(fetched.status, fetched.stderr).toBe(0);
+    };
+
+    test('a server that does not ask the next hops yet: check says so, and init has it ask them', async () => {
+      await publish(route('example.org', `[127.0.0.1]:${ONE}`), route('example.net', `[127.0.0.1]:${OTHER}`));
+      await kit.setUpHops(host);
+      await kit.allowLoopback?.(host);
+      await answersSo(host.smtp, [250], ['alice@example.org']);
+      const check = await host.relaymap('check');
+      expect(check.stdout).not.toMatch(/does not name transport|next_hops is set/);
+    });
+
+    test('mail for two domains goes to two hosts', async () => {
+      await send(host, 'alice@example.org', 'bob@example.net');
+      await arrived(host, ONE, 'alice@example.org');
+      await arrived(host, OTHER, 'bob@example.net');
+    });
+
+    test('after an update it goes to another host, by IPv6 too', async () => {
+      await publish(route('example.org', `[127.0.0.1]:${OTHER}`), route('example.net', `[::1]:${SIX}`));
+      await send(host, 'alice@example.org', 'bob@example.net');
+      await arrived(host, OTHER, 'alice@example.org');
+      await arrived(host, SIX, 'bob@example.net');
+    });
+
+    test('lookup says which next hop', async () => {
+      const { status, stdout } = await host.relaymap('lookup', 'alice@example.org', 'carol@none.example.com');
+      expect([status, stdout]).toEqual([
+        0,
+        expect.stringMatching(/goes to \[127\.0\.0\.1\]:2626, the next hop of example-org version \d+/),
+      ]);
+      expect(stdout).toMatch(/carol@none\.example\.com.*\n.*has no next hop/);
+    });
+
+    if (!kit.byMx) {
+      test('a next hop by MX: its mail waits, check and lookup say so', async () => {
+        await publish(route('example.org', 'mx.example.org'), route('example.net', `[127.0.0.1]:${ONE}`));
+        await send(host, 'alice@example.org', 'bob@example.net');
+        await arrived(host, ONE, 'bob@example.net');
+        expect((await host.relaymap('check')).stdout).toMatch(/error: The next hops? of example\.org .*MX/s);
+        expect((await host.relaymap('lookup', 'alice@example.org')).stdout).toMatch(/waits in the queue/);
+      });
+    }
+
+    test('without the map of next hops no mail is lost, and it goes there once the map is back', async () => {
+      await publish(route('example.org', `[127.0.0.1]:${ONE}`), route('example.net', `[127.0.0.1]:${ONE}`));
+      await host.must(['sh', '-c', `rm -f ${MAPS}/transport*`]);
+      const taken = await trySend(host, 'alice@example.org');
+      expect(taken).toSatisfy((code: number) => code < 500);
+      expect((await host.relaymap('fetch')).status).toBe(0);
+      expect(await host.read(`${MAPS}/transport`)).toMatch(/^example\.org\t.*2525/m);
+      await send(host, 'bob@example.net');
+      await arrived(host, ONE, 'bob@example.net');
+    });
+  });
+}
+
+export function defersWhileStale(kit: Kit): void {
+  describe.sequential(`${kit.kind}: a list that is out of date`, () => {
+    test('fresh: 550; out of date: unknown ones wait, known ones are taken; back again: 550', async () => {
+      const host = await MailHost.open(await kit.tree());
+      try {
+        await kit.prepare(host);
+        host.forger.publish(ROWS);
+        await kit.setUp(host);
+        await kit.start(host);
+        await kit.endDeferring?.(host);
+        await host.must(['sh', '-c', `printf '\\n[stale]\\nafter = "1h"\\n' >>${CONFIG}`]);
+        expect((await host.relaymap('fetch')).status).toBe(0);
+        const asked = ['alice@example.org', 'nobody@example.org'];
+        await answersSo(host.smtp, [250, 550], asked);
+        const late = await host.relaymapIn(2 * 3_600_000, 'stale');
+        expect(late.status, late.stderr).toBe(0);
+        const code = kit.kind === 'exim' ? 451 : 450;
+        await answersSo(host.smtp, [250, code], asked);
+        const lookup = await host.relaymap('lookup', 'nobody@example.org', 'alice@example.org');
+        expect([lookup.status, lookup.stdout]).toEqual([1, expect.stringMatching(/nobody@example.org: deferred/)]);
+        expect(lookup.stdout).toMatch(/out of date/);
+        expect((await host.relaymap('check')).stdout).not.toMatch(/does not name stale_domains/);
+        host.forger.publish([...ROWS, 'dora@example.org']);
+        expect((await host.relaymap('fetch')).status).toBe(0);
+        await answersSo(host.smtp, [250, 550, 250], [...asked, 'dora@example.org']);
+      } finally {
+        await host.close();
+      }
+    });
+  });
+}
+
+/** One message for each recipient; all must be taken. */
+async function send(host: MailHost, ...recipients: string[]): Promise<void> {
+  for (const recipient of recipients) {
+    const code = await trySend(host, recipient);
+    if (code !== 250) throw new Error(`${recipient}: ${code}`);
+  }
+}
+
+/** @returns the last reply's code */
+async function trySend(host: MailHost, recipient: string): Promise<number> {
+  const client = await SmtpClient.connect(host.smtp);
+  await client.mail('stranger@sender.invalid');
+  const rcpt = await client.rcpt(recipient);
+  const text = `From: <stranger@sender.invalid>\nTo: <${recipient}>\nDate: ${new Date().toUTCString()}\nSubject: hop\n\nhop\n`;
+  const reply = rcpt.code === 250 ? await client.data(text) : rcpt;
+  await client.quit();
+  return reply.code;
+}
+
+/** Waits until a sink has the recipient, and forgets what it has. */
+async function arrived(host: MailHost, port: number, recipient: string): Promise<void> {
+  const file = path.join(host.dir, 'shared', `sink-${port}`);
+  const read = () => (existsSync(file) ? readFileSync(file, 'latin1').split('\n') : []);
+  for (const end = performance.now() + 60_000; !read().includes(recipient); await delay(50)) {
+    if (performance.now() > end) throw new Error(`no mail for ${recipient} on port ${port}: ${read().join()}`);
+  }
+  await host.must(['rm', '-f', `/shared/sink-${port}`]);
+}
