@@ -14,6 +14,7 @@ import { PublishError } from './errors.ts';
 import type { Gathered } from './gather/gather.ts';
 import { writeFolder } from './keys/candidate-folder.ts';
 import { collect } from './keys/collect.ts';
+import { requireNewestStep } from './keys/newest-step.ts';
 import { trustedBy, type PublisherKeys } from './keys/publisher-keys.ts';
 import type { PublishOptions } from './publish-options.ts';
 import { keepRemovals, type Removals } from './removals/removals.ts';
@@ -158,7 +159,10 @@ async function commit(work: Work, result: Result, signed: VerifiedManifest): Pro
   return signed.manifest;
 }
 
-/** State first, manifest last, then what nothing names any more. */
+/**
+ * State first, manifest last, then what nothing names any more.
+ * @throws PublishError VERIFY if gateways at the newest key ring step would refuse it; nothing is written
+ */
 export function putOut(
   repository: Repository,
   next: PublisherState,
@@ -167,6 +171,7 @@ export function putOut(
   now: Date,
 ): void {
   const waiting = repository.state()?.candidates ?? [];
+  requireNewestStep(repository.output, next.keyring, signed);
   repository.writeState(next); // before publishing: a version is never signed twice
   repository.writeManifest(signed.envelope);
   try {

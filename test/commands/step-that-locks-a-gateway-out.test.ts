@@ -209,6 +209,26 @@ describe('not published, and nothing written:', () => {
   });
 });
 
+test('a list by the old key alone, after a step that took it away, is not put out', async () => {
+  const host = await begun();
+  const file = replace(host);
+  for (const root of [1, 2]) host.signedBy(file, root);
+  host.configure(host.central.keyFile(0), host.central.keyFile(1));
+  expect((await host.publishes(file)).status).toBe(0);
+  const manifest = () => readFileSync(path.join(host.central.output, 'manifest.json'));
+  const before = manifest();
+  host.configure(host.central.keyFile(0));
+  host.central.rows(people(31));
+  const done = await host.central.run(['publish']);
+  expect([done.status, done.stderr]).toEqual([
+    2,
+    expect.stringMatching(/VERIFY: gateways at key ring step 1 would refuse version \d+: .*Nothing is put out/),
+  ]);
+  expect(manifest()).toEqual(before);
+  host.configure(host.central.keyFile(1));
+  expect((await host.central.run(['publish'])).status).toBe(0);
+});
+
 test('what cannot be proposed: no root keys, a key twice, a threshold that gateways do not go below', async () => {
   const host = await begun();
   const propose = (...args: string[]) =>
