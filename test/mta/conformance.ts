@@ -191,7 +191,9 @@ export function conforms(kit: Kit): void {
 
     test('1,000,000 rows: the first, the last and none are told apart', async () => {
       const rows = Array.from({ length: 999_000 }, (_, i) => `mailbox-${String(i).padStart(7, '0')}@example.org`);
-      const fetched = await host.update([...new Set([...LATER, 'user@example.org', ...rows])].sort());
+      let fetched = await host.update([...new Set([...LATER, 'user@example.org', ...rows])].sort());
+      // The server of the lists is this process, which was long busy with the rows: a connection may be closed.
+      if (fetched.stderr.includes('NETWORK')) fetched = await host.relaymap('fetch');
       expect(fetched.status, fetched.stderr).toBe(0);
       const [first = '', last = ''] = [rows[0], rows.at(-1)];
       expect(await codes(first, last, 'mailbox@example.org')).toEqual([250, 250, expect.toSatisfy(isRefusal)]);
