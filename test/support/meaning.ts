@@ -22,6 +22,7 @@ const CIRCUMSTANCES = new Set(
     'endedAt',
     'installedAt',
     'checkedAt',
+    'askedAt',
     'succeededAt',
     'failure',
     'outcome',

@@ -28,14 +28,18 @@ export function keyringStatus(
   const ring = currentRing(chain);
   const live = st.installed;
   const isSame = earlier?.digest === live?.digest && earlier?.ring === st.ring && earlier.trusted;
-  const before = isSame ? earlier?.keyring?.signedBy : undefined;
+  // Nobody: the envelope could not be read then.
+  const known = isSame ? (earlier.keyring?.signedBy ?? []) : [];
   return {
     step: ring.step,
     since: chain.steps.length === 0 ? null : (st.keyring.steps.find(({ step }) => step === ring.step)?.at ?? null),
     threshold: ring.threshold,
     keys: [...ring.keys.keys()],
     isRooted: ring.rootKeys.size > 0,
-    signedBy: before ?? (live === null || !isTrusted(st, live) ? [] : signers(copiesOf(bundle.name), live, ring.keys)),
+    signedBy:
+      known.length > 0 || live === null || !isTrusted(st, live)
+        ? known
+        : signers(copiesOf(bundle.name), live, ring.keys),
     start: ringMark(chain.rings[0]),
     broken: chain.broken === null ? null : brokenChain(bundle, chain.broken),
   };
