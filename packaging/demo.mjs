@@ -157,7 +157,10 @@ ca_file = "$D/gateway/tls.pem"
 token_file = "$D/gateway/token"
 END`);
 await type('relaymap fetch --config gateway/relaymap.toml', /installed version 1,/);
-await type('ls gateway/maps', /^relay_domains\nrelay_domains\.cdb\nrelay_recipients\nrelay_recipients\.cdb\n$/);
+await type(
+  'ls gateway/maps',
+  /^relay_domains\nrelay_domains\.cdb\nrelay_recipients\nrelay_recipients\.cdb\nstale_domains\nstale_domains\.cdb\n$/,
+);
 const lookup = (address) => `relaymap lookup --config gateway/relaymap.toml ${address}`;
 await type(lookup('anna.adler@example.org'), /accepted/);
 await type(lookup('info@xn--bcher-kva.example'), /accepted/);
