@@ -42,6 +42,7 @@ async function sent(address: string): Promise<number> {
   expect((await client.mail('sender@example.net')).code).toBe(250);
   expect((await client.rcpt(address)).code).toBe(250);
   expect((await client.data('Subject: test\r\n\r\ntest')).code).toBe(250);
+  await client.quit();
   return until(`mail for ${address} is there`, async () => {
     const at = (await come(address)).findIndex((count, i) => count > (before[i] ?? 0));
     return at < 0 ? undefined : at;
