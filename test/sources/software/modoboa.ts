@@ -37,6 +37,7 @@ const boxes: [string, boolean, boolean][] = [
   ['user@off.example', true, false],
   ['user@catch.example', true, false],
   ['split@relay.example', true, false],
+  ['mute@relay.example', true, true],
   ['Capital@on.example', true, false],
   ['inner-mute@on.example', true, true],
   ["o'brien@on.example", true, false],
@@ -75,6 +76,8 @@ const aliases: Alias[] = [
   { address: 'circle-b@on.example', to: ['circle-a@on.example'] },
   { address: 'own@alias.example', to: ['user@on.example'] },
   { address: 'redirected@on.example', to: ['nobody@on.example'] },
+  { address: 'to-mute-relayed@on.example', to: ['mute@relay.example'] },
+  { address: 'two..dots@on.example', to: ['user@on.example'] },
 ];
 /**
  * Mailboxes and aliases by chance; the domains are as many again, with numbers above those that somebody thought
@@ -225,6 +228,8 @@ export const modoboa: Software = {
     accepted('gone@on.example', 'a disabled account, which Dovecot still knows'),
     refused('mute@on.example', 'send-only: Dovecot refuses it'),
     refused('to-mute@on.example', 'an alias of a send-only mailbox: Dovecot refuses it'),
+    refused('to-mute-relayed@on.example', 'an alias of a send-only mailbox in a relayed domain: Dovecot refuses it'),
+    refused('two..dots@on.example', 'an alias that needs quotes'),
     accepted('to-both@on.example', 'an alias of a send-only mailbox and of one that receives'),
     accepted('to-two-nobodies@on.example', 'an alias of several recipients: Postfix asks for none of them'),
     refused('to-old@on.example', 'an alias of a disabled alias'),

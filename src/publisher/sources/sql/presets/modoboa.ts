@@ -8,10 +8,11 @@
  * - a mailbox that is not `is_send_only` and has only characters that Dovecot accepts. It does not matter whether
  *   the account is active: a disabled account still receives, unless its address is also an alias that leads
  *   elsewhere;
- * - an address in a domain that is not here, or in a relayed one: nobody can know what that host would say. An
+ * - an address in a domain that is not here, or in a relayed one: nobody can know what that host would say. Only an
+ *   active mailbox of a relayed domain is Dovecot's to take or refuse. An
  *   alias that leads to several recipients is accepted without asking any of them: Postfix says "deliverable
  *   (aliased to multiple recipients)". An address that needs quotes in SMTP is accepted in neither way, as an alias
- *   or as an alias's target.
+ *   or as an alias's target; one that needs them for its dots is not accepted as an alias.
  *
  * A domain of type `relaydomain` accepts whatever the host behind it accepts, so the preset gives the catch-all,
  * unless it is an alias domain as well: then it is not relayed.
@@ -51,6 +52,8 @@ const query = ({
     name: string,
   ) => `(SELECT ${key('t.name')} FROM admin_domainalias da JOIN admin_domain t ON t.id = da.target_id
     WHERE ${finds('da.name', name)} AND ${isMoving})`;
+  /** Two dots in a row need quotes too, and so does one at either end. A mailbox and a target may have them. */
+  const isPlain = (text: string) => `${text} NOT LIKE '%..%' AND ${text} NOT LIKE '.%' AND ${text} NOT LIKE '%.@%'`;
   return `
   WITH RECURSIVE
   -- What Postfix rewrites, and to what. DISTINCT keeps MariaDB from computing each step again for every row of the next.
@@ -58,7 +61,8 @@ const query = ({
     SELECT ${key('a.address')} AS address, ${key('r.address')} AS recipient
     FROM admin_alias a JOIN modoboa_admin_aliasrecipient r ON r.alias_id = a.id
     WHERE ${isOpen('a')} AND NOT ${isInternalCatchAll('a')} AND a.address LIKE '%@%' AND r.address LIKE '%@%'
-      AND ${unquoted(key('a.address'))} AND ${unquoted(key('r.address'))} AND ${finds('a.address', key('a.address'))}),
+      AND ${unquoted(key('a.address'))} AND ${unquoted(key('r.address'))} AND ${finds('a.address', key('a.address'))}
+      AND (${key('a.address')} = ${key('r.address')} OR (${isPlain(key('a.address'))}))),
   -- A recipient that is no alias itself is looked up without its extension, then in the target of its alias domain, then as a catch-all's.
   plain AS (
     SELECT DISTINCT w.address, CASE WHEN ${hasAlias('w.recipient')} THEN w.recipient ELSE ${withoutExtension('w.recipient')} END AS recipient
@@ -74,12 +78,19 @@ const query = ({
   edges AS (
     SELECT DISTINCT l.address, l.recipient, ${joined('l.address')} AS address_key, ${joined('l.recipient')} AS recipient_key
     FROM led l),
+  -- Mail for an active mailbox in a relayed domain is Dovecot's, and it takes none for these.
+  closed AS (
+    SELECT ${joined(address(key('m.address'), key('d.name')))} AS own_key FROM admin_mailbox m
+    JOIN admin_domain d ON d.id = m.domain_id JOIN core_user u ON u.id = m.user_id
+    WHERE d.type = 'relaydomain' AND ${is('d.enabled')} AND ${is('u.is_active')}
+      AND (${is('m.is_send_only')} OR NOT (${dovecotTakes(key('m.address'))}))),
   -- Where mail ends: at a mailbox that is no alias or one to itself, elsewhere, or with whoever is behind a relayed domain.
   ends AS (
     SELECT ${address(key('m.address'), key('d.name'))} AS address FROM admin_mailbox m JOIN admin_domain d ON d.id = m.domain_id
     WHERE NOT (${is('m.is_send_only')}) AND ${is('d.enabled')} AND ${dovecotTakes(key('m.address'))}
     UNION
     SELECT e.recipient FROM edges e WHERE NOT ${isDomain(domain('e.recipient'), 'domain')}
+      AND e.recipient_key NOT IN (SELECT c.own_key FROM closed c)
     UNION
     SELECT ${catchAll(key('d.name'))} FROM admin_domain d
     WHERE ${is('d.enabled')} AND d.type = 'relaydomain' AND NOT EXISTS (SELECT 1 FROM admin_domainalias da JOIN admin_domain t
@@ -109,7 +120,8 @@ export const modoboa: SqlPreset = {
   needs: {
     admin_domain: 'id name enabled type',
     admin_domainalias: 'name target_id enabled',
-    admin_mailbox: 'address domain_id is_send_only',
+    admin_mailbox: 'address domain_id user_id is_send_only',
+    core_user: 'id is_active',
     admin_alias: 'id address enabled internal expire_at',
     modoboa_admin_aliasrecipient: 'alias_id address',
   },
@@ -119,6 +131,7 @@ export const modoboa: SqlPreset = {
     o: 'admin_domain',
     i: 'admin_alias',
     m: 'admin_mailbox',
+    u: 'core_user',
     d: 'admin_domain',
     da: 'admin_domainalias',
     t: 'admin_domain',
