@@ -135,7 +135,7 @@ async function secondHost(drill: Drill): Promise<(sample: string) => string> {
   const samples = fileURLToPath(new URL('../../packaging/debian/relaymap-publisher', import.meta.url));
   drill.more.push(
     ['https://second.example.org/example-org/", token_file = "/etc/relaymap-publish/token"', ours],
-    ['/usr/share/doc/relaymap-publisher/examples', samples],
+    ['/usr/share/doc/relaymap-publisher/examples', samples.replaceAll(' ', '\\ ')],
   );
   return (sample) =>
     [
