@@ -6,11 +6,7 @@
 import { approves } from '../bundle/offer/guard.ts';
 import type { Manifest } from '../bundle/offer/manifest.ts';
 import { presentRows } from '../bundle/table/present-rows.ts';
-import { HostError } from '../errors.ts';
-import { whyUnwritten } from '../io/denied.ts';
-import { takeLock, type Lock } from '../io/lock.ts';
 import { log } from '../io/log.ts';
-import { requireUnwritable } from '../io/rights.ts';
 import type { PublisherConfig } from './config.ts';
 import { PublishError } from './errors.ts';
 import { ofSource } from './failing-source.ts';
@@ -20,9 +16,10 @@ import { trustedBy, type PublisherKeys } from './keys/publisher-keys.ts';
 import type { PublishOptions } from './publish-options.ts';
 import { keepRemovals, removals, waitingRows, type Removals, type WaitingRow } from './removals/removals.ts';
 import { clockBehind } from './repository/clock.ts';
-import { Repository } from './repository/repository.ts';
+import type { Repository } from './repository/repository.ts';
 import { isSignedBy } from './repository/sign-manifest.ts';
 import { continued } from './repository/state.ts';
+import { openRepository, withRepository } from './repository/with-repository.ts';
 import { attributed } from './tables/attribution.ts';
 import { packed } from './tables/compress.ts';
 import { difference, type Difference } from './tables/difference.ts';
@@ -32,7 +29,6 @@ import { apart, sourceTooSmall } from './tables/source-guard.ts';
 import { hashOf, measure, streamed } from './tables/tables.ts';
 import { areHopsWhole, hopsRefusal, isSameHops, namedByHops, readNextHops } from './transport/next-hops.ts';
 
-const LOCK_WAIT = 30;
 /** The most waiting rows that are shown. */
 const SHOWN = 1000;
 
@@ -66,29 +62,8 @@ export async function publish(
   options: PublishOptions,
   now: Date,
 ): Promise<PublishResult> {
-  requireUnwritable('output', config.output);
-  requireUnwritable('state_dir', config.state_dir);
-  const repository = new Repository(config.output, config.state_dir);
-  if (options.dryRun) return run(config, keys, options, repository, now);
-  repository.makeStateFolder();
-  const lock = await locked(repository.lockFile);
-  try {
-    return await run(config, keys, options, repository, now);
-  } finally {
-    lock.release();
-  }
-}
-
-/** @throws HostError BUSY, PublishError OUTPUT */
-export async function locked(file: string): Promise<Lock> {
-  try {
-    return await takeLock(file, LOCK_WAIT, (holder) =>
-      log('info', `another publish is under way; waiting for it: ${holder}`),
-    );
-  } catch (error) {
-    if (error instanceof HostError) throw error;
-    throw new PublishError('OUTPUT', `cannot write ${file}: ${whyUnwritten(error, file)}`, error);
-  }
+  if (options.dryRun) return run(config, keys, options, openRepository(config), now);
+  return withRepository(config, (repository) => run(config, keys, options, repository, now));
 }
 
 async function run(

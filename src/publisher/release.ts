@@ -4,36 +4,20 @@
  */
 import { isoTime, type Manifest } from '../bundle/offer/manifest.ts';
 import { rememberRows } from '../bundle/offer/guard.ts';
-import { requireUnwritable } from '../io/rights.ts';
 import type { PublisherConfig } from './config.ts';
 import { PublishError } from './errors.ts';
 import { namedBy, putOut } from './go-out.ts';
 import { manifestIn } from './keys/candidate-folder.ts';
 import { trustedBy, type PublisherKeys } from './keys/publisher-keys.ts';
-import { locked } from './publish.ts';
 import { clockBehind } from './repository/clock.ts';
-import { Repository } from './repository/repository.ts';
+import type { Repository } from './repository/repository.ts';
 import { goodSignatures, signedManifest } from './repository/sign-manifest.ts';
+import { withRepository } from './repository/with-repository.ts';
 import { verifyTable } from './tables/tables.ts';
 
-/** @throws PublishError UNSIGNED, STATE, CLOCK, OUTPUT; HostError BUSY */
-export async function release(
-  config: PublisherConfig,
-  keys: PublisherKeys,
-  folder: string,
-  now: Date,
-): Promise<Manifest> {
-  requireUnwritable('output', config.output);
-  requireUnwritable('state_dir', config.state_dir);
-  const repository = new Repository(config.output, config.state_dir);
-  repository.makeStateFolder();
-  const lock = await locked(repository.lockFile);
-  try {
-    return await run(config, keys, folder, repository, now);
-  } finally {
-    lock.release();
-  }
-}
+/** @throws PublishError UNSIGNED, STATE, CLOCK, OUTPUT; HostError CONFIG, BUSY */
+export const release = (config: PublisherConfig, keys: PublisherKeys, folder: string, now: Date): Promise<Manifest> =>
+  withRepository(config, (repository) => run(config, keys, folder, repository, now));
 
 async function run(
   config: PublisherConfig,

@@ -3,13 +3,16 @@
 // Covers src/publisher/keys, src/bin/publisher/keyring-command.ts, src/bin/publisher/keyring-publish.ts
 // Covers src/bin/publisher/sign-command.ts, src/bin/publisher/key-commands.ts, src/bin/relaymap-sign.ts
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { people } from '../publisher/central.ts';
+import { finished, people } from '../publisher/central.ts';
 import { softHsm, sshAgent } from '../support/agents.ts';
 import { Ceremony, digestOf, payloadOf } from '../support/ceremony.ts';
+import { holdLock } from '../support/daemon.ts';
 import { run } from '../support/finished.ts';
 import { sha256 } from '../support/forger.ts';
 
@@ -207,6 +210,32 @@ describe('not published, and nothing written:', () => {
     host.configure(host.central.keyFile(0), host.central.keyFile(1));
     await refused(host, 2, /KEY: a gateway at the key directory .* would be left behind: .* root_threshold is 2/, file);
   });
+});
+
+test('two different steps of one number, put out at once: one goes out, and the other never does', async () => {
+  const host = await begun();
+  host.configure(host.central.keyFile(0), host.central.keyFile(1));
+  host.central.rows(people(31));
+  expect((await host.central.run(['publish'])).status).toBe(0); // by both keys: neither run has to publish first
+  const files = [replace(host, 'goes'), host.propose('stays', '--add', host.at('1.pub'))];
+  for (const file of files) host.signedBy(file, 1, 2);
+  const lock = await holdLock(path.join(host.central.stateDir, 'lock'));
+  const runs = files.map((file) => host.central.start(['keyring', 'publish', file]));
+  const ends = runs.map(finished);
+  // Both have looked at what is out, and wait.
+  await Promise.all(
+    runs.map(async ({ stderr }) => {
+      for (let said = ''; !said.includes('waiting for it');)
+        said += String((await once(stderr as Readable, 'data'))[0]);
+    }),
+  );
+  lock.release();
+  const done = await Promise.all(ends);
+  const won = done.findIndex(({ status }) => status === 0);
+  expect([done[won]?.status, done[1 - won]?.status]).toEqual([0, 2]);
+  expect(done[1 - won]?.stderr).toMatch(/KEY: it is step 1, the next one is step 2/);
+  expect(payloadOf(path.join(host.central.output, 'keyring', '1.json'))).toEqual(payloadOf(files[won] ?? ''));
+  expect(readdirSync(path.join(host.central.output, 'keyring'))).toEqual(['1.json']);
 });
 
 test('a list by the old key alone, after a step that took it away, is not put out', async () => {

@@ -11,8 +11,8 @@ import { bridges, putStepOut, rehearseHere } from '../../publisher/keys/publish-
 import { openKeys, type PublisherKeys } from '../../publisher/keys/publisher-keys.ts';
 import { changeWords, signedWords } from '../../publisher/keys/step-words.ts';
 import { newest } from '../../publisher/keys/step-file.ts';
-import { locked, publish } from '../../publisher/publish.ts';
-import { Repository } from '../../publisher/repository/repository.ts';
+import { publish } from '../../publisher/publish.ts';
+import { withRepository } from '../../publisher/repository/with-repository.ts';
 import { becomePublisher, requireState, stateOwner } from './become-publisher.ts';
 import { readSteps, type KeyringOptions } from './keyring-command.ts';
 
@@ -26,14 +26,13 @@ export async function keyringPublish(files: readonly string[], options: KeyringO
   const once = () => publish(config, keys, { dryRun: false, allowShrink: false, nextVersion: null }, now);
   if (options.withoutOld) requireNewKeys(keys, rehearsal.ring);
   else if (!isBridged(() => bridges(config, rehearsal))) await once();
-  const lock = await locked(new Repository(config.output, config.state_dir).lockFile);
-  try {
+  await withRepository(config, (repository) => {
+    // Another run may have put out a step of this number since.
+    const current = rehearseHere(config, file);
     if (!options.withoutOld)
-      log('notice', `version ${bridges(config, rehearsal)} is for gateways before the step and after it`);
-    putStepOut(config, file, rehearsal);
-  } finally {
-    lock.release();
-  }
+      log('notice', `version ${bridges(config, current)} is for gateways before the step and after it`);
+    putStepOut(config, repository, file, current);
+  });
   const { step } = file;
   for (const line of [...rehearsal.lines, ...signedWords(file)]) log('info', line);
   const change = changeWords(step, newest(rehearsal.before)).join(', ');

@@ -7,10 +7,10 @@
 import path from 'node:path';
 import * as z from 'zod/mini';
 import { isInstant } from '../../bundle/offer/instant.ts';
-import { isAbsent, removeDurable, writeFileAtomic } from '../../io/atomic-file.ts';
-import { readRegularFile } from '../../io/regular-file.ts';
 import { ASKED_MAPS } from '../map-files.ts';
 import type { Mta } from '../mta/mta.ts';
+import { readJsonRecord, writeJsonRecord } from '../record/json-record.ts';
+import type { Read } from '../record/state.ts';
 
 const time = () => z.string().check(z.refine(isInstant));
 const map = () => z.enum(ASKED_MAPS);
@@ -38,22 +38,9 @@ const Record = z.object({
 type Seen = z.infer<typeof Instance>['seen'];
 export type AskingRecord = z.infer<typeof Record>;
 
-export type ReadAsking =
-  | { readonly is: 'absent' }
-  | { readonly is: 'corrupt'; readonly why: string }
-  | { readonly is: 'whole'; readonly value: AskingRecord };
-
 const fileOf = (stateDir: string): string => path.join(stateDir, 'mta.json');
 
-export function readAsking(stateDir: string): ReadAsking {
-  try {
-    const result = z.safeParse(Record, JSON.parse(readRegularFile(fileOf(stateDir)).toString()));
-    return result.success ? { is: 'whole', value: result.data } : { is: 'corrupt', why: 'it has another form' };
-  } catch (error) {
-    if (isAbsent(error)) return { is: 'absent' };
-    return { is: 'corrupt', why: error instanceof SyntaxError ? 'it is not JSON' : (error as Error).message };
-  }
-}
+export const readAsking = (stateDir: string): Read<AskingRecord> => readJsonRecord(fileOf(stateDir), Record);
 
 /** Milliseconds. */
 const EVERY = 5 * 60_000;
@@ -77,9 +64,7 @@ export function lookAgain(stateDir: string, mta: Mta, now: Date): void {
     instances[instance] = { mark: marks.get(instance) ?? '', seen, uses: [...(uses ?? earlier?.uses ?? [])], why };
   }
   const next: AskingRecord = { format: 1, lookedAt: at, server: mta.name, instances };
-  // A folder in its place could not be renamed onto.
-  if (read.is === 'corrupt') removeDurable(fileOf(stateDir));
-  writeFileAtomic(fileOf(stateDir), `${JSON.stringify(next, null, 1)}\n`, 0o644);
+  writeJsonRecord(fileOf(stateDir), next, read);
 }
 
 /** By instance: the maps that it was seen to name and no longer names, with the time when it last did. */

@@ -9,8 +9,9 @@ import type { BundleConfig, GatewayConfig } from '../config.ts';
 import { reloadRequested } from '../mta/reload-request.ts';
 import { KINDS } from '../mta-kinds.ts';
 import { reloadLineOf } from '../mta/reload-line.ts';
-import { lostMaps, type ReadAsking } from './asking.ts';
+import { lostMaps, type AskingRecord } from './asking.ts';
 import { STALE_MAP } from '../map-files.ts';
+import type { Read } from '../record/state.ts';
 import { isOutOfDate, outOfDate } from '../out-of-date.ts';
 import { overdue } from './rhythm.ts';
 import { knownAt, type BundleStatus, type Status } from './status.ts';
@@ -88,7 +89,7 @@ export interface HealthFacts {
   /** What `stale_domains` was last written for, and what is wrong with it; absent where it never was. */
   readonly stale?: { readonly outOfDate: readonly string[]; readonly damage: string | null };
   /** What was seen of the mail server; absent where nobody has looked. */
-  readonly asking?: ReadAsking;
+  readonly asking?: Read<AskingRecord>;
 }
 
 /** Bundles in the config's order. */

@@ -6,9 +6,8 @@
 import path from 'node:path';
 import * as z from 'zod/mini';
 import { isInstant } from '../../bundle/offer/instant.ts';
-import { isAbsent, removeDurable, writeFileAtomic } from '../../io/atomic-file.ts';
-import { readRegularFile } from '../../io/regular-file.ts';
 import { STALE_FILE } from '../map-files.ts';
+import { readJsonRecord, writeJsonRecord } from './json-record.ts';
 import { MapFile, type Read } from './state.ts';
 
 const Record = z.object({
@@ -28,18 +27,7 @@ export type StaleRecord = z.infer<typeof Record>;
 
 const fileOf = (stateDir: string): string => path.join(stateDir, 'stale.json');
 
-export function readStaleRecord(stateDir: string): Read<StaleRecord> {
-  try {
-    const result = z.safeParse(Record, JSON.parse(readRegularFile(fileOf(stateDir)).toString()));
-    return result.success ? { is: 'whole', value: result.data } : { is: 'corrupt', why: 'it has another form' };
-  } catch (error) {
-    if (isAbsent(error)) return { is: 'absent' };
-    return { is: 'corrupt', why: error instanceof SyntaxError ? 'it is not JSON' : (error as Error).message };
-  }
-}
+export const readStaleRecord = (stateDir: string): Read<StaleRecord> => readJsonRecord(fileOf(stateDir), Record);
 
-export function writeStaleRecord(stateDir: string, record: StaleRecord): void {
-  // A folder in its place could not be renamed onto.
-  if (readStaleRecord(stateDir).is === 'corrupt') removeDurable(fileOf(stateDir));
-  writeFileAtomic(fileOf(stateDir), `${JSON.stringify(record, null, 1)}\n`, 0o644);
-}
+export const writeStaleRecord = (stateDir: string, record: StaleRecord): void =>
+  writeJsonRecord(fileOf(stateDir), record, readStaleRecord(stateDir));

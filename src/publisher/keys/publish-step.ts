@@ -10,7 +10,7 @@ import { isAbsent, makeFolder, writeFileAtomic } from '../../io/atomic-file.ts';
 import { whyUnread, whyUnwritten } from '../../io/denied.ts';
 import type { PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
-import { Repository } from '../repository/repository.ts';
+import type { Repository } from '../repository/repository.ts';
 import { rehearsed, requireBridge, type Rehearsal } from './rehearse.ts';
 import { encodeStart, newest, parseStart, type Start, type StepFile } from './step-file.ts';
 
@@ -26,8 +26,12 @@ export const bridges = (config: PublisherConfig, { before, ring }: Rehearsal): n
   requireBridge(config.output, newest(before), ring);
 
 /** The caller holds the lock. */
-export function putStepOut(config: PublisherConfig, file: StepFile, { envelope, before }: Rehearsal): void {
-  const repository = new Repository(config.output, config.state_dir);
+export function putStepOut(
+  config: PublisherConfig,
+  repository: Repository,
+  file: StepFile,
+  { envelope, before }: Rehearsal,
+): void {
   const state = repository.state();
   if (state === null) throw new PublishError('STATE', `${config.state_dir} is empty: publish first`);
   const { version, floor } = file.step;
