@@ -1,6 +1,7 @@
 // A candidate that is signed elsewhere: what it changes is shown, its guard runs where it is signed, and it goes out
 // only with enough signatures and with nothing newer out.
 // Covers src/publisher/release.ts, src/publisher/go-out.ts, src/bin/publisher/release-command.ts
+// Covers src/publisher/candidate.ts, src/publisher/work.ts
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { people } from '../publisher/central.ts';

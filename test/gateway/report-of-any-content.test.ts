@@ -6,7 +6,8 @@ import path from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { GatewayConfig } from '../../src/gateway/config.ts';
-import { health, healthText } from '../../src/gateway/health/grade.ts';
+import { health } from '../../src/gateway/health/grade.ts';
+import { healthText } from '../../src/gateway/health/health-text.ts';
 import { readStatus, type Status } from '../../src/gateway/health/status.ts';
 import { digit, HOUR, NOW } from './records.ts';
 

@@ -4,7 +4,8 @@
  */
 import '../seed-hashes.ts';
 import { readOwnConfig, type GatewayConfig } from '../../gateway/config.ts';
-import { cycle, type CycleOptions } from '../../gateway/cycle/cycle.ts';
+import { cycle } from '../../gateway/cycle/cycle.ts';
+import type { CycleOptions } from '../../gateway/cycle/session-context.ts';
 import { directorySource, findBundles } from '../../gateway/fetch/directory-source.ts';
 import { urlSources, type Sources } from '../../gateway/fetch/url-sources.ts';
 import { failure, outcomeExit, type Outcome } from '../../gateway/outcome.ts';

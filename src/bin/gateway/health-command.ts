@@ -2,7 +2,8 @@
 import { writeSync } from 'node:fs';
 import path from 'node:path';
 import { readGatewayConfig } from '../../gateway/config.ts';
-import { HEALTH_EXIT, healthJson, healthText, type Health } from '../../gateway/health/grade.ts';
+import { HEALTH_EXIT, type Health } from '../../gateway/health/grade.ts';
+import { healthJson, healthText } from '../../gateway/health/health-text.ts';
 import { lookAtHealth } from '../../gateway/health/look.ts';
 import { StepError } from '../../errors.ts';
 import { jsonLine, printable } from '../../io/printable.ts';

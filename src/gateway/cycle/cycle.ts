@@ -10,66 +10,28 @@
  * in a report. Where some bundles are slow, the steps under the lock are taken for the others first, and again for
  * the slow ones. A dry run takes no lock and writes nothing at all.
  */
-import type { VerifiedStep } from '../../bundle/trust/keyring.ts';
 import { HostError, StepError } from '../../errors.ts';
-import type { BundleConfig } from '../config.ts';
-import type { Source } from '../fetch/source.ts';
 import { discard } from '../fetch/obtained.ts';
-import { report, type Warnings } from '../health/report.ts';
-import type { TrustedBundle } from '../keys/trusted-keys.ts';
-import { brokenChain } from '../say/key-ring-words.ts';
+import { report } from '../health/report.ts';
 import { EarlyMaps } from '../maps/early-maps.ts';
 import { draftEarly, installedCopies, makeMaps, settleReload, type GoodCopies } from '../maps/make-maps.ts';
 import { failure, overall, type BundleOutcome, type Outcome } from '../outcome.ts';
-import { currentRing } from '../record/chain.ts';
 import { tablesOf, type Copies } from '../record/copies.ts';
-import { Notes, remember } from '../record/remember.ts';
+import { remember } from '../record/remember.ts';
 import { bundleState, type GatewayState } from '../record/state.ts';
 import { allCopies, goodEnvelopes, noteSettings, refOf, rememberSeen } from '../record/version-history.ts';
 import { asStepError } from '../step-error.ts';
-import { askBundle, needsTable, takeBundle, type Way } from './bundle-way.ts';
+import { askBundle, needsTable, type Way } from './bundle-way.ts';
 import { illnessOf } from './heal.ts';
 import { keepStaleMap } from './keep-stale-map.ts';
 import { isNew, nextRecord, outcomeOf, type Next, type Run } from './next-record.ts';
-import { Places, PLACES } from './places.ts';
-import type { Chains, Recovery } from './recover.ts';
+import type { Chains } from './recover.ts';
 import { lookAtRecord, openSession, readRecord, toolsOf, withLock, type Session } from './session.ts';
-import type { SessionContext } from './session-context.ts';
+import type { CycleContext, SessionContext } from './session-context.ts';
 import { inStages, PATIENCE } from './stages.ts';
-import { requireRing, storeSteps } from './store-steps.ts';
+import { requireRing } from './store-steps.ts';
 import { keep, renewProof, verdictOn } from './verdict.ts';
-
-export interface CycleOptions {
-  readonly force: boolean;
-  readonly acceptShrink: boolean;
-  readonly partial: boolean;
-  /** Judge what would be done; write nothing. */
-  readonly dryRun: boolean;
-  readonly rebuildState: boolean;
-}
-
-export interface CycleContext extends SessionContext {
-  readonly options: CycleOptions;
-  /** Null for a bundle that is not asked for in this cycle. */
-  readonly sourceOf: (bundle: BundleConfig) => Source | null;
-  /** The one bundle that is asked for; all of them without it. */
-  readonly only?: string;
-  /** Monotonic milliseconds. */
-  readonly clock: () => number;
-}
-
-/** By bundle, what stands for its configuration: on record when the cycle began, and its own. */
-type Settings = ReadonlyMap<string, { readonly recorded: string; readonly own: string }>;
-
-/** What a cycle begins with, and what it was told on the way. */
-interface Begun {
-  readonly state: GatewayState;
-  readonly chains: Chains;
-  readonly settings: Settings;
-  /** The copies could not serve to mend the maps: whole tables are needed. */
-  readonly broken: boolean;
-  readonly warnings: Warnings;
-}
+import { asked, begin, onTheirWay, waysOf, type Begun, type Settings } from './ask-bundles.ts';
 
 /** What was found without the lock. `conclude` goes on with it. */
 export interface Found {
@@ -152,71 +114,6 @@ async function rehearse(cx: CycleContext): Promise<Outcome> {
   const runs = await judged(ways, state, null);
   const would = ({ result }: Run) => (isNew(result) ? { would: result.change } : {});
   return overall(runs.map((run) => ({ ...outcomeOf(run, state), ...would(run) })));
-}
-
-function begin(cx: CycleContext, { state, chains }: Pick<Recovery, 'state' | 'chains'>, broken: boolean): Begun {
-  const of = (name: string) => bundleState(state, name).settings;
-  const recorded = new Map(cx.config.bundle.map(({ name }) => [name, of(name)]));
-  noteSettings(cx.config, state);
-  const settings = new Map(Array.from(recorded, ([name, was]) => [name, { recorded: was, own: of(name) }]));
-  return { state, chains, settings, broken, warnings: new Map() };
-}
-
-type Asked = Way['cx'];
-
-/** The bundles that are asked in this cycle. @param stores key ring steps are stored as they come */
-function asked(
-  cx: CycleContext,
-  { state, chains, broken, warnings }: Begun,
-  early: EarlyMaps | null,
-  stores: boolean,
-): Asked[] {
-  const { copiesOf } = toolsOf(cx);
-  const { force, acceptShrink, dryRun } = cx.options;
-  return cx.bundles.flatMap(({ bundle, ring: start }: TrustedBundle) => {
-    const source = cx.sourceOf(bundle);
-    if (source === null) return [];
-    const { name } = bundle;
-    const warn = (message: string) => {
-      cx.log('warning', `${name}: ${message}`);
-      warnings.set(name, [...(warnings.get(name) ?? []), message]);
-    };
-    const { config, now } = cx;
-    const chain = chains.get(name);
-    const ring = chain === undefined ? start : currentRing(chain);
-    if (chain?.broken != null) warn(brokenChain(bundle, chain.broken));
-    const own = { bundle, config, ring, source, now, warn, early, dryRun, acceptShrink, force: force || broken };
-    const store = (steps: readonly VerifiedStep[]) => storeSteps(cx, name, ring, steps);
-    return [
-      {
-        ...own,
-        storeSteps: stores ? store : null,
-        state: bundleState(state, name),
-        copies: copiesOf(name),
-        notes: new Notes(),
-      },
-    ];
-  });
-}
-
-/** Asks all bundles and downloads what they need, each on its own. Without the lock. */
-function waysOf(cx: CycleContext, begun: Begun, early: EarlyMaps | null): Promise<Way>[] {
-  const way = async (bundle: Asked) => takeBundle(await askBundle(bundle, cx.clock), cx.clock);
-  return onTheirWay(asked(cx, begun, early, !cx.options.dryRun), way);
-}
-
-/** Each goes its way as soon as there is a place for it, and closes its source at the end. */
-function onTheirWay(bundles: readonly Asked[], way: (bundle: Asked) => Promise<Way>): Promise<Way>[] {
-  const places = new Places(PLACES);
-  return bundles.map((bundle) =>
-    places.take(async () => {
-      try {
-        return await way(bundle);
-      } finally {
-        await bundle.source.close();
-      }
-    }),
-  );
 }
 
 /** The maps of an only bundle are made while its table comes. */

@@ -4,7 +4,8 @@
  */
 import { HostError } from '../../errors.ts';
 import type { BundleConfig } from '../config.ts';
-import { conclude, cycle, failed, poll, recordFailure, type CycleContext, type Polled } from '../cycle/cycle.ts';
+import { conclude, cycle, failed, poll, recordFailure, type Polled } from '../cycle/cycle.ts';
+import type { CycleContext } from '../cycle/session-context.ts';
 import { noting } from '../fetch/poll-answers.ts';
 import type { BundleAccess } from '../keys/credentials.ts';
 import { cycleProcess } from './cycle-child.ts';

@@ -5,7 +5,8 @@
  */
 import { StepError } from '../../errors.ts';
 import type { Level } from '../../io/log.ts';
-import { recordFailure, type CycleOptions } from '../cycle/cycle.ts';
+import { recordFailure } from '../cycle/cycle.ts';
+import type { CycleOptions } from '../cycle/session-context.ts';
 import type { GatewayConfig } from '../config.ts';
 import { CycleLog, tell, type Say } from './cycle-log.ts';
 import { countersOf, NO_COUNTERS, summed, type Counters } from '../health/counters.ts';

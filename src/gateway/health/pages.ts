@@ -5,7 +5,7 @@
 import type { GatewayConfig } from '../config.ts';
 import type { Counters } from './counters.ts';
 import { jsonLine, printable } from '../../io/printable.ts';
-import { healthJson } from './grade.ts';
+import { healthJson } from './health-text.ts';
 import type { HealthLook } from './look.ts';
 import type { Page, Pages } from '../../io/health/server.ts';
 import { metricsText, type ProcessFacts } from './metrics.ts';

@@ -1,7 +1,8 @@
 // What lies in the state folders: state.json, status.json and the publisher's record, as a bad disk may give them back.
 import path from 'node:path';
 import { countersOf, summed } from '../../../src/gateway/health/counters.ts';
-import { health, healthJson, healthText } from '../../../src/gateway/health/grade.ts';
+import { health } from '../../../src/gateway/health/grade.ts';
+import { healthJson, healthText } from '../../../src/gateway/health/health-text.ts';
 import {
   advance,
   allCopies,
