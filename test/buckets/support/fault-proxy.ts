@@ -1,6 +1,7 @@
 // A proxy in front of an object store that does to requests what networks and stores do: it delays, resets, drops
 // answers, answers from an earlier time, forgets, and lies about conditions. Which request meets which fault is told
-// by a plan, so that a seed gives the same faults each time. Requests go on as they came, with the Host that was signed.
+// by a plan, so that a seed gives the same faults each time. Requests go on as they came, with the Host that was
+// signed.
 import { once } from 'node:events';
 import http, { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import https from 'node:https';
