@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { whyUnread } from '../../io/denied.ts';
 import type { PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
-import { repositoryOf } from '../repository/with-repository.ts';
+import { lookAt } from '../repository/with-repository.ts';
 import { gradePublisher, type Facts, type PublisherHealth } from './grade.ts';
 import { readPublishStatus } from './status.ts';
 
@@ -21,8 +21,11 @@ export async function lookAtPublisher(config: PublisherConfig, now: Date): Promi
 /** Why `output` is not what was signed here last; null if it is. */
 async function foreignOutput(config: PublisherConfig): Promise<string | null> {
   try {
-    const repository = repositoryOf(config);
-    if (repository.kept.record() === null || (await repository.publishedHere()) !== null) return null;
+    const isForeign = await lookAt(
+      config,
+      async (repository) => repository.kept.record() !== null && (await repository.publishedHere()) === null,
+    );
+    if (!isForeign) return null;
     return `${config.output} does not hold what was signed here last: relaymap-publish publish says how to go on`;
   } catch (error) {
     if (error instanceof PublishError) return `${error.code}: ${error.message}`;

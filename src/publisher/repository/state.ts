@@ -72,13 +72,14 @@ export function parseState(file: string, text: string): PublisherState {
 
 /**
  * The state to continue from.
+ * @param isShared others publish there too, so a version that is higher than the own ones is nothing strange.
  * @throws PublishError STATE if output and state do not match. The message says what to do.
  */
 export function continued(
   config: PublisherConfig,
   state: PublisherState | null,
   published: Published | null,
-  nextVersion: number | null,
+  { nextVersion, isShared }: { readonly nextVersion: number | null; readonly isShared: boolean },
 ): PublisherState {
   const { name, output, state_dir: stateDir } = config;
   const version = published?.manifest.version ?? 0;
@@ -97,16 +98,18 @@ export function continued(
     if (published !== null) throw refuse(`${output} has version ${version}, but ${stateDir} is empty. ${goOn}`);
   } else if (published === null && state.tables.length > 0) {
     throw refuse(`version ${state.highest} was signed, but ${output} has no manifest.json. ${goOn}`);
-  } else if (published !== null && version > state.highest) {
+  } else if (published !== null && version > state.highest && !isShared) {
     throw refuse(`${output} has version ${version}, but ${stateDir} ends at ${state.highest}: an old backup? ${goOn}`);
   } else if (
     published !== null &&
     version === state.highest &&
+    !isShared &&
     (state.digest ?? published.digest) !== published.digest
   ) {
     throw refuse(`version ${version} in ${output} is not the one that was signed here. ${goOn}`);
   }
-  return state ?? { ...adopted(published), ...NOTHING, format: 1, name, highest };
+  if (state !== null) return isShared ? { ...state, highest } : state;
+  return { ...adopted(published), ...NOTHING, format: 1, name, highest };
 }
 
 const NOTHING = { digest: null, sources: {}, approval: null, unnamed: {}, keyring: 0, candidates: [] };
