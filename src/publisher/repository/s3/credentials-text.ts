@@ -58,9 +58,7 @@ function fromJson(text: string): Credentials | null {
     return null; // `[default]` begins an ini file
   }
   const tables = [found, ...nested(found)].filter((each) => typeof each === 'object' && each !== null);
-  return (
-    tables.map((table) => credentialsIn(valuesOf(Object.entries(table)))).find((c) => c !== null) ?? null
-  );
+  return tables.map((table) => credentialsIn(valuesOf(Object.entries(table)))).find((c) => c !== null) ?? null;
 }
 
 /** radosgw-admin has them in `keys`, MinIO's client in a table of its own, assume-role in `Credentials`. */
