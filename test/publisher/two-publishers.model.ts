@@ -1,7 +1,7 @@
-// A small world of two publishers and one manifest, explored exhaustively, each state once. What a
-// publisher decides is decided by src/publisher/repository/several-publishers.ts; the world around it is the least
-// that can go wrong: reads, a durable version, a signature, a blob, a conditional write, a kill, a lost answer, a
-// write that arrives late, sources that change. Tables are small numbers, payloads are named by who signed and how often.
+// A small world of two publishers and one manifest, explored exhaustively, each state once. What a publisher decides is
+// decided by src/publisher/repository/several-publishers.ts; the world around it is the least that can go wrong: reads,
+// a durable version, a signature, a blob, a conditional write, a kill, a lost answer, a write that arrives late, sources
+// that change. Tables are small numbers, payloads are named by who signed and how often.
 import {
   afterSending,
   judgeReading,
@@ -74,8 +74,16 @@ type Step = readonly [label: string, next: World];
 const TABLES = [0, 1, 2];
 const NAMES = ['A', 'B'];
 const fresh: Publisher = {
-  ...{ phase: 'idle', source: 0, highest: 0, readings: [], count: 0, signed: [] },
-  ...{ snap: null, table: 0, sent: null, said: 'nothing' },
+  phase: 'idle',
+  source: 0,
+  highest: 0,
+  readings: [],
+  count: 0,
+  signed: [],
+  snap: null,
+  table: 0,
+  sent: null,
+  said: 'nothing',
 };
 const tablesOf = (table: number): Tables => ({ recipients: String(table), transport: null });
 const sentOf = (m: Manifest): Sent => ({ version: m.version, digest: m.id, tables: tablesOf(m.table) });
@@ -85,7 +93,11 @@ class Wrong extends Error {}
 
 export function explore(budget: Budget, broken: Broken | null = null): { faults: Fault[]; states: number } {
   const start: World = {
-    ...{ out: null, ids: [], tables: [], blobs: [], late: [] },
+    out: null,
+    ids: [],
+    tables: [],
+    blobs: [],
+    late: [],
     publishers: [fresh, fresh],
     left: budget,
   };
@@ -215,6 +227,8 @@ function goOn(world: World, who: number, broken: Broken | null): World {
       const anew = broken === 'a lost answer is signed anew' ? signed(world, who) : world;
       return withPublisher(anew, who, { phase: 'ready' });
     }
+    default:
+      return p.phase satisfies never;
   }
 }
 
