@@ -7,7 +7,7 @@ import { lookupTime } from './conformance.ts';
 import { CONFIG, MailHost, MAPS } from './mail-host.ts';
 import { record } from './results.ts';
 
-/** An address of nobody's (RFC 5737): Sendmail relays for 127.0.0.1 in any case. Debian's access table refuses 192.0.2. */
+/** Nobody's (RFC 5737): Sendmail relays for 127.0.0.1 in any case; Debian's access table refuses 192.0.2. */
 const STRANGER = '198.51.100.9';
 const SCRIPT = '/usr/local/sbin/relaymap-sendmail';
 const PID = '/run/sendmail/mta/sendmail.pid';
