@@ -286,6 +286,7 @@ const baseParameters: Record<string, string> = {
   // waits 1 s.
   max_use: '1000000',
   max_idle: '1h',
+  address_verify_poll_delay: '1s',
   smtpd_error_sleep_time: '0',
   in_flow_delay: '0',
   smtpd_soft_error_limit: '1000000',
