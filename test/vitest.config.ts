@@ -31,8 +31,8 @@ export default defineConfig({
           setupFiles,
           globalSetup: ['test/support/build-for-others.ts'],
           include: ['test/{postfix,attacks,commands,packaging}/**/*.test.ts'],
-          // Two files at once: each has servers, ports and folders of its own, and much of its time is waiting.
-          maxWorkers: 2,
+          // Three files at once: each has servers, ports and folders of its own, and some of its time is waiting.
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
           testTimeout: 400_000,
           hookTimeout: 400_000,
