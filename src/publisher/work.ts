@@ -20,6 +20,8 @@ export interface Work {
   readonly repository: Repository;
   readonly state: PublisherState;
   readonly published: Published | null;
+  /** Another publisher has put it out (docs/commands.md section 3.1). */
+  readonly isOthers: boolean;
   /** Includes what waits to be removed. */
   readonly gathered: Gathered;
   readonly waits: Removals;
@@ -31,13 +33,8 @@ export interface Work {
 }
 
 /** Whether every blob that an entry names exists, and the table from which the next deltas start. */
-export function isWhole({ repository }: Work, entry: TableEntry): boolean {
-  return (
-    repository.hasKept(entry.sha256) &&
-    repository.sizeOf(`${entry.sha256}.gz`) === entry.wireBytes &&
-    entry.deltas.every((d) => repository.sizeOf(`${d.from}-${entry.sha256}.delta.gz`) === d.wireBytes)
-  );
-}
+export const isWhole = ({ repository }: Pick<Work, 'repository'>, entry: TableEntry): Promise<boolean> =>
+  repository.isWhole(entry);
 
 export const namedBy = ({ sha256, deltas }: TableEntry): Set<string> =>
   new Set([`${sha256}.gz`, ...deltas.map((d) => `${d.from}-${sha256}.delta.gz`)]);

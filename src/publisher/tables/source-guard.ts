@@ -1,16 +1,16 @@
 /**
  * What a source lacks compared with the last publish, judged by the gateways' own rule (docs/commands.md section
- * 2.3, Guard). Reads and keeps each source's last rows through the repository.
+ * 2.3, Guard). Reads and keeps each source's last rows in the state folder.
  */
 import { addDomains } from '../../bundle/address/row-domain.ts';
-import { rowsDayAgo, shrunk } from '../../bundle/offer/guard.ts';
+import { rememberRows, rowsDayAgo, shrunk } from '../../bundle/offer/guard.ts';
 import { DomainSet } from '../../bundle/table/domain-set.ts';
 import type { PublisherConfig } from '../config.ts';
 import type { Gathered } from '../gather/gather.ts';
 import type { SortedRows } from '../gather/sorted-rows.ts';
 import { hasRemovals, ORPHANS } from '../removals/removals.ts';
-import type { Repository } from '../repository/repository.ts';
 import type { PublisherState } from '../repository/state.ts';
+import type { StateFolder } from '../repository/state-folder.ts';
 import { changeOf } from './compare-tables.ts';
 import { packedToKeep } from './compress.ts';
 import { lossWords } from './loss-words.ts';
@@ -40,14 +40,14 @@ export function sourceTooSmall(
 /** Why each source that has shrunk too far since the last publish is refused, by name. @throws PublishError STATE */
 export async function sourceRefusals(
   config: PublisherConfig,
-  repository: Repository,
+  kept: StateFolder,
   state: PublisherState,
   sources: ReadonlyMap<string, SortedRows>,
   now: Date,
 ): Promise<Map<string, string>> {
   const refusals = new Map<string, string>();
   for (const { name, max_shrink_percent: own } of config.source) {
-    const [rows, base] = [sources.get(name), repository.sourceText(name)];
+    const [rows, base] = [sources.get(name), kept.sourceText(name)];
     if (rows === undefined || base === null) continue;
     const domains = new DomainSet();
     for (const block of rows.blocks()) addDomains(domains, block);
@@ -61,12 +61,24 @@ export async function sourceRefusals(
   return refusals;
 }
 
+/** How many rows each source in the configuration has had. Drops other sources. @param isAccepted its size is meant */
+export const sourceHistories = (
+  { gathered, state, now }: { readonly gathered: Gathered; readonly state: PublisherState; readonly now: Date },
+  isAccepted: (source: string) => boolean = () => false,
+): PublisherState['sources'] =>
+  Object.fromEntries(
+    [...gathered.sources].map(([name, { rows }]) => [
+      name,
+      rememberRows(state.sources[name] ?? [], rows, now, isAccepted(name)),
+    ]),
+  );
+
 /** Keeps the rows of these sources for the next publish. Drops those of all others. */
-export async function keepSources(repository: Repository, sources: ReadonlyMap<string, SortedRows>): Promise<void> {
+export async function keepSources(kept: StateFolder, sources: ReadonlyMap<string, SortedRows>): Promise<void> {
   for (const [name, rows] of sources) {
     const member = await packedToKeep(rows);
-    writeFiles([repository.sourceTable(name)], member);
+    writeFiles([kept.sourceTable(name)], member);
   }
   const names = [...sources.keys()];
-  repository.keepSources(names, [...names, ORPHANS]);
+  kept.keepSources(names, [...names, ORPHANS]);
 }
