@@ -9,6 +9,7 @@ import { knowing } from '../gateway/fetch/poll-answers.ts';
 import { cycle } from '../gateway/cycle/cycle.ts';
 import type { Task, Word } from '../gateway/daemon/cycle-child.ts';
 import { urlSources } from '../gateway/fetch/url-sources.ts';
+import { userAgents } from '../gateway/health/user-agent.ts';
 import { VERSION } from './program.ts';
 
 const abort = new AbortController();
@@ -29,7 +30,8 @@ process.once('message', (task: Task) => {
 
 async function work({ config, bundles, access, asked, hashed, now }: Task): Promise<void> {
   say({ is: 'begun' });
-  const sources = urlSources(config, clock, process.env, abort.signal, (name) => access.get(name) ?? new Map());
+  const accessOf = (name: string) => access.get(name) ?? new Map();
+  const sources = urlSources(config, clock, process.env, userAgents(config, VERSION), abort.signal, accessOf);
   const outcome = await cycle({
     config,
     bundles,

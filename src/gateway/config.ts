@@ -1,6 +1,7 @@
 /** The gateway's configuration (docs/commands.md section 2.1): TOML in, checked values out. Reads the one file. */
 import * as z from 'zod/mini';
 import { foldCase } from '../bundle/address/case-folding.ts';
+import { GATEWAY_ID } from '../bundle/fleet/user-agent.ts';
 import { NAME } from '../bundle/offer/name.ts';
 import { HostError } from '../errors.ts';
 import { absolute, credentialFiles, Place, hasPairs } from './bundle-urls.ts';
@@ -8,7 +9,7 @@ import { domainForms, toAscii } from './domain-forms.ts';
 import { KINDS, KIND_NAMES } from './mta-kinds.ts';
 import { listenAddress } from '../io/health/listen-address.ts';
 import { requireUnwritable } from '../io/rights.ts';
-import { duration, list, percent, readConfigFile, size, text, whole } from '../io/config-file.ts';
+import { duration, flag, list, percent, readConfigFile, size, text, whole } from '../io/config-file.ts';
 import { hopEntryRule } from '../map/hop-entries.ts';
 
 export const DEFAULT_CONFIG = '/etc/relaymap/relaymap.toml';
@@ -112,10 +113,17 @@ export const Config = z.strictObject({
     }),
     {},
   ),
+  report: z.prefault(
+    z.strictObject({
+      id: z.optional(text().check(z.regex(GATEWAY_ID, { error: 'must match [A-Za-z0-9._-]{1,64}' }))),
+      send: z._default(flag(), true),
+    }),
+    {},
+  ),
 });
 
 /** Keys that docs/commands.md knows and this version does not. */
-const LATER = ['report', 'identity_file', 'bundle.sealed'];
+const LATER = ['identity_file', 'bundle.sealed'];
 
 type Bundle = z.infer<typeof Bundle>;
 
@@ -168,9 +176,6 @@ export function readGatewayConfig(file: string): GatewayConfig {
   if (foreign !== undefined) {
     const only = `${name} is given ${types.join(', ')}`;
     throw wrong(`maps.types names ${foreign}, which Postfix alone can make and ask; ${only}`);
-  }
-  if (config.stale !== undefined && !KINDS[config.mta.kind].defers) {
-    throw wrong(`[stale] needs a server that can defer the recipients of some domains, and ${name} cannot`);
   }
   const bundle = config.bundle.map(({ urls, ...b }) => ({ ...b, urls: urls.map(({ url }) => url), places: urls }));
   return { ...config, bundle };

@@ -76,13 +76,13 @@ export async function newCandidate(work: Work, result: Result, payload: Uint8Arr
   const bare = candidateOf(payload, new Uint8Array());
   const counts = bare.manifest.version <= (published?.manifest.version ?? 0) + AHEAD || options.nextVersion !== null;
   const next = withCandidate(work, result, bare, counts);
-  repository.writeState(next); // before signing: a version is never signed twice
+  repository.kept.writeRecord(next); // before signing: a version is never signed twice
   const signatures = counts ? await signaturesOf(MANIFEST_TYPE, payload, keys.signers) : [];
   const made = { ...bare, envelope: encodeEnvelope(MANIFEST_TYPE, payload, signatures) };
-  writeCandidate(repository, made);
+  await writeCandidate(repository, made);
   const remembered = new Set(next.candidates.map(({ digest }) => digest));
   const forgotten = state.candidates.map(({ digest }) => digest).filter((digest) => !remembered.has(digest));
-  if (forgotten.length > 0) dropCandidates(repository, forgotten, false);
+  if (forgotten.length > 0) await dropCandidates(repository, forgotten, false);
   return made;
 }
 
@@ -116,9 +116,9 @@ async function ownSignatures(
   { manifest, payload, digest }: WaitingManifest,
   keys: PublisherKeys,
 ) {
-  const state = repository.state();
-  if (state === null) throw new PublishError('STATE', `${repository.stateDir} is gone`);
-  repository.writeState({ ...state, highest: manifest.version, digest });
+  const state = repository.kept.record();
+  if (state === null) throw new PublishError('STATE', `${repository.kept.folder} is gone`);
+  repository.kept.writeRecord({ ...state, highest: manifest.version, digest });
   return await signaturesOf(MANIFEST_TYPE, payload, keys.signers);
 }
 
@@ -128,14 +128,14 @@ async function giveUpVersion(
   { manifest, digest }: WaitingManifest,
   { config, keys }: Pick<Work, 'config' | 'keys'>,
 ): Promise<void> {
-  const state = repository.state();
+  const state = repository.kept.record();
   if (state === null || state.highest >= manifest.version) return;
   for (const other of state.candidates.filter((c) => c.version === manifest.version && c.digest !== digest)) {
     const found = readCandidate(repository, other.digest);
     if (found === null) continue;
     const { signatures } = await collect(found, config.cosigners, keys.others, 1, 1);
     if (signatures.length === 0) continue;
-    repository.writeState({ ...state, highest: manifest.version, digest: other.digest });
+    repository.kept.writeRecord({ ...state, highest: manifest.version, digest: other.digest });
     return;
   }
 }

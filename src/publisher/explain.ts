@@ -11,8 +11,9 @@ import { addressOf, EntryError, rowsOf } from './entry.ts';
 import { gather, type Gathered, type Origin } from './gather/gather.ts';
 import { isNamedBy } from './policy-domains.ts';
 import { removals, waitingRows, type WaitingRow } from './removals/removals.ts';
-import { Repository } from './repository/repository.ts';
+import type { Repository } from './repository/repository.ts';
 import type { Published } from './repository/state.ts';
+import { repositoryOf } from './repository/with-repository.ts';
 import { apart } from './tables/source-guard.ts';
 import { gatherRoutes } from './transport/gather-routes.ts';
 
@@ -48,8 +49,8 @@ export async function explain(config: PublisherConfig, address: string, now: Dat
     if (entry.toLowerCase().includes(typed)) meant.push(`not an address: ${message}`);
   };
   const given = await gather(lenient, now, { each, fault, apart: apart(config) });
-  const repository = new Repository(config.output, config.state_dir);
-  const published = repository.publishedHere();
+  const repository = repositoryOf(config);
+  const published = await repository.publishedHere();
   const lines: string[] = [];
   for (const row of [...rows, ...wildcards]) {
     const origins = found.get(row);
@@ -100,9 +101,9 @@ async function waitingOf(
   now: Date,
 ): Promise<Iterable<WaitingRow>> {
   const sha256 = published?.manifest.tables.recipients.sha256 ?? null;
-  const base = sha256 !== null && repository.hasTable(sha256) ? sha256 : null;
-  const sources = Object.keys(repository.state()?.sources ?? {});
-  return waitingRows(await removals(config, given, { repository, base, sources }, now));
+  const base = sha256 !== null && (await repository.hasTable(sha256)) ? () => repository.table(sha256) : null;
+  const sources = Object.keys(repository.kept.record()?.sources ?? {});
+  return waitingRows(await removals(config, given, { kept: repository.kept, base, sources }, now));
 }
 
 /** The rows for the address, one for each form of its domain. */

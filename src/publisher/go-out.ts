@@ -7,6 +7,7 @@ import { rememberRows, type RowCount } from '../bundle/offer/guard.ts';
 import { nextHopsOf, type Manifest, type TableEntry } from '../bundle/offer/manifest.ts';
 import { encodeEnvelope, MANIFEST_TYPE } from '../bundle/trust/envelope.ts';
 import type { VerifiedManifest } from '../bundle/trust/verify.ts';
+import { HostError } from '../errors.ts';
 import { log } from '../io/log.ts';
 import { PublishError } from './errors.ts';
 import { writeFolder } from './keys/candidate-folder.ts';
@@ -17,12 +18,12 @@ import { dropCandidates } from './repository/candidates.ts';
 import { createdAt } from './repository/clock.ts';
 import type { Repository } from './repository/repository.ts';
 import { approvalFor, manifestPayload, signaturesOf, signedManifest } from './repository/sign-manifest.ts';
-import type { PublisherState } from './repository/state.ts';
+import type { Published, PublisherState } from './repository/state.ts';
 import { packed } from './tables/compress.ts';
 import { makeDeltas, soundDeltas, writeDeltas, type Step } from './tables/deltas.ts';
 import type { Judged } from './tables/list-guard.ts';
 import { apart, keepSources } from './tables/source-guard.ts';
-import { sizeOfSound, verifyTable, writeFiles } from './tables/tables.ts';
+import { sizeOfSound, verifyTable, writeTable } from './tables/tables.ts';
 import { namedByHops, nextHopsState, writeNextHops } from './transport/next-hops.ts';
 import { candidateOf, withCandidate, waitingCandidate, newCandidate, cosigned } from './candidate.ts';
 import { type Work, type Result, namedBy, recorded, withoutUnnamed, approvalOf, isWhole } from './work.ts';
@@ -57,7 +58,7 @@ export async function goOut(work: Work, same: boolean, judged: Judged): Promise<
   const result = { same, judged, entry, transport, approval };
   if (options.unsigned !== undefined) {
     const waiting = candidateOf(payloadOf(version), encodeEnvelope(MANIFEST_TYPE, payloadOf(version), []));
-    repository.writeState(withCandidate(work, result, waiting, true)); // this version is never used again
+    repository.kept.writeRecord(withCandidate(work, result, waiting, true)); // this version is never used again
     await writeFolder(options.unsigned, waiting.envelope, repository, { recipients: entry, hops: transport });
     return waiting.manifest;
   }
@@ -74,8 +75,8 @@ export async function goOut(work: Work, same: boolean, judged: Judged): Promise<
 async function commit(work: Work, result: Result, signed: VerifiedManifest): Promise<Manifest> {
   const { config, repository, state, table, now } = work;
   const { same, judged, entry } = result;
-  if (!same) await keepSources(repository, apart(config) ? work.gathered.sources : new Map());
-  await keepRemovals(repository, work.waits, same);
+  if (!same) await keepSources(repository.kept, apart(config) ? work.gathered.sources : new Map());
+  await keepRemovals(repository.kept, work.waits, same);
   const { sha256 } = table;
   const current = same ? state.tables.find((t) => t.sha256 === sha256) : undefined;
   const earlier = state.tables.filter((t) => t.sha256 !== sha256);
@@ -93,30 +94,47 @@ async function commit(work: Work, result: Result, signed: VerifiedManifest): Pro
     transport: nextHopsState(work.hops, result.transport, config, state, now),
     candidates: [],
   };
-  putOut(repository, next, signed, named, now);
+  await putOut(repository, next, { signed, replaced: work.published, named }, now);
   return signed.manifest;
+}
+
+/** A manifest on its way out. */
+interface Outgoing {
+  readonly signed: VerifiedManifest;
+  /** What was published when this run began. */
+  readonly replaced: Published | null;
+  /** The blobs of recipients that it names. */
+  readonly named: ReadonlySet<string>;
 }
 
 /**
  * State first, manifest last, then what nothing names any more.
- * @throws PublishError VERIFY if gateways at the newest key ring step would refuse it; nothing is written
+ * @throws PublishError VERIFY if gateways at the newest key ring step would refuse it; nothing is written; HostError
+ *   BUSY if another publisher was faster
  */
-export function putOut(
+export async function putOut(
   repository: Repository,
   next: PublisherState,
-  signed: VerifiedManifest,
-  named: ReadonlySet<string>,
+  { signed, replaced, named }: Outgoing,
   now: Date,
-): void {
-  const waiting = repository.state()?.candidates ?? [];
-  requireNewestStep(repository.output, next.keyring, signed);
-  repository.writeState(next); // before publishing: a version is never signed twice
-  repository.writeManifest(signed.envelope);
+): Promise<void> {
+  const waiting = repository.kept.record()?.candidates ?? [];
+  await requireNewestStep(repository.store, next.keyring, signed);
+  repository.kept.writeRecord(next); // before publishing: a version is never signed twice
+  if (!(await repository.writeManifest(signed.envelope, replaced))) {
+    const { label } = repository.store;
+    throw new HostError(
+      'BUSY',
+      `another publisher has changed ${label} meanwhile; version ${signed.manifest.version} is not out`,
+    );
+  }
   try {
-    const hops = repository.ofTransport().clean(next.transport, namedByHops(nextHopsOf(signed.manifest).entry), now);
-    repository.writeState(repository.clean({ ...next, transport: hops }, named, now));
+    const hops = await repository
+      .ofTransport()
+      .clean(next.transport, namedByHops(nextHopsOf(signed.manifest).entry), now);
+    repository.kept.writeRecord(await repository.clean({ ...next, transport: hops }, named, now));
     const digests = waiting.map(({ digest }) => digest);
-    if (digests.length > 0) dropCandidates(repository, digests, true);
+    if (digests.length > 0) await dropCandidates(repository, digests, true);
   } catch (error) {
     // The list is published and the next run cleans up, so this is no failure.
     log(
@@ -147,18 +165,18 @@ async function entryOf(work: Work, same: boolean, found: Step['found']): Promise
   const { config, repository, state, published, gathered, table } = work;
   const entry = published?.manifest.tables.recipients;
   const newest = <T>(list: readonly T[]): readonly T[] => list.slice(Math.max(0, list.length - config.keep_deltas));
-  if (same && entry !== undefined && isWhole(work, entry)) {
+  if (same && entry !== undefined && (await isWhole(work, entry))) {
     return { ...entry, deltas: await soundDeltas(repository, gathered.table, entry, newest(entry.deltas)) };
   }
   const { sha256, rows, bytes } = table;
   const name = `${sha256}.gz`;
-  const there = repository.hasKept(sha256) ? await sizeOfSound(repository, name, sha256) : null;
+  const there = repository.kept.hasKept(sha256) ? await sizeOfSound(repository, name, sha256) : null;
   const member = there === null ? (work.member ?? packed(gathered.table)) : null;
   const wireBytes = member === null ? Promise.resolve(there ?? 0) : member.then(({ length }) => length);
   const bases = state.tables.map((t) => t.sha256).filter((base) => base !== sha256);
   const step = { table: gathered.table, sha256, wireBytes, before: entry ?? null, found };
   const deltas = await makeDeltas(repository, step, newest(bases));
-  if (member !== null) writeFiles([repository.blob(name), repository.keptTable(sha256)], await member);
-  const made = { rows, bytes, sha256, encoding: 'gzip' as const, wireBytes: await wireBytes };
+  const size = member === null ? await wireBytes : await writeTable(repository, sha256, await member);
+  const made = { rows, bytes, sha256, encoding: 'gzip' as const, wireBytes: size };
   return { ...made, deltas: await writeDeltas(repository, sha256, deltas) };
 }

@@ -74,8 +74,8 @@ async function run(
   repository: Repository,
   now: Date,
 ): Promise<PublishResult> {
-  const published = repository.published(keys.own);
-  const state = continued(config, repository.state(), published, options.nextVersion);
+  const published = await repository.published(keys.own);
+  const state = continued(config, repository.kept.record(), published, options.nextVersion);
   const behind = options.acceptClock === true ? null : clockBehind(published, now);
   if (behind !== null && !options.dryRun) {
     const goOn = 'Set the clock right; if it is right: relaymap-publish publish --accept-clock, once and by hand';
@@ -84,15 +84,16 @@ async function run(
   const given = await gather(config, now, { apart: apart(config) });
   const small = sourceTooSmall(config, given);
   const shown = published?.manifest.tables.recipients.sha256 ?? state.tables.at(-1)?.sha256 ?? null;
-  const base = shown !== null && repository.hasTable(shown) ? shown : null;
-  const waits = await removals(config, given, { repository, base, sources: Object.keys(state.sources) }, now);
+  const base = shown !== null && (await repository.hasTable(shown)) ? () => repository.table(shown) : null;
+  const known = { kept: repository.kept, base, sources: Object.keys(state.sources) };
+  const waits = await removals(config, given, known, now);
   const { gathered } = waits;
   const allowed = options.allowShrink;
   const hops = await readNextHops({ config, repository, state, published, allowed, now });
   const sha256 = hashOf(gathered.table);
   const same = published?.manifest.tables.recipients.sha256 === sha256;
   // Compresses in another thread while this one judges the table. If the table is refused, that was in vain.
-  const member = options.dryRun || same || repository.hasKept(sha256) ? null : packed(gathered.table);
+  const member = options.dryRun || same || repository.kept.hasKept(sha256) ? null : packed(gathered.table);
   member?.catch(() => undefined); // its reader gets the error
   const table = measure(gathered.table, sha256);
   const work: Work = { config, options, keys, repository, state, published, gathered, waits, table, hops, member, now };
@@ -118,10 +119,10 @@ async function run(
     const refusal = new PublishError('TOO_FEW', `${few}. ${goOn}`);
     throw small === null ? refusal : ofSource(refusal, small.source);
   }
-  if (!options.dryRun && isSame && !isDue(work)) {
-    repository.dropUnnamed(state, namedBy(published.manifest.tables.recipients), now);
-    hops.repository.dropUnnamed(state.transport, namedByHops(hops.entry), now);
-    await keepRemovals(repository, waits, true);
+  if (!options.dryRun && isSame && !(await isDue(work))) {
+    await repository.dropUnnamed(state, namedBy(published.manifest.tables.recipients), now);
+    await hops.repository.dropUnnamed(state.transport, namedByHops(hops.entry), now);
+    await keepRemovals(repository.kept, waits, true);
     return result('unchanged');
   }
   const meant =
@@ -131,7 +132,7 @@ async function run(
   const shrunken = (meant ? null : refusalOf(judged)) ?? refused;
   if (options.dryRun) {
     const found = await difference(shown === null ? null : repository.table(shown), gathered.table);
-    const attributedTo = await attributed(found, gathered, repository);
+    const attributedTo = await attributed(found, gathered, repository.kept);
     const waiting = await waitingShown(waits, given);
     return { ...result('dry-run'), difference: { ...attributedTo, waiting, refusal: behind ?? few ?? shrunken } };
   }
@@ -162,7 +163,7 @@ function tooFew({ config, table }: Work): string | null {
  * Whether an unchanged table must be signed again: half of its validity has passed, blobs or signatures are
  * missing, or the caller asks for it.
  */
-function isDue(work: Work): boolean {
+async function isDue(work: Work): Promise<boolean> {
   const { published, config, keys, options, now } = work;
   if (published === null || options.nextVersion !== null || options.allowShrink || options.unsigned !== undefined)
     return true;
@@ -178,7 +179,8 @@ function isDue(work: Work): boolean {
   const isSigned =
     isSignedBy(envelope, trustedBy(keys), keys.threshold) &&
     keys.signers.every((key) => isSignedBy(envelope, [key], 1));
-  return !isWhole(work, published.manifest.tables.recipients) || !areHopsWhole(work.hops) || !isSigned;
+  if (!isSigned) return true;
+  return !(await isWhole(work, published.manifest.tables.recipients)) || !(await areHopsWhole(work.hops));
 }
 
 /** The table that gateways have now. If the output is lost, it is the last one on record. */

@@ -28,8 +28,8 @@ async function run(
   now: Date,
 ): Promise<Manifest> {
   const { manifest, digest, payload, envelope } = manifestIn(folder);
-  const state = repository.state();
-  const published = repository.published(keys.own);
+  const state = repository.kept.record();
+  const published = await repository.published(keys.own);
   const refuse = (why: string) => new PublishError('STATE', `${folder} is not put out: ${why}`);
   if (manifest.name !== config.name)
     throw refuse(`it is for "${manifest.name}", the configuration says "${config.name}"`);
@@ -53,7 +53,7 @@ async function run(
     );
   }
   const { recipients } = manifest.tables;
-  if (repository.sizeOf(`${recipients.sha256}.gz`) === null)
+  if ((await repository.sizeOf(`${recipients.sha256}.gz`)) === null)
     throw refuse(`its table is gone from ${config.output}: make the candidate again`);
   await verifyTable(repository, recipients);
   const signed = signedManifest(payload, signatures, trusted, keys.threshold);
@@ -65,6 +65,6 @@ async function run(
     history: rememberRows(state.history, rows, now, manifest.shrinkApproved !== undefined),
     candidates: [],
   };
-  putOut(repository, next, signed, namedBy(recipients), now);
+  await putOut(repository, next, { signed, replaced: published, named: namedBy(recipients) }, now);
   return signed.manifest;
 }

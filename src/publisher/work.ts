@@ -31,13 +31,8 @@ export interface Work {
 }
 
 /** Whether every blob that an entry names exists, and the table from which the next deltas start. */
-export function isWhole({ repository }: Work, entry: TableEntry): boolean {
-  return (
-    repository.hasKept(entry.sha256) &&
-    repository.sizeOf(`${entry.sha256}.gz`) === entry.wireBytes &&
-    entry.deltas.every((d) => repository.sizeOf(`${d.from}-${entry.sha256}.delta.gz`) === d.wireBytes)
-  );
-}
+export const isWhole = ({ repository }: Pick<Work, 'repository'>, entry: TableEntry): Promise<boolean> =>
+  repository.isWhole(entry);
 
 export const namedBy = ({ sha256, deltas }: TableEntry): Set<string> =>
   new Set([`${sha256}.gz`, ...deltas.map((d) => `${d.from}-${sha256}.delta.gz`)]);

@@ -53,7 +53,6 @@ test('what is no domain has no other spelling', () => {
 
 test.each([
   ['sealed = true', /bundle\.0\.sealed is not in this version of relaymap/],
-  ['[report]\nid = "mx1"', /: report is not in this version/],
   ['[mta]\nkind = "sendmail"', /mta\.kind must be postfix, exim, opensmtpd or haraka/],
   ['[mta]\nkind = "exim"\n[maps]\ntypes = ["lmdb"]', /maps\.types names lmdb.*Exim is given cdb/],
   ['[mta]\nkind = "opensmtpd"\n[stale]\nafter = "3d"', /\[stale\] needs a server that can defer.*OpenSMTPD cannot/],

@@ -53,7 +53,8 @@ const READS = new Set(
 const ALSO: Record<string, readonly string[]> = {
   'gateway/record/envelopes.ts': ['rmSync'], // clean(): what nothing names any more; a killed run leaves it for the next
   'gateway/maps/live-maps.ts': ['rmSync'], // removeUnfinished(): temp files of a killed run
-  'publisher/repository/repository.ts': ['rmSync'], // blobs that no manifest names
+  'publisher/repository/folder-store.ts': ['rmSync'], // blobs that no manifest names
+  'publisher/repository/state-folder.ts': ['rmSync'], // tables and sources that are no longer needed
   'io/scratch-file.ts': ['rmSync', 'writeSync'], // a file without a name
   'io/lock.ts': ['ftruncateSync', 'writeSync'], // who holds it, into the lock's own file
   'io/log.ts': ['writeSync'], // to descriptor 2

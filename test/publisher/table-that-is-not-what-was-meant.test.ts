@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { PublishError } from '../../src/publisher/errors.ts';
-import { Repository } from '../../src/publisher/repository/repository.ts';
+import { repositoryOf } from '../../src/publisher/repository/with-repository.ts';
 import { SortedRows } from '../../src/publisher/gather/sorted-rows.ts';
 import { measure, verifyTable } from '../../src/publisher/tables/tables.ts';
 import { Desk, people, START } from './desk.ts';
@@ -38,7 +38,7 @@ test('a blob that is not what the manifest will say', async () => {
   const file = desk.at('out', 'recipients', name);
   const whole = readFileSync(file);
   const declared = { ...entry, encoding: 'gzip' as const, deltas: [] };
-  const verify = () => verifyTable(new Repository(desk.output, desk.stateDir), declared);
+  const verify = () => verifyTable(repositoryOf({ output: desk.output, state_dir: desk.stateDir }), declared);
   await verify();
   writeFileSync(file, gzipSync(gunzipSync(whole).subarray(0, -17)));
   await expect(verify()).rejects.toMatchObject({ code: 'VERIFY' });

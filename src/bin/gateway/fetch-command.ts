@@ -9,12 +9,14 @@ import type { CycleOptions } from '../../gateway/cycle/session-context.ts';
 import { directorySource, findBundles } from '../../gateway/fetch/directory-source.ts';
 import { urlSources, type Sources } from '../../gateway/fetch/url-sources.ts';
 import { failure, outcomeExit, type Outcome } from '../../gateway/outcome.ts';
+import { userAgents } from '../../gateway/health/user-agent.ts';
 import { FetchProgress } from '../../gateway/fetch/fetch-progress.ts';
 import { doneLine, keptLines } from '../../gateway/say/outcome-lines.ts';
 import { HostError, OfferError, StepError } from '../../errors.ts';
 import { jsonLine } from '../../io/printable.ts';
 import { log, progress } from '../../io/log.ts';
 import { forNodeExporter, onRecord } from './record-failure.ts';
+import { VERSION } from '../program.ts';
 import { becomeOwner } from '../become-owner.ts';
 import { requireStateRights } from './state-rights.ts';
 import { trustedBundles } from '../../gateway/keys/trusted-keys.ts';
@@ -27,7 +29,7 @@ export interface CycleCommandOptions extends CycleOptions {
 
 /** One cycle from the URLs of the configuration. */
 export function fetchCommand(options: CycleCommandOptions): Promise<number> {
-  return command(options, (config) => urlSources(config, clock, process.env));
+  return command(options, (config) => urlSources(config, clock, process.env, userAgents(config, VERSION)));
 }
 
 /** The same cycle from a directory. */

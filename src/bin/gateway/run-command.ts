@@ -4,6 +4,7 @@ import { setMaxListeners } from 'node:events';
 import { readOwnConfig, type GatewayConfig } from '../../gateway/config.ts';
 import { Daemon, type Equipment } from '../../gateway/daemon/daemon.ts';
 import { urlSources } from '../../gateway/fetch/url-sources.ts';
+import { userAgents } from '../../gateway/health/user-agent.ts';
 import { requireCron } from '../../gateway/daemon/schedule.ts';
 import { StepError } from '../../errors.ts';
 import { log } from '../../io/log.ts';
@@ -27,7 +28,8 @@ export async function runCommand(file: string, cycleProgram: string): Promise<nu
   const equip = (config: GatewayConfig): Equipment => {
     const secrets = new Secrets(config);
     const clock = () => performance.now();
-    const sources = urlSources(config, clock, process.env, abort.signal, (name) => secrets.accessOf(name));
+    const agents = userAgents(config, VERSION);
+    const sources = urlSources(config, clock, process.env, agents, abort.signal, (name) => secrets.accessOf(name));
     return { config, secrets, sources };
   };
   const config = read();

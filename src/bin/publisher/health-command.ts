@@ -10,10 +10,10 @@ export async function healthCommand(options: { config: string; json: boolean }, 
   try {
     const config = readPublisherConfig(options.config);
     requireState(config.state_dir, false);
-    const health = lookAtPublisher(config, now);
+    const health = await lookAtPublisher(config, now);
     const text = publisherHealthText(config, health, now).split('\n').map(printable).join('\n');
     process.stdout.write(`${options.json ? jsonLine(publisherHealthJson(config, health)) : text}\n`);
-    return await Promise.resolve(HEALTH_EXIT[health.status]);
+    return HEALTH_EXIT[health.status];
   } catch (error) {
     const why =
       error instanceof StepError ? `${error.code}: ${error.message}` : `INTERNAL: ${(error as Error).message}`;

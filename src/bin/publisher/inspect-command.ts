@@ -62,6 +62,7 @@ function overHttps(url: string, access: Access): Source {
     LIMITS,
     clock,
     () => client.close(),
+    null,
   );
 }
 

@@ -1,4 +1,5 @@
 /** `relaymap-publish keyring init | propose | status | rehearse`: no configuration, no network. */
+import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { encodeStep, type KeyringStep, type KeySet } from '../../bundle/trust/keyring.ts';
@@ -23,8 +24,8 @@ import {
   type Start,
   type StepFile,
 } from '../../publisher/keys/step-file.ts';
+import { FolderStore } from '../../publisher/repository/folder-store.ts';
 import { changeWords, signedBy, signedWords, stepWords } from '../../publisher/keys/step-words.ts';
-import { createHash, randomBytes } from 'node:crypto';
 
 export interface KeyringOptions {
   readonly config: string;
@@ -107,7 +108,7 @@ function init({ out, name = 'root', roots, rootThreshold }: KeyringOptions): num
 }
 
 /** Writes an unsigned step, and says what it changes. */
-function propose(o: KeyringOptions, now: Date): number {
+async function propose(o: KeyringOptions, now: Date): Promise<number> {
   if (o.keys === undefined)
     throw new HostError('CONFIG', "keyring propose needs --keys DIR: a gateway's key directory");
   const { keys, rootKeys } = keyFolder(o.keys);
@@ -120,7 +121,7 @@ function propose(o: KeyringOptions, now: Date): number {
     rootKeys,
     rootThreshold: number('--start-root-threshold', o.startRootThreshold, rootKeys.size),
   };
-  const chain = chainOf(start, o.published === undefined ? [] : publishedSteps(o.published));
+  const chain = chainOf(start, o.published === undefined ? [] : await publishedSteps(new FolderStore(o.published)));
   const before = newest(chain);
   const nextKeys = changed('key', before.keys, o.add, o.remove);
   const nextRoots = changed('root key', before.rootKeys, o.addRoot, o.removeRoot);
@@ -220,6 +221,7 @@ function status(files: readonly string[]): number {
   return signedBy(file).missing.length === 0 ? 0 : 1;
 }
 
-function rehearse(files: readonly string[], { published }: KeyringOptions): number {
-  return say(rehearsed(readSteps(files), published ?? null).lines);
+async function rehearse(files: readonly string[], { published }: KeyringOptions): Promise<number> {
+  const store = published === undefined ? null : new FolderStore(published);
+  return say((await rehearsed(readSteps(files), store)).lines);
 }

@@ -12,7 +12,7 @@ import { openKeys, type PublisherKeys } from '../../publisher/keys/publisher-key
 import { changeWords, signedWords } from '../../publisher/keys/step-words.ts';
 import { newest } from '../../publisher/keys/step-file.ts';
 import { publish } from '../../publisher/publish.ts';
-import { withRepository } from '../../publisher/repository/with-repository.ts';
+import { openRepository, withRepository } from '../../publisher/repository/with-repository.ts';
 import { becomePublisher, requireState, stateOwner } from './become-publisher.ts';
 import { readSteps, type KeyringOptions } from './keyring-command.ts';
 
@@ -22,16 +22,17 @@ export async function keyringPublish(files: readonly string[], options: KeyringO
   const file = readSteps(files);
   await becomePublisher(config.state_dir);
   requireState(config.state_dir, true);
-  const rehearsal = rehearseHere(config, file);
+  const { store } = openRepository(config);
+  const rehearsal = await rehearseHere(config, store, file);
   const once = () => publish(config, keys, { dryRun: false, allowShrink: false, nextVersion: null }, now);
   if (options.withoutOld) requireNewKeys(keys, rehearsal.ring);
-  else if (!isBridged(() => bridges(config, rehearsal))) await once();
-  await withRepository(config, (repository) => {
+  else if (!(await isBridged(() => bridges(store, rehearsal)))) await once();
+  await withRepository(config, async (repository) => {
     // Another run may have put out a step of this number since.
-    const current = rehearseHere(config, file);
+    const current = await rehearseHere(config, store, file);
     if (!options.withoutOld)
-      log('notice', `version ${bridges(config, current)} is for gateways before the step and after it`);
-    putStepOut(config, repository, file, current);
+      log('notice', `version ${await bridges(store, current)} is for gateways before the step and after it`);
+    await putStepOut(config, repository, file, current);
   });
   const { step } = file;
   for (const line of [...rehearsal.lines, ...signedWords(file)]) log('info', line);
@@ -52,9 +53,9 @@ function requireNewKeys({ signers, others }: PublisherKeys, ring: RootedRing): v
   );
 }
 
-function isBridged(bridge: () => number): boolean {
+async function isBridged(bridge: () => Promise<number>): Promise<boolean> {
   try {
-    return bridge() > 0;
+    return (await bridge()) > 0;
   } catch (error) {
     if (error instanceof PublishError) return false; // a manifest that all keys of today sign may do
     throw error;

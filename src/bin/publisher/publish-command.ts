@@ -47,9 +47,9 @@ export async function publishCommand(options: PublishCommandOptions, now: Date):
       },
       now,
     );
-    if (!options.dryRun) reportRun(config, { result }, VERSION, now);
+    if (!options.dryRun) await reportRun(config, { result }, VERSION, now);
   } catch (error) {
-    if (!options.dryRun) reportRun(config, { error }, VERSION, now);
+    if (!options.dryRun) await reportRun(config, { error }, VERSION, now);
     throw error;
   }
   for (const line of result.skipped) log('warning', `left out: ${line}`);

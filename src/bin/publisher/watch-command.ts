@@ -44,8 +44,8 @@ export async function watchCommand(file: string): Promise<void> {
   for (;;) {
     const { config, keys } = next;
     const pages = await servePages(config);
-    watch = new Watch(config, keys, now, (run) => {
-      reportRun(config, run, VERSION, now());
+    watch = new Watch(config, keys, now, async (run) => {
+      await reportRun(config, run, VERSION, now());
       void pages.listen(config.health.listen, logOnce); // retries if the address was taken
     });
     const idle = await watch.run();

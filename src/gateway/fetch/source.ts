@@ -52,6 +52,7 @@ export const urlClient = (
  * The URLs of a bundle for one cycle.
  * @param clientOf the client of a URL: credentials belong to one origin.
  * @param clock monotonic milliseconds. @param close what becomes of the client afterwards.
+ * @param userAgent for the origin of the first URL and no other (docs/commands.md section 3.2); null for nothing.
  */
 export function urlSource(
   urls: readonly string[],
@@ -59,6 +60,7 @@ export function urlSource(
   limits: Patience,
   clock: () => number,
   close: () => Promise<void>,
+  userAgent: string | null,
 ): Source {
   // The time runs from the first request: a bundle may have to wait for its turn.
   let end: number | null = null;
@@ -75,6 +77,9 @@ export function urlSource(
       yield chunk;
     }
   };
+  const first = urls[0] === undefined ? null : new URL(urls[0]).origin;
+  const own = (base: string): Record<string, string> =>
+    userAgent !== null && new URL(base).origin === first ? { 'user-agent': userAgent } : {};
   return {
     offline: false,
     received: () => received,
@@ -85,7 +90,11 @@ export function urlSource(
         const client = clientOf(base);
         const etag = sendable(known);
         const url = new URL('manifest.json', base);
-        const answer = await client.get(url, etag === null ? {} : { 'if-none-match': etag }, timing());
+        const answer = await client.get(
+          url,
+          { ...own(base), ...(etag === null ? {} : { 'if-none-match': etag }) },
+          timing(),
+        );
         if (answer.status === 304 && etag !== null) {
           answer.discard();
           return { is: 'not modified' };
@@ -96,7 +105,7 @@ export function urlSource(
       },
       step: async (number) => {
         const url = new URL(`keyring/${number}.json`, base);
-        const answer = await clientOf(base).get(url, {}, timing());
+        const answer = await clientOf(base).get(url, own(base), timing());
         if (ABSENT.has(answer.status)) {
           answer.discard();
           return null;
@@ -106,7 +115,7 @@ export function urlSource(
       },
       blob: async (path, wireBytes) => {
         const url = new URL(path, base);
-        const answer = await clientOf(base).get(url, {}, timing());
+        const answer = await clientOf(base).get(url, own(base), timing());
         requireOk(answer, url);
         const length = answer.header('content-length');
         if (length !== undefined && Number(length) !== wireBytes) {

@@ -18,14 +18,16 @@ export interface Sources {
 
 /**
  * Clients are made at first use and kept from cycle to cycle, for as long as they have the credentials of now.
- * @param clock monotonic milliseconds. @param signal ends what is under way. @param accessOf what a bundle's URLs
- * are asked with, now.
+ * @param clock monotonic milliseconds. @param userAgentOf what the origin of a bundle's first URL is told of this
+ * gateway, now; null for nothing. @param signal ends what is under way. @param accessOf what a bundle's URLs are
+ * asked with, now.
  * @throws HostError CONFIG
  */
 export function urlSources(
   config: GatewayConfig,
   clock: () => number,
   env: Readonly<Record<string, string | undefined>>,
+  userAgentOf: (bundle: string) => string | null,
   signal?: AbortSignal,
   accessOf = accessOnce(config),
 ): Sources {
@@ -49,7 +51,7 @@ export function urlSources(
         return client;
       };
       const close = async () => void (await Promise.all([...own.values()].map((client) => client.rest())));
-      return urlSource(urls, clientOf, limits, clock, close);
+      return urlSource(urls, clientOf, limits, clock, close, userAgentOf(name));
     },
     close: async () => {
       const all = [...clients.values()].flatMap((own) => [...own.values()]);

@@ -136,4 +136,8 @@ const TAIL = `
 # [health]
 # warn_after = "1h"
 # critical_after = "24h"
+
+# [report]         # the server of the first URL is told which version this host runs, by this name
+# id = "mx1"       # default: the name of the host
+# send = false     # tell nothing
 `;

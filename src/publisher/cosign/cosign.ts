@@ -17,8 +17,8 @@ import { PublishError } from '../errors.ts';
 import { REFUSED } from '../keys/collect.ts';
 import type { PublisherKeys } from '../keys/publisher-keys.ts';
 import type { RemoteFolder } from '../keys/remote.ts';
-import { Repository } from '../repository/repository.ts';
 import { goodSignatures, signaturesOf } from '../repository/sign-manifest.ts';
+import { StateFolder } from '../repository/state-folder.ts';
 import { judgeCandidate } from './judge-candidate.ts';
 import { HopReadings, judgeHops } from './judge-hops.ts';
 import { judgeTable, takeTable } from './judge-table.ts';
@@ -40,7 +40,7 @@ export class CosignHost {
   readonly #config: PublisherConfig;
   readonly #keys: PublisherKeys;
   readonly #remote: RemoteFolder;
-  readonly #repository: Repository;
+  readonly #kept: StateFolder;
   readonly #readings: Readings;
   readonly #hopReadings: HopReadings;
   /** When all sources were read, in milliseconds; null before the first time. */
@@ -50,8 +50,8 @@ export class CosignHost {
     this.#config = config;
     this.#keys = keys;
     this.#remote = remote;
-    this.#repository = new Repository(config.output, config.state_dir);
-    this.#readings = new Readings(config, this.#repository);
+    this.#kept = new StateFolder(config.state_dir);
+    this.#readings = new Readings(config, this.#kept);
     this.#hopReadings = new HopReadings(config);
   }
 
@@ -108,15 +108,15 @@ export class CosignHost {
     const entry = manifest.tables.recipients;
     const { entry: hopsEntry } = nextHopsOf(manifest);
     const granted = manifest.shrinkApproved !== undefined;
-    this.#repository.dropTables([entry.sha256, ...(out === null ? [] : [out.table]), ...this.#readings.tables]);
-    await takeTable(this.#remote, this.#repository, entry);
-    const hopsRepository = this.#repository.ofTransport();
-    hopsRepository.dropTables([hopsEntry?.sha256, out?.hops].flatMap((sha256) => sha256 ?? []));
-    if (hopsEntry !== null) await takeTable(this.#remote, hopsRepository, hopsEntry, 'transport');
+    this.#kept.dropTables([entry.sha256, ...(out === null ? [] : [out.table]), ...this.#readings.tables]);
+    await takeTable(this.#remote, this.#kept, entry);
+    const keptHops = this.#kept.ofTransport();
+    keptHops.dropTables([hopsEntry?.sha256, out?.hops].flatMap((sha256) => sha256 ?? []));
+    if (hopsEntry !== null) await takeTable(this.#remote, keptHops, hopsEntry, 'transport');
     await this.#read(now);
-    await judgeTable(this.#config, this.#repository, entry, out?.table ?? null, granted);
-    const hops = await judgeHops(this.#config, hopsRepository, hopsEntry, out?.hops ?? null, granted);
-    await this.#readings.compare(() => this.#repository.table(entry.sha256));
+    await judgeTable(this.#config, this.#kept, entry, out?.table ?? null, granted);
+    const hops = await judgeHops(this.#config, keptHops, hopsEntry, out?.hops ?? null, granted);
+    await this.#readings.compare(() => this.#kept.table(entry.sha256));
     await this.#hopReadings.compare(hops);
   }
 
@@ -131,9 +131,9 @@ export class CosignHost {
     const { version, keyring, tables, name } = manifest;
     if (name !== this.#config.name || version <= (record.out?.version ?? 0)) return record;
     if (!isOwn) log('notice', `${name}: version ${version} is out without a signature of this host; going on from it`);
-    await takeTable(this.#remote, this.#repository, tables.recipients);
+    await takeTable(this.#remote, this.#kept, tables.recipients);
     const { entry } = nextHopsOf(manifest);
-    if (entry !== null) await takeTable(this.#remote, this.#repository.ofTransport(), entry, 'transport');
+    if (entry !== null) await takeTable(this.#remote, this.#kept.ofTransport(), entry, 'transport');
     const next = { ...record, out: { version, keyring, table: tables.recipients.sha256, hops: entry?.sha256 ?? null } };
     writeRecord(this.#config, next);
     return next;

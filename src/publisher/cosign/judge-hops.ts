@@ -8,7 +8,7 @@ import type { TableEntry } from '../../bundle/offer/manifest.ts';
 import type { PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
 import { isNamedBy } from '../policy-domains.ts';
-import type { Repository } from '../repository/repository.ts';
+import type { StateFolder } from '../repository/state-folder.ts';
 import { gatherRoutes } from '../transport/gather-routes.ts';
 import {
   checkedHops,
@@ -65,7 +65,7 @@ export class HopReadings {
 }
 
 /**
- * @param repository of the tables of next hops.
+ * @param kept the tables of next hops.
  * @param entry null where the candidate has no such table, which counts as no rows.
  * @param base the table that is out; null for none.
  * @param granted a shrinking was allowed on this host, and the candidate names it.
@@ -73,19 +73,19 @@ export class HopReadings {
  */
 export async function judgeHops(
   config: PublisherConfig,
-  repository: Repository,
+  kept: StateFolder,
   entry: TableEntry | null,
   base: string | null,
   granted: boolean,
 ): Promise<Hops> {
-  const hops = entry === null ? NO_HOPS : await checkedHops(repository.tableText(entry.sha256), entry, refusal);
+  const hops = entry === null ? NO_HOPS : await checkedHops(kept.tableText(entry.sha256), entry, refusal);
   const { domains } = config.policy;
   if (domains !== undefined) {
     const isOurs = isNamedBy(domains);
     const [first] = [...hops.keys()].filter((domain) => !isOurs(domain));
     if (first !== undefined) throw refusal(`it has a next hop for ${first}, which policy.domains does not list`);
   }
-  const before = base === null ? NO_HOPS : await hopsIn(repository.tableText(base));
+  const before = base === null ? NO_HOPS : await hopsIn(kept.tableText(base));
   const shrunk = hopsShrinkage(before, hops, hopsPercent(config));
   if (shrunk !== null && !granted) {
     const { go, change } = hopDifference(before, hops);

@@ -14,7 +14,7 @@ import { PublishError } from '../errors.ts';
 import type { RemoteFolder } from '../keys/remote.ts';
 import { domainWords, shrinkageOf, tableDifference } from '../keys/table-difference.ts';
 import { isNamedBy } from '../policy-domains.ts';
-import type { Repository } from '../repository/repository.ts';
+import type { StateFolder } from '../repository/state-folder.ts';
 import { writeFiles } from '../tables/tables.ts';
 
 const AT = 0x40;
@@ -22,16 +22,16 @@ const AT = 0x40;
 const MAX_BYTES = 2 ** 30;
 
 /**
- * @param repository of this table.
+ * @param kept the tables of this kind.
  * @throws PublishError UNSIGNED if the blob is not what the manifest says; SourceError if it cannot be had
  */
 export async function takeTable(
   remote: RemoteFolder,
-  repository: Repository,
+  kept: StateFolder,
   entry: TableEntry,
   table: 'recipients' | 'transport' = 'recipients',
 ): Promise<void> {
-  if (repository.hasKept(entry.sha256)) return;
+  if (kept.hasKept(entry.sha256)) return;
   const name = `${table}/${entry.sha256}.gz`;
   const refuse = (why: string, cause?: unknown) => new PublishError('UNSIGNED', `${name} ${why}`, cause);
   if (entry.bytes > MAX_BYTES) throw refuse(`would have ${entry.bytes} bytes, ${MAX_BYTES} are the most here`);
@@ -62,7 +62,7 @@ export async function takeTable(
   const wanted = [entry.wireBytes, entry.bytes, entry.sha256].join(', ');
   if (found !== wanted) throw refuse(`is ${found}, the manifest says ${wanted}`);
   const text = Buffer.concat(chunks);
-  writeFiles([repository.keptTable(entry.sha256)], await gzipped(text, { level: 1 }));
+  writeFiles([kept.keptTable(entry.sha256)], await gzipped(text, { level: 1 }));
 }
 
 /**
@@ -72,7 +72,7 @@ export async function takeTable(
  */
 export async function judgeTable(
   config: PublisherConfig,
-  repository: Repository,
+  kept: StateFolder,
   entry: TableEntry,
   base: string | null,
   granted: boolean,
@@ -82,10 +82,10 @@ export async function judgeTable(
   const checker = new TableChecker();
   const isWildcard = new Set(policy.wildcards.map((domain) => `@${domain}`));
   const wildcards = new Map<string, number>();
-  const rows = checked(repository.table(entry.sha256), checker, (row) => {
+  const rows = checked(kept.table(entry.sha256), checker, (row) => {
     if (!isWildcard.has(row)) wildcards.set(row.slice(1), 1);
   });
-  const change = await tableDifference(base === null ? none() : repository.table(base), rows, 0);
+  const change = await tableDifference(base === null ? none() : kept.table(base), rows, 0);
   if (checker.fault !== null) throw refuse(`row ${checker.fault.row} of its table ${checker.fault.rule}`);
   if (checker.rows !== entry.rows) throw refuse(`its table has ${checker.rows} rows, the manifest says ${entry.rows}`);
   if (entry.rows < Math.max(1, policy.min_rows))

@@ -10,7 +10,7 @@ import { PublishError } from '../errors.ts';
 import { gather } from '../gather/gather.ts';
 import { domainWords, tableDifference } from '../keys/table-difference.ts';
 import { hasRemovals, keepRemovals, removals } from '../removals/removals.ts';
-import type { Repository } from '../repository/repository.ts';
+import type { StateFolder } from '../repository/state-folder.ts';
 import { packedToKeep } from '../tables/compress.ts';
 import { apart, keepSources } from '../tables/source-guard.ts';
 import { hashOf, writeFiles } from '../tables/tables.ts';
@@ -27,27 +27,27 @@ interface Reading {
 
 export class Readings {
   readonly #config: PublisherConfig;
-  readonly #repository: Repository;
+  readonly #kept: StateFolder;
   /** The newest first. */
   #readings: Reading[] = [];
 
-  constructor(config: PublisherConfig, repository: Repository) {
+  constructor(config: PublisherConfig, kept: StateFolder) {
     this.#config = config;
-    this.#repository = repository;
+    this.#kept = kept;
   }
 
   /** Reads the sources. @throws PublishError SOURCE and the like */
   async read(now: Date): Promise<void> {
     const config = this.#config;
     const given = await gather(config, now, { apart: apart(config) });
-    const waits = await removals(config, given, { repository: this.#repository, base: null, sources: [] }, now);
+    const waits = await removals(config, given, { kept: this.#kept, base: null, sources: [] }, now);
     if (hasRemovals(config)) {
-      await keepSources(this.#repository, apart(config) ? waits.gathered.sources : new Map());
-      await keepRemovals(this.#repository, waits, false);
+      await keepSources(this.#kept, apart(config) ? waits.gathered.sources : new Map());
+      await keepRemovals(this.#kept, waits, false);
     }
     const { table } = waits.gathered;
     const sha256 = hashOf(table);
-    if (!this.#repository.hasKept(sha256)) writeFiles([this.#repository.keptTable(sha256)], await packedToKeep(table));
+    if (!this.#kept.hasKept(sha256)) writeFiles([this.#kept.keptTable(sha256)], await packedToKeep(table));
     const young = this.#readings.filter((r) => r.sha256 !== sha256 && now.getTime() - r.at <= KEPT);
     this.#readings = [{ sha256, at: now.getTime() }, ...young];
   }
@@ -64,17 +64,13 @@ export class Readings {
   async compare(candidate: () => RowStream): Promise<void> {
     const [newest, ...older] = this.#readings;
     if (newest === undefined) return;
-    const { added, removed, rows, domains } = await tableDifference(
-      this.#repository.table(newest.sha256),
-      candidate(),
-      MOST,
-    );
+    const { added, removed, rows, domains } = await tableDifference(this.#kept.table(newest.sha256), candidate(), MOST);
     if (added + removed === 0) return;
     if (added + removed > MOST) throw differs(added, removed, domains);
     let wrong: readonly string[] = rows;
     for (const { sha256 } of older) {
       const there = await presentRows(
-        this.#repository.table(sha256),
+        this.#kept.table(sha256),
         wrong.map((row) => row.slice(1)),
       );
       // What the candidate has and the newest reading has not may have been there before; and the reverse.

@@ -7,21 +7,22 @@ import { readFileSync } from 'node:fs';
 import { whyUnread } from '../../io/denied.ts';
 import type { PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
-import { Repository } from '../repository/repository.ts';
+import { repositoryOf } from '../repository/with-repository.ts';
 import { gradePublisher, type Facts, type PublisherHealth } from './grade.ts';
 import { readPublishStatus } from './status.ts';
 
-export function lookAtPublisher(config: PublisherConfig, now: Date): PublisherHealth {
+export async function lookAtPublisher(config: PublisherConfig, now: Date): Promise<PublisherHealth> {
   const status = readPublishStatus(config);
-  const facts = { status, foreign: status === null ? null : foreignOutput(config), certificate: certificateOf(config) };
+  const foreign = status === null ? null : await foreignOutput(config);
+  const facts = { status, foreign, certificate: certificateOf(config) };
   return gradePublisher(config, facts, now);
 }
 
 /** Why `output` is not what was signed here last; null if it is. */
-function foreignOutput(config: PublisherConfig): string | null {
+async function foreignOutput(config: PublisherConfig): Promise<string | null> {
   try {
-    const repository = new Repository(config.output, config.state_dir);
-    if (repository.state() === null || repository.publishedHere() !== null) return null;
+    const repository = repositoryOf(config);
+    if (repository.kept.record() === null || (await repository.publishedHere()) !== null) return null;
     return `${config.output} does not hold what was signed here last: relaymap-publish publish says how to go on`;
   } catch (error) {
     if (error instanceof PublishError) return `${error.code}: ${error.message}`;

@@ -17,7 +17,7 @@ import { readPublishStatus, statusAfter, writePublishStatus, type PublishStatus 
 /** Milliseconds after which a run with the same result as the last is reported again. */
 const AGAIN = 60_000;
 
-export function reportRun(config: PublisherConfig, ended: Ended, version: string, now: Date): void {
+export async function reportRun(config: PublisherConfig, ended: Ended, version: string, now: Date): Promise<void> {
   // Another publish holds the lock; it reports.
   if ('error' in ended && ended.error instanceof StepError && ended.error.code === 'BUSY') return;
   const before = readPublishStatus(config);
@@ -25,7 +25,7 @@ export function reportRun(config: PublisherConfig, ended: Ended, version: string
   const facts = (of: PublishStatus) => JSON.stringify({ ...of, endedAt: null, succeededAt: null });
   const isOld = before === null || Math.abs(now.getTime() - Date.parse(before.endedAt)) >= AGAIN;
   if (!isOld && facts(before) === facts({ ...status, outcome: settled(status.outcome, before.outcome) })) return;
-  for (const wrong of [writePublishStatus(config, status), writeTextfile(config, version, now)]) {
+  for (const wrong of [writePublishStatus(config, status), await writeTextfile(config, version, now)]) {
     if (wrong !== null) logOnce('warning', wrong);
   }
 }
@@ -34,11 +34,11 @@ export function reportRun(config: PublisherConfig, ended: Ended, version: string
 const settled = <T extends string>(outcome: T, before: T): T =>
   outcome === 'unchanged' && before !== 'failed' ? before : outcome;
 
-function writeTextfile(config: PublisherConfig, version: string, now: Date): string | null {
+async function writeTextfile(config: PublisherConfig, version: string, now: Date): Promise<string | null> {
   const file = config.health.textfile;
   if (file === undefined) return null;
   try {
-    writeFileAtomic(file, publisherMetrics(version, config, lookAtPublisher(config, now)), 0o644);
+    writeFileAtomic(file, publisherMetrics(version, config, await lookAtPublisher(config, now)), 0o644);
     return null;
   } catch (error) {
     return `the textfile ${file} cannot be written: ${(error as Error).message}; its folder must be writable for this user`;
@@ -47,19 +47,14 @@ function writeTextfile(config: PublisherConfig, version: string, now: Date): str
 
 /** `/healthz` and `/metrics` beside `watch` or `serve`. */
 export const publisherPages = (version: string, config: PublisherConfig, now: () => Date): Pages => ({
-  '/healthz': () => {
-    const health = lookAtPublisher(config, now());
+  '/healthz': async () => {
+    const health = await lookAtPublisher(config, now());
     const status = health.status === 'ok' || health.status === 'warning' ? 200 : 503;
-    return Promise.resolve({
-      status,
-      type: 'application/json',
-      body: `${jsonLine(publisherHealthJson(config, health))}\n`,
-    });
+    return { status, type: 'application/json', body: `${jsonLine(publisherHealthJson(config, health))}\n` };
   },
-  '/metrics': () =>
-    Promise.resolve({
-      status: 200,
-      type: 'text/plain; version=0.0.4; charset=utf-8',
-      body: publisherMetrics(version, config, lookAtPublisher(config, now())),
-    }),
+  '/metrics': async () => ({
+    status: 200,
+    type: 'text/plain; version=0.0.4; charset=utf-8',
+    body: publisherMetrics(version, config, await lookAtPublisher(config, now())),
+  }),
 });

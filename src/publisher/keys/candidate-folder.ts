@@ -14,7 +14,7 @@ import { AtomicFile, makeFolder, writeFileAtomic } from '../../io/atomic-file.ts
 import { whyUnread, whyUnwritten } from '../../io/denied.ts';
 import { PublishError } from '../errors.ts';
 import type { Repository } from '../repository/repository.ts';
-import { blocksOf, readText } from '../repository/table-text.ts';
+import { blocksOf, readFileText } from '../repository/table-text.ts';
 import { checkedHops, hopDifference, hopsShrinkage, NO_HOPS, type Hops } from '../transport/hop-difference.ts';
 import { shrinkageOf, tableDifference, type TableDifference } from './table-difference.ts';
 
@@ -94,7 +94,7 @@ async function* none(): AsyncGenerator<RowBlock> {
 async function* tableIn(folder: string, entry: TableEntry): AsyncGenerator<RowBlock> {
   const file = path.join(folder, 'recipients', `${entry.sha256}.gz`);
   const checker = new TableChecker();
-  for await (const block of blocksOf(readText(file, entry.sha256))) {
+  for await (const block of blocksOf(readFileText(file, entry.sha256))) {
     checker.push(block);
     yield block;
   }
@@ -138,7 +138,11 @@ async function hopsOf(folder: string, manifest: Manifest): Promise<Hops> {
   const { entry } = nextHopsOf(manifest);
   if (entry === null) return NO_HOPS;
   const file = path.join(folder, 'transport', `${entry.sha256}.gz`);
-  return await checkedHops(readText(file, entry.sha256), entry, (why) => new PublishError('VERIFY', `${file}: ${why}`));
+  return await checkedHops(
+    readFileText(file, entry.sha256),
+    entry,
+    (why) => new PublishError('VERIFY', `${file}: ${why}`),
+  );
 }
 
 function hopLines(before: Hops | null, after: Hops): string[] {

@@ -1,9 +1,10 @@
-/** Reads a gateway's key directory on the central side: `*.pub`, and `root/*.pub`. Reads that folder alone. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+/** Reads a gateway's key directory on the central side: `*.pub`, and `root/*.pub`; and the published key ring steps. */
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import type { KeySet } from '../../bundle/trust/keyring.ts';
 import { whyUnread } from '../../io/denied.ts';
 import { PublishError } from '../errors.ts';
+import type { Store } from '../repository/store.ts';
 import { publicKeyIn } from './publisher-keys.ts';
 
 /** @throws PublishError KEY */
@@ -24,16 +25,15 @@ function keysIn(folder: string): KeySet {
   return new Map(keys.map(({ keyid, publicKey }) => [keyid, publicKey]));
 }
 
-/** The envelopes of the steps in a published folder, from step 1 on. @throws PublishError KEY */
-export function publishedSteps(folder: string): Uint8Array[] {
+/** Where a key ring step lies among the published files. */
+export const stepKey = (step: number): string => `keyring/${step}.json`;
+
+/** The envelopes of the published steps, from step 1 on. @throws PublishError STATE, OUTPUT */
+export async function publishedSteps(store: Store): Promise<Uint8Array[]> {
   const steps: Uint8Array[] = [];
   for (;;) {
-    const file = path.join(folder, 'keyring', `${steps.length + 1}.json`);
-    if (!existsSync(file)) return steps;
-    try {
-      steps.push(readFileSync(file));
-    } catch (error) {
-      throw new PublishError('KEY', `cannot read ${file}: ${whyUnread(error, file)}`, error);
-    }
+    const stored = await store.get(stepKey(steps.length + 1));
+    if (stored === null) return steps;
+    steps.push(stored.bytes);
   }
 }

@@ -5,34 +5,36 @@
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { HostError } from '../../errors.ts';
-import { isAbsent, makeFolder, writeFileAtomic } from '../../io/atomic-file.ts';
-import { whyUnread, whyUnwritten } from '../../io/denied.ts';
+import { isAbsent, writeFileAtomic } from '../../io/atomic-file.ts';
+import { whyUnread } from '../../io/denied.ts';
 import type { PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
+import { written } from '../repository/folder-store.ts';
 import type { Repository } from '../repository/repository.ts';
+import type { Store } from '../repository/store.ts';
+import { stepKey } from './key-folder.ts';
 import { rehearsed, requireBridge, type Rehearsal } from './rehearse.ts';
 import { encodeStart, newest, parseStart, type Start, type StepFile } from './step-file.ts';
 
 /** @throws PublishError as in `rehearsed` and `requireBridge`, STATE, OUTPUT */
-export function rehearseHere(config: PublisherConfig, file: StepFile): Rehearsal {
+export async function rehearseHere(config: PublisherConfig, store: Store, file: StepFile): Promise<Rehearsal> {
   if (file.step.name !== config.name)
     throw new PublishError('KEY', `the step is for "${file.step.name}", the configuration says "${config.name}"`);
-  return rehearsed(file, config.output, recordedStart(config));
+  return await rehearsed(file, store, recordedStart(config));
 }
 
 /** Whether the manifest that is out bridges the step: see `requireBridge`. */
-export const bridges = (config: PublisherConfig, { before, ring }: Rehearsal): number =>
-  requireBridge(config.output, newest(before), ring);
+export const bridges = (store: Store, { before, ring }: Rehearsal): Promise<number> =>
+  requireBridge(store, newest(before), ring);
 
 /** The caller holds the lock. */
-export function putStepOut(
+export async function putStepOut(
   config: PublisherConfig,
   repository: Repository,
   file: StepFile,
   { envelope, before }: Rehearsal,
-): void {
-  const state = repository.state();
+): Promise<void> {
+  const state = repository.kept.record();
   if (state === null) throw new PublishError('STATE', `${config.state_dir} is empty: publish first`);
   const { version, floor } = file.step;
   if (floor !== null && floor <= state.highest) {
@@ -41,17 +43,16 @@ export function putStepOut(
       `the step's floor is ${floor}, version ${state.highest} was signed here: propose it again with a higher --floor`,
     );
   }
-  const target = path.join(config.output, 'keyring', `${version}.json`);
-  try {
-    writeFileAtomic(startFile(config), `${JSON.stringify(encodeStart(before.start))}\n`, 0o600);
-    // Versions below the floor are of no use any more; the next one is the floor or more.
-    repository.writeState({ ...state, keyring: version, highest: Math.max(state.highest, (floor ?? 1) - 1) });
-    makeFolder(path.dirname(target), 0o750);
-    writeFileAtomic(target, envelope, 0o644);
-  } catch (error) {
-    if (error instanceof HostError || error instanceof PublishError) throw error;
-    throw new PublishError('OUTPUT', `cannot write ${target}: ${whyUnwritten(error, target)}`, error);
-  }
+  const start = startFile(config);
+  written(start, () => writeFileAtomic(start, `${JSON.stringify(encodeStart(before.start))}\n`, 0o600));
+  // Versions below the floor are of no use any more; the next one is the floor or more.
+  repository.kept.writeRecord({ ...state, keyring: version, highest: Math.max(state.highest, (floor ?? 1) - 1) });
+  const { store } = repository;
+  const key = stepKey(version);
+  if (await store.create(key, envelope)) return;
+  const there = await store.get(key);
+  if (there !== null && Buffer.from(there.bytes).equals(envelope)) return; // an answer was lost, and it was sent again
+  throw new PublishError('KEY', `${store.place(key)} is there already: another one has put out a step ${version}`);
 }
 
 const startFile = ({ state_dir: dir }: PublisherConfig): string => path.join(dir, 'keyring-start.json');

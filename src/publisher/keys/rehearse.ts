@@ -1,14 +1,13 @@
 /**
  * Walks a step as gateways will, from every ring that one can be at, before anything is written
- * (docs/bundle-format.md section 6). The walk uses a copy in memory. Reads the published folder and nothing else.
+ * (docs/bundle-format.md section 6). The walk uses a copy in memory. Reads what is published and nothing else.
  */
-import { existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
 import { encodeEnvelope, KEYRING_TYPE } from '../../bundle/trust/envelope.ts';
 import type { RootedRing } from '../../bundle/trust/keyring.ts';
 import { verifyManifest } from '../../bundle/trust/verify.ts';
 import { StepError } from '../../errors.ts';
 import { PublishError } from '../errors.ts';
+import { MANIFEST, type Store } from '../repository/store.ts';
 import { publishedSteps } from './key-folder.ts';
 import {
   chainOf,
@@ -31,14 +30,18 @@ export interface Rehearsal {
 }
 
 /**
- * @param published the published folder; null to believe the file's own account of the steps before.
+ * @param published where the published files are; null to believe the file's own account of the steps before.
  * @param start where gateways start, if that is on record; else the file says it.
  * @throws PublishError UNSIGNED if root keys have to sign yet; KEY if a gateway would be left behind
  */
-export function rehearsed(file: StepFile, published: string | null, start: Start | null = null): Rehearsal {
+export async function rehearsed(
+  file: StepFile,
+  published: Store | null,
+  start: Start | null = null,
+): Promise<Rehearsal> {
   if (file.before === null)
     throw new PublishError('KEY', 'the file does not say what was before the step: propose it with this program');
-  const steps = published === null ? file.before.steps : publishedSteps(published);
+  const steps = published === null ? file.before.steps : await publishedSteps(published);
   const before = chainOf(start ?? file.before.start, steps);
   const number = newest(before).step + 1;
   if (file.step.version !== number) {
@@ -56,10 +59,10 @@ export function rehearsed(file: StepFile, published: string | null, start: Start
  * Whether the manifest that is out is good for gateways that have not walked the step and for those that have.
  * @throws PublishError KEY, saying which keys have not signed it
  */
-export function requireBridge(output: string, old: RootedRing, next: RootedRing): number {
-  const file = path.join(output, 'manifest.json');
-  if (!existsSync(file)) throw new PublishError('KEY', `${file} is not there: publish first`);
-  const envelope = readFileSync(file);
+export async function requireBridge(store: Store, old: RootedRing, next: RootedRing): Promise<number> {
+  const stored = await store.get(MANIFEST);
+  if (stored === null) throw new PublishError('KEY', `${store.place(MANIFEST)} is not there: publish first`);
+  const envelope = stored.bytes;
   let version = 0;
   for (const [ring, when] of [[old, 'have not taken the step yet'] as const, [next, 'have taken the step'] as const]) {
     try {

@@ -2,7 +2,7 @@
  * Keeps an address in the list for `remove_after` after its source has lost it (docs/commands.md section 3). For
  * each source: a row that it gave last time and no longer gives starts to wait, and a row that it gives again stops
  * waiting. If the configuration no longer has the source of a row, or the state was lost, the row waits under
- * `ORPHANS`. Reads what the repository keeps; only `keepRemovals` writes.
+ * `ORPHANS`. Reads what the state keeps; only `keepRemovals` writes.
  */
 import { domainOf } from '../../bundle/address/address.ts';
 import { gzipped } from '../../bundle/table/gzip-writer.ts';
@@ -11,7 +11,7 @@ import type { PublisherConfig } from '../config.ts';
 import type { Gathered } from '../gather/gather.ts';
 import { RowCollection, type SortedRows } from '../gather/sorted-rows.ts';
 import { isNamedBy } from '../policy-domains.ts';
-import type { Repository } from '../repository/repository.ts';
+import type { StateFolder } from '../repository/state-folder.ts';
 import { packedToKeep } from '../tables/compress.ts';
 import { streamed, writeFiles } from '../tables/tables.ts';
 import { NONE_WAITING, readWaiting, waitingNow, waitingText, type Waited, type WaitingRows } from './waiting-rows.ts';
@@ -39,9 +39,9 @@ export interface Removals {
 }
 
 export interface Known {
-  readonly repository: Repository;
-  /** The SHA-256 of the published table, if it can be read. */
-  readonly base: string | null;
+  readonly kept: StateFolder;
+  /** The rows of the published table, if it can be read. May be called again. */
+  readonly base: (() => RowStream) | null;
   /** Names of the sources when it was published. */
   readonly sources: readonly string[];
 }
@@ -61,28 +61,28 @@ export async function removals(
   now: Date,
 ): Promise<Removals> {
   if (!hasRemovals(config)) return { gathered, sources: [], rows: 0, next: null };
-  const { repository, base } = known;
+  const { kept, base } = known;
   const sources: SourceRemovals[] = [];
   let unknown = false;
   for (const source of config.source) {
     const [delay, given] = [delayOf(config, source), gathered.sources.get(source.name)];
     if (delay === 0 || given === undefined) continue;
-    const before = repository.sourceRows(source.name);
+    const before = kept.sourceRows(source.name);
     if (before === null) unknown = true;
     const isSkipped = isNamedBy(source.skip_domains);
     const isAllowed = allowed(config, isSkipped);
-    const kept = await keptOf(repository, source.name);
-    const waited = await waitingNow(before ?? streamed([]), given, kept, { delay, now, isAllowed }, stream);
+    const waiting = await keptOf(kept, source.name);
+    const waited = await waitingNow(before ?? streamed([]), given, waiting, { delay, now, isAllowed }, stream);
     const rows = together([given, waited.waiting.rows]);
     sources.push({ ...waited, hasOtherRows: waited.hasOtherRows || before === null, source: source.name, delay, rows });
   }
   const table = together([gathered.table, ...sources.map(({ waiting }) => waiting.rows)]);
   const left = config.policy.remove_after > 0 && known.sources.some((name) => !gathered.sources.has(name));
-  const orphans = await keptOf(repository, ORPHANS);
+  const orphans = await keptOf(kept, ORPHANS);
   if (((unknown || left) && base !== null) || orphans.rows.rows > 0) {
     const delay = Math.max(...config.source.map((source) => delayOf(config, source)));
     const isAllowed = allowed(config, () => false);
-    const before = (unknown || left) && base !== null ? repository.table(base) : stream(orphans.rows);
+    const before = (unknown || left) && base !== null ? base() : stream(orphans.rows);
     const waited = await waitingNow(before, table, orphans, { delay, now, isAllowed }, stream);
     sources.push({ ...waited, hasOtherRows: false, source: ORPHANS, delay, rows: waited.waiting.rows });
   }
@@ -132,10 +132,10 @@ function allowed(config: PublisherConfig, isSkipped: (domain: string) => boolean
   };
 }
 
-async function keptOf(repository: Repository, source: string): Promise<WaitingRows> {
-  const text = repository.waitingText(source);
+async function keptOf(kept: StateFolder, source: string): Promise<WaitingRows> {
+  const text = kept.waitingText(source);
   if (text === null) return NONE_WAITING;
-  return (await readWaiting(text)) ?? repository.damagedWaiting(source);
+  return (await readWaiting(text)) ?? kept.damagedWaiting(source);
 }
 
 const stream = (rows: SortedRows): RowStream => streamed(rows.blocks());
@@ -151,14 +151,14 @@ function* rowsOf(rows: SortedRows): Generator<string> {
  * started to wait has no time on record; the next run starts counting for it.
  * @param withRows the sources' rows have not been kept yet.
  */
-export async function keepRemovals(repository: Repository, { sources }: Removals, withRows: boolean): Promise<void> {
+export async function keepRemovals(kept: StateFolder, { sources }: Removals, withRows: boolean): Promise<void> {
   for (const { source, rows, hasOtherRows } of sources) {
-    if (withRows && hasOtherRows) writeFiles([repository.sourceTable(source)], await packedToKeep(rows));
+    if (withRows && hasOtherRows) writeFiles([kept.sourceTable(source)], await packedToKeep(rows));
   }
   for (const { source, waiting, isNew } of sources) {
     if (!isNew) continue;
-    if (waiting.rows.rows === 0) repository.dropWaiting(source);
-    else writeFiles([repository.waitingFile(source)], await gzipped(waitingText(waiting), { level: 1 }));
+    if (waiting.rows.rows === 0) kept.dropWaiting(source);
+    else writeFiles([kept.waitingFile(source)], await gzipped(waitingText(waiting), { level: 1 }));
   }
 }
 

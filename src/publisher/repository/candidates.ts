@@ -6,10 +6,10 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { decodeEnvelope } from '../../bundle/trust/envelope.ts';
 import { parseManifest, type Manifest } from '../../bundle/offer/manifest.ts';
-import { StepError } from '../../errors.ts';
-import { isAbsent, makeFolder, removeDurable, writeFileAtomic, writeFileWithLaterTime } from '../../io/atomic-file.ts';
-import { whyUnwritten } from '../../io/denied.ts';
+import { HostError, StepError } from '../../errors.ts';
+import { isAbsent, makeFolder, removeDurable, writeFileAtomic } from '../../io/atomic-file.ts';
 import { PublishError } from '../errors.ts';
+import { written } from './folder-store.ts';
 import type { Repository } from './repository.ts';
 
 export interface WaitingManifest {
@@ -19,8 +19,8 @@ export interface WaitingManifest {
   readonly digest: string;
 }
 
-const kept = ({ stateDir }: Repository, digest: string) => path.join(stateDir, 'candidates', `${digest}.json`);
-const shown = ({ output }: Repository) => path.join(output, 'candidate', 'manifest.json');
+const kept = ({ kept: { folder } }: Repository, digest: string) => path.join(folder, 'candidates', `${digest}.json`);
+const SHOWN = 'candidate/manifest.json';
 
 /** The candidate of this digest; null if it is not on disk, or is damaged: another one is made then. */
 export function readCandidate(repository: Repository, digest: string): WaitingManifest | null {
@@ -35,25 +35,25 @@ export function readCandidate(repository: Repository, digest: string): WaitingMa
 }
 
 /** Writes a candidate for the other hosts to pull. */
-export function writeCandidate(repository: Repository, { envelope, digest }: WaitingManifest): void {
-  const [own, open] = [kept(repository, digest), shown(repository)];
-  try {
+export async function writeCandidate(repository: Repository, { envelope, digest }: WaitingManifest): Promise<void> {
+  const own = kept(repository, digest);
+  written(own, () => {
     makeFolder(path.dirname(own), 0o700);
     writeFileAtomic(own, envelope, 0o600);
-    makeFolder(path.dirname(open), 0o750);
-    writeFileWithLaterTime(open, envelope, 0o644);
-  } catch (error) {
-    if (error instanceof StepError) throw error;
-    throw new PublishError('OUTPUT', `cannot write ${open}: ${whyUnwritten(error, open)}`, error);
-  }
+  });
+  const { store } = repository;
+  const last = await store.get(SHOWN);
+  const isOut = last === null ? await store.create(SHOWN, envelope) : await store.replace(SHOWN, envelope, last.tag);
+  if (!isOut)
+    throw new HostError('BUSY', `another publisher writes ${store.place(SHOWN)} too; the next publish goes on`);
 }
 
 /** Removes candidates that are out, or that others have replaced. */
-export function dropCandidates(repository: Repository, digests: readonly string[], last: boolean): void {
+export async function dropCandidates(repository: Repository, digests: readonly string[], last: boolean): Promise<void> {
   try {
     for (const digest of digests) removeDurable(kept(repository, digest));
-    if (last) removeDurable(shown(repository));
   } catch (error) {
     if (!isAbsent(error)) throw error; // there was no folder, so there is nothing to remove
   }
+  if (last) await repository.store.remove(SHOWN);
 }

@@ -1,27 +1,22 @@
 /**
- * Where the published files and the publisher's own state are, and how they are read and written
- * (docs/bundle-format.md section 1; docs/commands.md section 3, `state_dir`). publish.ts decides the order.
+ * What is published of one bundle, in a folder or a bucket, beside the publisher's own state (docs/bundle-format.md
+ * section 1; docs/commands.md section 3). publish.ts decides the order.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import path from 'node:path';
 import { decodeEnvelope } from '../../bundle/trust/envelope.ts';
 import { gunzipOne } from '../../bundle/table/gzip.ts';
-import { parseManifest } from '../../bundle/offer/manifest.ts';
+import { parseManifest, type TableEntry } from '../../bundle/offer/manifest.ts';
 import type { RowBlock } from '../../bundle/table/rows.ts';
-import { HostError } from '../../errors.ts';
-import { AtomicFile, isAbsent, makeFolder, writeFileAtomic, writeFileWithLaterTime } from '../../io/atomic-file.ts';
-import { whyUnread, whyUnwritten } from '../../io/denied.ts';
+import { TableError } from '../../errors.ts';
 import { PublishError } from '../errors.ts';
 import type { TrustedKey } from '../keys/signer.ts';
 import { isSignedBy } from './sign-manifest.ts';
-import { parseState, type PublisherState, type Published } from './state.ts';
+import type { PublisherState, Published } from './state.ts';
+import type { StateFolder, TableName } from './state-folder.ts';
+import { MANIFEST, putBlob, type Store } from './store.ts';
 import { blocksOf, readText } from './table-text.ts';
 
 const DAY = 86_400_000;
-// The folders keep the list confidential. Whoever may enter, such as a web server's group, may read the files.
-const FOLDER = 0o750;
-const FILE = 0o644;
 /**
  * What publish writes into `recipients/`, including the temp names that a killed run leaves. Other files are not
  * ours to delete.
@@ -32,59 +27,31 @@ const OURS = /^(?:[0-9a-f]{64}(?:-[0-9a-f]{64}\.delta)?\.gz|\.[0-9a-f]{64}(?:-[0
 type Cleaned = Pick<PublisherState, 'tables' | 'unnamed'>;
 
 export class Repository {
-  readonly #output: string;
-  readonly #stateDir: string;
-  readonly #table: 'recipients' | 'transport';
+  readonly store: Store;
+  readonly kept: StateFolder;
+  readonly #table: TableName;
 
   /** @param table which of the bundle's tables the blobs and the kept tables are of. */
-  constructor(output: string, stateDir: string, table: 'recipients' | 'transport' = 'recipients') {
-    this.#output = output;
-    this.#stateDir = stateDir;
+  constructor(store: Store, kept: StateFolder, table: TableName = 'recipients') {
+    this.store = store;
+    this.kept = kept;
     this.#table = table;
   }
 
   /** The same place, for the files of the table of next hops. */
   ofTransport(): Repository {
-    return new Repository(this.#output, this.#stateDir, 'transport');
-  }
-
-  get output(): string {
-    return this.#output;
-  }
-
-  get stateDir(): string {
-    return this.#stateDir;
-  }
-
-  get lockFile(): string {
-    return path.join(this.#stateDir, 'lock');
-  }
-
-  makeStateFolder(): void {
-    written(this.#stateDir, () => makeFolder(this.#stateDir, 0o700));
-  }
-
-  /** Null if nothing was ever published from here. @throws PublishError STATE if the record is damaged. */
-  state(): PublisherState | null {
-    const file = path.join(this.#stateDir, 'state.json');
-    const text = textOf(file);
-    return text === null ? null : parseState(file, text.toString());
-  }
-
-  writeState(state: PublisherState): void {
-    const file = path.join(this.#stateDir, 'state.json');
-    written(file, () => writeFileAtomic(file, `${JSON.stringify(state, null, 1)}\n`, 0o600));
+    return new Repository(this.store, this.kept.ofTransport(), 'transport');
   }
 
   /** What is published now, signed by one of these keys; null if nothing is. @throws PublishError STATE */
-  published(keys: readonly TrustedKey[]): Published | null {
-    const found = this.#manifest();
+  async published(keys: readonly TrustedKey[]): Promise<Published | null> {
+    const found = await this.#manifest();
     if (found === null) return null;
     if (isSignedBy(found.envelope, keys, 1)) return found;
-    const next = (this.state()?.highest ?? 0) + 1;
+    const next = (this.kept.record()?.highest ?? 0) + 1;
     throw new PublishError(
       'STATE',
-      `${this.#manifestFile} is signed by none of the keys of this configuration (${keys.map((k) => k.keyid.slice(0, 16)).join(', ')}), ` +
+      `${this.store.place(MANIFEST)} is signed by none of the keys of this configuration (${keys.map((k) => k.keyid.slice(0, 16)).join(', ')}), ` +
         'so it does not count. Was a key replaced? Name the old one in `keys` too, for one publish. Otherwise somebody else ' +
         `wrote it: move it away, then: relaymap-publish publish --next-version ${next}, or higher if a gateway may have seen a higher one`,
     );
@@ -94,80 +61,68 @@ export class Repository {
    * What is published now, if it was the last thing signed here; else null. Needs no key. @throws PublishError
    * STATE
    */
-  publishedHere(): Published | null {
-    const [found, state] = [this.#manifest(), this.state()];
+  async publishedHere(): Promise<Published | null> {
+    const [found, state] = [await this.#manifest(), this.kept.record()];
     return found !== null && state?.digest === found.digest ? found : null;
   }
 
-  get #manifestFile(): string {
-    return path.join(this.#output, 'manifest.json');
-  }
-
-  /** The manifest in `output`, whoever wrote it. */
-  #manifest(): Published | null {
-    const file = this.#manifestFile;
-    const envelope = textOf(file);
-    if (envelope === null) return null;
+  /** The published manifest, whoever wrote it. */
+  async #manifest(): Promise<Published | null> {
+    const stored = await this.store.get(MANIFEST);
+    if (stored === null) return null;
+    const { bytes: envelope, tag } = stored;
     try {
       const { payload } = decodeEnvelope(envelope);
       const digest = createHash('sha256').update(payload).digest('hex');
-      return { envelope, manifest: parseManifest(payload), digest };
+      return { envelope, manifest: parseManifest(payload), digest, tag };
     } catch (error) {
       const goOn = 'move it away, then publish with --next-version above the version it had';
-      throw new PublishError('STATE', `${file} is damaged (${(error as Error).message}); ${goOn}`, error);
+      const place = this.store.place(MANIFEST);
+      throw new PublishError('STATE', `${place} is damaged (${(error as Error).message}); ${goOn}`, error);
     }
   }
 
-  /**
-   * No two manifests here have the same size and second: web servers and rsync would treat them as equal
-   * (docs/bundle-format.md section 1).
-   */
-  writeManifest(envelope: Uint8Array): void {
-    const file = path.join(this.#output, 'manifest.json');
-    written(file, () => writeFileWithLaterTime(file, envelope, FILE));
+  /** @param replaced what it replaces; null for nothing. @returns false if something else is there by now. */
+  writeManifest(envelope: Uint8Array, replaced: Published | null): Promise<boolean> {
+    if (replaced === null) return this.store.create(MANIFEST, envelope);
+    return this.store.replace(MANIFEST, envelope, replaced.tag);
   }
 
-  /** Starts writing a published file. */
-  blob(name: string): AtomicFile {
-    const file = this.#blobPath(name);
-    return written(file, () => {
-      makeFolder(this.#output, FOLDER);
-      makeFolder(path.dirname(file), FOLDER);
-      return new AtomicFile(file, FILE);
-    });
+  /**
+   * Writes a blob whose plain text has this hash. One that is there and sound stays.
+   * @returns the size of what is there then, in bytes.
+   */
+  putBlob(name: string, member: Uint8Array, sha256: string): Promise<number> {
+    return putBlob(this.store, this.#key(name), member, async (there) => (await hashOfPlain([there])) === sha256);
   }
 
   /** The size of a published blob in bytes; null if it does not exist. */
-  sizeOf(name: string): number | null {
-    return statSync(this.#blobPath(name), { throwIfNoEntry: false })?.size ?? null;
+  sizeOf(name: string): Promise<number | null> {
+    return this.store.size(this.#key(name));
+  }
+
+  /** Whether every blob that an entry names exists, and the table from which the next deltas start. */
+  async isWhole({ sha256, wireBytes, deltas }: TableEntry): Promise<boolean> {
+    if (!this.kept.hasKept(sha256) || (await this.sizeOf(`${sha256}.gz`)) !== wireBytes) return false;
+    for (const d of deltas) {
+      if ((await this.sizeOf(`${d.from}-${sha256}.delta.gz`)) !== d.wireBytes) return false;
+    }
+    return true;
   }
 
   /** A published blob as it is. */
   bytes(name: string): AsyncIterable<Uint8Array> {
-    return createReadStream(this.#blobPath(name));
+    return this.store.read(this.#key(name));
   }
 
   /** The decompressed bytes of a published blob, as a gateway would read them. */
   plain(name: string): AsyncGenerator<Uint8Array> {
-    return gunzipOne(createReadStream(this.#blobPath(name)));
-  }
-
-  /** Starts writing a table that later deltas start from. */
-  keptTable(sha256: string): AtomicFile {
-    const file = this.#keptPath(sha256);
-    return written(file, () => {
-      makeFolder(path.dirname(file), 0o700);
-      return new AtomicFile(file, 0o600);
-    });
-  }
-
-  hasKept(sha256: string): boolean {
-    return existsSync(this.#keptPath(sha256));
+    return gunzipOne(this.bytes(name));
   }
 
   /** Whether an earlier table exists, kept or published. */
-  hasTable(sha256: string): boolean {
-    return this.hasKept(sha256) || this.sizeOf(`${sha256}.gz`) !== null;
+  async hasTable(sha256: string): Promise<boolean> {
+    return this.kept.hasKept(sha256) || (await this.sizeOf(`${sha256}.gz`)) !== null;
   }
 
   /** The rows of an earlier table. @throws PublishError STATE if it is missing or damaged. */
@@ -181,148 +136,57 @@ export class Repository {
    * @throws PublishError STATE
    */
   tableText(sha256: string): AsyncGenerator<Uint8Array> {
-    return readText(this.hasKept(sha256) ? this.#keptPath(sha256) : this.#blobPath(`${sha256}.gz`), sha256);
-  }
-
-  /** Starts writing a source's own rows, for the guard of the next publish. */
-  sourceTable(source: string): AtomicFile {
-    const file = this.#sourcePath(source);
-    return written(file, () => {
-      makeFolder(path.dirname(file), 0o700);
-      return new AtomicFile(file, 0o600);
-    });
-  }
-
-  /**
-   * The rows that a source gave for the last publish; null if none are kept. The stream throws PublishError STATE
-   * if they are damaged.
-   */
-  sourceRows(source: string): AsyncGenerator<RowBlock> | null {
-    const text = this.sourceText(source);
-    return text === null ? null : blocksOf(text);
-  }
-
-  /** The same, as text in pieces of whole rows. */
-  sourceText(source: string): AsyncGenerator<Uint8Array> | null {
-    const file = this.#sourcePath(source);
-    return existsSync(file) ? readText(file, null) : null;
-  }
-
-  /** Drops what is kept of sources that no longer exist. @param waiting the sources that may have waiting rows. */
-  keepSources(sources: readonly string[], waiting: readonly string[]): void {
-    for (const [folder, kept] of [
-      ['sources', sources],
-      ['waiting', waiting],
-    ] as const) {
-      const keep = new Set(kept.map((source) => path.basename(this.#sourcePath(source))));
-      const place = path.join(this.#stateDir, folder);
-      for (const name of names(place)) if (!keep.has(name)) rmSync(path.join(place, name), { force: true });
-    }
-  }
-
-  /** Starts writing the rows of a source that wait to be removed. */
-  waitingFile(source: string): AtomicFile {
-    const file = this.#waitingPath(source);
-    return written(file, () => {
-      makeFolder(path.dirname(file), 0o700);
-      return new AtomicFile(file, 0o600);
-    });
-  }
-
-  /**
-   * Their text in pieces of whole lines; null if none wait. The stream throws PublishError STATE if it is damaged.
-   */
-  waitingText(source: string): AsyncGenerator<Uint8Array> | null {
-    const file = this.#waitingPath(source);
-    return existsSync(file) ? readText(file, null) : null;
-  }
-
-  dropWaiting(source: string): void {
-    written(this.#waitingPath(source), () => rmSync(this.#waitingPath(source), { force: true }));
-  }
-
-  /** @throws PublishError STATE */
-  damagedWaiting(source: string): never {
-    const file = this.#waitingPath(source);
-    throw new PublishError('STATE', `${file} is damaged; remove it, and what waits to be removed waits from then on`);
-  }
-
-  /** Drops every kept table but these. */
-  dropTables(needed: readonly string[]): void {
-    const keep = new Set(needed.map((sha256) => path.basename(this.#keptPath(sha256))));
-    const tables = path.dirname(this.#keptPath(''));
-    for (const name of names(tables)) if (!keep.has(name)) rmSync(path.join(tables, name), { force: true });
+    if (this.kept.hasKept(sha256)) return this.kept.tableText(sha256);
+    const key = this.#key(`${sha256}.gz`);
+    return readText(this.store.read(key), this.store.place(key), sha256);
   }
 
   /** Drops kept tables that no delta starts from, and blobs that no manifest has named for a day. */
-  clean<S extends Cleaned>(state: S, named: ReadonlySet<string>, now: Date): S {
-    this.dropTables(state.tables.map((t) => t.sha256));
+  async clean<S extends Cleaned>(state: S, named: ReadonlySet<string>, now: Date): Promise<S> {
+    this.kept.dropTables(state.tables.map((t) => t.sha256));
     const unnamed: Record<string, string> = {};
-    for (const name of names(path.join(this.#output, this.#table))) {
-      if (!named.has(name)) unnamed[name] = state.unnamed[name] ?? now.toISOString();
+    for (const { name } of await this.store.list(this.#table)) {
+      if (!named.has(name) && OURS.test(name)) unnamed[name] = state.unnamed[name] ?? now.toISOString();
     }
-    return { ...state, unnamed: this.dropUnnamed({ ...state, unnamed }, named, now) };
+    return { ...state, unnamed: await this.dropUnnamed({ ...state, unnamed }, named, now) };
   }
 
   /**
    * Deletes blobs that no manifest has named for a day. @returns those still to be deleted, and since when they are
    * unnamed.
    */
-  dropUnnamed(state: Pick<Cleaned, 'unnamed'>, named: ReadonlySet<string>, now: Date): Record<string, string> {
+  async dropUnnamed(
+    state: Pick<Cleaned, 'unnamed'>,
+    named: ReadonlySet<string>,
+    now: Date,
+  ): Promise<Record<string, string>> {
     const left: Record<string, string> = {};
     for (const [name, since] of Object.entries(state.unnamed)) {
       if (named.has(name) || !OURS.test(name)) continue;
       // A gateway that has read the previous manifest may still ask for it.
       if (now.getTime() - Date.parse(since) < DAY) left[name] = since;
-      else written(this.#blobPath(name), () => rmSync(this.#blobPath(name), { force: true }));
+      else await this.store.remove(this.#key(name));
     }
     return left;
   }
 
-  #blobPath(name: string): string {
-    return path.join(this.#output, this.#table, name);
-  }
-
-  #sourcePath(source: string): string {
-    return path.join(this.#stateDir, 'sources', `${createHash('sha256').update(source).digest('hex')}.gz`);
-  }
-
-  #waitingPath(source: string): string {
-    return path.join(this.#stateDir, 'waiting', path.basename(this.#sourcePath(source)));
-  }
-
-  #keptPath(sha256: string): string {
-    return path.join(this.#stateDir, this.#table === 'transport' ? 'transport' : 'tables', `${sha256}.gz`);
+  #key(name: string): string {
+    return `${this.#table}/${name}`;
   }
 }
 
-/** The files in a folder that publish itself may have written. */
-function names(folder: string): string[] {
+/** Of a blob's text; null if it is no sound gzip member. */
+async function hashOfPlain(member: Iterable<Uint8Array>): Promise<string | null> {
+  const hash = createHash('sha256');
   try {
-    return readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => entry.isFile() && OURS.test(entry.name))
-      .map((entry) => entry.name);
+    for await (const chunk of gunzipOne(streamed(member))) hash.update(chunk);
+    return hash.digest('hex');
   } catch (error) {
-    if (isAbsent(error)) return [];
+    if (error instanceof TableError) return null;
     throw error;
   }
 }
 
-function textOf(file: string): Buffer | null {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    if (isAbsent(error)) return null;
-    throw new PublishError('STATE', `cannot read ${file}: ${whyUnread(error, file)}`, error);
-  }
-}
-
-/** Names the file that could not be written. A full disk keeps its own code. */
-function written<T>(file: string, write: () => T): T {
-  try {
-    return write();
-  } catch (error) {
-    if (error instanceof HostError) throw error;
-    throw new PublishError('OUTPUT', `cannot write ${file}: ${whyUnwritten(error, file)}`, error);
-  }
+async function* streamed<T>(items: Iterable<T>): AsyncGenerator<T> {
+  yield* items;
 }

@@ -129,4 +129,6 @@ export interface Published {
   readonly envelope: Uint8Array;
   /** The payload's SHA-256, in lower-case hex. */
   readonly digest: string;
+  /** For what replaces it: see store.ts. */
+  readonly tag: string;
 }

@@ -1,4 +1,4 @@
-/** Reads the text of a kept or published table. If it is damaged, the error names the file. Reads only that file. */
+/** Reads the text of a kept or published table. If it is damaged, the error names the file. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { gunzipOne } from '../../bundle/table/gzip.ts';
@@ -11,15 +11,24 @@ const LF = 0x0a;
 /** A row, and after it a time if the row waits to be removed. */
 const MAX_LINE = MAX_ROW + 16;
 
+/** The same of a file. @throws PublishError STATE */
+export const readFileText = (file: string, sha256: string | null): AsyncGenerator<Uint8Array> =>
+  readText(createReadStream(file), file, sha256);
+
 /**
  * The text in pieces of whole rows. Does not look inside the rows.
+ * @param member the file's bytes. @param file its name, for messages.
  * @param sha256 of the whole text, if known. It is checked at the end.
  * @throws PublishError STATE
  */
-export async function* readText(file: string, sha256: string | null): AsyncGenerator<Uint8Array> {
+export async function* readText(
+  member: AsyncIterable<Uint8Array>,
+  file: string,
+  sha256: string | null,
+): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256');
   try {
-    for await (const rows of wholeRows(gunzipOne(createReadStream(file)))) {
+    for await (const rows of wholeRows(gunzipOne(member))) {
       if (sha256 !== null) hash.update(rows);
       yield rows;
     }
@@ -27,6 +36,7 @@ export async function* readText(file: string, sha256: string | null): AsyncGener
     if (sha256 !== null && found !== sha256)
       throw new TableError('HASH_MISMATCH', `its text has the SHA-256 ${found}, not ${sha256}`);
   } catch (error) {
+    if (error instanceof PublishError) throw error;
     if (!isAbsent(error)) {
       throw new PublishError('STATE', `${file} is damaged (${(error as Error).message}); remove it`, error);
     }

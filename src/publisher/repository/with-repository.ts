@@ -6,25 +6,31 @@ import { log } from '../../io/log.ts';
 import { requireUnwritable } from '../../io/rights.ts';
 import type { PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
+import { FolderStore } from './folder-store.ts';
 import { Repository } from './repository.ts';
+import { StateFolder } from './state-folder.ts';
 
 /** Seconds. */
 const LOCK_WAIT = 30;
 
 type Place = Pick<PublisherConfig, 'output' | 'state_dir'>;
 
-/** For a look: takes no lock. @throws HostError CONFIG where others may write it */
-export function openRepository({ output, state_dir: stateDir }: Place): Repository {
-  requireUnwritable('output', output);
-  requireUnwritable('state_dir', stateDir);
-  return new Repository(output, stateDir);
+/** As it is: for a look that changes nothing. */
+export const repositoryOf = ({ output, state_dir: stateDir }: Place): Repository =>
+  new Repository(new FolderStore(output), new StateFolder(stateDir));
+
+/** For a publish that writes nothing: takes no lock. @throws HostError CONFIG where others may write it */
+export function openRepository(place: Place): Repository {
+  requireUnwritable('output', place.output);
+  requireUnwritable('state_dir', place.state_dir);
+  return repositoryOf(place);
 }
 
 /** @throws HostError CONFIG, BUSY; PublishError OUTPUT; what `work` throws */
 export async function withRepository<T>(place: Place, work: (repository: Repository) => T | Promise<T>): Promise<T> {
   const repository = openRepository(place);
-  repository.makeStateFolder();
-  const lock = await locked(repository.lockFile);
+  repository.kept.make();
+  const lock = await locked(repository.kept.lockFile);
   try {
     return await work(repository);
   } finally {

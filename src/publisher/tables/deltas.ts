@@ -15,7 +15,7 @@ import { PublishError } from '../errors.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { SortedRows } from '../gather/sorted-rows.ts';
 import { hashOfBase } from './reverse-delta.ts';
-import { expectBlob, sizeOfSound, streamed, text, writeFiles } from './tables.ts';
+import { expectBlob, isUnreachable, sizeOfSound, streamed, text } from './tables.ts';
 
 /** Deltas are small, so the best compression costs nothing. */
 const LEVEL = 9;
@@ -80,8 +80,8 @@ export async function writeDeltas(repository: Repository, to: string, deltas: re
   for (const { from, bytes, sha256, member } of deltas) {
     const name = fileOf(from, to);
     const there = await sizeOfSound(repository, name, sha256);
-    if (there === null) writeFiles([repository.blob(name)], member);
-    const entry = { from, bytes, sha256, wireBytes: there ?? member.length };
+    const wireBytes = there ?? (await repository.putBlob(name, member, sha256));
+    const entry = { from, bytes, sha256, wireBytes };
     const read = await optional(from, async () => {
       await expectBlob(repository, name, entry);
       return entry;
@@ -182,7 +182,7 @@ async function optional<T>(from: string, make: () => Promise<T | null>): Promise
   return quietly(make, (why) => log('warning', `no delta is offered from table ${from.slice(0, 16)}: ${why}`));
 }
 
-/** Null if anything is wrong with a delta. A full disk ends the publish. */
+/** Null if anything is wrong with a delta. A full disk ends the publish, and so does a store that fails. */
 async function quietly<T>(
   make: () => Promise<T | null>,
   tell: (why: string) => void = () => undefined,
@@ -190,7 +190,7 @@ async function quietly<T>(
   try {
     return await make();
   } catch (error) {
-    if (error instanceof HostError) throw error;
+    if (error instanceof HostError || isUnreachable(error)) throw error;
     tell((error as Error).message);
     return null;
   }

@@ -48,7 +48,7 @@ export async function judgeList(
   meant: boolean,
 ): Promise<Judged> {
   if (base === null || base === table.sha256) return NOTHING_LOST;
-  if (!repository.hasTable(base)) {
+  if (!(await repository.hasTable(base))) {
     if (meant) return NOTHING_LOST;
     const goOn = 'publish with --allow-shrink to go on without comparing';
     throw new PublishError(
@@ -63,7 +63,7 @@ export async function judgeList(
   const reason = shrunk({ percent, installed, removed, next, dayAgoRows: rowsDayAgo(state.history, now) });
   return {
     list: reason === null ? null : `${reason}${lossWords(lost)}`,
-    sources: await sourceRefusals(config, repository, state, gathered.sources, now),
+    sources: await sourceRefusals(config, repository.kept, state, gathered.sources, now),
     lost,
     found: delta === null ? null : { from: base, delta },
   };

@@ -1,6 +1,6 @@
 /**
  * What a source lacks compared with the last publish, judged by the gateways' own rule (docs/commands.md section
- * 2.3, Guard). Reads and keeps each source's last rows through the repository.
+ * 2.3, Guard). Reads and keeps each source's last rows in the state folder.
  */
 import { addDomains } from '../../bundle/address/row-domain.ts';
 import { rowsDayAgo, shrunk } from '../../bundle/offer/guard.ts';
@@ -9,8 +9,8 @@ import type { PublisherConfig } from '../config.ts';
 import type { Gathered } from '../gather/gather.ts';
 import type { SortedRows } from '../gather/sorted-rows.ts';
 import { hasRemovals, ORPHANS } from '../removals/removals.ts';
-import type { Repository } from '../repository/repository.ts';
 import type { PublisherState } from '../repository/state.ts';
+import type { StateFolder } from '../repository/state-folder.ts';
 import { changeOf } from './compare-tables.ts';
 import { packedToKeep } from './compress.ts';
 import { lossWords } from './loss-words.ts';
@@ -40,14 +40,14 @@ export function sourceTooSmall(
 /** Why each source that has shrunk too far since the last publish is refused, by name. @throws PublishError STATE */
 export async function sourceRefusals(
   config: PublisherConfig,
-  repository: Repository,
+  kept: StateFolder,
   state: PublisherState,
   sources: ReadonlyMap<string, SortedRows>,
   now: Date,
 ): Promise<Map<string, string>> {
   const refusals = new Map<string, string>();
   for (const { name, max_shrink_percent: own } of config.source) {
-    const [rows, base] = [sources.get(name), repository.sourceText(name)];
+    const [rows, base] = [sources.get(name), kept.sourceText(name)];
     if (rows === undefined || base === null) continue;
     const domains = new DomainSet();
     for (const block of rows.blocks()) addDomains(domains, block);
@@ -62,11 +62,11 @@ export async function sourceRefusals(
 }
 
 /** Keeps the rows of these sources for the next publish. Drops those of all others. */
-export async function keepSources(repository: Repository, sources: ReadonlyMap<string, SortedRows>): Promise<void> {
+export async function keepSources(kept: StateFolder, sources: ReadonlyMap<string, SortedRows>): Promise<void> {
   for (const [name, rows] of sources) {
     const member = await packedToKeep(rows);
-    writeFiles([repository.sourceTable(name)], member);
+    writeFiles([kept.sourceTable(name)], member);
   }
   const names = [...sources.keys()];
-  repository.keepSources(names, [...names, ORPHANS]);
+  kept.keepSources(names, [...names, ORPHANS]);
 }

@@ -48,17 +48,28 @@ export function writeFiles(files: readonly AtomicFile[], bytes: Uint8Array): voi
   }
 }
 
+/** Writes a whole table, published and kept. @returns the size of the published blob. */
+export async function writeTable(repository: Repository, sha256: string, member: Uint8Array): Promise<number> {
+  const size = await repository.putBlob(`${sha256}.gz`, member, sha256);
+  writeFiles([repository.kept.keptTable(sha256)], member);
+  return size;
+}
+
+/** Whether the place of the published files fails, rather than a file in it. */
+export const isUnreachable = (error: unknown): boolean => error instanceof PublishError && error.code === 'OUTPUT';
+
 /**
  * The size of a published blob if its plain text has this hash, else null. An existing blob is not rewritten: its
  * name promises that it never changes, and another zlib would compress the same text to other bytes.
  */
 export async function sizeOfSound(repository: Repository, name: string, sha256: string): Promise<number | null> {
-  const size = repository.sizeOf(name);
+  const size = await repository.sizeOf(name);
   if (size === null) return null;
   const hash = createHash('sha256');
   try {
     for await (const chunk of repository.plain(name)) hash.update(chunk);
-  } catch {
+  } catch (error) {
+    if (isUnreachable(error)) throw error;
     return null; // damaged: the caller writes it again
   }
   return hash.digest('hex') === sha256 ? size : null;
@@ -91,7 +102,7 @@ export async function expectBlob(
     bytes += chunk.length;
     if (keep && bytes <= declared.bytes) kept.push(chunk);
   }
-  const found = [repository.sizeOf(name), bytes, hash.digest('hex')].join(', ');
+  const found = [await repository.sizeOf(name), bytes, hash.digest('hex')].join(', ');
   const wanted = [declared.wireBytes, declared.bytes, declared.sha256].join(', ');
   if (found !== wanted) throw new PublishError('VERIFY', `${name} was written as ${found}, declared as ${wanted}`);
   return kept;

@@ -13,7 +13,7 @@ import type { Approval } from '../repository/sign-manifest.ts';
 import type { Published, PublisherState } from '../repository/state.ts';
 import { packed } from '../tables/compress.ts';
 import { makeDeltas, soundDeltas, writeDeltas } from '../tables/deltas.ts';
-import { sizeOfSound, verifyTable, writeFiles } from '../tables/tables.ts';
+import { sizeOfSound, verifyTable, writeTable } from '../tables/tables.ts';
 import { gatherRoutes, type GatheredRoutes } from './gather-routes.ts';
 
 export interface NextHops {
@@ -53,7 +53,7 @@ export async function readNextHops(cx: HopsContext): Promise<NextHops> {
   const base = entry?.sha256 ?? (published === null ? state.transport.tables.at(-1)?.sha256 : undefined) ?? null;
   const hops = { repository, gathered, sha256, rows, entry };
   if (base === null || base === sha256) return { ...hops, changes: added(gathered, []), shrunken: null };
-  if (!repository.hasTable(base)) {
+  if (!(await repository.hasTable(base))) {
     if (cx.allowed) return { ...hops, changes: [], shrunken: null };
     const goOn = 'publish with --allow-shrink to go on without comparing';
     const what = `the table of next hops published now (${base.slice(0, 16)}) is gone from output and state`;
@@ -136,14 +136,8 @@ export function approvedHops(approval: Approval | undefined): number | null {
 export const isSameHops = ({ sha256, entry }: NextHops): boolean => sha256 === (entry?.sha256 ?? null);
 
 /** Whether every blob that the published entry names exists, and the table from which the next deltas start. */
-export function areHopsWhole({ repository, entry }: NextHops): boolean {
-  return (
-    entry === null ||
-    (repository.hasKept(entry.sha256) &&
-      repository.sizeOf(`${entry.sha256}.gz`) === entry.wireBytes &&
-      entry.deltas.every((d) => repository.sizeOf(`${d.from}-${entry.sha256}.delta.gz`) === d.wireBytes))
-  );
-}
+export const areHopsWhole = async ({ repository, entry }: NextHops): Promise<boolean> =>
+  entry === null || (await repository.isWhole(entry));
 
 /** Writes the table's files. @returns the manifest's entry, verified as a gateway would; null for no table. */
 export async function writeNextHops(hops: NextHops, config: PublisherConfig, state: PublisherState) {
@@ -151,15 +145,15 @@ export async function writeNextHops(hops: NextHops, config: PublisherConfig, sta
   if (gathered === null || sha256 === null) return null;
   const { table } = gathered;
   const newest = <T>(list: readonly T[]): readonly T[] => list.slice(Math.max(0, list.length - config.keep_deltas));
-  if (isSameHops(hops) && entry !== null && areHopsWhole(hops))
+  if (isSameHops(hops) && entry !== null && (await areHopsWhole(hops)))
     return { ...entry, deltas: await soundDeltas(repository, table, entry, newest(entry.deltas)) };
-  const there = repository.hasKept(sha256) ? await sizeOfSound(repository, `${sha256}.gz`, sha256) : null;
+  const there = repository.kept.hasKept(sha256) ? await sizeOfSound(repository, `${sha256}.gz`, sha256) : null;
   const member = there === null ? await packed(table) : null;
-  const wireBytes = member?.length ?? there ?? 0;
+  const expected = member?.length ?? there ?? 0;
   const bases = state.transport.tables.map((t) => t.sha256).filter((base) => base !== sha256);
-  const step = { table, sha256, wireBytes: Promise.resolve(wireBytes), before: entry, found: null };
+  const step = { table, sha256, wireBytes: Promise.resolve(expected), before: entry, found: null };
   const deltas = await makeDeltas(repository, step, newest(bases));
-  if (member !== null) writeFiles([repository.blob(`${sha256}.gz`), repository.keptTable(sha256)], member);
+  const wireBytes = member === null ? expected : await writeTable(repository, sha256, member);
   const made = { rows, bytes: table.text.length, sha256, encoding: 'gzip' as const, wireBytes };
   const written: TableEntry = { ...made, deltas: await writeDeltas(repository, sha256, deltas) };
   await verifyTable(repository, written);

@@ -33,7 +33,7 @@ export class Watch {
   readonly #config: PublisherConfig;
   readonly #keys: PublisherKeys;
   readonly #now: () => Date;
-  readonly #report: (ended: Ended) => void;
+  readonly #report: (ended: Ended) => Promise<void>;
   readonly #files: FileWatch;
   readonly #polled: boolean;
   /** Renewals, and changes that neither events nor polls find. */
@@ -56,7 +56,7 @@ export class Watch {
     config: PublisherConfig,
     keys: PublisherKeys,
     now: () => Date,
-    report: (ended: Ended) => void = () => undefined,
+    report: (ended: Ended) => Promise<void> = () => Promise.resolve(),
   ) {
     this.#report = report;
     this.#config = config;
@@ -100,14 +100,14 @@ export class Watch {
       const options = { dryRun: false, allowShrink: false, nextVersion: null };
       const result = await publish(this.#config, this.#keys, options, this.#now());
       this.#succeeded(result);
-      this.#report({ result });
+      await this.#report({ result });
     } catch (error) {
       this.#failures++;
       // The likely reason is that a file changed meanwhile. It is read again at once.
       const isOver = before !== this.#files.state() && this.#failures <= QUIET_TRIES;
       if (isOver) return;
       this.#failed(error);
-      this.#report({ error });
+      await this.#report({ error });
     }
   }
 

@@ -1,0 +1,109 @@
+/** Published files in a folder, which a web server hands out as they are. */
+import { createHash } from 'node:crypto';
+import { createReadStream, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { HostError } from '../../errors.ts';
+import { isAbsent, makeFolder, writeFileAtomic, writeFileWithLaterTime } from '../../io/atomic-file.ts';
+import { whyUnread, whyUnwritten } from '../../io/denied.ts';
+import { PublishError } from '../errors.ts';
+import type { Listed, Store, Stored } from './store.ts';
+
+// The folders keep the list confidential. Whoever may enter, such as a web server's group, may read the files.
+const FOLDER = 0o750;
+const FILE = 0o644;
+
+export class FolderStore implements Store {
+  readonly label: string;
+  readonly isShared = false;
+
+  constructor(folder: string) {
+    this.label = folder;
+  }
+
+  place(key: string): string {
+    return path.join(this.label, key);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- a bucket waits here
+  async get(key: string): Promise<Stored | null> {
+    return this.#stored(key);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async size(key: string): Promise<number | null> {
+    return statSync(this.place(key), { throwIfNoEntry: false })?.size ?? null;
+  }
+
+  async *read(key: string): AsyncGenerator<Uint8Array> {
+    const file = this.place(key);
+    try {
+      yield* createReadStream(file);
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+      throw new PublishError('STATE', `${file} is gone`, error);
+    }
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async create(key: string, bytes: Uint8Array): Promise<boolean> {
+    const file = this.place(key);
+    if (statSync(file, { throwIfNoEntry: false }) !== undefined) return false;
+    written(file, () => {
+      makeFolder(this.label, FOLDER);
+      makeFolder(path.dirname(file), FOLDER);
+      writeFileAtomic(file, bytes, FILE);
+    });
+    return true;
+  }
+
+  /**
+   * The new file's time is at least a second later: web servers and rsync take two files of one size and second for
+   * equal (docs/bundle-format.md section 1).
+   */
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async replace(key: string, bytes: Uint8Array, tag: string): Promise<boolean> {
+    if (this.#stored(key)?.tag !== tag) return false;
+    const file = this.place(key);
+    written(file, () => writeFileWithLaterTime(file, bytes, FILE));
+    return true;
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async remove(key: string): Promise<void> {
+    const file = this.place(key);
+    written(file, () => rmSync(file, { force: true }));
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async list(folder: string): Promise<Listed[]> {
+    try {
+      return readdirSync(this.place(folder), { withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map(({ name }) => ({ name }));
+    } catch (error) {
+      if (isAbsent(error)) return [];
+      throw error;
+    }
+  }
+
+  #stored(key: string): Stored | null {
+    const file = this.place(key);
+    try {
+      const bytes = readFileSync(file);
+      return { bytes, tag: createHash('sha256').update(bytes).digest('hex') };
+    } catch (error) {
+      if (isAbsent(error)) return null;
+      throw new PublishError('STATE', `cannot read ${file}: ${whyUnread(error, file)}`, error);
+    }
+  }
+}
+
+/** Names the file that could not be written. A full disk keeps its own code. */
+export function written<T>(file: string, write: () => T): T {
+  try {
+    return write();
+  } catch (error) {
+    if (error instanceof HostError) throw error;
+    throw new PublishError('OUTPUT', `cannot write ${file}: ${whyUnwritten(error, file)}`, error);
+  }
+}
