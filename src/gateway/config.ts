@@ -177,9 +177,6 @@ export function readGatewayConfig(file: string): GatewayConfig {
     const only = `${name} is given ${types.join(', ')}`;
     throw wrong(`maps.types names ${foreign}, which Postfix alone can make and ask; ${only}`);
   }
-  if (config.stale !== undefined && !KINDS[config.mta.kind].defers) {
-    throw wrong(`[stale] needs a server that can defer the recipients of some domains, and ${name} cannot`);
-  }
   const bundle = config.bundle.map(({ urls, ...b }) => ({ ...b, urls: urls.map(({ url }) => url), places: urls }));
   return { ...config, bundle };
 }

@@ -28,8 +28,8 @@ export interface KindFacts {
    * beside the maps; or A to Z alone.
    */
   readonly folds: 'full' | 'table' | 'ascii';
-  /** Whether it can defer unknown recipients of some domains and refuse those of others. */
-  readonly defers: boolean;
+  /** What it answers an unknown recipient of a list that is out of date, where `[stale]` is set. */
+  readonly deferCode: 450 | 451;
   /** The map types of `[maps] types` that it can be given. */
   readonly types: readonly string[];
 }
@@ -43,7 +43,7 @@ export const KINDS: Readonly<Record<Kind, KindFacts>> = {
     reloadAfter: 'appearance',
     reloadLine: 'postfix reload',
     folds: 'full',
-    defers: true,
+    deferCode: 450,
     types: ['cdb', 'lmdb', 'hash', 'btree'],
   },
   exim: {
@@ -54,7 +54,7 @@ export const KINDS: Readonly<Record<Kind, KindFacts>> = {
     reloadAfter: 'never',
     reloadLine: '',
     folds: 'table',
-    defers: true,
+    deferCode: 451,
     types: ['cdb'],
   },
   opensmtpd: {
@@ -65,7 +65,7 @@ export const KINDS: Readonly<Record<Kind, KindFacts>> = {
     reloadAfter: 'change',
     reloadLine: 'smtpctl update table relaymap_recipients && smtpctl update table relaymap_domains',
     folds: 'ascii',
-    defers: false,
+    deferCode: 450,
     types: ['cdb'],
   },
   haraka: {
@@ -76,7 +76,7 @@ export const KINDS: Readonly<Record<Kind, KindFacts>> = {
     reloadAfter: 'never',
     reloadLine: '',
     folds: 'table',
-    defers: true,
+    deferCode: 450,
     types: ['cdb'],
   },
 };

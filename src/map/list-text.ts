@@ -17,10 +17,17 @@ export function isListable(bytes: Uint8Array, start: number, end: number): boole
   return true;
 }
 
-/** The lines of a block, written into `text`, which has room for its bytes; and how many rows are left out. */
+const AT = 0x40;
+
+/**
+ * The lines of a block, written into `text`, which has room for its bytes and two more a row; and how many rows are
+ * left out.
+ * @param how `wildcards` has an `@` before each key: every address of that domain.
+ */
 export function listText(
   { bytes, starts, count }: RowBlock,
-  text: Uint8Array = new Uint8Array(bytes.length + count),
+  text: Uint8Array = new Uint8Array(bytes.length + 2 * count),
+  how: 'list' | 'wildcards' = 'list',
 ): { text: Uint8Array; left: number } {
   let used = 0;
   let left = 0;
@@ -31,6 +38,7 @@ export function listText(
       left++;
       continue;
     }
+    if (how === 'wildcards') text[used++] = AT;
     for (let k = start; k < end; k++) text[used++] = bytes[k] ?? 0;
     text[used++] = LF;
   }

@@ -16,12 +16,14 @@ import { goOut, LostRace } from './go-out.ts';
 import { approvalOf, isWhole, namedBy, type Work } from './work.ts';
 import { trustedBy, type PublisherKeys } from './keys/publisher-keys.ts';
 import type { PublishOptions } from './publish-options.ts';
-import { keepRemovals, removals, waitingRows, type Removals, type WaitingRow } from './removals/removals.ts';
+import { removals, waitingRows, type Removals, type WaitingRow } from './removals/removals.ts';
 import { clockBehind } from './repository/clock.ts';
 import type { Repository } from './repository/repository.ts';
 import { isSignedBy } from './repository/sign-manifest.ts';
-import { continued, type Published } from './repository/state.ts';
+import { continued } from './repository/state.ts';
+import { following, isByAnother } from './repository/other-publisher.ts';
 import { dryRun, withRepository } from './repository/with-repository.ts';
+import { divergedGoOn, divergence, keepPublished, settle } from './settle.ts';
 import { attributed } from './tables/attribution.ts';
 import { packed } from './tables/compress.ts';
 import { difference, type Difference } from './tables/difference.ts';
@@ -87,8 +89,11 @@ async function run(
   now: Date,
 ): Promise<PublishResult> {
   const published = await repository.published(keys.own);
+  const record = repository.kept.record();
+  const isOthers = isByAnother(published, record, keys);
   const { isShared } = repository.store;
-  const state = continued(config, repository.kept.record(), published, { nextVersion: options.nextVersion, isShared });
+  const own = continued(config, record, published, { nextVersion: options.nextVersion, isOthers, isShared });
+  const state = published !== null && isOthers ? following(own, published, config.keep_deltas, now) : own;
   const behind = options.acceptClock === true ? null : clockBehind(published, now);
   if (behind !== null && !options.dryRun) {
     const goOn = 'Set the clock right; if it is right: relaymap-publish publish --accept-clock, once and by hand';
@@ -109,7 +114,8 @@ async function run(
   const member = options.dryRun || same || repository.kept.hasKept(sha256) ? null : packed(gathered.table);
   member?.catch(() => undefined); // its reader gets the error
   const table = measure(gathered.table, sha256);
-  const work: Work = { config, options, keys, repository, state, published, gathered, waits, table, hops, member, now };
+  const read = { gathered, waits, table, hops, member };
+  const work: Work = { config, options, keys, repository, state, published, isOthers, ...read, now };
   const isSame = same && isSameHops(hops);
   const result = (outcome: PublishResult['outcome'], version = published?.manifest.version ?? null) => ({
     outcome,
@@ -132,11 +138,15 @@ async function run(
     const refusal = new PublishError('TOO_FEW', `${few}. ${goOn}`);
     throw small === null ? refusal : ofSource(refusal, small.source);
   }
+  const diverged = await divergence(work);
+  if (diverged !== null && !options.dryRun) {
+    await settle(work);
+    throw new PublishError('DIVERGED', `${diverged}. ${divergedGoOn(work)}`);
+  }
   if (!options.dryRun && isSame && !(await isDue(work))) {
     await repository.dropUnnamed(state, namedBy(published.manifest.tables.recipients), now);
     await hops.repository.dropUnnamed(state.transport, namedByHops(hops.entry), now);
-    await keepRemovals(repository.kept, waits, true);
-    noteOthers(work, published);
+    await settle(work);
     return result('unchanged');
   }
   const meant =
@@ -148,7 +158,10 @@ async function run(
     const found = await difference(shown === null ? null : repository.table(shown), gathered.table);
     const attributedTo = await attributed(found, gathered, repository.kept);
     const waiting = await waitingShown(waits, given);
-    return { ...result('dry-run'), difference: { ...attributedTo, waiting, refusal: behind ?? few ?? shrunken } };
+    return {
+      ...result('dry-run'),
+      difference: { ...attributedTo, waiting, refusal: behind ?? few ?? diverged ?? shrunken },
+    };
   }
   if (shrunken !== null) {
     const goOn = 'Look at it with --dry-run; if it is meant: relaymap-publish publish --allow-shrink';
@@ -163,12 +176,6 @@ async function run(
   const deltas = manifest.tables.recipients.deltas.length;
   const outcome = options.unsigned !== undefined ? 'unsigned' : isSame ? 'renewed' : 'published';
   return { ...result(outcome, manifest.version), validity, deltas };
-}
-
-/** Takes note of a manifest that another publisher has put out: it was verified, and no version goes below it. */
-function noteOthers({ repository, state }: Work, { digest, manifest }: Published): void {
-  if (!repository.store.isShared || state.digest === digest) return;
-  repository.kept.writeRecord({ ...state, highest: Math.max(state.highest, manifest.version), digest });
 }
 
 const validityOf = ({ created, expires }: Manifest) => ({ created, expires });
@@ -190,16 +197,17 @@ async function isDue(work: Work): Promise<boolean> {
   const { created, expires, version } = published.manifest;
   // The published manifest is older than the last one signed: someone restored a backup of the output, or a run was
   // killed before it published.
-  if (version !== work.state.highest) return true;
+  if (work.isOthers ? version < work.state.highest : version !== work.state.highest) return true;
   const validFor = Math.min(expires.getTime() - created.getTime(), config.valid_for);
   if (now.getTime() >= created.getTime() + validFor / 2) return true;
   if (clockBehind(published, now) !== null) return true; // a person accepted it, or publish would have failed
   if (published.manifest.keyring < work.state.keyring) return true;
   const { envelope } = published;
-  const own = keys.signers.filter((key) => isSignedBy(envelope, [key], 1)).length;
-  const isOthers = work.repository.store.isShared && own === 0; // another publisher has signed it, with its own keys
-  const isSigned = isSignedBy(envelope, trustedBy(keys), keys.threshold) && (own === keys.signers.length || isOthers);
+  const isSigned =
+    isSignedBy(envelope, trustedBy(keys), keys.threshold) &&
+    (work.isOthers || keys.signers.every((key) => isSignedBy(envelope, [key], 1)));
   if (!isSigned) return true;
+  if (work.isOthers) await keepPublished(work);
   return !(await isWhole(work, published.manifest.tables.recipients)) || !(await areHopsWhole(work.hops));
 }
 

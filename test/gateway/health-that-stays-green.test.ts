@@ -186,6 +186,12 @@ describe('the host', () => {
     ]);
   });
 
+  test('what is out of date has changed, and the server is still to be told: critical for all', () => {
+    const untold = (is: boolean) => look({ stale: { outOfDate: [], damage: null, untold: is } });
+    expect(untold(true).bundles.map((b) => b.reasons[0]?.text.slice(0, 14))).toEqual(Array(2).fill('reload pending'));
+    expect(untold(false).status).toBe('ok');
+  });
+
   test('a failure before any bundle: a refusal warns, what could not does not', () => {
     const failed = (code: 'STATE_CORRUPT' | 'BUSY') =>
       look({ status: status({}, { failure: { code, message: 'm' } }) });

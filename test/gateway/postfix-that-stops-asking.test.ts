@@ -31,7 +31,7 @@ class Server implements Mta {
   readonly reloadAfter = KINDS.postfix.reloadAfter;
   readonly reloadLine = KINDS.postfix.reloadLine;
   readonly folds = KINDS.postfix.folds;
-  readonly defers = KINDS.postfix.defers;
+  readonly deferCode = KINDS.postfix.deferCode;
   readonly types = KINDS.postfix.types;
   instances: string[] = ['/etc/postfix'];
   mark = 'a';

@@ -135,12 +135,17 @@ test('a gateway: strangers are refused; applied again, nothing changes; a key th
         ca: await from.ok('cat /root/tls.pem'),
       },
     ],
-    relaymap_gateway_settings: { schedule: { cron: '*/2 * * * * *', jitter: '1s' } },
+    relaymap_gateway_settings: { schedule: { cron: '*/2 * * * * *', jitter: '1s' }, stale: { after: '3d' } },
   });
   expect(Number(await apply(mx))).toBeGreaterThan(5);
   await answers(lab, mx, ['someone@example.org', 'nobody@example.org'], ['250', '550']);
   await graded(mx, 0);
   expect(await apply(mx)).toBe('0');
+  expect(await mx.ok('postconf -h smtpd_recipient_restrictions')).toMatch(
+    /check_recipient_access cdb:\/var\/lib\/relaymap\/maps\/stale_domains/,
+  );
+  expect(await mx.ok('cat /var/lib/relaymap/maps/stale_domains')).toBe('none.invalid\tDUNNO\n');
+  expect((await mx.run('relaymap check')).stdout).not.toMatch(/stale/);
   await mx.ok('cp /etc/relaymap/keys/example-org/example-org.pub /etc/relaymap/keys/example-org/old.pub');
   expect(await apply(mx)).toBe('2'); // the key, and the daemon that is told
   expect(await mx.ok('ls /etc/relaymap/keys/example-org')).toBe('example-org.pub\n');

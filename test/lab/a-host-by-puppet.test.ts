@@ -40,7 +40,10 @@ beforeAll(async () => {
     ca       => "${from.certificate.replaceAll('\n', '\\n')}",
     token    => Sensitive('${from.token.trim()}'),
   } },
-  settings       => { 'schedule' => { 'cron' => '*/2 * * * * *', 'jitter' => '1s' } },
+  settings       => {
+    'schedule' => { 'cron' => '*/2 * * * * *', 'jitter' => '1s' },
+    'stale'    => { 'after' => '3d' },
+  },
 }
 `,
   );
@@ -61,6 +64,11 @@ test('applied to a host without relaymap, strangers are refused; applied again, 
   await graded(mx, 0);
   const second = await mx.run(APPLY);
   expect([second.status, second.stdout]).toEqual([0, expect.not.stringContaining('Error:')]);
+
+  const restrictions = await mx.ok('postconf -h smtpd_recipient_restrictions');
+  expect(restrictions).toMatch(/check_recipient_access cdb:\/var\/lib\/relaymap\/maps\/stale_domains/);
+  expect(await mx.ok('cat /var/lib/relaymap/maps/stale_domains')).toBe('none.invalid\tDUNNO\n');
+  expect((await mx.run('relaymap check')).stdout).not.toMatch(/stale/);
 
   // A key that the site no longer names is taken away.
   await mx.ok('cp /etc/relaymap/keys/example-org/example-org.pub /etc/relaymap/keys/example-org/old.pub');

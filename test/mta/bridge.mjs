@@ -1,9 +1,10 @@
 // Joins two network namespaces, which share nothing but a folder: run inside the one of a mail server, it passes the
 // connections to a socket in the folder on to its port 25, and those to a port of its loopback on to a socket in the
-// folder. Arguments: the folder, and that port.
+// folder. Arguments: the folder, that port, and the address from which mail comes; its loopback's without.
 import { connect, createServer } from 'node:net';
 
-const [, , folder, port] = process.argv;
+const [, , folder, port, from] = process.argv;
+const server = { port: 25, host: '127.0.0.1', ...(from === undefined ? {} : { localAddress: from }) };
 
 function pass(from, to) {
   from.on('error', () => to.destroy()).on('close', () => to.destroy());
@@ -12,7 +13,7 @@ function pass(from, to) {
   to.pipe(from);
 }
 
-createServer((socket) => pass(socket, connect(25, '127.0.0.1'))).listen(`${folder}/smtp.sock`, () => {
+createServer((socket) => pass(socket, connect(server))).listen(`${folder}/smtp.sock`, () => {
   createServer((socket) => pass(socket, connect(`${folder}/https.sock`))).listen(Number(port), '127.0.0.1', () => {
     process.stdout.write('ready\n');
   });

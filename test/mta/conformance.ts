@@ -2,13 +2,14 @@
 // server: docs/CONTRIBUTING.md, "To add an MTA". What a kind cannot do is told in its kit, and is tested as well.
 import { performance } from 'node:perf_hooks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Kind } from '../../src/gateway/mta-kinds.ts';
 import type { DebianTree } from '../support/debian-tree.ts';
 import { answersSo, askOnce, SmtpClient } from '../support/smtp.ts';
 import { MailHost, MAPS } from './mail-host.ts';
 import { record } from './results.ts';
 
 export interface Kit {
-  readonly kind: string;
+  readonly kind: Kind;
   tree(): Promise<DebianTree>;
   /** What stands in the server's configuration before relaymap comes: it relays what it takes, and delivers nothing. */
   prepare(host: MailHost): Promise<void>;

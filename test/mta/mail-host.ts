@@ -17,6 +17,7 @@ const ALONE = ['unshare', '--mount', '--propagation', 'private', '--pid', '--for
 const MORTAL = ['setpriv', '--pdeathsig', 'KILL'];
 
 export const MAPS = '/var/lib/relaymap/maps';
+export const COMMAND = ['node', '/shared/dist/bin/relaymap.cjs'];
 export const CONFIG = '/etc/relaymap/relaymap.toml';
 
 export class MailHost {
@@ -38,37 +39,43 @@ export class MailHost {
     this.#pid = innermost(target.pid ?? 0);
   }
 
-  static async open(tree: DebianTree): Promise<MailHost> {
+  /** @param stranger an address of its own, from which mail comes, for a server that trusts 127.0.0.1 in any case */
+  static async open(tree: DebianTree, stranger: string | null = null): Promise<MailHost> {
     const dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-mta-'));
     chmodSync(dir, 0o755);
     for (const name of ['root', 'shared', 'over']) mkdirSync(path.join(dir, name), { mode: 0o755 });
     cpSync(path.dirname(BIN_FOLDER), path.join(dir, 'shared', 'dist'), { recursive: true });
     writeFileSync(path.join(dir, 'shared', 'package.json'), '{ "type": "module" }');
     const script = `set -e
-      tree=$1 dir=$2
+      tree=$1 dir=$2 stranger=$3
       mount -t tmpfs none "$dir/over"; mkdir "$dir/over/up" "$dir/over/work"
       mount -t overlay -o "lowerdir=$tree,upperdir=$dir/over/up,workdir=$dir/over/work" none "$dir/root"
       mount -t proc none "$dir/root/proc"; mount --rbind /dev "$dir/root/dev"; mount -t tmpfs none "$dir/root/run"
       mkdir -p "$dir/root/shared"; mount --bind "$dir/shared" "$dir/root/shared"
       hostname mx.test.invalid; ip link set lo up
+      [ -z "$stranger" ] || ip address add "$stranger/32" dev lo
       printf '127.0.0.1 localhost mx.test.invalid\\n' >"$dir/root/etc/hosts"
       echo ready
       exec chroot "$dir/root" sleep infinity`;
-    const target = spawn('setpriv', [...MORTAL.slice(1), ...ALONE, 'sh', '-c', script, 'sh', tree.root, dir], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const target = spawn(
+      'setpriv',
+      [...MORTAL.slice(1), ...ALONE, 'sh', '-c', script, 'sh', tree.root, dir, stranger ?? ''],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
     await once(target.stdout ?? target, 'data');
     const forger = new Forger();
     const endpoint = await Endpoint.start(forger.files);
     const host = new MailHost(dir, forger, endpoint, target);
-    await host.#join();
+    await host.#join(stranger);
     await host.write('/etc/relaymap/pub.pem', forger.signers[0]?.publicPem ?? '');
     await host.write('/etc/relaymap/ca.pem', authority().cert);
     return host;
   }
 
   /** The endpoint's port on loopback here is the same there; its server on port 25 is a socket in the folder. */
-  async #join(): Promise<void> {
+  async #join(stranger: string | null): Promise<void> {
     const port = Number(new URL(this.endpoint.url).port);
     const shared = path.join(this.dir, 'shared');
     this.#https = createServer((socket) => {
@@ -79,6 +86,7 @@ export class MailHost {
     }).listen(path.join(shared, 'https.sock'));
     await once(this.#https, 'listening');
     const argv = ['nsenter', '--net', '-t', String(this.#pid), process.execPath, BRIDGE, shared, String(port)];
+    if (stranger !== null) argv.push(stranger);
     this.#bridge = spawn(MORTAL[0] ?? '', [...MORTAL.slice(1), ...argv], { stdio: ['ignore', 'pipe', 'inherit'] });
     await once(this.#bridge.stdout ?? this.#bridge, 'data');
   }
@@ -133,14 +141,14 @@ export class MailHost {
 
   relaymap(...args: string[]): Promise<Finished> {
     const [command = '', ...rest] = args;
-    return this.run(['node', '/shared/dist/bin/relaymap.cjs', command, '--config', CONFIG, ...rest]);
+    return this.run([...COMMAND, command, '--config', CONFIG, ...rest]);
   }
 
   /** The same with a wall clock that is so many milliseconds ahead. */
   relaymapIn(ms: number, command: string): Promise<Finished> {
     copyFileSync(SHIFT, path.join(this.dir, 'shared', 'shift.cjs'));
     const clock = ['env', `SHIFT_MS=${ms}`, 'NODE_OPTIONS=--require /shared/shift.cjs'];
-    return this.run([...clock, 'node', '/shared/dist/bin/relaymap.cjs', command, '--config', CONFIG]);
+    return this.run([...clock, ...COMMAND, command, '--config', CONFIG]);
   }
 
   /** More lines for the bundle of relaymap.toml. */

@@ -5,7 +5,7 @@ import { mtaTree } from '../support/mta-trees.ts';
 import { answersSo, askOnce } from '../support/smtp.ts';
 import { conforms, type Kit } from './conformance.ts';
 import { MailHost, MAPS } from './mail-host.ts';
-import { routes } from './routing.ts';
+import { defersWhileStale, routes } from './routing.ts';
 
 const CONF = 'listen on lo port 25\n';
 
@@ -32,7 +32,34 @@ export const opensmtpd: Kit = {
   utf8: false,
 };
 
+async function again(host: MailHost): Promise<void> {
+  await host.must(['smtpd', '-n']);
+  const end = 'pkill -x smtpd; while pgrep -r D,R,S -x smtpd >/dev/null; do sleep 0.1; done; smtpd';
+  await host.must(['sh', '-c', end]);
+}
+
 conforms(opensmtpd);
+defersWhileStale({
+  ...opensmtpd,
+  async setUpStale(host) {
+    expect((await host.relaymap('check')).stdout).toMatch(/does not name stale_domains/);
+    const { stdout } = await host.init('opensmtpd');
+    const lines = stdout.split('\n').filter((line) => /^(table|filter)/.test(line));
+    expect(lines).toHaveLength(4);
+    const conf = await host.read('/etc/smtpd.conf');
+    const tables = conf.split('\n').filter((line) => line.startsWith('table'));
+    const rest = conf.split('\n').filter((line) => !/^(table|listen)/.test(line));
+    const listen = (filter: string) => `listen on lo port 25 filter "${filter}"`;
+    const put = async (filter: string) => {
+      await host.write('/etc/smtpd.conf', [...tables, ...lines, listen(filter), ...rest].join('\n'));
+      await again(host);
+    };
+    await put('relaymap_late');
+    expect((await host.relaymap('check')).stdout).toMatch(/error: "listen on lo .* known recipients are deferred too/s);
+    await put('relaymap');
+    expect((await host.relaymap('check')).stdout).not.toMatch(/deferred too|no filter that defers/);
+  },
+});
 routes({
   ...opensmtpd,
   async setUpHops(host) {
@@ -42,12 +69,7 @@ routes({
     expect(lines).toHaveLength(4);
     const conf = await host.read('/etc/smtpd.conf');
     await host.write('/etc/smtpd.conf', conf.replace(/^match/m, `${lines.join('\n')}\nmatch`));
-    await host.must(['smtpd', '-n']);
-    await host.must([
-      'sh',
-      '-c',
-      'pkill -x smtpd; while pgrep -r D,R,S -x smtpd >/dev/null; do sleep 0.1; done; smtpd',
-    ]);
+    await again(host);
   },
   byMx: false,
 });

@@ -261,3 +261,16 @@ test('a map that was taken away comes back, and Postfix is told', async () => {
   expect(existsSync(path.join(gateway.mapDir, 'stale_domains.cdb'))).toBe(true);
   expect(await reloads()).toBe(before + 2);
 });
+
+test('the first cycle fails: the map is there all the same, and defers nobody', async () => {
+  const alone = new Gateway();
+  try {
+    alone.configure([{ name: 'org-a', urls: ['https://127.0.0.1:9/'], keys: a.signers }], STALE);
+    expect(await alone.fetch()).toMatchObject({ status: 2 });
+    expect(readFileSync(path.join(alone.mapDir, 'stale_domains'), 'utf8')).toBe('none.invalid\tDUNNO\n');
+    expect(existsSync(path.join(alone.mapDir, 'stale_domains.cdb'))).toBe(true);
+    expect(existsSync(path.join(alone.mapDir, 'relay_recipients.cdb'))).toBe(false);
+  } finally {
+    alone.remove();
+  }
+});

@@ -4,7 +4,8 @@
 # @param package_ensure  as of the resource `package`
 # @param package_source  a .deb on this host, where no repository has the package
 # @param settings        further tables of relaymap.toml: { 'schedule' => { 'jitter' => '10s' }, 'health' => { ... } }
-# @param manage_postfix  whether main.cf is changed: relay_recipient_maps and relay_domains
+# @param manage_postfix  whether main.cf is changed: relay_recipient_maps, relay_domains, and with { 'stale' => { ... } }
+#                        among the settings smtpd_recipient_restrictions
 #
 # @example
 #   class { 'relaymap':
@@ -22,7 +23,7 @@ class relaymap (
   Hash[Pattern[/\A[a-z0-9][a-z0-9.-]{0,63}\z/], Relaymap::Bundle, 1] $bundles,
   String[1] $package_ensure = 'installed',
   Optional[Pattern[/\A\//]] $package_source = undef,
-  Hash[Enum['schedule', 'limits', 'maps', 'health'], Hash[String[1], Data]] $settings = {},
+  Hash[Enum['schedule', 'limits', 'maps', 'health', 'stale'], Hash[String[1], Data]] $settings = {},
   Boolean $manage_postfix = true,
 ) {
   package { 'postfix-cdb':
@@ -111,6 +112,25 @@ class relaymap (
         unless  => "postconf -h ${parameter} | grep -qxF '${value}'",
         path    => $path,
         require => [Exec['relaymap: the first list'], Package['postfix-cdb']],
+        notify  => Exec['relaymap: postfix reload'],
+      }
+    }
+    if 'stale' in $settings {
+      $asks_stale = 'postconf -h smtpd_recipient_restrictions | grep -q maps/stale_domains'
+      # Without its file Postfix would defer all mail.
+      exec { 'relaymap: stale_domains':
+        command => 'relaymap stale',
+        creates => '/var/lib/relaymap/maps/stale_domains.cdb',
+        path    => $path,
+        require => Service['relaymap'],
+      }
+      # `check` knows its place among the restrictions that are there, and prints the line.
+      $line = "sed -n \"s/^ *\\(postconf -e 'smtpd_recipient_restrictions = .*\\)/\\1/p\""
+      exec { 'relaymap: smtpd_recipient_restrictions':
+        command => "relaymap check | ${line} | sh && ${asks_stale}",
+        unless  => $asks_stale,
+        path    => $path,
+        require => Exec['relaymap: stale_domains', 'relaymap: relay_recipient_maps', 'relaymap: relay_domains'],
         notify  => Exec['relaymap: postfix reload'],
       }
     }

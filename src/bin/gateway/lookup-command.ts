@@ -4,12 +4,13 @@
  */
 import path from 'node:path';
 import '../seed-hashes.ts';
-import { answers, withWord, type LookupAnswer } from '../../gateway/lookup/lookup-address.ts';
+import { answers, unlessAsked, withWord, type LookupAnswer } from '../../gateway/lookup/lookup-address.ts';
 import { byOtherTables } from '../../gateway/lookup/other-tables.ts';
 import { whereTo } from '../../gateway/lookup/where-to.ts';
 import { histories } from '../../gateway/lookup/lookup-history.ts';
 import { readGatewayConfig } from '../../gateway/config.ts';
 import { advisorOf } from '../../gateway/mta/advisor-of.ts';
+import { mtaOf } from '../../gateway/mta/of-config.ts';
 import { KINDS } from '../../gateway/mta-kinds.ts';
 import { postfixHabits } from '../../gateway/mta/postfix/commands.ts';
 import { CompileError, HostError } from '../../errors.ts';
@@ -32,7 +33,7 @@ export async function lookupCommand(
     return address;
   });
   const advisor = advisorOf(config);
-  const server = KINDS[config.mta.kind].name;
+  const kind = KINDS[config.mta.kind];
   // Only root may have the server say a dialogue of somebody else's.
   const said = advisor !== null && process.geteuid?.() === 0 ? advisor.ask(asked) : null;
   await becomeOwner(config.state_dir);
@@ -43,7 +44,8 @@ export async function lookupCommand(
   try {
     found = await answers(config, asked, habits, advisor?.sees);
     if (found !== null && advisor === null) found = await byOtherTables(config, found, habits);
-    if (found !== null && said !== null) found = withWord(found, server, said);
+    if (found !== null && advisor !== null && said === null) found = unlessAsked(found, mtaOf(config).look());
+    if (found !== null && said !== null) found = withWord(found, kind.name, said);
   } catch (error) {
     if (!(error instanceof CompileError)) throw error;
     log('error', `${error.code}: ${error.message}. The next cycle makes the map again: relaymap fetch`);
@@ -52,7 +54,7 @@ export async function lookupCommand(
   if (found === null) {
     log(
       'error',
-      `there is no map in ${config.map_dir}; ${server} defers all mail for its relay domains. Try: relaymap fetch`,
+      `there is no map in ${config.map_dir}; ${kind.name} defers all mail for its relay domains. Try: relaymap fetch`,
     );
     return 2;
   }
@@ -61,7 +63,7 @@ export async function lookupCommand(
   const past = options.history ? await histories(config, asked, habits, warn) : null;
   for (const [i, a] of found.entries()) {
     const lines = [
-      lookupLine({ ...a, address: addresses[i] ?? a.address }),
+      lookupLine({ ...a, address: addresses[i] ?? a.address }, kind),
       ...(ways[i] == null ? [] : [`  ${ways[i]}`]),
       ...(past?.get(a.address) ?? []).map(historyLine),
     ];

@@ -20,8 +20,9 @@ export async function keepStaleMap({
     const status = readStatus(config.state_dir);
     return status.is === 'whole' ? status.value : null;
   };
-  // Before the first maps nothing asks it, and a cycle that installs none leaves nothing behind.
-  if (read()?.maps == null && !existsSync(path.join(config.map_dir, STALE_MAP))) return;
+  // With [stale] it is there before a server can be told to ask it. Without, a cycle that installs no maps leaves
+  // nothing behind.
+  if (config.stale === undefined && read()?.maps == null && !existsSync(path.join(config.map_dir, STALE_MAP))) return;
   try {
     await updateStaleMap({ config, now, log, facts: () => read()?.bundles ?? null, wait: WAIT });
   } catch (error) {

@@ -87,7 +87,12 @@ export interface HealthFacts {
    */
   readonly verifies: (bundle: BundleConfig, status: BundleStatus) => boolean | null;
   /** What `stale_domains` was last written for, and what is wrong with it; absent where it never was. */
-  readonly stale?: { readonly outOfDate: readonly string[]; readonly damage: string | null };
+  readonly stale?: {
+    readonly outOfDate: readonly string[];
+    readonly damage: string | null;
+    /** The server was still to be told of it when it was written. */
+    readonly untold?: boolean;
+  };
   /** What was seen of the mail server; absent where nobody has looked. */
   readonly asking?: Read<AskingRecord>;
 }
@@ -139,7 +144,7 @@ function hostReasons(facts: HealthFacts): Reason[] {
       condition: 'map_damaged',
       text: `map damaged: ${damage}; the next cycle makes it again: relaymap fetch`,
     });
-  if (status.reloadPending !== null && reloadRequested()) {
+  if ((status.reloadPending !== null || facts.stale?.untold === true) && reloadRequested()) {
     reasons.push({
       grade: 'critical',
       condition: 'reload_pending',
@@ -234,7 +239,7 @@ function bundleReasons(
   if (late >= criticalAfter) add('critical', 'stale', `${idle(late)}${last(b, status)}`);
   else if (late >= warnAfter) add('warning', 'stale', `${idle(late)}${last(b, status)}`);
   if (config.stale !== undefined && isOutOfDate(b, config.stale.after, now))
-    add('warning', 'out_of_date', 'out of date: unknown recipients of its domains are deferred (450), not rejected');
+    add('warning', 'out_of_date', 'out of date: unknown recipients of its domains are deferred, not rejected');
   if (b.held !== null)
     add('warning', 'held', `held at version ${b.held.version} since ${b.held.since}; to go on: relaymap resume`);
   else if (b.code !== null && exitStatus(b.code) === 1 && (b.code !== 'ROLLBACK' || late >= warnAfter)) {

@@ -75,8 +75,8 @@ async function lookOnce(
 async function staleFacts(config: GatewayConfig, deep: boolean): Promise<NonNullable<HealthFacts['stale']> | null> {
   const record = readStaleRecord(config.state_dir);
   if (record.is !== 'whole') return null;
-  const { outOfDate, files } = record.value;
-  return { outOfDate, damage: await liveDamage(config.map_dir, files, deep) };
+  const { outOfDate, files, reload } = record.value;
+  return { outOfDate, damage: await liveDamage(config.map_dir, files, deep), untold: reload !== undefined };
 }
 
 /** By bundle whose keys have changed since the last cycle: whether its live copy verifies under them. */

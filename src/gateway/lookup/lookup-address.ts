@@ -10,6 +10,7 @@ import { toAscii } from '../domain-forms.ts';
 import { STALE_MAP } from '../map-files.ts';
 import { Copies } from '../record/copies.ts';
 import { StateFiles, type CopyRef } from '../record/state.ts';
+import type { InstanceLook } from '../mta/mta.ts';
 import { openMap } from '../maps/open-map.ts';
 
 export interface LookupAnswer extends Answer {
@@ -37,6 +38,12 @@ export const withWord = (
     const word = said.get(answer.address);
     return word === undefined ? answer : { ...answer, accepted: word.code < 400, said: { by, ...word } };
   });
+
+/** The answers of a server that was not asked: without `stale_domains` in its configuration it defers nobody. */
+export const unlessAsked = (answers: readonly LookupAnswer[], looks: readonly InstanceLook[]): LookupAnswer[] => {
+  const isAsked = looks.some(({ uses }) => uses === null || uses.some(({ map }) => map === STALE_MAP));
+  return answers.map((a) => (a.outOfDate === undefined || isAsked ? a : { ...a, outOfDate: 'not asked' }));
+};
 
 /**
  * @param addresses in internal form.

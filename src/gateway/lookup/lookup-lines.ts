@@ -1,5 +1,6 @@
 /** The answers of `relaymap lookup` in words. */
 import type { Rejection } from '../../map/lookup.ts';
+import type { KindFacts } from '../mta-kinds.ts';
 import type { LookupAnswer } from './lookup-address.ts';
 import type { AddressHistory } from './lookup-history.ts';
 
@@ -11,13 +12,12 @@ const REJECTED: Record<Rejection, string> = {
   unlisted: 'no such recipient',
 };
 
-const NOT_ASKED = 'the list of its domain is out of date, and Postfix does not ask stale_domains: relaymap check';
-
-export function lookupLine(a: LookupAnswer): string {
+export function lookupLine(a: LookupAnswer, { name, deferCode }: Pick<KindFacts, 'name' | 'deferCode'>): string {
   if (a.said !== undefined) return saidLine(a, a.said);
   if (a.outOfDate === 'deferred')
-    return `${a.address}: deferred (450), no such recipient, and the list of its domain is out of date`;
-  if (a.outOfDate === 'not asked') return `${a.address}: rejected, no such recipient; ${NOT_ASKED}`;
+    return `${a.address}: deferred (${deferCode}), no such recipient, and the list of its domain is out of date`;
+  if (a.outOfDate === 'not asked')
+    return `${a.address}: rejected, no such recipient; the list of its domain is out of date, and ${name} does not ask stale_domains: relaymap check`;
   if (a.rejection !== null) return `${a.address}: rejected, ${REJECTED[a.rejection]}`;
   if (a.table !== undefined) return `${a.address}: accepted by the row ${a.row} of ${a.table}, not by a list`;
   const from = a.from.map((f) => `${f.name} version ${f.version}`).join(', ');

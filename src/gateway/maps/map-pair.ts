@@ -35,8 +35,8 @@ export interface CompileRules {
   readonly value: string;
   /** The cdb is written in any case; the others by the host's postmap. */
   readonly types: readonly MapType[];
-  /** The form of the text file: `key<TAB>value` a line, or a key a line. */
-  readonly text: 'pairs' | 'list';
+  /** The form of the text file: `key<TAB>value` a line, a key a line, or `@` and a key that is a domain. */
+  readonly text: 'pairs' | 'list' | 'wildcards';
   /** Rows to expect, at least. */
   readonly expected: number;
   readonly gid: number | null;
@@ -92,8 +92,9 @@ export class MapPair {
     this.#writer.add(block);
     const room = sourceRoom(block, this.#value);
     if (room > this.#lines.length) this.#lines = Buffer.allocUnsafeSlow(2 * room);
+    const form = this.#rules.text;
     const { text, left } =
-      this.#rules.text === 'list' ? listText(block, this.#lines) : sourceText(block, this.#value, this.#lines);
+      form === 'pairs' ? sourceText(block, this.#value, this.#lines) : listText(block, this.#lines, form);
     this.#text.write(text);
     this.#textHash.update(text);
     this.#samples.take(block, this.rows);
@@ -129,7 +130,7 @@ export class MapPair {
     const keys = pairs === null ? rows : [...pairs.keys()].map((key) => Buffer.from(key, 'latin1'));
     const valueOf = (key: Uint8Array) => (pairs === null ? this.#value : (pairs.get(latin1(key)) ?? NO_VALUE));
     const name = this.#name;
-    if (this.#rules.text === 'list' && name !== NEXT_HOPS && this.left === this.rows) {
+    if (this.#rules.text !== 'pairs' && name !== NEXT_HOPS && this.left === this.rows) {
       const why = `no row of ${name} can be written into a list of one row a line; an empty one rejects all mail`;
       throw new CompileError('COMPILE_FAILED', why);
     }

@@ -20,6 +20,8 @@ const Record = z.object({
   outOfDate: z.array(z.string()),
   /** How many domains it names. */
   domains: z.int().check(z.gte(0)),
+  /** Present where the mail server was still to be told of the map when this was written. */
+  reload: z.optional(z.enum(['asked', 'pending'])),
   files: z.record(z.string().check(z.regex(STALE_FILE)), MapFile),
 });
 

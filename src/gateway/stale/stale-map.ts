@@ -17,8 +17,10 @@ import { compileRows } from '../maps/compile.ts';
 import { fileRecords, install, liveRecords, requirePlaces } from '../maps/install.ts';
 import { removeHalfMade } from '../maps/live-maps.ts';
 import { mapDamage } from '../maps/map-damage.ts';
+import { KINDS } from '../mta-kinds.ts';
 import { mtaOf } from '../mta/of-config.ts';
 import { mapGroup } from '../mta/map-group.ts';
+import { reloadLineOf } from '../mta/reload-line.ts';
 import { outOfDate } from '../out-of-date.ts';
 import { readStaleRecord, writeStaleRecord, type StaleRecord } from '../record/stale-record.ts';
 import { domainsOf, placesOf, type BundleFacts, type Place } from './stale-domains.ts';
@@ -55,12 +57,13 @@ export async function updateStaleMap(cx: StaleContext): Promise<StaleRecord> {
   requireUnwritable('state_dir', config.state_dir);
   requireUnwritable('map_dir', config.map_dir);
   const now = inPlace(config, planOf(cx));
-  if (now !== null) return now;
+  if (now !== null && now.reload !== 'pending') return now;
   makeFolder(config.state_dir, 0o755);
   const lock = await takeLock(path.join(config.state_dir, 'stale.lock'), cx.wait);
   try {
     const plan = planOf(cx);
-    return inPlace(config, plan) ?? (await write(cx, plan));
+    const record = inPlace(config, plan) ?? (await write(cx, plan));
+    return record.reload === 'pending' ? told(cx, record) : record;
   } finally {
     lock.release();
   }
@@ -71,9 +74,14 @@ function planOf({ config, facts, now }: StaleContext): Plan {
   const names = outOfDate(config, known, now);
   const places = placesOf(config, names, known);
   const patterns = places.map(({ name }) => config.bundle.find((b) => b.name === name)?.domains ?? null);
-  const text = JSON.stringify([1, config.map_dir, config.maps.types, DEFER, places, patterns]);
+  const form = formOf(config) === 'pairs' ? [] : [formOf(config)];
+  const text = JSON.stringify([1, config.map_dir, config.maps.types, DEFER, places, patterns, ...form]);
   return { names: places.map(({ name }) => name), places, inputs: createHash('sha256').update(text).digest('hex') };
 }
+
+/** OpenSMTPD matches a recipient with a list of addresses and `@domain`: it knows no table of answers. */
+const formOf = ({ mta }: GatewayConfig): 'pairs' | 'wildcards' =>
+  KINDS[mta.kind].text === 'list' ? 'wildcards' : 'pairs';
 
 /** The record, where the map is to the byte what the plan would make. */
 function inPlace({ state_dir: stateDir, map_dir: mapDir }: GatewayConfig, { inputs }: Plan): StaleRecord | null {
@@ -94,7 +102,7 @@ async function write(cx: StaleContext, plan: Plan): Promise<StaleRecord> {
     mapDir: config.map_dir,
     value: isEmpty ? NOTHING.value : DEFER,
     types: config.maps.types,
-    text: 'pairs' as const,
+    text: formOf(config),
     expected: rows.size,
     gid: mapGroup(config),
     warn: (message: string) => log('warning', message),
@@ -106,16 +114,18 @@ async function write(cx: StaleContext, plan: Plan): Promise<StaleRecord> {
     const live = liveRecords(made);
     const files = live ?? fileRecords(made);
     const { appeared } = live === null ? install(made) : { appeared: false };
+    // On record before it happens, so that a process killed in between still has the server told afterwards.
+    const isDue = live === null && asksNow(config, appeared);
     const record: StaleRecord = {
       format: 1,
       at: now.toISOString(),
       inputs: plan.inputs,
       outOfDate: [...plan.names],
       domains: domains.size,
+      ...(isDue ? { reload: 'pending' } : {}),
       files,
     };
     writeStaleRecord(config.state_dir, record);
-    if (appeared) reload(cx);
     tell(cx, before, record);
     return record;
   } finally {
@@ -131,11 +141,28 @@ function nothing(): DomainSet {
   return set;
 }
 
-/** A server that was to ask the map while there was none does not notice that it has appeared. */
-function reload({ config, log }: StaleContext): void {
+/**
+ * Whether the server must be told: of each change, where it keeps its tables in memory; else of a map that it was to
+ * ask while there was none, since it does not notice that it has appeared.
+ */
+function asksNow(config: GatewayConfig, appeared: boolean): boolean {
   const mta = mtaOf(config);
-  if (!mta.look().some(({ uses }) => uses?.some(({ map }) => map === STALE_MAP) === true)) return;
-  if (mta.reload() === 'pending') log('warning', `${STALE_MAP} has appeared: ${mta.name} must be reloaded once`);
+  if (mta.reloadAfter === 'change') return true;
+  if (mta.reloadAfter === 'never' || !appeared) return false;
+  return mta.look().some(({ uses }) => uses?.some(({ map }) => map === STALE_MAP) === true);
+}
+
+/** Tells the server, or asks for it; what is still pending is tried again by the next run. */
+function told({ config, log }: StaleContext, record: StaleRecord): StaleRecord {
+  const mta = mtaOf(config);
+  const result = mta.reload();
+  if (result === 'pending') {
+    const what = mta.reloadAfter === 'change' ? 'has changed' : 'has appeared';
+    log('warning', `${STALE_MAP} ${what}: ${mta.name} must be told: ${reloadLineOf(config)}`);
+  }
+  const next: StaleRecord = { ...record, reload: result === 'done' ? undefined : result };
+  if (result !== 'pending') writeStaleRecord(config.state_dir, next);
+  return next;
 }
 
 /** The switch to deferring and back, once each. */
@@ -147,5 +174,5 @@ function tell({ log }: StaleContext, before: StaleRecord | null, { outOfDate: na
     return;
   }
   const count = domains === 1 ? '1 domain' : `${domains} domains`;
-  log('warning', `${names.join(', ')}: out of date; unknown recipients of ${count} are deferred (450), not rejected`);
+  log('warning', `${names.join(', ')}: out of date; unknown recipients of ${count} are deferred, not rejected`);
 }

@@ -7,7 +7,9 @@ import { log } from '../../io/log.ts';
 import { requireUnwritable } from '../../io/rights.ts';
 import type { PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
+import { mayHaveOthers } from './other-publisher.ts';
 import { openStore } from './open-store.ts';
+import { lockOutput } from './output-lock.ts';
 import { Repository } from './repository.ts';
 import { isS3 } from './s3/location.ts';
 import { StateFolder } from './state-folder.ts';
@@ -15,7 +17,8 @@ import { StateFolder } from './state-folder.ts';
 /** Seconds. */
 const LOCK_WAIT = 30;
 
-type Place = Pick<PublisherConfig, 'output' | 'state_dir' | 's3'>;
+type Place = Pick<PublisherConfig, 'output' | 'state_dir' | 's3'> &
+  Partial<Pick<PublisherConfig, 'keys' | 'threshold'>>;
 
 /** Whoever opens it closes its store. @throws HostError CONFIG */
 export const repositoryOf = ({ output, state_dir: stateDir, s3 }: Place): Repository =>
@@ -49,7 +52,14 @@ export async function withRepository<T>(place: Place, work: (repository: Reposit
     repository.kept.make();
     const lock = await locked(repository.kept.lockFile);
     try {
-      return await work(repository);
+      // Publishers of one bucket share no lock: each write depends on what is there.
+      const isFolder = mayHaveOthers(place) && !isS3(place.output);
+      const shared = isFolder ? await lockOutput(place.output, LOCK_WAIT) : null;
+      try {
+        return await work(repository);
+      } finally {
+        shared?.release();
+      }
     } finally {
       lock.release();
     }

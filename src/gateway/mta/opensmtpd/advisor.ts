@@ -8,13 +8,14 @@ import { HostError } from '../../../errors.ts';
 import { isListable } from '../../../map/list-text.ts';
 import type { GatewayConfig } from '../../config.ts';
 import type { Advisor, ListFacts, Remark, SetUp } from '../advisor.ts';
-import { asksNextHops, NEXT_HOPS, ROUTED_DOMAINS } from '../../map-files.ts';
+import { asksNextHops, NEXT_HOPS, ROUTED_DOMAINS, STALE_MAP } from '../../map-files.ts';
 import type { Use } from '../mta.ts';
 import { absentRemark, unaskedRemark } from '../remarks.ts';
 import { runTool } from '../tool.ts';
 import { MX_SCHEME } from './route.ts';
 import { smtpdInstances, smtpdRuns } from './opensmtpd.ts';
 import { ourTables, readSmtpdConf, smtpdUses } from './smtpd-conf.ts';
+import { staleLines, staleRemarks } from './stale-filters.ts';
 
 /** It looks through a table row by row: a row that is not there costs 20 ms at so many (docs/mtas.md). */
 const MANY = 100_000;
@@ -49,6 +50,7 @@ export function opensmtpdAdvisor(config: GatewayConfig): Advisor {
         ...unaskedRemark(config, 'OpenSMTPD', named, setUp(config, file, named)),
         ...before(config, here.lines),
         ...routedLate(config, here.lines),
+        ...staleRemarks(config, here.lines),
         ...limits(list),
         ...byMx(config),
       ];
@@ -62,6 +64,7 @@ function setUp(config: GatewayConfig, file: string, uses: readonly Use[]): SetUp
   const { map_dir: folder } = config;
   const asksLists = uses.some(({ map }) => map === 'relay_recipients');
   const lacksHops = asksNextHops(config) && !uses.some(({ map }) => map === NEXT_HOPS);
+  const lacksStale = config.stale !== undefined && !uses.some(({ map }) => map === STALE_MAP);
   const hops = [
     `table relaymap_transport file:${folder}/${NEXT_HOPS}`,
     `table relaymap_routed file:${folder}/${ROUTED_DOMAINS}`,
@@ -69,11 +72,14 @@ function setUp(config: GatewayConfig, file: string, uses: readonly Use[]): SetUp
     'match from any for domain <relaymap_routed> rcpt-to <relaymap_recipients> action "relaymap_hops"',
   ];
   return {
-    asked: asksLists && !lacksHops ? uses.map(({ where }) => where) : [],
+    asked: asksLists && !lacksHops && !lacksStale ? uses.map(({ where }) => where) : [],
     snippets: [],
     obstacle: NO_PLACE,
     byHand: asksLists
-      ? [`# in ${file}, before the "match" of relaymap that is there:`, ...hops]
+      ? [
+          ...(lacksHops ? [`# in ${file}, before the "match" of relaymap that is there:`, ...hops] : []),
+          ...(lacksStale ? staleLines(config, file, recipientsTable(config, file)) : []),
+        ]
       : [
           `# in ${file}, before the rules of "match" that are there:`,
           `table relaymap_recipients file:${folder}/relay_recipients`,
@@ -82,11 +88,19 @@ function setUp(config: GatewayConfig, file: string, uses: readonly Use[]): SetUp
           'action "relaymap" relay',
           ...(lacksHops ? hops : []),
           'match from any for domain <relaymap_domains> rcpt-to <relaymap_recipients> action "relaymap"',
+          ...(lacksStale ? staleLines(config, file, null) : []),
         ],
     afterwards: ['smtpd -n', 'systemctl restart opensmtpd'],
     back: [`# take these lines out of ${file}`, 'systemctl restart opensmtpd'],
     deferring: [],
   };
+}
+
+/** What the table of recipients is called there. */
+function recipientsTable({ map_dir: mapDir }: GatewayConfig, file: string): string | null {
+  const here = readSmtpdConf(file);
+  if (here.is !== 'here') return null;
+  return ourTables(mapDir, here.lines).find(({ map }) => map === 'relay_recipients')?.name ?? null;
 }
 
 const down = (): Remark[] =>

@@ -41,7 +41,10 @@ function lookAt(config: GatewayConfig, instance: string): InstanceLook {
 /** Only root may ask it. */
 export const smtpdRuns = (): boolean => runTool('smtpctl', ['show', 'status']).status === 0;
 
-/** Recipients before domains. It has one control socket, so that one configuration is told. */
+/**
+ * Recipients before domains, and none after one that failed. It has one control socket, so that one configuration is
+ * told.
+ */
 function tellSmtpd(config: GatewayConfig): Reload {
   if (process.geteuid?.() !== 0) return requestReload();
   if (!smtpdRuns()) return 'done';
@@ -49,6 +52,6 @@ function tellSmtpd(config: GatewayConfig): Reload {
     const here = readSmtpdConf(file);
     return here.is === 'here' ? ourTables(config.map_dir, here.lines) : [];
   });
-  const told = tables.map(({ name }) => runTool('smtpctl', ['update', 'table', name]));
-  return told.every(({ status }) => status === 0) ? 'done' : 'pending';
+  const isTold = ({ name }: { name: string }) => runTool('smtpctl', ['update', 'table', name]).status === 0;
+  return tables.every(isTold) ? 'done' : 'pending';
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { isAbsent } from '../../../io/atomic-file.ts';
-import { NEXT_HOPS, ROUTED_DOMAINS } from '../../map-files.ts';
+import { NEXT_HOPS, ROUTED_DOMAINS, STALE_MAP } from '../../map-files.ts';
 import type { Use } from '../mta.ts';
 
 export type SmtpdHere =
@@ -34,8 +34,11 @@ function linesOf(file: string, depth: number): string[] {
 /** Up to a `#` that stands in no quotes. */
 const withoutComment = (line: string): string => /^(?:[^#"]|"[^"]*"?)*/.exec(line)?.[0] ?? '';
 
-/** Files that it reads, in the order in which it is told of them: recipients, next hops, domains. */
-const FILES = ['relay_recipients', NEXT_HOPS, ROUTED_DOMAINS, 'relay_domains'] as const;
+/**
+ * Files that it reads, in the order in which it is told of them. What is out of date comes last: a recipient that is
+ * new is known by then.
+ */
+const FILES = ['relay_recipients', NEXT_HOPS, ROUTED_DOMAINS, 'relay_domains', STALE_MAP] as const;
 
 export interface OurTable {
   readonly name: string;
@@ -58,6 +61,7 @@ export function smtpdUses(mapDir: string, lines: readonly string[]): Use[] {
   return tables.flatMap(({ name, map }): Use[] => {
     if (map === ROUTED_DOMAINS) return [];
     if (map === NEXT_HOPS) return routingRule(tables, name, lines);
+    if (map === STALE_MAP) return staleFilters(lines, name).map((filter) => ({ map, where: `filter "${filter}"` }));
     const rule = lines.find((line) => line.startsWith('match') && line.includes(`<${name}>`));
     return rule === undefined || /\breject\b/.test(rule) ? [] : [{ map, where: `match ... <${name}>` }];
   });
@@ -75,4 +79,43 @@ function routingRule(tables: readonly OurTable[], table: string, lines: readonly
     return line.startsWith('match') && line.includes(`domain <${list}>`) && actions.includes(action ?? '');
   });
   return rule === undefined ? [] : [{ map: NEXT_HOPS, where: `match ... <${list}>` }];
+}
+
+/** What deferring while a list is out of date hangs on: the filters that ask the table, where a listener has them. */
+const staleFilters = (lines: readonly string[], table: string): string[] => [
+  ...new Set(listeners(lines).flatMap(({ filters }) => filters.filter((name) => defersBy(lines, name, table)))),
+];
+
+/** Whether a filter defers the recipients of a table. */
+export const defersBy = (lines: readonly string[], filter: string, table: string): boolean =>
+  ruleOf(lines, filter).some((rule) => rule.includes(`rcpt-to <${table}>`) && /\b(reject|disconnect)\s+"?4/.test(rule));
+
+/** Whether a filter lets the recipients of a table past those behind it. */
+export const letsPast = (lines: readonly string[], filter: string, table: string): boolean =>
+  ruleOf(lines, filter).some((rule) => rule.includes(`rcpt-to <${table}>`) && /\bbypass\s*$/.test(rule));
+
+const ruleOf = (lines: readonly string[], filter: string): string[] =>
+  lines.filter((line) => /^filter\s+"?([^"\s]+)"?\s+phase\s+rcpt-to\s+match\s/.exec(line)?.[1] === filter);
+
+export interface Listener {
+  readonly line: string;
+  /** Those of a chain in its place, in their order. */
+  readonly filters: readonly string[];
+}
+
+/** Who listens, and by which filters. */
+export function listeners(lines: readonly string[]): Listener[] {
+  const chains = new Map<string, string[]>();
+  const filters = (text: string): string[] => {
+    const names = text.split(/[\s,{}"]+/).filter((word) => word !== '');
+    return names.flatMap((name) => chains.get(name) ?? [name]);
+  };
+  for (const line of lines) {
+    const [, name = '', members] = /^filter\s+"?([^"\s]+)"?\s+chain\s*\{([^}]*)\}/.exec(line) ?? [];
+    if (members !== undefined) chains.set(name, filters(members));
+  }
+  return lines.flatMap((line) => {
+    if (!/^listen\s+on\s/.test(line)) return [];
+    return [{ line, filters: filters(/\sfilter\s+("[^"]*"|\{[^}]*\}|[^\s{]+)/.exec(line)?.[1] ?? '') }];
+  });
 }
