@@ -3,7 +3,7 @@
  * (docs/bundle-format.md section 1). Where more signatures are needed than are made here, the manifest waits as a
  * candidate until other hosts have signed it (docs/commands.md section 3.3). publish.ts decides whether it goes out.
  */
-import { rememberRows, type RowCount } from '../bundle/offer/guard.ts';
+import { rememberRows } from '../bundle/offer/guard.ts';
 import { nextHopsOf, type Manifest, type TableEntry } from '../bundle/offer/manifest.ts';
 import { encodeEnvelope, MANIFEST_TYPE } from '../bundle/trust/envelope.ts';
 import type { VerifiedManifest } from '../bundle/trust/verify.ts';
@@ -17,15 +17,17 @@ import { keepRemovals } from './removals/removals.ts';
 import { dropCandidates } from './repository/candidates.ts';
 import { createdAt } from './repository/clock.ts';
 import type { Repository } from './repository/repository.ts';
+import { nextVersion, withReading, type Tables } from './repository/several-publishers.ts';
 import { approvalFor, manifestPayload, signaturesOf, signedManifest } from './repository/sign-manifest.ts';
 import type { Published, PublisherState } from './repository/state.ts';
 import { packed } from './tables/compress.ts';
 import { makeDeltas, soundDeltas, writeDeltas, type Step } from './tables/deltas.ts';
 import type { Judged } from './tables/list-guard.ts';
-import { apart, keepSources } from './tables/source-guard.ts';
+import { apart, keepSources, sourceHistories } from './tables/source-guard.ts';
 import { sizeOfSound, verifyTable, writeTable } from './tables/tables.ts';
 import { namedByHops, nextHopsState, writeNextHops } from './transport/next-hops.ts';
 import { candidateOf, withCandidate, waitingCandidate, newCandidate, cosigned } from './candidate.ts';
+import { readingOf } from './settle.ts';
 import { type Work, type Result, namedBy, recorded, withoutUnnamed, approvalOf, isWhole } from './work.ts';
 
 /** @throws PublishError UNSIGNED if other hosts have to sign yet */
@@ -54,7 +56,7 @@ export async function goOut(work: Work, same: boolean, judged: Judged): Promise<
       transport,
       approval,
     });
-  const version = options.nextVersion ?? state.highest + 1;
+  const version = options.nextVersion ?? nextVersion(state.highest, published?.manifest.version ?? null);
   const result = { same, judged, entry, transport, approval };
   if (options.unsigned !== undefined) {
     const waiting = candidateOf(payloadOf(version), encodeEnvelope(MANIFEST_TYPE, payloadOf(version), []));
@@ -90,11 +92,11 @@ async function commit(work: Work, result: Result, signed: VerifiedManifest): Pro
     tables: [...earlier, current ?? { sha256, at: now.toISOString() }].slice(-config.keep_deltas - 1),
     // If a shrinking was accepted, the smaller size is the new measure.
     history: rememberRows(state.history, table.rows, now, judged.list !== null),
-    sources: same ? state.sources : sourceHistories(work, judged),
+    sources: same ? state.sources : sourceHistories(work, (name) => judged.list !== null || judged.sources.has(name)),
     transport: nextHopsState(work.hops, result.transport, config, state, now),
     candidates: [],
   };
-  await putOut(repository, next, { signed, replaced: work.published, named }, now);
+  await putOut(repository, next, { signed, replaced: work.published, named, reading: readingOf(work) }, now);
   return signed.manifest;
 }
 
@@ -105,6 +107,8 @@ interface Outgoing {
   readonly replaced: Published | null;
   /** The blobs of recipients that it names. */
   readonly named: ReadonlySet<string>;
+  /** What the sources gave for it, to be remembered once it is out; null if they were not read. */
+  readonly reading: Tables | null;
 }
 
 /**
@@ -115,7 +119,7 @@ interface Outgoing {
 export async function putOut(
   repository: Repository,
   next: PublisherState,
-  { signed, replaced, named }: Outgoing,
+  { signed, replaced, named, reading }: Outgoing,
   now: Date,
 ): Promise<void> {
   const waiting = repository.kept.record()?.candidates ?? [];
@@ -132,7 +136,8 @@ export async function putOut(
     const hops = await repository
       .ofTransport()
       .clean(next.transport, namedByHops(nextHopsOf(signed.manifest).entry), now);
-    repository.kept.writeRecord(await repository.clean({ ...next, transport: hops }, named, now));
+    const readings = reading === null ? next.readings : withReading(next.readings, reading);
+    repository.kept.writeRecord(await repository.clean({ ...next, readings, transport: hops }, named, now));
     const digests = waiting.map(({ digest }) => digest);
     if (digests.length > 0) await dropCandidates(repository, digests, true);
   } catch (error) {
@@ -149,15 +154,6 @@ function signsElsewhere({ own, threshold, signers }: PublisherKeys): PublishErro
   const goOn = 'publish --unsigned DIR makes a candidate, sign signs it, release DIR puts it out';
   const why = `${signers.length} of ${threshold} signatures can be made here, ${labels.join(', ')} signs elsewhere`;
   return new PublishError('UNSIGNED', `nothing goes out: ${why}. ${goOn}`);
-}
-
-/** How many rows each source in the configuration has had. Drops other sources. */
-function sourceHistories({ gathered, state, now }: Work, { list, sources }: Judged): PublisherState['sources'] {
-  const histories = [...gathered.sources].map(([name, { rows }]): [string, RowCount[]] => [
-    name,
-    rememberRows(state.sources[name] ?? [], rows, now, list !== null || sources.has(name)),
-  ]);
-  return Object.fromEntries(histories);
 }
 
 /** Makes the manifest's entry for the table and writes its files. */

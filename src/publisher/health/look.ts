@@ -7,6 +7,9 @@ import { readFileSync } from 'node:fs';
 import { whyUnread } from '../../io/denied.ts';
 import type { PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
+import { publicKeyIn } from '../keys/publisher-keys.ts';
+import type { TrustedKey } from '../keys/signer.ts';
+import { mayHaveOthers } from '../repository/other-publisher.ts';
 import { repositoryOf } from '../repository/with-repository.ts';
 import { gradePublisher, type Facts, type PublisherHealth } from './grade.ts';
 import { readPublishStatus } from './status.ts';
@@ -23,11 +26,25 @@ async function foreignOutput(config: PublisherConfig): Promise<string | null> {
   try {
     const repository = repositoryOf(config);
     if (repository.kept.record() === null || (await repository.publishedHere()) !== null) return null;
+    if (mayHaveOthers(config) && (await repository.isPublishedBy(othersOf(config)))) return null;
     return `${config.output} does not hold what was signed here last: relaymap-publish publish says how to go on`;
   } catch (error) {
     if (error instanceof PublishError) return `${error.code}: ${error.message}`;
     throw error;
   }
+}
+
+/** The keys of other publishers. One that cannot be read counts as none. */
+function othersOf({ keys }: PublisherConfig): TrustedKey[] {
+  return keys.flatMap((key) => {
+    if (key.public === undefined || (key.agent ?? key.command) !== undefined) return [];
+    try {
+      return [publicKeyIn(key.public)];
+    } catch (error) {
+      if (error instanceof PublishError) return [];
+      throw error;
+    }
+  });
 }
 
 function certificateOf(config: PublisherConfig): Facts['certificate'] {

@@ -66,6 +66,12 @@ export class Repository {
     return found !== null && state?.digest === found.digest ? found : null;
   }
 
+  /** Whether what is published is signed by one of these keys. @throws PublishError STATE */
+  async isPublishedBy(keys: readonly TrustedKey[]): Promise<boolean> {
+    const found = await this.#manifest();
+    return found !== null && isSignedBy(found.envelope, keys, 1);
+  }
+
   /** The published manifest, whoever wrote it. */
   async #manifest(): Promise<Published | null> {
     const stored = await this.store.get(MANIFEST);

@@ -28,6 +28,8 @@ const Record = z.object({
   /** The shrinking that was allowed here, and until when. It is never taken from `output`. */
   /** The newest key ring step that was put out here. */
   keyring: z._default(count(), 0),
+  /** Hashes of what the sources gave here: the last one last. */
+  readings: z._default(z.array(z.object({ recipients: sha256(), transport: z.nullable(sha256()) })), []),
   /** Candidates that wait for signatures of other hosts: the oldest first. */
   candidates: z._default(z.array(z.object({ version: count(), digest: sha256() })), []),
   /** The shrinking that was allowed here, and until when. It is never taken from `output`. */
@@ -72,6 +74,7 @@ export function parseState(file: string, text: string): PublisherState {
 
 /**
  * The state to continue from.
+ * @param isOthers another publisher has put out what is published (docs/commands.md section 3.1).
  * @throws PublishError STATE if output and state do not match. The message says what to do.
  */
 export function continued(
@@ -79,6 +82,7 @@ export function continued(
   state: PublisherState | null,
   published: Published | null,
   nextVersion: number | null,
+  isOthers: boolean,
 ): PublisherState {
   const { name, output, state_dir: stateDir } = config;
   const version = published?.manifest.version ?? 0;
@@ -93,6 +97,8 @@ export function continued(
   if (nextVersion !== null) {
     if (nextVersion <= highest)
       throw refuse(`--next-version ${nextVersion} is not above version ${highest}, which was signed already`);
+  } else if (isOthers) {
+    // Its versions are not signed here, so the record need not know them.
   } else if (state === null) {
     if (published !== null) throw refuse(`${output} has version ${version}, but ${stateDir} is empty. ${goOn}`);
   } else if (published === null && state.tables.length > 0) {
@@ -109,7 +115,7 @@ export function continued(
   return state ?? { ...adopted(published), ...NOTHING, format: 1, name, highest };
 }
 
-const NOTHING = { digest: null, sources: {}, approval: null, unnamed: {}, keyring: 0, candidates: [] };
+const NOTHING = { digest: null, sources: {}, approval: null, unnamed: {}, keyring: 0, readings: [], candidates: [] };
 
 /** What a lost record would have said about the published table. */
 function adopted(published: Published | null): Pick<PublisherState, 'tables' | 'history' | 'transport'> {

@@ -7,13 +7,15 @@ import { requireUnwritable } from '../../io/rights.ts';
 import type { PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
 import { FolderStore } from './folder-store.ts';
+import { mayHaveOthers } from './other-publisher.ts';
+import { lockOutput } from './output-lock.ts';
 import { Repository } from './repository.ts';
 import { StateFolder } from './state-folder.ts';
 
 /** Seconds. */
 const LOCK_WAIT = 30;
 
-type Place = Pick<PublisherConfig, 'output' | 'state_dir'>;
+type Place = Pick<PublisherConfig, 'output' | 'state_dir'> & Partial<Pick<PublisherConfig, 'keys' | 'threshold'>>;
 
 /** As it is: for a look that changes nothing. */
 export const repositoryOf = ({ output, state_dir: stateDir }: Place): Repository =>
@@ -32,7 +34,12 @@ export async function withRepository<T>(place: Place, work: (repository: Reposit
   repository.kept.make();
   const lock = await locked(repository.kept.lockFile);
   try {
-    return await work(repository);
+    const shared = mayHaveOthers(place) ? await lockOutput(place.output, LOCK_WAIT) : null;
+    try {
+      return await work(repository);
+    } finally {
+      shared?.release();
+    }
   } finally {
     lock.release();
   }
