@@ -81,7 +81,7 @@ export default defineConfig({
           setupFiles,
           globalSetup: ['test/support/build-for-others.ts'],
           include: ['test/sources/**/*.test.ts'],
-          fileParallelism: false,
+          maxWorkers: 2,
           testTimeout: 400_000,
           hookTimeout: 400_000,
         },
