@@ -40,7 +40,7 @@ const OWNERS: Record<string, RegExp> = {
   'pg-cursor': /^publisher\/sources\/sql\/postgres\.ts$/,
   mysql2: /^publisher\/sources\/sql\/mysql\.ts$/,
   'smol-toml': /^io\/config-file\.ts$/,
-  'node:dns': /^io\/net\/resolve-name\.ts$/,
+  'node:dns': /^io\/net\/(resolve-name|mail-names)\.ts$/,
   'node-cron': /^gateway\/daemon\/schedule\.ts$/,
   'node:child_process':
     /^(bin\/start-again|bin\/publisher\/next-publish|io\/(lock|scratch-file)|gateway\/daemon\/(cycle-child|systemd-notify)|gateway\/mta\/.*|publisher\/(keys\/command-signer|sources\/.*))\.ts$/,
