@@ -31,6 +31,7 @@ const FLOORS = [
 
 /** What only some files may import. */
 const OWNERS: Record<string, RegExp> = {
+  aws4fetch: /^publisher\/repository\/s3\/client\.ts$/,
   undici: /^io\/http\.ts$/,
   tweetnacl: /^bundle\/trust\/ed25519\.ts$/,
   commander: /^bin\//,

@@ -74,6 +74,7 @@ export function parseState(file: string, text: string): PublisherState {
 
 /**
  * The state to continue from.
+ * @param isShared others may publish there too: a version that is higher than the own ones is nothing strange.
  * @param isOthers another publisher has put out what is published (docs/commands.md section 3.1).
  * @throws PublishError STATE if output and state do not match. The message says what to do.
  */
@@ -81,9 +82,9 @@ export function continued(
   config: PublisherConfig,
   state: PublisherState | null,
   published: Published | null,
-  nextVersion: number | null,
-  isOthers: boolean,
+  how: { readonly nextVersion: number | null; readonly isShared: boolean; readonly isOthers: boolean },
 ): PublisherState {
+  const { nextVersion, isShared, isOthers } = how;
   const { name, output, state_dir: stateDir } = config;
   const version = published?.manifest.version ?? 0;
   const highest = Math.max(state?.highest ?? 0, version);
@@ -103,16 +104,18 @@ export function continued(
     if (published !== null) throw refuse(`${output} has version ${version}, but ${stateDir} is empty. ${goOn}`);
   } else if (published === null && state.tables.length > 0) {
     throw refuse(`version ${state.highest} was signed, but ${output} has no manifest.json. ${goOn}`);
-  } else if (published !== null && version > state.highest) {
+  } else if (published !== null && version > state.highest && !isShared) {
     throw refuse(`${output} has version ${version}, but ${stateDir} ends at ${state.highest}: an old backup? ${goOn}`);
   } else if (
     published !== null &&
     version === state.highest &&
+    !isShared &&
     (state.digest ?? published.digest) !== published.digest
   ) {
     throw refuse(`version ${version} in ${output} is not the one that was signed here. ${goOn}`);
   }
-  return state ?? { ...adopted(published), ...NOTHING, format: 1, name, highest };
+  if (state !== null) return isShared ? { ...state, highest } : state;
+  return { ...adopted(published), ...NOTHING, format: 1, name, highest };
 }
 
 const NOTHING = { digest: null, sources: {}, approval: null, unnamed: {}, keyring: 0, readings: [], candidates: [] };
