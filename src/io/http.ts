@@ -1,7 +1,7 @@
 /**
- * HTTPS; the only user of undici. A gateway only ever gets; a publisher also puts into an object store. It follows no redirect, decodes no content encoding and speaks only
- * HTTP/1.1. Each request has an idle timer and a total deadline. Every failure becomes a SourceError. net/dialer.ts
- * makes the connections.
+ * HTTPS; the only user of undici. A gateway only ever gets; a publisher also puts into an object store. It follows no
+ * redirect, decodes no content encoding and speaks only HTTP/1.1. Each request has an idle timer and a total deadline.
+ * Every failure becomes a SourceError. net/dialer.ts makes the connections.
  */
 import { createSecureContext } from 'node:tls';
 import { Agent, type buildConnector, type Dispatcher } from 'undici';

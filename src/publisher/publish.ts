@@ -20,7 +20,7 @@ import { removals, waitingRows, type Removals, type WaitingRow } from './removal
 import { clockBehind } from './repository/clock.ts';
 import type { Repository } from './repository/repository.ts';
 import { isSignedBy } from './repository/sign-manifest.ts';
-import { continued, type Published } from './repository/state.ts';
+import { continued } from './repository/state.ts';
 import { following, isByAnother } from './repository/other-publisher.ts';
 import { dryRun, withRepository } from './repository/with-repository.ts';
 import { divergedGoOn, divergence, keepPublished, settle } from './settle.ts';
@@ -92,7 +92,7 @@ async function run(
   const record = repository.kept.record();
   const isOthers = isByAnother(published, record, keys);
   const { isShared } = repository.store;
-  const own = continued(config, record, published, { nextVersion: options.nextVersion, isShared, isOthers });
+  const own = continued(config, record, published, { nextVersion: options.nextVersion, isOthers, isShared });
   const state = published !== null && isOthers ? following(own, published, config.keep_deltas, now) : own;
   const behind = options.acceptClock === true ? null : clockBehind(published, now);
   if (behind !== null && !options.dryRun) {
@@ -147,7 +147,6 @@ async function run(
     await repository.dropUnnamed(state, namedBy(published.manifest.tables.recipients), now);
     await hops.repository.dropUnnamed(state.transport, namedByHops(hops.entry), now);
     await settle(work);
-    noteOthers(work, published);
     return result('unchanged');
   }
   const meant =
@@ -179,16 +178,6 @@ async function run(
   return { ...result(outcome, manifest.version), validity, deltas };
 }
 
-/** Takes note of a manifest that another publisher has put out: it was verified, and no version goes below it. */
-function noteOthers({ repository, state, isOthers }: Work, { digest, manifest }: Published): void {
-  if (!repository.store.isShared || isOthers || state.digest === digest) return;
-  repository.kept.writeRecord({
-    ...(repository.kept.record() ?? state),
-    highest: Math.max(state.highest, manifest.version),
-    digest,
-  });
-}
-
 const validityOf = ({ created, expires }: Manifest) => ({ created, expires });
 
 /** Why there are too few rows to publish (`min_rows`); null if there are enough. */
@@ -214,9 +203,9 @@ async function isDue(work: Work): Promise<boolean> {
   if (clockBehind(published, now) !== null) return true; // a person accepted it, or publish would have failed
   if (published.manifest.keyring < work.state.keyring) return true;
   const { envelope } = published;
-  const own = keys.signers.filter((key) => isSignedBy(envelope, [key], 1)).length;
-  const isOthers = work.isOthers || (work.repository.store.isShared && own === 0);
-  const isSigned = isSignedBy(envelope, trustedBy(keys), keys.threshold) && (own === keys.signers.length || isOthers);
+  const isSigned =
+    isSignedBy(envelope, trustedBy(keys), keys.threshold) &&
+    (work.isOthers || keys.signers.every((key) => isSignedBy(envelope, [key], 1)));
   if (!isSigned) return true;
   if (work.isOthers) await keepPublished(work);
   return !(await isWhole(work, published.manifest.tables.recipients)) || !(await areHopsWhole(work.hops));

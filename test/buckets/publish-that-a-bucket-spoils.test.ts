@@ -1,5 +1,4 @@
-// Covers src/publisher/repository/s3, src/publisher/repository/open-store.ts, src/publisher/repository/store.ts,
-// src/publisher/repository/deletion.ts
+// Covers src/publisher/repository/s3, src/publisher/repository/open-store.ts, src/publisher/repository/deletion.ts
 // A list in a bucket: what works in a folder works there, and what the store refuses, has already, or answers too
 // late never makes two lists of one version.
 import { randomBytes } from 'node:crypto';

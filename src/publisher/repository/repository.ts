@@ -184,7 +184,10 @@ export class Repository {
     return left;
   }
 
-  /** Removes blobs, where others write too under the rules of docs/commands.md section 3.1. @returns what has to stay yet. */
+  /**
+   * Removes blobs, where others write too by the rules of docs/commands.md section 3.1.
+   * @returns what has to stay yet.
+   */
   async #removed(names: readonly string[]): Promise<readonly string[]> {
     const { leastAge } = this.store;
     if (leastAge > 0) return await removeOld(this.store, names, (name) => this.#key(name));

@@ -74,17 +74,20 @@ export function parseState(file: string, text: string): PublisherState {
 
 /**
  * The state to continue from.
- * @param isShared others may publish there too: a version that is higher than the own ones is nothing strange.
  * @param isOthers another publisher has put out what is published (docs/commands.md section 3.1).
+ * @param isShared others publish there too, so a version that is higher than the own ones is nothing strange.
  * @throws PublishError STATE if output and state do not match. The message says what to do.
  */
 export function continued(
   config: PublisherConfig,
   state: PublisherState | null,
   published: Published | null,
-  how: { readonly nextVersion: number | null; readonly isShared: boolean; readonly isOthers: boolean },
+  {
+    nextVersion,
+    isOthers,
+    isShared,
+  }: { readonly nextVersion: number | null; readonly isOthers: boolean; readonly isShared: boolean },
 ): PublisherState {
-  const { nextVersion, isShared, isOthers } = how;
   const { name, output, state_dir: stateDir } = config;
   const version = published?.manifest.version ?? 0;
   const highest = Math.max(state?.highest ?? 0, version);
@@ -114,7 +117,11 @@ export function continued(
   ) {
     throw refuse(`version ${version} in ${output} is not the one that was signed here. ${goOn}`);
   }
-  if (state !== null) return isShared ? { ...state, highest } : state;
+  if (state !== null) {
+    // A manifest by the own keys counts as our own, also where another host with these keys was faster.
+    const isOut = isShared && !isOthers && published !== null && version === highest;
+    return { ...state, ...(isShared ? { highest } : {}), ...(isOut ? { digest: published.digest } : {}) };
+  }
   return { ...adopted(published), ...NOTHING, format: 1, name, highest };
 }
 

@@ -7,8 +7,8 @@ import { log } from '../../io/log.ts';
 import { requireUnwritable } from '../../io/rights.ts';
 import type { PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
-import { openStore } from './open-store.ts';
 import { mayHaveOthers } from './other-publisher.ts';
+import { openStore } from './open-store.ts';
 import { lockOutput } from './output-lock.ts';
 import { Repository } from './repository.ts';
 import { isS3 } from './s3/location.ts';
@@ -52,8 +52,9 @@ export async function withRepository<T>(place: Place, work: (repository: Reposit
     repository.kept.make();
     const lock = await locked(repository.kept.lockFile);
     try {
-      const isFolder = !isS3(place.output);
-      const shared = isFolder && mayHaveOthers(place) ? await lockOutput(place.output, LOCK_WAIT) : null;
+      // Publishers of one bucket share no lock: each write depends on what is there.
+      const isFolder = mayHaveOthers(place) && !isS3(place.output);
+      const shared = isFolder ? await lockOutput(place.output, LOCK_WAIT) : null;
       try {
         return await work(repository);
       } finally {
