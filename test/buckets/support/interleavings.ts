@@ -127,7 +127,7 @@ export async function interleave({ hosts, place, line, seed, goOn, atRest }: Run
   return { seed, rounds, lists: rounds, lost, versions, doubled: [...doubled], back, faults };
 }
 
-/** Waits until the list of one is out, and the other has the same or says DIVERGED. @returns what is wrong, or what is out */
+/** Waits until the list of one is out, and the other has the same or says DIVERGED. @returns what is out, or wrong */
 async function rest(hosts: Run['hosts'], place: Place, line: Line, tables: readonly string[]): Promise<Out | string> {
   let why = 'nothing is out';
   for (const began = Date.now(); Date.now() - began < PATIENCE; await sleep(100)) {
