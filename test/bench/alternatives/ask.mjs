@@ -1,5 +1,6 @@
 // `node ask.mjs JSON`: SMTP clients that ask a server on 127.0.0.1 for recipients, each RCPT after the answer to the
-// one before, in transactions that are taken back. Prints JSON: what was answered, and in what time. Of the JSON:
+// one before, in transactions that are taken back. They begin when all have been greeted. Prints JSON: what was
+// answered, and in what time. Of the JSON:
 //   port, clients         where, and how many connections at once
 //   known, unknown        files with an address a line; with both, each client asks them in turns
 //   seconds, most         ends after this time, or after so many RCPTs of each client
@@ -45,13 +46,19 @@ class Session {
   }
 }
 
+/** Resolves when all clients have been greeted, with the time at which they begin. */
+let greeted = 0;
+let allGreeted;
+const together = new Promise((resolve) => (allGreeted = resolve));
+
 async function client(index) {
   const session = new Session();
   let asked = 0;
   try {
     await session.say(null);
     await session.say('EHLO client.test.invalid');
-    const end = performance.now() + seconds * 1000;
+    if (++greeted === clients) allGreeted(performance.now());
+    const end = (await together) + seconds * 1000;
     while (performance.now() < end && asked < most) {
       await session.say('MAIL FROM:<stranger@sender.invalid>');
       for (let i = 0; i < PER_TRANSACTION && performance.now() < end && asked < most; i++, asked++) {
@@ -84,10 +91,12 @@ function within(times, part) {
 }
 const summary = (times) => ({ median: within(times, 0.5), hundredth: within(times, 0.99), slowest: within(times, 1) });
 
-const from = performance.now();
+const connected = performance.now();
 await Promise.all(Array.from({ length: clients }, (_, i) => client(i)));
+const from = await together;
 const took = (performance.now() - from) / 1000;
 const all = kinds.flatMap(({ times }) => times);
 const answers = kinds.map(({ name, times, codes }) => [name, { codes, ...summary(times) }]);
-const result = { rcpts: all.length, seconds: took, ...summary(all), ...Object.fromEntries(answers) };
+const waited = (from - connected) / 1000;
+const result = { rcpts: all.length, seconds: took, greeted: waited, ...summary(all), ...Object.fromEntries(answers) };
 process.stdout.write(`${JSON.stringify(result)}\n`);

@@ -44,7 +44,8 @@ async function measure(world, contender, files, { clients, seconds }) {
   try {
     await contender.prepare?.(postfix);
     const where = { port: postfix.port, ...files };
-    if (contender.prepare === undefined) await ask({ ...where, clients, seconds: seconds / 2 });
+    const first = { ...where, clients, seconds: contender.prepare === undefined ? seconds / 2 : 0 };
+    const { greeted } = await ask(first);
     const alone = await ask({ ...where, ...contender.alone, clients: 1, seconds: seconds / 2 });
     const many = await ask({ ...where, clients, seconds });
     const memory = memoryOf(postfix);
@@ -56,6 +57,7 @@ async function measure(world, contender, files, { clients, seconds }) {
       median: many.median,
       hundredth: many.hundredth,
       alone: alone.median,
+      greeted: Number(greeted.toFixed(2)),
       rcpts: many.rcpts,
       ...memory,
     };

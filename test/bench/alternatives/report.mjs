@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
 import { draw } from './picture.mjs';
-import { PATIENCE, SLOW } from './troubles.mjs';
+import { BACK, PATIENCE, SLOW } from './troubles.mjs';
 import { TROUBLES } from './world.mjs';
 
 const docs = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../../docs');
@@ -26,7 +26,16 @@ export const time = (ms) => {
 };
 
 function ratesRows(found) {
-  const head = ['recipients known by', 'source', 'RCPTs a second', 'median', 'slowest 1 %', 'one client', 'Postfix'];
+  const head = [
+    'recipients known by',
+    'source',
+    'RCPTs a second',
+    'median',
+    'slowest 1 %',
+    'one client',
+    'greeted in',
+    'Postfix',
+  ];
   const rows = found.rates.map((r) => [
     code(r.name),
     r.way,
@@ -34,6 +43,7 @@ function ratesRows(found) {
     time(r.median),
     time(r.hundredth),
     time(r.alone),
+    time(r.greeted * 1000),
     `${r.mib} MiB`,
   ]);
   return [head, ...rows];
@@ -81,8 +91,8 @@ function worst({ known, unknown, after }) {
 
 function again({ known, unknown, back }) {
   if ('250' in known.codes && '550' in unknown.codes) return 'never refused';
-  if (back === null) return 'not within 75 s';
-  return back < 2 ? 'at once' : `after ${time(back * 1000)}`;
+  if (back === null) return `not within ${BACK} s`;
+  return back < 3 ? 'at once' : `after ${time(back * 1000)}`;
 }
 
 const markdown = ([head, ...rows]) =>
@@ -108,7 +118,8 @@ function conditions(f) {
 }
 
 const clientsOf = (f) =>
-  `${f.clients} SMTP clients at once, ${count(f.seconds)} s each, half of the RCPTs for known recipients.`;
+  `${f.clients} SMTP clients at once, ${count(f.seconds)} s each, half of the RCPTs for known recipients; ` +
+  `"one client" is the median of one alone, "greeted in" the time until all of them have a first greeting.`;
 
 const troublesOf = ({ troubles: { lasted } }) =>
   `Answers to known / unknown recipients, and the slowest of three, in a trouble of ${lasted} s; ` +
