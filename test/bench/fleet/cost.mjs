@@ -48,7 +48,8 @@ export function tiered(tiers, gb) {
 /**
  * A month of `gateways`.
  * @param each `{ unchanged, changed }`: bytes that a gateway receives with a poll.
- * @param edge `{ manifest, blobs }`: requests that one cache sends to the bucket, in a minute at most and for a version.
+ * @param edge `{ manifest, blobs }`: requests that one cache sends to the bucket, in a minute at most, and for a
+ * version.
  * @param play polls a day, versions a day, and how many caches there are.
  */
 export function month(gateways, each, edge, { polls, versions, edges }) {
