@@ -46,6 +46,8 @@ export class CdbWriter {
     const { bytes, starts, count } = block;
     const value = this.#value;
     const out = this.#out;
+    const from = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const into = new DataView(out.buffer, out.byteOffset, out.byteLength);
     for (let i = 0; i < count; i++) {
       const start = starts[i] ?? 0;
       const length = (starts[i + 1] ?? 1) - 1 - start;
@@ -57,8 +59,17 @@ export class CdbWriter {
       let used = put32(out, this.#used, length);
       used = put32(out, used, value.length);
       let hash = 5381;
-      for (let k = start; k < start + length; k++) {
-        const c = bytes[k] ?? 0;
+      let at = start;
+      for (const end = start + length - 3; at < end; at += 4, used += 4) {
+        const four = from.getInt32(at, true);
+        into.setInt32(used, four, true);
+        hash = ((hash << 5) + hash) ^ (four & 255);
+        hash = ((hash << 5) + hash) ^ ((four >>> 8) & 255);
+        hash = ((hash << 5) + hash) ^ ((four >>> 16) & 255);
+        hash = ((hash << 5) + hash) ^ (four >>> 24);
+      }
+      for (; at < start + length; at++) {
+        const c = bytes[at] ?? 0;
         out[used++] = c;
         hash = ((hash << 5) + hash) ^ c;
       }

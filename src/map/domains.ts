@@ -14,9 +14,9 @@ export function domainMatcher(patterns: readonly string[]): (domain: string) => 
 /** The domains of a set as sorted rows. */
 export function* domainRows(set: DomainSet): Generator<RowBlock> {
   const out = new RowCollector();
-  for (const id of set.sorted()) {
-    const name = set.name(id);
-    out.add(name, 0, name.length);
+  const { bytes, starts } = set.lines();
+  for (const start of starts) {
+    out.addLine(bytes, start);
     const block = out.full();
     if (block !== null) yield block;
   }

@@ -48,6 +48,8 @@ export function sourceText(
 ): { text: Uint8Array; left: number } {
   const { bytes, starts, count } = block;
   const plain = isPlain(block);
+  const from = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const into = new DataView(text.buffer, text.byteOffset, text.byteLength);
   let used = 0;
   let left = 0;
   for (let i = 0; i < count; i++) {
@@ -57,7 +59,9 @@ export function sourceText(
       left++;
       continue;
     }
-    for (let k = start; k < end; k++) text[used++] = bytes[k] ?? 0;
+    let k = start;
+    for (; k + 4 <= end; k += 4, used += 4) into.setInt32(used, from.getInt32(k));
+    for (; k < end; k++) text[used++] = bytes[k] ?? 0;
     text[used++] = TAB;
     for (let k = 0; k < value.length; k++) text[used++] = value[k] ?? 0;
     text[used++] = LF;

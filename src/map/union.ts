@@ -3,6 +3,8 @@
  * duplicates. Pure.
  */
 import { compareBytes, RowCollector, RowCursor, type RowBlock, type RowStream } from '../bundle/table/rows.ts';
+import { DomainSet } from '../bundle/table/domain-set.ts';
+import { fastHash } from '../bundle/table/seeded-hash.ts';
 import { domainStart } from '../bundle/address/row-domain.ts';
 
 export interface Member {
@@ -68,19 +70,47 @@ export function sink(heap: RowCursor[], from: number, order: (a: RowCursor, b: R
 }
 
 async function* limited(rows: RowStream, speaksFor: (domain: string) => boolean): AsyncGenerator<RowBlock> {
-  const known = new Map<string, boolean>();
+  const limit = new Limit(speaksFor);
   for await (const block of rows) {
+    let row = 0;
+    while (row < block.count && limit.allows(block, row)) row++;
+    if (row === block.count) {
+      yield block;
+      continue;
+    }
     const out = new RowCollector();
-    for (let i = 0; i < block.count; i++) {
-      const start = block.starts[i] ?? 0;
-      const end = (block.starts[i + 1] ?? 1) - 1;
-      const domain = Buffer.from(block.bytes.subarray(domainStart(block.bytes, start, end), end)).toString();
-      let speaks = known.get(domain);
-      if (speaks === undefined) known.set(domain, (speaks = speaksFor(domain)));
-      if (speaks) out.add(block.bytes, start, end);
+    for (let done = 0; done < row;) {
+      done += out.addRun(block, done, row);
+      const full = out.full();
+      if (full !== null) yield full;
+    }
+    for (row++; row < block.count; row++) {
+      if (limit.allows(block, row)) out.add(block.bytes, block.starts[row] ?? 0, (block.starts[row + 1] ?? 1) - 1);
       const full = out.full();
       if (full !== null) yield full;
     }
     yield out.rest();
+  }
+}
+
+/** Asks once for each domain. */
+class Limit {
+  readonly #speaksFor: (domain: string) => boolean;
+  readonly #own = new DomainSet();
+  readonly #others = new DomainSet();
+
+  constructor(speaksFor: (domain: string) => boolean) {
+    this.#speaksFor = speaksFor;
+  }
+
+  allows({ bytes, starts }: RowBlock, row: number): boolean {
+    const end = (starts[row + 1] ?? 1) - 1;
+    const start = domainStart(bytes, starts[row] ?? 0, end);
+    const hash = fastHash(bytes, start, end);
+    if (this.#own.has(bytes, start, end, hash)) return true;
+    if (this.#others.has(bytes, start, end, hash)) return false;
+    const speaks = this.#speaksFor(Buffer.from(bytes.subarray(start, end)).toString());
+    (speaks ? this.#own : this.#others).add(bytes, start, end, 0);
+    return speaks;
   }
 }

@@ -17,6 +17,8 @@ const EXIT = {
   TOO_FEW: 1,
   /** A row in a domain that `[policy] domains` does not list. */
   FOREIGN_DOMAIN: 1,
+  /** Another publisher's list is out, and it is not what the sources here give. */
+  DIVERGED: 1,
   /** Fewer signatures than the threshold; waits for others to sign. */
   UNSIGNED: 1,
   /** Output and state do not match. */

@@ -3,6 +3,7 @@
  * -> sign -> verify as a gateway would -> manifest last. A failure before the last step leaves the published
  * manifest unchanged.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { approves } from '../bundle/offer/guard.ts';
 import type { Manifest } from '../bundle/offer/manifest.ts';
 import { presentRows } from '../bundle/table/present-rows.ts';
@@ -11,16 +12,18 @@ import type { PublisherConfig } from './config.ts';
 import { PublishError } from './errors.ts';
 import { ofSource } from './failing-source.ts';
 import { gather, type Gathered, type LeftOut } from './gather/gather.ts';
-import { goOut } from './go-out.ts';
+import { goOut, LostRace } from './go-out.ts';
 import { approvalOf, isWhole, namedBy, type Work } from './work.ts';
 import { trustedBy, type PublisherKeys } from './keys/publisher-keys.ts';
 import type { PublishOptions } from './publish-options.ts';
-import { keepRemovals, removals, waitingRows, type Removals, type WaitingRow } from './removals/removals.ts';
+import { removals, waitingRows, type Removals, type WaitingRow } from './removals/removals.ts';
 import { clockBehind } from './repository/clock.ts';
 import type { Repository } from './repository/repository.ts';
 import { isSignedBy } from './repository/sign-manifest.ts';
 import { continued } from './repository/state.ts';
-import { openRepository, withRepository } from './repository/with-repository.ts';
+import { following, isByAnother } from './repository/other-publisher.ts';
+import { dryRun, withRepository } from './repository/with-repository.ts';
+import { divergedGoOn, divergence, keepPublished, settle } from './settle.ts';
 import { attributed } from './tables/attribution.ts';
 import { packed } from './tables/compress.ts';
 import { difference, type Difference } from './tables/difference.ts';
@@ -30,6 +33,8 @@ import { apart, sourceTooSmall } from './tables/source-guard.ts';
 import { hashOf, measure, streamed } from './tables/tables.ts';
 import { areHopsWhole, hopsRefusal, isSameHops, namedByHops, readNextHops } from './transport/next-hops.ts';
 
+/** Milliseconds, before a publisher that lost a race tries once more. */
+const LONGEST_PAUSE = 3000;
 /** The most waiting rows that are shown. */
 const SHOWN = 1000;
 
@@ -63,8 +68,17 @@ export async function publish(
   options: PublishOptions,
   now: Date,
 ): Promise<PublishResult> {
-  if (options.dryRun) return run(config, keys, options, openRepository(config), now);
-  return withRepository(config, (repository) => run(config, keys, options, repository, now));
+  if (options.dryRun) return dryRun(config, (repository) => run(config, keys, options, repository, now));
+  return withRepository(config, async (repository) => {
+    try {
+      return await run(config, keys, options, repository, now);
+    } catch (error) {
+      if (!(error instanceof LostRace)) throw error;
+      log('notice', `${error.message}; all is read and compared again`);
+      await pause((options.chance?.() ?? 0) * LONGEST_PAUSE);
+      return await run(config, keys, { ...options, nextVersion: null }, repository, now);
+    }
+  });
 }
 
 async function run(
@@ -75,7 +89,11 @@ async function run(
   now: Date,
 ): Promise<PublishResult> {
   const published = await repository.published(keys.own);
-  const state = continued(config, repository.kept.record(), published, options.nextVersion);
+  const record = repository.kept.record();
+  const isOthers = isByAnother(published, record, keys);
+  const { isShared } = repository.store;
+  const own = continued(config, record, published, { nextVersion: options.nextVersion, isOthers, isShared });
+  const state = published !== null && isOthers ? following(own, published, config.keep_deltas, now) : own;
   const behind = options.acceptClock === true ? null : clockBehind(published, now);
   if (behind !== null && !options.dryRun) {
     const goOn = 'Set the clock right; if it is right: relaymap-publish publish --accept-clock, once and by hand';
@@ -96,7 +114,8 @@ async function run(
   const member = options.dryRun || same || repository.kept.hasKept(sha256) ? null : packed(gathered.table);
   member?.catch(() => undefined); // its reader gets the error
   const table = measure(gathered.table, sha256);
-  const work: Work = { config, options, keys, repository, state, published, gathered, waits, table, hops, member, now };
+  const read = { gathered, waits, table, hops, member };
+  const work: Work = { config, options, keys, repository, state, published, isOthers, ...read, now };
   const isSame = same && isSameHops(hops);
   const result = (outcome: PublishResult['outcome'], version = published?.manifest.version ?? null) => ({
     outcome,
@@ -119,10 +138,15 @@ async function run(
     const refusal = new PublishError('TOO_FEW', `${few}. ${goOn}`);
     throw small === null ? refusal : ofSource(refusal, small.source);
   }
+  const diverged = await divergence(work);
+  if (diverged !== null && !options.dryRun) {
+    await settle(work);
+    throw new PublishError('DIVERGED', `${diverged}. ${divergedGoOn(work)}`);
+  }
   if (!options.dryRun && isSame && !(await isDue(work))) {
     await repository.dropUnnamed(state, namedBy(published.manifest.tables.recipients), now);
     await hops.repository.dropUnnamed(state.transport, namedByHops(hops.entry), now);
-    await keepRemovals(repository.kept, waits, true);
+    await settle(work);
     return result('unchanged');
   }
   const meant =
@@ -134,7 +158,10 @@ async function run(
     const found = await difference(shown === null ? null : repository.table(shown), gathered.table);
     const attributedTo = await attributed(found, gathered, repository.kept);
     const waiting = await waitingShown(waits, given);
-    return { ...result('dry-run'), difference: { ...attributedTo, waiting, refusal: behind ?? few ?? shrunken } };
+    return {
+      ...result('dry-run'),
+      difference: { ...attributedTo, waiting, refusal: behind ?? few ?? diverged ?? shrunken },
+    };
   }
   if (shrunken !== null) {
     const goOn = 'Look at it with --dry-run; if it is meant: relaymap-publish publish --allow-shrink';
@@ -170,7 +197,7 @@ async function isDue(work: Work): Promise<boolean> {
   const { created, expires, version } = published.manifest;
   // The published manifest is older than the last one signed: someone restored a backup of the output, or a run was
   // killed before it published.
-  if (version !== work.state.highest) return true;
+  if (work.isOthers ? version < work.state.highest : version !== work.state.highest) return true;
   const validFor = Math.min(expires.getTime() - created.getTime(), config.valid_for);
   if (now.getTime() >= created.getTime() + validFor / 2) return true;
   if (clockBehind(published, now) !== null) return true; // a person accepted it, or publish would have failed
@@ -178,8 +205,9 @@ async function isDue(work: Work): Promise<boolean> {
   const { envelope } = published;
   const isSigned =
     isSignedBy(envelope, trustedBy(keys), keys.threshold) &&
-    keys.signers.every((key) => isSignedBy(envelope, [key], 1));
+    (work.isOthers || keys.signers.every((key) => isSignedBy(envelope, [key], 1)));
   if (!isSigned) return true;
+  if (work.isOthers) await keepPublished(work);
   return !(await isWhole(work, published.manifest.tables.recipients)) || !(await areHopsWhole(work.hops));
 }
 

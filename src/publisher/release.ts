@@ -65,6 +65,6 @@ async function run(
     history: rememberRows(state.history, rows, now, manifest.shrinkApproved !== undefined),
     candidates: [],
   };
-  await putOut(repository, next, { signed, replaced: published, named: namedBy(recipients) }, now);
+  await putOut(repository, next, { signed, replaced: published, named: namedBy(recipients), reading: null }, now);
   return signed.manifest;
 }

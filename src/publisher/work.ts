@@ -20,6 +20,8 @@ export interface Work {
   readonly repository: Repository;
   readonly state: PublisherState;
   readonly published: Published | null;
+  /** Another publisher has put it out (docs/commands.md section 3.1). */
+  readonly isOthers: boolean;
   /** Includes what waits to be removed. */
   readonly gathered: Gathered;
   readonly waits: Removals;

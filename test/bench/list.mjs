@@ -15,15 +15,30 @@ const TOWNS = words(`
   farley`);
 const SYLLABLES = Array.from('bdfghjklmnprstvz', (c) => Array.from('aeiou', (v) => c + v)).flat();
 
-export const DOMAINS = TOWNS.map((town) => `${town}.example`);
+/**
+ * The two kinds of list: an organisation's, of 5,000 domains at a million rows, some of them large; and a provider's,
+ * of 430,000, most of them with one to three rows.
+ */
+export const KINDS = ['organisation', 'provider'];
+
+/** The domains of a list of so many rows. */
+export function domainsOf(rows, kind = 'organisation') {
+  const count = kind === 'provider' ? Math.round(rows * 0.43) : Math.max(TOWNS.length, Math.round(rows / 200));
+  return Array.from({ length: count }, (_, i) => {
+    const town = TOWNS[i % TOWNS.length];
+    if (i < TOWNS.length) return `${town}.example`;
+    return i % 4 === 0 ? `${word(i)}-${town}.example` : `${word(i)}.example`;
+  });
+}
 
 /** Writes `rows` distinct addresses: postmaster of each domain, then people. */
-export function writeList(file, rows) {
+export function writeList(file, rows, kind = 'organisation') {
+  const domains = domainsOf(rows, kind);
   const fd = openSync(file, 'w');
   try {
-    let text = DOMAINS.map((domain) => `postmaster@${domain}\n`).join('');
-    for (let i = 0; i < rows - DOMAINS.length; i++) {
-      text += `${person(i)}\n`;
+    let text = '';
+    for (let i = 0; i < rows; i++) {
+      text += i < domains.length ? `postmaster@${domains[i]}\n` : `${person(i - domains.length, domains, kind)}\n`;
       if (text.length < 1e6) continue;
       writeSync(fd, text);
       text = '';
@@ -32,6 +47,18 @@ export function writeList(file, rows) {
   } finally {
     closeSync(fd);
   }
+}
+
+/** The lines of a list in which `changed` rows differ from these: half of them gone, half of them new. */
+export function changedLines(lines, domains, changed, round) {
+  const next = [...lines];
+  const people = lines.length - domains.length;
+  for (let i = 0; i < changed / 2; i++) {
+    // Another place each time, so that no row is changed twice.
+    const at = domains.length + ((Math.floor((i * people) / (changed / 2)) + round) % people);
+    next[at] = `new${i}.round${round}@${domains[(i * 7919) % domains.length]}`;
+  }
+  return next;
 }
 
 const PEOPLE = 2 ** 25;
@@ -44,15 +71,22 @@ function shuffled(i) {
   return x ^ (x >>> 12);
 }
 
-/** The address of person number i. */
-function person(i) {
+/** A word for each number, none twice. */
+function word(number) {
+  let text = '';
+  for (let rest = number; text.length < 6 || rest > 0; rest = Math.floor(rest / SYLLABLES.length))
+    text += SYLLABLES[rest % SYLLABLES.length];
+  return text;
+}
+
+/** The address of person number i. An organisation's first domains have most of them. */
+function person(i, domains, kind) {
   const number = shuffled(i);
   const first = FIRST[number % FIRST.length];
-  let rest = Math.floor(number / FIRST.length);
-  let last = '';
-  for (; last.length < 6 || rest > 0; rest = Math.floor(rest / SYLLABLES.length))
-    last += SYLLABLES[rest % SYLLABLES.length];
+  const last = word(Math.floor(number / FIRST.length));
   const local = number < PEOPLE / 2 ? `${first}.${last}` : `${last}.${first}`;
   const place = (Math.imul(i + 1, 0x85ebca6b) >>> 0) / 2 ** 32;
-  return `${local}@${DOMAINS[Math.floor(place ** 2 * DOMAINS.length)]}`; // the first domains have most
+  // A twentieth of a provider's people are in its large domains.
+  const skew = kind === 'provider' && i % 20 !== 0 ? 1 : kind === 'provider' ? 8 : 2;
+  return `${local}@${domains[Math.floor(place ** skew * domains.length)]}`;
 }

@@ -13,8 +13,12 @@ export function machine() {
   say(`Node ${process.version}`);
 }
 
-export function published({ rows, bytes, wireBytes }) {
-  say(`list: ${count(rows)} rows, ${megabytes(bytes)} of text, ${megabytes(wireBytes)} as served`);
+export function published(site) {
+  const { rows, bytes, wireBytes } = site.manifest().tables.recipients;
+  const domains = `${count(site.domains.length)} domains`;
+  say(
+    `\n${site.kind}'s list: ${count(rows)} rows in ${domains}, ${megabytes(bytes)} of text, ${megabytes(wireBytes)} as served`,
+  );
 }
 
 /**

@@ -5,7 +5,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DOMAINS, writeList } from './list.mjs';
+import { changedLines, domainsOf, writeList } from './list.mjs';
 import { run } from './measure.mjs';
 
 const dist = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../dist/bin');
@@ -13,6 +13,8 @@ const dist = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../d
 export class Site {
   folder = mkdtempSync(path.join(os.tmpdir(), 'relaymap-bench-'));
   rows = 0;
+  kind = 'organisation';
+  domains = [];
   url = '';
   #updates = 0;
   #server = null;
@@ -28,15 +30,17 @@ export class Site {
   }
 
   /** Makes, publishes and serves the list. */
-  async open(rows) {
+  async open(rows, kind = 'organisation') {
     this.rows = rows;
+    this.kind = kind;
+    this.domains = domainsOf(rows, kind);
     for (const name of ['postfix', 'queue', 'data', 'public', 'keys']) mkdirSync(this.at(name));
     writeFileSync(
       this.at('postfix/main.cf'),
       `compatibility_level = 3.6\nqueue_directory = ${this.at('queue')}\ndata_directory = ${this.at('data')}\n`,
     );
     writeFileSync(this.at('postfix/master.cf'), '');
-    writeList(this.at('recipients'), rows);
+    writeList(this.at('recipients'), rows, kind);
     await this.#certificate();
     await run(this.publish('keygen', '--out', this.at('secret'), '--name', 'bench'));
     copyFileSync(this.at('secret/bench.pub'), this.at('keys/bench.pub'));
@@ -60,14 +64,8 @@ export class Site {
   /** Publishes a list in which `rows` rows differ from the one before: half of them gone, half of them new. */
   async change(rows) {
     const lines = readFileSync(this.at('recipients'), 'latin1').split('\n').slice(0, -1);
-    const people = lines.length - DOMAINS.length;
-    const update = ++this.#updates;
-    for (let i = 0; i < rows / 2; i++) {
-      // Another place each time, so that no row is changed twice.
-      const at = DOMAINS.length + ((Math.floor((i * people) / (rows / 2)) + update) % people);
-      lines[at] = `new${i}.update${update}@${DOMAINS[i % DOMAINS.length]}`;
-    }
-    writeFileSync(this.at('recipients'), `${lines.join('\n')}\n`, 'latin1');
+    const next = changedLines(lines, this.domains, rows, ++this.#updates);
+    writeFileSync(this.at('recipients'), `${next.join('\n')}\n`, 'latin1');
     await this.#publish();
   }
 

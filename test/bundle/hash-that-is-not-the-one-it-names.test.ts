@@ -1,7 +1,15 @@
 // The seeded hashes are the ones that they are named after, wherever the key lies in its block.
 import * as fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
-import { fastHash, hashed, hashStart, seedHashes, spread, strongHash } from '../../src/bundle/table/seeded-hash.ts';
+import {
+  fastHash,
+  fastHashIn,
+  hashed,
+  hashStart,
+  mixed,
+  seedHashes,
+  strongHash,
+} from '../../src/bundle/table/seeded-hash.ts';
 
 afterAll(() => seedHashes(new Uint32Array(2)));
 
@@ -72,6 +80,24 @@ test('FNV-1a from a start that both words of the seed decide', () => {
   expect([fnv('a'), fnv('foobar')]).toEqual([0xe40c292c, 0xbf9cf968]);
   seedHashes(Uint32Array.of(1, 2));
   expect(hashStart()).toBe((0x811c9dc4 + 2 * 0x9e3779b1) | 0);
-  const block = Buffer.from('xfoobary');
-  expect(fastHash(block, 1, 7)).toBe(spread(block.subarray(1, 7).reduce(hashed, hashStart())));
+});
+
+test('the fast hash is the same of bytes and of their view, wherever they lie, and of each length', () => {
+  seedHashes(Uint32Array.of(0, 0));
+  const text = Buffer.from('foobarfoo.example');
+  const seen = new Set<number>();
+  for (let length = 0; length <= text.length; length++) {
+    const wanted = fastHash(text, 0, length);
+    seen.add(wanted);
+    for (let before = 0; before < 4; before++) {
+      const block = Buffer.concat([Buffer.alloc(before, 'x'), text.subarray(0, length), Buffer.from('yyy')]);
+      const view = new DataView(block.buffer, block.byteOffset, block.length);
+      expect(fastHash(block, before, before + length)).toBe(wanted);
+      expect(fastHashIn(view, before, before + length)).toBe(wanted);
+    }
+  }
+  expect(seen.size).toBe(text.length + 1);
+  // A word of four bytes, and one byte behind it.
+  const word = Buffer.from('foob').readInt32LE();
+  expect(fastHash(text, 0, 5)).toBe(mixed(mixed(hashStart(), word), 0x61));
 });

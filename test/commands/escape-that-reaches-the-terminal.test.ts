@@ -49,9 +49,7 @@ async function started(file: string, args: readonly string[], env: Record<string
 let scene: Scene;
 const textfile = () => scene.gateway.at('relaymap.prom');
 const relaymap = (...args: string[]): Promise<Ran> =>
-  started(command, [...args, '--config', scene.gateway.config], {
-    PATH: `${scene.gateway.at('bin')}:${process.env['PATH']}`,
-  });
+  started(command, [...args, '--config', scene.gateway.config], scene.gateway.env);
 const publish = (...args: string[]): Promise<Ran> => started(COMMAND, args);
 
 /** Everything that speaks of what the last run met. */

@@ -152,6 +152,7 @@ describe('the maps', () => {
   test('a reload that fails is pending, critical, and tried again', async () => {
     const fresh = await Scene.open({ installed: false });
     onTestFinished(() => fresh.close());
+    fresh.gateway.postfix(true);
     const script = fresh.gateway.at('bin', 'postfix');
     writeFileSync(script, '#!/bin/sh\n[ "$1" = status ]\n', { mode: 0o755 });
     fresh.publish(LIST);
@@ -159,6 +160,7 @@ describe('the maps', () => {
     const pending = await fresh.gateway.health();
     expect([pending.status, pending.text]).toEqual([2, expect.stringContaining('reload pending')]);
     fresh.gateway.postfix(true);
+    fresh.gateway.postfixTold();
     await fresh.unchanged(1);
     expect(fresh.gateway.postfixTold()).toContain('reload');
     expect((await fresh.gateway.health()).status).toBe(0);

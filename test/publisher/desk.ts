@@ -25,11 +25,13 @@ export type ManifestJson = Manifest & { tables: { recipients: { deltas: readonly
 
 export class Desk {
   readonly dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-desk-'));
-  readonly output = this.at('out');
+  readonly output: string;
   readonly stateDir = this.at('state');
   toml: Record<'top' | 'policy' | 'rest', string>;
 
-  constructor(toml: Partial<Desk['toml']> = {}) {
+  /** @param output null: a folder of its own */
+  constructor(toml: Partial<Desk['toml']> = {}, output: string | null = null) {
+    this.output = output ?? this.at('out');
     onTestFinished(() => rmSync(this.dir, { recursive: true, force: true }));
     this.toml = { top: '', policy: 'postmaster = false', rest: '', ...toml };
     makeKey(this.at('keys'), 'site', Buffer.alloc(32, 7));

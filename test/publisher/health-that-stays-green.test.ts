@@ -27,6 +27,7 @@ const good: PublishStatus = {
   code: null,
   message: null,
   source: null,
+  divergedSince: null,
   version: 42,
   rows: 1000,
   waiting: 3,

@@ -2,7 +2,7 @@
 // answers each comparison so that the pivot is as bad as can be, and so finds the order in which the median of
 // first, middle and last takes the square of steps.
 import { expect, test } from 'vitest';
-import { RowSort } from '../../src/publisher/gather/multikey-quicksort.ts';
+import { RowSort } from '../../src/bundle/table/multikey-quicksort.ts';
 
 const COUNT = 6000;
 const SMALL = 12;

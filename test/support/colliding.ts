@@ -8,6 +8,18 @@ type Step = (state: number, byte: number) => number;
 export const CDB = { start: 5381, step: (h: number, c: number) => (((h << 5) + h) ^ c) >>> 0 };
 /** FNV-1a from a start that is known. */
 export const fnv = (start: number) => ({ start, step: (h: number, c: number) => Math.imul(h ^ c, 0x01000193) });
+/** The same four bytes at a time, for keys whose parts are all of a multiple of four bytes. */
+export function words(start: number, mixed: (state: number, word: number) => number): { start: number; step: Step } {
+  let [word, bytes] = [0, 0];
+  const step = (h: number, c: number) => {
+    word |= c << (8 * bytes++);
+    if (bytes < 4) return h;
+    const next = mixed(h, word);
+    [word, bytes] = [0, 0];
+    return next;
+  };
+  return { start, step };
+}
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz0123456789';
 

@@ -41,7 +41,7 @@ export class Daemon {
     this.#gateway = gateway;
     const argv = [...under, process.execPath, ...node, built, 'run', '--config', gateway.config];
     this.#child = spawn(argv[0] ?? '', argv.slice(1), {
-      env: { ...process.env, NO_COLOR: '1', PATH: `${gateway.at('bin')}:${process.env['PATH'] ?? ''}`, ...env },
+      env: { ...process.env, ...gateway.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {

@@ -97,17 +97,23 @@ export class Gateway {
     for (const folder of [this.stateDir, this.mapDir]) mkdirSync(folder);
     writeFileSync(path.join(this.dir, 'ca.pem'), authority().cert);
     mkdirSync(this.at('bin'));
-    this.postfix(false);
   }
 
   /**
-   * Puts a stand-in for `postfix` into the path, which says that it runs or not, and writes down what it was told:
-   * a Postfix of this machine is none of the tests' business, and the real command sleeps for a second before it
-   * says that it does not run.
+   * Puts a stand-in for `postfix` into the path, which says that it runs or not, and writes down what it was told.
+   * The host has a main.cf from then on; until then it has no Postfix, whatever this machine has.
    */
   postfix(running: boolean): void {
+    this.mailConfig();
     const script = `#!/bin/sh\necho "$*" >>'${this.at('postfix.log')}'\n${running ? 'exit 0' : 'exit 1'}\n`;
     writeFileSync(this.at('bin', 'postfix'), script, { mode: 0o755 });
+  }
+
+  mailConfig(): void {
+    mkdirSync(this.at('postfix'), { recursive: true });
+    writeFileSync(this.at('postfix', 'main.cf'), '');
+    // Without this file postconf sleeps for a second before it says so.
+    writeFileSync(this.at('postfix', 'master.cf'), 'smtp inet n - n - - smtpd\n');
   }
 
   /**
@@ -115,10 +121,7 @@ export class Gateway {
    * one.
    */
   postmap(): void {
-    mkdirSync(this.at('postfix'));
-    writeFileSync(this.at('postfix', 'main.cf'), '');
-    // Without this file postconf sleeps for a second before it says so.
-    writeFileSync(this.at('postfix', 'master.cf'), 'smtp inet n - n - - smtpd\n');
+    this.mailConfig();
     for (const name of ['postmap', 'postconf']) {
       const script = `#!/bin/sh\nMAIL_CONFIG='${this.at('postfix')}' exec /usr/sbin/${name} "$@"\n`;
       writeFileSync(this.at('bin', name), script, { mode: 0o755 });
@@ -135,6 +138,15 @@ export class Gateway {
 
   at(...names: string[]): string {
     return path.join(this.dir, ...names);
+  }
+
+  /** What the host's commands find: its own `bin` first, and its own Postfix. */
+  get env(): Record<string, string> {
+    return {
+      NO_COLOR: '1',
+      PATH: `${this.at('bin')}:${process.env['PATH'] ?? ''}`,
+      MAIL_CONFIG: this.at('postfix'),
+    };
   }
 
   keyDir(bundle = 'example-org'): string {
@@ -166,7 +178,7 @@ export class Gateway {
     const [file, ...rest] = [...under, process.execPath, command, ...args, '--config', this.config];
     const started = performance.now();
     const child = spawn(file ?? process.execPath, rest, {
-      env: { ...process.env, NO_COLOR: '1', PATH: `${this.at('bin')}:${process.env['PATH'] ?? ''}`, ...env },
+      env: { ...process.env, ...this.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const done = await whenFinished(child);

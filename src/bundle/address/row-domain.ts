@@ -1,6 +1,7 @@
 /** Where the domain of a row begins (docs/bundle-format.md section 4), and the set of the domains of rows. */
 import { DomainSet } from '../table/domain-set.ts';
 import type { RowBlock } from '../table/rows.ts';
+import { fastHash } from '../table/seeded-hash.ts';
 
 const AT = 0x40;
 
@@ -10,7 +11,7 @@ export function addDomains(set: DomainSet, block: RowBlock, row = 0): void {
   for (let i = 0; i < count; i++) {
     const end = (starts[i + 1] ?? 1) - 1;
     const start = domainStart(bytes, starts[i] ?? 0, end);
-    if (!set.isRecent(bytes, start, end)) set.add(bytes, start, end, row + i + 1);
+    if (!set.has(bytes, start, end, fastHash(bytes, start, end))) set.add(bytes, start, end, row + i + 1);
   }
 }
 

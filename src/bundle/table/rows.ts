@@ -199,6 +199,21 @@ export class RowCursor {
   }
 }
 
+/** The same for two rows of one buffer, four bytes at a time. */
+export function compareWithin(view: DataView, aStart: number, aEnd: number, bStart: number, bEnd: number): number {
+  const shared = Math.min(aEnd - aStart, bEnd - bStart);
+  let i = 0;
+  for (; i + 4 <= shared; i += 4) {
+    const difference = view.getUint32(aStart + i) - view.getUint32(bStart + i);
+    if (difference !== 0) return difference;
+  }
+  for (; i < shared; i++) {
+    const difference = view.getUint8(aStart + i) - view.getUint8(bStart + i);
+    if (difference !== 0) return difference;
+  }
+  return aEnd - aStart - (bEnd - bStart);
+}
+
 const BLOCK = 256 * 1024;
 
 /** Collects rows into blocks. `add` and then take `full()` whenever it gives a block; `rest()` at the end. */
@@ -220,6 +235,11 @@ export class RowCollector {
     this.#count++;
     if (this.#count + 1 >= this.#starts.length) this.#starts = grown(this.#starts);
     this.#starts[this.#count] = used;
+  }
+
+  /** Adds a row that an LF follows. */
+  addLine(bytes: Uint8Array, start: number): void {
+    this.add(bytes, start, bytes.indexOf(LF, start));
   }
 
   /**

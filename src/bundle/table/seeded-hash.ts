@@ -1,8 +1,8 @@
 /**
- * Hashes for tables whose keys come from outside. Both start from a seed that only this process knows. FNV-1a is
- * fast, and somebody who tries can find keys that collide under any seed; HalfSipHash-2-4 holds against that, and
- * is slower. A table begins with the first and goes over to the second when its keys collide (docs/SECURITY.md).
- * Pure: the seed comes from above.
+ * Hashes for tables whose keys come from outside. All start from a seed that only this process knows. FNV-1a, and
+ * the hash of four bytes at a time that is made after it, are fast, and somebody who tries can find keys that
+ * collide under any seed; HalfSipHash-2-4 holds against that, and is slower. A table begins with a fast one and goes
+ * over to the slow one when its keys collide (docs/SECURITY.md). Pure: the seed comes from above.
  */
 
 const seed = { fast: 0x811c9dc5 | 0, k0: 0, k1: 0 };
@@ -26,10 +26,33 @@ export const hashed = (hash: number, byte: number): number => Math.imul(hash ^ b
 /** Brings the upper bits of an FNV-1a down to those that a table looks at. */
 export const spread = (hash: number): number => hash ^ (hash >>> 15);
 
+/** As FNV-1a, four bytes at a time. */
 export function fastHash(bytes: Uint8Array, start: number, end: number): number {
   let h = seed.fast;
-  for (let i = start; i < end; i++) h = Math.imul(h ^ (bytes[i] ?? 0), 0x01000193);
-  return spread(h);
+  let i = start;
+  for (; i + 4 <= end; i += 4) {
+    h = mixed(
+      h,
+      (bytes[i] ?? 0) | ((bytes[i + 1] ?? 0) << 8) | ((bytes[i + 2] ?? 0) << 16) | ((bytes[i + 3] ?? 0) << 24),
+    );
+  }
+  for (; i < end; i++) h = mixed(h, bytes[i] ?? 0);
+  return h;
+}
+
+/** The same of a buffer's view. */
+export function fastHashIn(view: DataView, start: number, end: number): number {
+  let h = seed.fast;
+  let i = start;
+  for (; i + 4 <= end; i += 4) h = mixed(h, view.getInt32(i, true));
+  for (; i < end; i++) h = mixed(h, view.getUint8(i));
+  return h;
+}
+
+/** One more word. A product never moves a bit down, so that is done here. */
+export function mixed(hash: number, word: number): number {
+  const h = Math.imul(hash ^ word, 0x01000193);
+  return h ^ (h >>> 15);
 }
 
 let [v0, v1, v2, v3] = [0, 0, 0, 0];

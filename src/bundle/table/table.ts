@@ -4,7 +4,8 @@
  */
 import { describeRule, rowRule } from '../address/address.ts';
 import { DomainSet } from './domain-set.ts';
-import { compareBytes, MAX_ROW, type RowBlock } from './rows.ts';
+import { compareBytes, compareWithin, MAX_ROW, type RowBlock } from './rows.ts';
+import { fastHashIn } from './seeded-hash.ts';
 
 const AT = 0x40;
 const DOT = 0x2e;
@@ -26,6 +27,10 @@ const KIND = Uint8Array.from({ length: 256 }, (_, c) => {
 /** What is not fine before the last `@` either, or not without a closer look. */
 const ODD = CONTROL | UPPER | WIDE;
 
+/** Rows whose domains are fetched at once: so many that what was fetched first is still near when it is needed. */
+const AT_ONCE = 1024;
+const NOT_PLAIN = -1;
+
 /** A broken rule, with the number of the row, from 1. */
 export interface RowFault {
   readonly row: number;
@@ -37,39 +42,62 @@ export class TableChecker {
   readonly domains = new DomainSet();
   fault: RowFault | null = null;
   #previous: Uint8Array = new Uint8Array(0);
+  /** Of each row that is looked at: where its domain begins, or NOT_PLAIN, and its domain's hash. */
+  readonly #domainAt = new Int32Array(AT_ONCE);
+  readonly #hashes = new Int32Array(AT_ONCE);
+  readonly #room = new Int32Array(AT_ONCE);
 
   push(block: RowBlock): void {
-    const { bytes, starts, count } = block;
-    let before = this.#previous;
-    let from = 0;
-    let to = before.length;
-    for (let i = 0; i < count; i++) {
+    for (let from = 0; from < block.count; from += AT_ONCE)
+      this.#push(block, from, Math.min(from + AT_ONCE, block.count));
+  }
+
+  /** Rows `first` to `past` of a block, AT_ONCE at most. */
+  #push({ bytes, starts }: RowBlock, first: number, past: number): void {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let i = first; i < past; i++) this.#lookAt(bytes, view, starts[i] ?? 0, (starts[i + 1] ?? 1) - 1, i - first);
+    this.domains.fetchAhead(this.#hashes, past - first, this.#room);
+    const before = this.#previous;
+    let [from, to] = [0, 0];
+    for (let i = first; i < past; i++) {
       const start = starts[i] ?? 0;
       const end = (starts[i + 1] ?? 1) - 1;
       this.rows++;
       const rule =
-        this.rows === 1 && startsWithBom(bytes, start) ? 'begins with a BOM' : this.#check(bytes, start, end);
+        this.rows === 1 && startsWithBom(bytes, start)
+          ? 'begins with a BOM'
+          : this.#check(bytes, start, end, i - first);
       if (rule !== null) this.#fail(rule);
       // Before the first row stands an empty one; a first row that is empty is at fault already.
-      const order = compareBytes(before, from, to, bytes, start, end);
+      const order =
+        i === first
+          ? compareBytes(before, 0, before.length, bytes, start, end)
+          : compareWithin(view, from, to, start, end);
       if (order >= 0) this.#fail(order === 0 ? 'is there twice' : 'is not in the order of its bytes');
-      [before, from, to] = [bytes, start, end];
+      from = start;
+      to = end;
     }
-    this.#previous = new Uint8Array(before.subarray(from, to));
+    this.#previous = new Uint8Array(bytes.subarray(from, to));
   }
 
   #fail(rule: string): void {
     this.fault ??= { row: this.rows, rule };
   }
 
-  /** Most rows are plain before their `@`, and have a domain behind it that was found good a moment ago. */
-  #check(bytes: Uint8Array, start: number, end: number): string | null {
+  /** Notes of a row whether it is plain before its last `@`, and the hash of what follows. */
+  #lookAt(bytes: Uint8Array, view: DataView, start: number, end: number, place: number): void {
     let at = end - 1;
     while (at > start && bytes[at] !== AT) at--;
-    let kinds = 0;
-    for (let i = start; i < at; i++) kinds |= KIND[bytes[i] ?? 0] ?? 0;
-    const isPlain = (kinds & ODD) === 0 && bytes[at] === AT && end - start <= MAX_ROW;
-    return isPlain && this.domains.isRecent(bytes, at + 1, end) ? null : this.#checkWhole(bytes, start, end);
+    const isPlain = bytes[at] === AT && end - start <= MAX_ROW && arePlain(view, start, at);
+    this.#domainAt[place] = isPlain ? at + 1 : NOT_PLAIN;
+    this.#hashes[place] = isPlain ? fastHashIn(view, at + 1, end) : 0;
+  }
+
+  /** Most rows are plain before their last `@`, and have a domain behind it that was found good before. */
+  #check(bytes: Uint8Array, start: number, end: number, place: number): string | null {
+    const domain = this.#domainAt[place] ?? NOT_PLAIN;
+    const isKnown = domain !== NOT_PLAIN && this.domains.has(bytes, domain, end, this.#hashes[place] ?? 0);
+    return isKnown ? null : this.#checkWhole(bytes, start, end);
   }
 
   #checkWhole(bytes: Uint8Array, start: number, end: number): string | null {
@@ -116,6 +144,23 @@ export class TableChecker {
     const rule = rowRule(text);
     return rule === null ? null : describeRule(rule);
   }
+}
+
+/** The highest bit of each of four bytes. */
+const HIGHEST = 0x80808080;
+
+/** Whether none of these bytes is a control, upper case, or part of a non-ASCII character: four at a time. */
+function arePlain(view: DataView, start: number, end: number): boolean {
+  let odd = 0;
+  let i = start;
+  for (; i + 4 <= end; i += 4) {
+    const four = view.getInt32(i);
+    const low = four & 0x7f7f7f7f;
+    // Each sum sets a byte's highest bit where the byte is at least 0x20, 0x7f, 0x41 (A) and 0x5b (behind Z).
+    odd |= four | ~(low + 0x60606060) | (low + 0x01010101) | ((low + 0x3f3f3f3f) & ~(low + 0x25252525));
+  }
+  for (; i < end; i++) odd |= (KIND[view.getUint8(i)] ?? 0) & ODD ? HIGHEST : 0;
+  return (odd & HIGHEST) === 0;
 }
 
 const startsWithBom = (bytes: Uint8Array, at: number): boolean =>

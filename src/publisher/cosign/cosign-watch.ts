@@ -85,7 +85,14 @@ export class CosignWatch {
 
   #before(): PublishStatus {
     const nothing = { version: null, rows: 0, waiting: 0, created: null, expires: null, succeededAt: null };
-    const none = { format: 1 as const, name: this.#config.name, source: null, code: null, message: null };
+    const none = {
+      format: 1 as const,
+      name: this.#config.name,
+      source: null,
+      divergedSince: null,
+      code: null,
+      message: null,
+    };
     return readPublishStatus(this.#config) ?? { ...none, ...nothing, endedAt: '', outcome: 'unchanged' };
   }
 

@@ -2,7 +2,7 @@
  * Sorts rows from one buffer and drops duplicates. Most sources give rows that are nearly in order; long pieces of
  * these are copied. All others are sorted. Pure.
  */
-import { compareRows, holdsLf, RowSort } from './multikey-quicksort.ts';
+import { compareRows, holdsLf, RowSort } from '../../bundle/table/multikey-quicksort.ts';
 
 const LF = 0x0a;
 /** Bytes that may be read or written past a row's end, because four bytes are moved at a time. */

@@ -5,6 +5,8 @@ import type { PublishStatus } from './status.ts';
 export type Grade = 'ok' | 'warning' | 'critical' | 'unknown';
 export const HEALTH_EXIT: Readonly<Record<Grade, number>> = { ok: 0, warning: 1, critical: 2, unknown: 3 };
 
+/** A list that differs from another publisher's for so long is for a person to look at. */
+const DIVERGED_CRITICAL = 3_600_000;
 /** Clock differences up to this are not reported. */
 const SLACK = 600_000;
 /** Certificates are normally renewed well before this. */
@@ -37,7 +39,8 @@ export function gradePublisher(config: PublisherConfig, facts: Facts, now: Date)
 }
 
 function* ofRuns({ health }: PublisherConfig, { status }: Facts, now: Date): Generator<Reason> {
-  if (status === null || status.version === null) yield ['critical', 'nothing was ever published from here'];
+  if (status === null || (status.version === null && status.divergedSince === null))
+    yield ['critical', 'nothing was ever published from here'];
   if (status === null) return;
   const since = status.succeededAt === null ? null : now.getTime() - Date.parse(status.succeededAt);
   const inFuture = since !== null && since < -SLACK;
@@ -46,11 +49,21 @@ function* ofRuns({ health }: PublisherConfig, { status }: Facts, now: Date): Gen
   const source = status.source === null ? '' : ` of the source ${status.source}`;
   const why = `${status.code}${source}${status.message === null ? '' : `: ${status.message}`}`;
   const last = failed ? `; the last one failed ${age(now, status.endedAt)} ago: ${why}` : '';
-  if (since === null && failed) yield ['critical', `no run was ever good${last}`];
+  if (status.divergedSince !== null) {
+    const diverged = now.getTime() - Date.parse(status.divergedSince);
+    const isLong = diverged >= DIVERGED_CRITICAL || diverged < -SLACK;
+    const counts = status.code === 'DIVERGED' ? `: ${status.message}` : '';
+    yield [
+      isLong ? 'critical' : 'warning',
+      `DIVERGED from another publisher for ${age(now, status.divergedSince)}${counts}`,
+    ];
+  }
+  if (since === null && failed && status.code !== 'DIVERGED') yield ['critical', `no run was ever good${last}`];
   if (since === null) return;
   if (since >= health.critical_after) yield ['critical', `no good run for ${words(since)}${last}`];
   else if (since >= health.warn_after) yield ['warning', `no good run for ${words(since)}${last}`];
-  else if (failed) yield ['warning', `the last run failed ${age(now, status.endedAt)} ago: ${why}`];
+  else if (failed && status.code !== 'DIVERGED')
+    yield ['warning', `the last run failed ${age(now, status.endedAt)} ago: ${why}`];
 }
 
 function* ofManifest({ status, foreign }: Facts, now: Date): Generator<Reason> {

@@ -26,9 +26,11 @@ const Record = z.object({
   outcome: z.enum(['published', 'renewed', 'unchanged', 'failed']),
   /** Set if the run failed, with the source at which it failed, if any. */
   code: z.nullable(z.string()),
-  /** Why signatures are missing, for the code UNSIGNED: hosts, counts and domains, no address. */
+  /** Why, for the codes UNSIGNED and DIVERGED: hosts, counts and domains, no address. */
   message: z._default(z.nullable(z.string()), null),
   source: z.nullable(z.string()),
+  /** Since when another publisher's list is out in place of what the sources here give; null if it is not. */
+  divergedSince: z._default(z.nullable(time()), null),
   /** The published version, and how many of its rows wait to be removed. */
   version: z.nullable(count()),
   rows: count(),
@@ -61,10 +63,12 @@ export function statusAfter(
   if ('error' in ended) {
     const { error } = ended;
     const code = error instanceof PublishError || error instanceof StepError ? error.code : 'INTERNAL';
-    const message = code === 'UNSIGNED' ? (error as Error).message : null;
+    const message = code === 'UNSIGNED' || code === 'DIVERGED' ? (error as Error).message : null;
     const nothing = { version: null, rows: 0, waiting: 0, created: null, expires: null, succeededAt: null };
     const kept = before ?? { ...nothing, format: 1 as const, name: config.name };
-    return { ...kept, endedAt: at, outcome: 'failed', code, message, source: sourceOf(error) };
+    const since = before?.divergedSince ?? null;
+    const divergedSince = code === 'DIVERGED' ? (since ?? at) : since;
+    return { ...kept, endedAt: at, outcome: 'failed', code, message, source: sourceOf(error), divergedSince };
   }
   const { outcome, version, rows, waiting, validity } = ended.result;
   return {
@@ -76,6 +80,7 @@ export function statusAfter(
     code: null,
     message: null,
     source: null,
+    divergedSince: null,
     version,
     rows,
     waiting,

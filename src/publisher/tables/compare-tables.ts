@@ -6,7 +6,7 @@ import { DomainSet } from '../../bundle/table/domain-set.ts';
 import type { TableSize } from '../../bundle/offer/guard.ts';
 import { MAX_ROW, RowCollector, type RowBlock } from '../../bundle/table/rows.ts';
 import type { DomainLoss } from './loss-words.ts';
-import { compareRows } from '../gather/multikey-quicksort.ts';
+import { compareRows } from '../../bundle/table/multikey-quicksort.ts';
 import type { SortedRows } from '../gather/sorted-rows.ts';
 import { domainStart } from '../../bundle/address/row-domain.ts';
 

@@ -3,7 +3,7 @@
  * 2.3, Guard). Reads and keeps each source's last rows in the state folder.
  */
 import { addDomains } from '../../bundle/address/row-domain.ts';
-import { rowsDayAgo, shrunk } from '../../bundle/offer/guard.ts';
+import { rememberRows, rowsDayAgo, shrunk } from '../../bundle/offer/guard.ts';
 import { DomainSet } from '../../bundle/table/domain-set.ts';
 import type { PublisherConfig } from '../config.ts';
 import type { Gathered } from '../gather/gather.ts';
@@ -60,6 +60,18 @@ export async function sourceRefusals(
   }
   return refusals;
 }
+
+/** How many rows each source in the configuration has had. Drops other sources. @param isAccepted its size is meant */
+export const sourceHistories = (
+  { gathered, state, now }: { readonly gathered: Gathered; readonly state: PublisherState; readonly now: Date },
+  isAccepted: (source: string) => boolean = () => false,
+): PublisherState['sources'] =>
+  Object.fromEntries(
+    [...gathered.sources].map(([name, { rows }]) => [
+      name,
+      rememberRows(state.sources[name] ?? [], rows, now, isAccepted(name)),
+    ]),
+  );
 
 /** Keeps the rows of these sources for the next publish. Drops those of all others. */
 export async function keepSources(kept: StateFolder, sources: ReadonlyMap<string, SortedRows>): Promise<void> {

@@ -4,6 +4,9 @@
  * commands themselves.
  */
 import { spawn, spawnSync } from 'node:child_process';
+import { statSync } from 'node:fs';
+import path from 'node:path';
+import { isAbsent } from '../../../io/atomic-file.ts';
 import type { Habits } from '../../../map/lookup.ts';
 import { instanceEnvironment } from './instances.ts';
 
@@ -26,6 +29,8 @@ export interface ToolAnswer {
 
 /** Runs one of Postfix's commands to its end: for answers that are short. */
 export function postfixCommand(command: string, args: readonly string[], instance?: string): ToolAnswer {
+  const missing = missingMainCf(command, instance);
+  if (missing !== null) return { status: 1, stdout: '', stderr: missing };
   const result = spawnSync(command, args, {
     env: postfixEnvironment(instance),
     encoding: 'utf8',
@@ -35,6 +40,22 @@ export function postfixCommand(command: string, args: readonly string[], instanc
   });
   if (result.error !== undefined) return { status: null, stdout: '', stderr: result.error.message };
   return { status: result.status, stdout: result.stdout, stderr: result.stderr.trim() };
+}
+
+/**
+ * What Postfix's commands say of an instance without main.cf; null where there is one, or where only they know the
+ * folder. They wait for a second before they say it, and a cycle asks three times.
+ */
+function missingMainCf(command: string, instance: string | undefined): string | null {
+  const folder = instance ?? process.env['MAIL_CONFIG'];
+  if (folder === undefined) return null;
+  const file = path.join(folder, 'main.cf');
+  try {
+    statSync(file);
+    return null;
+  } catch (error) {
+    return isAbsent(error) ? `${command}: fatal: open ${file}: No such file or directory` : null;
+  }
 }
 
 /** The same, fed with `input`; what it answers may be as long as the list and goes to `take` in pieces. */

@@ -4,7 +4,7 @@
  * Each row ends with an LF, which is lower than any byte in a row. So a row that is a prefix of another sorts
  * first, its length need not be known, and what follows the LF does not matter.
  */
-import { hashStart } from '../../bundle/table/seeded-hash.ts';
+import { hashStart } from './seeded-hash.ts';
 
 const LF = 0x0a;
 /** Below this many rows an insertion sort is faster. */
