@@ -264,8 +264,8 @@ function put(
 }
 
 /**
- * From every state in which nothing is under way: the faults end, both publishers run in turn. Then each one's list is out or it says why not, equal
- * sources mean that their list is out, and nothing is written any more.
+ * From every state in which nothing is under way: the faults end, both publishers run in turn. Then each one's list is
+ * out or it says why not, equal sources mean that their list is out, and nothing is written any more.
  */
 function close(from: World, broken: Broken | null): void {
   let world = from;
