@@ -6,10 +6,11 @@ const setupFiles = ['test/support/environment.ts'];
 
 /**
  * `unit` needs nothing but Node. `real` starts real servers (Postfix, Prometheus) as private instances. The others are
- * no part of `npm test`: `crash` kills and starves whole cycles, for minutes; `trees` asks the software of other Debian
- * releases, for which it downloads them; `sources` starts databases and directories; `places` runs some of the tests
- * in clones of other places; `buckets` starts an object store. The timeouts are for what hangs, not for what is slow:
- * a machine that has other things to do may take ten times as long.
+ * no part of `npm test`: `front` tries what a newcomer meets first, a whole backup MX, a release, an image; `crash`
+ * kills and starves whole cycles, for minutes; `trees` asks the software of other Debian releases, for which it
+ * downloads them; `sources` starts databases and directories; `places` runs some of the tests in clones of other
+ * places; `buckets` starts an object store. The timeouts are for what hangs, not for what is slow: a machine that has
+ * other things to do may take ten times as long.
  */
 export default defineConfig({
   test: {
@@ -36,6 +37,18 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
           testTimeout: 400_000,
           hookTimeout: 400_000,
+        },
+      },
+      {
+        test: {
+          name: 'front',
+          root,
+          setupFiles,
+          globalSetup: ['test/support/build-for-others.ts'],
+          include: ['test/front/**/*.test.ts'],
+          maxWorkers: 2,
+          testTimeout: 400_000,
+          hookTimeout: 900_000,
         },
       },
       {
@@ -68,7 +81,7 @@ export default defineConfig({
           setupFiles,
           globalSetup: ['test/support/build-for-others.ts'],
           include: ['test/sources/**/*.test.ts'],
-          fileParallelism: false,
+          maxWorkers: 2,
           testTimeout: 400_000,
           hookTimeout: 400_000,
         },

@@ -4,7 +4,8 @@ import '../io/v8-baseline-wasm.ts'; // before undici
 import { addFetch, addImport, configured, gatewayMain, gatewayProgram } from './gateway/fetch-options.ts';
 import { addHelp } from './program.ts';
 import type { ChangeOptions, RollbackFlags } from './gateway/history-command.ts';
-import type { InitOptions } from './gateway/init/init-cycle.ts';
+import type { Command } from 'commander';
+import type { Unasked } from './gateway/init/ask-missing.ts';
 
 interface Common {
   readonly config: string;
@@ -56,21 +57,39 @@ command('check', 'does this host use the maps, and safely? Each finding with the
     status = await checkCommand(options, new Date());
   });
 
+/** What nobody can be asked for must be there. */
+function requireOptions(options: Unasked & { takeBack: boolean }, self: Command): void {
+  if (options.takeBack || (process.stdin.isTTY && process.stdout.isTTY)) return;
+  for (const option of self.options.filter(({ long }) => ['--name', '--url', '--key'].includes(long ?? ''))) {
+    if (self.getOptionValue(option.attributeName()) === undefined)
+      self.error(`error: required option '${option.flags}' not specified`);
+  }
+}
+
 const collected = (value: string, all: readonly string[] = []): string[] => [...all, value];
 
 command('init', 'configure this host for a list: write, fetch, compare, say what to type')
-  .requiredOption('--name <NAME>', 'the name of the list, as its publisher says')
-  .requiredOption('--url <URL>', 'where it is: https, a folder')
-  .requiredOption('--key <FILE>', "the publisher's public key, brought here by a way that you trust")
+  .option('--name <NAME>', 'the name of the list, as its publisher says')
+  .option('--url <URL>', 'where it is: https, a folder')
+  .option('--key <FILE>', "the publisher's public key, brought here by a way that you trust")
   .option('--domains <LIST>', 'all that it may speak for: example.org,*.example.org')
   .option('--token-file <FILE>', 'the bearer token that its server asks for')
   .option('--ca-file <FILE>', "the CA of its server's certificate, where it is one of your own")
+  .option('--next-hops <LIST>', 'take its next hops too, to these hosts and networks only')
+  .option('--backup-mx', 'a whole backup MX of it: relaying, queue, TLS, and what DNS has to say', false)
+  .option('--primary <HOST>', 'with --backup-mx: where the mailboxes are; else the MX of each domain')
+  .option('--hostname <NAME>', 'with --backup-mx: the name that this host has in DNS (myhostname)')
   .option('--mta <KIND>', 'the mail server: postfix, exim, opensmtpd, haraka; else the one that is here')
   .option('--instance <DIR>', 'a Postfix of several, by its configuration folder; may be typed again', collected)
   .option('--replace', 'write these values over other ones in the configuration', false)
   .option('--apply', 'have Postfix use it, once a good list is installed; unknown recipients get 450', false)
-  .addHelpText('after', '\nAn existing configuration that says something else is changed by --replace only.')
-  .action(async (options: InitOptions) => {
+  .option('--take-back', 'have main.cf say again what it said before --apply', false)
+  .addHelpText(
+    'after',
+    '\nAn existing configuration that says something else is changed by --replace only.\nOn a terminal it asks for the name, the URL and the key where they are missing.',
+  )
+  .action(async (options: Unasked & { takeBack: boolean }, self: Command) => {
+    requireOptions(options, self);
     const { initCommand } = await import('./gateway/init-command.ts');
     status = await initCommand(options, new Date());
   });

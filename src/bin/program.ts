@@ -20,6 +20,7 @@ const DECIDING = new Set([
   '--partial',
   '--rebuild-state',
   '--replace',
+  '--take-back',
   '--unseal',
   '--yes',
 ]);

@@ -93,6 +93,10 @@ command('health', 'is the list published, and in time? For monitoring; exit 0, 1
 
 command('inspect', 'verify published files as a gateway would, and print the manifest')
   .argument('<URL-or-DIR>')
+  .option('--endpoint <URL>', 'of s3://BUCKET/PREFIX: where the object store is')
+  .option('--region <REGION>', 'of s3://: its region')
+  .option('--credentials-file <FILE>', 'of s3://: its credentials, else AWS_ACCESS_KEY_ID and the like')
+  .option('--instance-metadata', 'of s3://: credentials of the instance')
   .option('--keys <DIR>', 'public keys (*.pub) to verify by')
   .option('--ca-file <FILE>', 'CA of the server, as on a gateway')
   .option('--token-file <FILE>', 'bearer token, as on a gateway')

@@ -11,12 +11,8 @@ const LATER_TYPES: readonly unknown[] = ['graph', 'google', 'scim'];
 export function laterKey(values: unknown): string | null {
   const config = tableOf(values);
   const missing = (what: string) => `${what} is not in this version of relaymap; take it out`;
-  for (const key of ['s3', 'fleet']) if (Object.hasOwn(config, key)) return missing(key);
-  if (typeof config['output'] === 'string' && /^s3:/i.test(config['output'])) return missing('an output of s3:');
+  if (Object.hasOwn(config, 'fleet')) return missing('fleet');
   if (config['sealed'] === true) return missing('sealed = true');
-  const serve = tableOf(config['serve']);
-  for (const table of [serve, ...listOf(serve['site']).map(tableOf)])
-    for (const key of ['tokens', 'access_log']) if (Object.hasOwn(table, key)) return missing(`serve's ${key}`);
   for (const [i, each] of listOf(config['source']).entries()) {
     const source = tableOf(each);
     if (LATER_TYPES.includes(source['type'])) return missing(`source.${i}.type "${String(source['type'])}"`);

@@ -31,6 +31,7 @@ const FLOORS = [
 
 /** What only some files may import. */
 const OWNERS: Record<string, RegExp> = {
+  aws4fetch: /^publisher\/repository\/s3\/client\.ts$/,
   undici: /^io\/http\.ts$/,
   tweetnacl: /^bundle\/trust\/ed25519\.ts$/,
   commander: /^bin\//,
@@ -40,7 +41,7 @@ const OWNERS: Record<string, RegExp> = {
   'pg-cursor': /^publisher\/sources\/sql\/postgres\.ts$/,
   mysql2: /^publisher\/sources\/sql\/mysql\.ts$/,
   'smol-toml': /^io\/config-file\.ts$/,
-  'node:dns': /^io\/net\/resolve-name\.ts$/,
+  'node:dns': /^io\/net\/(resolve-name|mail-names)\.ts$/,
   'node-cron': /^gateway\/daemon\/schedule\.ts$/,
   'node:child_process':
     /^(bin\/start-again|bin\/publisher\/next-publish|io\/(lock|scratch-file)|gateway\/daemon\/(cycle-child|systemd-notify)|gateway\/mta\/.*|publisher\/(keys\/command-signer|sources\/.*))\.ts$/,
@@ -195,11 +196,11 @@ test('every package that is imported is a dependency, and the lock file names no
     devDependencies: object;
   };
   const packages = imports.filter(({ target }) => !/^[.]|^node:/.test(target));
-  // All is bundled. What only sources need is no dependency of the package: who installs it on a gateway gets no
-  // driver.
+  // All is bundled. What only sources and buckets need is no dependency of the package: who installs it on a gateway
+  // gets no driver.
   const unnamed = packages.filter(({ file, target }) => {
     const name = target.split('/')[0] ?? '';
-    const driver = file.startsWith('publisher/sources/') && Object.hasOwn(devDependencies, name);
+    const driver = /^publisher\/(sources|repository\/s3)\//.test(file) && Object.hasOwn(devDependencies, name);
     return !driver && !Object.hasOwn(dependencies, name);
   });
   expect(unnamed).toEqual([]);

@@ -7,6 +7,7 @@ import '../seed-hashes.ts';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { REJECT_CODE, requireType, type Setting } from '../../gateway/init/main-cf-settings.ts';
+import { INTERFACES, RELAY, type BackupOptions } from '../../gateway/init/backup-mx.ts';
 import { instancesFor, type Instances } from '../../gateway/init/instances.ts';
 import type { NewMap } from '../../gateway/init/compare.ts';
 import type { GatewayConfig } from '../../gateway/config.ts';
@@ -18,19 +19,26 @@ import { sampleRows } from '../../gateway/maps/sample-rows.ts';
 import { today } from '../../gateway/init/current-recipients.ts';
 import { HostError } from '../../errors.ts';
 import { kindFor } from './init/init-kind.ts';
+import { askMissing, isComplete, judgeOptions, type Unasked } from './init/ask-missing.ts';
+import { hostnameOf, lookAhead, primaryOf, relaysForStrangers, type Outlook } from './init/backup-mx.ts';
+import { outlookLines } from './init/backup-mx-lines.ts';
 import { initCycle, lastLines, wantedOf, type InitOptions } from './init/init-cycle.ts';
-import { log } from '../../io/log.ts';
+import { log, progress } from '../../io/log.ts';
 import { say, tellPostfix, withoutPostfix, type Instance } from './init-postfix.ts';
 import { writeAs } from '../start-again.ts';
 import { becomeOwner, keepRoot, ownerBeside } from '../../gateway/become-owner.ts';
 import { openMap } from '../../gateway/maps/open-map.ts';
 import { paragraph } from '../../gateway/say/wrap.ts';
 
-export async function initCommand(options: InitOptions, now: Date): Promise<number> {
-  const kind = kindFor(options);
+export async function initCommand(given: Unasked & { readonly takeBack: boolean }, now: Date): Promise<number> {
+  if (given.takeBack) return (await import('./init/take-back.ts')).takeBack(given.config);
+  const kind = kindFor(given);
+  judgeOptions(given, () => kind === 'postfix');
+  const options = isComplete(given) ? given : await askMissing(given);
   if (kind !== 'postfix') return (await import('./init/init-other-command.ts')).initOther(kind, options, now);
   const here = readPostfix();
   if (options.apply) requireRootAndPostfix(here);
+  const backup = options.backupMx === true ? backupOf(options) : null;
   // Nothing is written where it cannot be told which are meant.
   const meant = instancesFor(here, options.instance ?? []);
   process.umask(0o022); // the service must be able to read these files
@@ -60,13 +68,20 @@ export async function initCommand(options: InitOptions, now: Date): Promise<numb
   }
   const map = newMap(config);
   const changed: Setting[] = [];
+  const outlooks: Outlook[] = [];
   try {
     const sample = await sampleRows(path.join(config.map_dir, 'relay_recipients'), SAMPLE);
     rootAgain(); // Postfix commands refuse to run if only the real user is root
+    if (backup !== null) {
+      const done = progress(() => 'asking DNS where mail would go');
+      for (const { before } of instances)
+        outlooks.push(await lookAhead(config, before.postfix, backup, map.domains).finally(done));
+    }
     for (const instance of instances) {
       if (several) say('');
       if (several) say(`== Postfix in ${instance.before.postfix.directory} ==`);
-      changed.push(...(await tellPostfix(config, instance, map, sample, options.apply)));
+      const how = { isApplied: options.apply, configFile: options.config, backup };
+      changed.push(...(await tellPostfix(config, instance, map, sample, how)));
     }
   } finally {
     map.close();
@@ -74,10 +89,38 @@ export async function initCommand(options: InitOptions, now: Date): Promise<numb
   for (const { directory, why } of left) {
     for (const line of paragraph(`Postfix in ${directory} is left as it is: ${why}.`)) say(line);
   }
+  const isOpen = options.apply && backup !== null && (await relays(instances, map.domains));
   if (options.apply) afterwards(config, instances, changed, now);
+  for (const [i, outlook] of outlooks.entries()) {
+    const { directory } = instances[i]?.before.postfix ?? {};
+    const now = readPostfix(directory);
+    if (now.is === 'here') for (const line of outlookLines(outlook, now.config)) say(line);
+  }
   unwatched(options.config, prepared.config, directories, several);
   lastLines();
-  return 0;
+  return isOpen ? 1 : 0;
+}
+
+const backupOf = ({ primary, hostname }: InitOptions): BackupOptions => ({
+  ...(primary === undefined ? {} : { primary: primaryOf(primary) }),
+  ...(hostname === undefined ? {} : { hostname: hostnameOf(hostname) }),
+});
+
+/** Whether a Postfix of these takes mail of strangers for anybody: then this is no backup MX yet. */
+async function relays(instances: readonly Instance[], domains: readonly string[]): Promise<boolean> {
+  let isOpen = false;
+  for (const { before } of instances) {
+    const { directory } = before.postfix;
+    const taken = await relaysForStrangers(before.postfix, domains);
+    if (taken === null) say(`Whether strangers can relay through it was not tried: Postfix does not run.`);
+    else if (taken.length === 0) say('Postfix was asked as a stranger, and relays to no other domain.');
+    else {
+      isOpen = true;
+      log('error', `Postfix in ${directory} takes mail of strangers for ${taken.join(', ')}: it is an open relay.`);
+      log('error', `Look for what lets them: postconf -c ${directory} ${RELAY}; postconf -c ${directory} -P`);
+    }
+  }
+  return isOpen;
 }
 
 /** Where nobody names one on the command line, a configuration that was there before may. */
@@ -103,6 +146,8 @@ function afterwards(
   if (changed.length > 0 && run) {
     if (mtaOf(config).reload() === 'pending') log('error', 'Postfix could not be reloaded: postfix reload');
     else say('Postfix has been reloaded.');
+    if (changed.some(({ name }) => name === INTERFACES))
+      log('warning', `${INTERFACES} counts only once Postfix has been started anew: systemctl restart postfix`);
   }
   const beside = ownerBeside(config.state_dir);
   if (beside === null) becomeOwner(config.state_dir);

@@ -1,15 +1,19 @@
 /** The last part of `relaymap init`: what one Postfix has to be told, printed, or told. */
+import path from 'node:path';
 import { applySettings, changes, REJECT_CODE, settings, type Setting } from '../../gateway/init/main-cf-settings.ts';
 import { compare, type NewMap } from '../../gateway/init/compare.ts';
 import { comparisonLines } from '../../gateway/init/comparison-lines.ts';
 import type { Today } from '../../gateway/init/current-recipients.ts';
-import type { GatewayConfig } from '../../gateway/config.ts';
+import { DEFAULT_CONFIG, type GatewayConfig } from '../../gateway/config.ts';
+import type { BackupOptions, Reasoned } from '../../gateway/init/backup-mx.ts';
+import { keepBefore } from '../../gateway/init/main-cf-before.ts';
 import { postfixRuns, type PostfixConfig } from '../../gateway/mta/postfix/main-cf.ts';
 import { ourTable } from '../../gateway/mta/postfix/map-references.ts';
 import { setting, shell } from '../../gateway/mta/postfix/shell-lines.ts';
 import { paragraph } from '../../gateway/say/wrap.ts';
 import { progress } from '../../io/log.ts';
 import { printable } from '../../io/printable.ts';
+import { backupMxSettings } from './init/backup-mx.ts';
 
 export const say = (line: string): void => void process.stdout.write(`${printable(line)}\n`);
 
@@ -28,16 +32,35 @@ export async function tellPostfix(
   instance: Instance,
   map: NewMap,
   sample: readonly string[],
-  isApplied: boolean,
+  how: Telling,
 ): Promise<readonly Setting[]> {
   const { before } = instance;
   const done = progress(() => 'comparing with what Postfix accepts today');
-  const found = await compare(before, map, sample).finally(done);
+  const seen = await compare(before, map, sample).finally(done);
+  const more = how.backup === null ? [] : backupMxSettings(before.postfix, how.backup, map.domains);
+  // What a backup MX takes out of it needs no advice.
+  const others = seen.otherClasses.filter(({ parameter }) => more.every(({ name }) => name !== parameter));
+  const found = { ...seen, otherClasses: others };
   for (const line of comparisonLines(before, found)) say(line);
-  const wanted = changes(before.postfix, settings(config, before, found, map.domains));
-  if (isApplied) apply(instance, wanted);
+  const wanted = changes(before.postfix, [...settings(config, before, found, map.domains), ...more]);
+  if (how.isApplied) apply(instance, wanted, how.configFile);
   else suggest(instance, wanted);
-  return isApplied ? wanted : [];
+  reasons(more.filter(({ name }) => wanted.some((each) => each.name === name)));
+  return how.isApplied ? wanted : [];
+}
+
+/** How `init` was typed. */
+export interface Telling {
+  readonly isApplied: boolean;
+  /** The configuration, beside which is kept what main.cf said before. */
+  readonly configFile: string;
+  /** Null without --backup-mx. */
+  readonly backup: BackupOptions | null;
+}
+
+function reasons(all: readonly Reasoned[]): void {
+  if (all.length > 0) say('Why:');
+  for (const { name, why } of all) for (const line of paragraph(`- ${name}: ${why}.`)) say(`  ${line}`);
 }
 
 /** `postconf`, or `postconf -c /etc/postfix-in` where a host has several. */
@@ -58,14 +81,18 @@ function suggest(instance: Instance, wanted: readonly Setting[]): void {
   deferringLine(instance, wanted);
 }
 
-function apply(instance: Instance, wanted: readonly Setting[]): void {
+function apply(instance: Instance, wanted: readonly Setting[], configFile: string): void {
   const { postfix, uses } = instance.before;
   if (wanted.length === 0) say(`${usedLine(uses)}; nothing to change.`);
   else {
+    keepBefore(configFile, postfix, wanted);
     applySettings(postfix, wanted);
     say('Postfix has been told:');
     for (const each of wanted) say(editLine(instance, each));
     back(instance, wanted);
+    const more = configFile === DEFAULT_CONFIG ? '' : ` --config ${shell(path.resolve(configFile))}`;
+    say('All of it in one line:');
+    say(`  relaymap init --take-back${more}`);
     deferringLine(instance, wanted);
   }
   if (!postfixRuns(postfix)) say(`Postfix does not run: ${tool('postfix', instance)} start`);

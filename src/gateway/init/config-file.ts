@@ -17,6 +17,7 @@ import {
   mtaSection,
   replaceIn,
   wholeText,
+  withStale,
   type Difference,
   type Wanted,
 } from './config-text.ts';
@@ -32,6 +33,17 @@ const refused = (message: string | readonly string[], cause?: unknown) => new Ho
 
 /** @throws HostError CONFIG: nothing has been written then. */
 export function prepareConfig(file: string, wanted: Wanted): Prepared {
+  const prepared = prepareBundle(file, wanted);
+  if (!wanted.isBackup || prepared.config.stale !== undefined) return prepared;
+  const text = withStale(textOf(file) ?? '');
+  const { config, bundle } = write(file, text, wanted.name, publicKey(wanted.key), {
+    keys: prepared.bundle.keys,
+    wanted,
+  });
+  return { config, bundle, wrote: prepared.wrote.length > 0 ? prepared.wrote : [`changed ${file}`] };
+}
+
+function prepareBundle(file: string, wanted: Wanted): Prepared {
   if (!NAME.test(wanted.name)) throw refused(`--name ${wanted.name} must match [a-z0-9][a-z0-9.-]{0,63}`);
   const url = wanted.url.endsWith('/') ? wanted.url : `${wanted.url}/`;
   const raw = publicKey(wanted.key);

@@ -20,12 +20,16 @@ export interface Wanted {
   readonly instances: readonly string[];
   /** Write the values over those of an existing bundle. */
   readonly replace: boolean;
+  /** Hosts and networks that next hops may name; empty where none are taken. */
+  readonly nextHops: readonly string[];
+  /** Whether unknown recipients of a list that is out of date are to be deferred, where nothing is said of it. */
+  readonly isBackup: boolean;
   /** The kind of mail server. */
   readonly kind?: Kind;
 }
 
 export interface Difference {
-  readonly key: 'urls' | 'domains' | 'token_file' | 'ca_file';
+  readonly key: 'urls' | 'domains' | 'next_hops' | 'token_file' | 'ca_file';
   readonly option: string;
   readonly has: string;
   readonly asked: string;
@@ -34,7 +38,7 @@ export interface Difference {
 }
 
 /** What the command line says otherwise than the file; what it does not say is as the file has it. */
-export function differences(bundle: BundleConfig, { url, domains, tokenFile, caFile }: Wanted): Difference[] {
+export function differences(bundle: BundleConfig, { url, domains, nextHops, tokenFile, caFile }: Wanted): Difference[] {
   const found: Difference[] = [];
   if (!bundle.urls.includes(url)) {
     found.push({ key: 'urls', option: '--url', has: bundle.urls.join(', '), asked: url, toml: list([url]) });
@@ -43,6 +47,10 @@ export function differences(bundle: BundleConfig, { url, domains, tokenFile, caF
   if (domains.length > 0 && sorted(domains) !== sorted(bundle.domains ?? [])) {
     const has = bundle.domains === undefined ? 'no domains' : bundle.domains.join(', ');
     found.push({ key: 'domains', option: '--domains', has, asked: domains.join(', '), toml: list(domains) });
+  }
+  if (nextHops.length > 0 && [...nextHops].sort().join() !== [...(bundle.next_hops ?? [])].sort().join()) {
+    const has = bundle.next_hops === undefined ? 'none' : bundle.next_hops.join(', ');
+    found.push({ key: 'next_hops', option: '--next-hops', has, asked: nextHops.join(', '), toml: list(nextHops) });
   }
   for (const [key, option, asked] of [
     ['token_file', '--token-file', tokenFile],
@@ -85,6 +93,14 @@ export function replaceIn(text: string, name: string, all: readonly Difference[]
 /** A configuration with this one bundle. */
 export const wholeText = (file: string, section: string): string => HEAD(file) + section + TAIL;
 
+const STALE =
+  '[stale]\nafter = "3d"   # unknown recipients of a list that no cycle has confirmed for so long are deferred\n';
+const STALE_COMMENT = STALE.replace(/^(?=.)/gm, '# ');
+
+/** The text with `[stale]`, which it does not have. */
+export const withStale = (text: string): string =>
+  text.includes(STALE_COMMENT) ? text.replace(STALE_COMMENT, STALE) : `${text.trimEnd()}\n\n${STALE}`;
+
 /** Which server uses the maps, and which instances of Postfix; empty where that need not be said. */
 export function mtaSection({ instances, kind = 'postfix' }: Wanted): string {
   const lines = [
@@ -103,7 +119,8 @@ const HEAD = (file: string): string => `# ${file}: which lists this host follows
 `;
 
 /** The `[[bundle]]` of what was typed; what was not typed stands in it as a comment. */
-export function bundleSection(file: string, keys: string, { name, url, domains, tokenFile, caFile }: Wanted): string {
+export function bundleSection(file: string, keys: string, wanted: Wanted): string {
+  const { name, url, domains, nextHops, tokenFile, caFile } = wanted;
   const beside = path.dirname(path.resolve(file));
   const speaks =
     domains.length === 0
@@ -114,7 +131,7 @@ name = ${JSON.stringify(name)}
 urls = ${list([url])}   # mirrors of the same list may follow
 keys = ${JSON.stringify(keys)}   # every *.pub in it is trusted
 ${speaks}
-# next_hops = ["192.0.2.0/24"]   # take its next hops too, to these hosts only; needs domains
+${nextHops.length === 0 ? '# next_hops = ["192.0.2.0/24"]' : `next_hops = ${list(nextHops)}`}   # take its next hops too, to these hosts only; needs domains
 # required = ["postmaster@${domains.find((d) => !d.startsWith('*.')) ?? 'example.org'}"]   # a list without it is refused
 ${tokenFile === undefined ? '# ' : ''}token_file = ${JSON.stringify(tokenFile ?? path.join(beside, 'token'))}   # if the server asks for one; chown root:relaymap, chmod 0640
 ${caFile === undefined ? '# ' : ''}ca_file = ${JSON.stringify(caFile ?? path.join(beside, 'ca.pem'))}   # if its certificate is of a CA of your own
@@ -126,9 +143,7 @@ ${caFile === undefined ? '# ' : ''}ca_file = ${JSON.stringify(caFile ?? path.joi
 const list = (values: readonly string[]): string => `[${values.map((value) => JSON.stringify(value)).join(', ')}]`;
 
 const TAIL = `
-# [stale]
-# after = "3d"   # unknown recipients of a list that no cycle has confirmed for so long are deferred
-
+${STALE_COMMENT}
 # [schedule]
 # cron = "* * * * *"
 # jitter = "30s"

@@ -28,6 +28,11 @@ export interface InitOptions {
   readonly mta?: string;
   /** Configuration folders of Postfix. */
   readonly instance?: readonly string[];
+  /** The hosts and networks that the list's next hops may name. */
+  readonly nextHops?: string;
+  readonly backupMx?: boolean;
+  readonly primary?: string;
+  readonly hostname?: string;
 }
 
 /** The cycle that `init` runs, and what it says where that ends badly. */
@@ -57,8 +62,12 @@ export const wantedOf = (options: InitOptions) => ({
   replace: options.replace,
   ...(options.tokenFile === undefined ? {} : { tokenFile: path.resolve(options.tokenFile) }),
   ...(options.caFile === undefined ? {} : { caFile: path.resolve(options.caFile) }),
-  domains: (options.domains ?? '').split(/[\s,]+/).filter((domain) => domain !== ''),
+  domains: split(options.domains),
+  nextHops: split(options.nextHops),
+  isBackup: options.backupMx === true,
 });
+
+const split = (list: string | undefined): string[] => (list ?? '').split(/[\s,]+/).filter((word) => word !== '');
 
 /** Removing a package together with its state leaves the maps, because Postfix may be using them. */
 const isLeftOver = (config: GatewayConfig): boolean =>
@@ -97,13 +106,18 @@ function howOn(options: InitOptions, { bundle, config }: Prepared): void {
   if (apply) notice(`--apply changes ${server} only when a good list is installed.`);
 }
 
-/** The command line that was typed. */
-function typed({ config, name, url, key, domains, mta, apply, instance }: InitOptions): string {
+/** The command line that was typed, but for what it says of the server's token and certificate. */
+export function typed(options: InitOptions): string {
+  const { config, name, url, key, apply, instance } = options;
   const words = ['--name', name, '--url', url, '--key', key];
   if (config !== DEFAULT_CONFIG) words.unshift('--config', config);
-  if (domains !== undefined) words.push('--domains', domains);
+  if (options.domains !== undefined) words.push('--domains', options.domains);
+  if (options.nextHops !== undefined) words.push('--next-hops', options.nextHops);
   for (const each of instance ?? []) words.push('--instance', each);
-  if (mta !== undefined) words.push('--mta', mta);
+  if (options.mta !== undefined) words.push('--mta', options.mta);
+  if (options.backupMx === true) words.push('--backup-mx');
+  if (options.primary !== undefined) words.push('--primary', options.primary);
+  if (options.hostname !== undefined) words.push('--hostname', options.hostname);
   return ['relaymap', 'init', ...words, ...(apply ? ['--apply'] : [])].map(shell).join(' ');
 }
 
