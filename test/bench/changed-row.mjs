@@ -21,6 +21,9 @@ const TABLE = `CREATE TABLE live (id serial, address text NOT NULL);
   CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON live
     FOR EACH STATEMENT EXECUTE FUNCTION changed();`;
 
+/** The last line of a reply. */
+const LAST_LINE = /(?:^|\n)([0-9]{3}) [^\n]*\n/;
+
 /** @returns a line that says it. */
 export async function changedRow(database) {
   const site = new Site();
@@ -56,7 +59,7 @@ export async function changedRow(database) {
     const [least, most] = [Math.min(...taken), Math.max(...taken)].map((s) => s.toFixed(2));
     return `from a changed row to 250: ${median(taken).toFixed(2)} s at the median (${least} to ${most}, ${CHANGES} changes; goal: under 3 s)`;
   } finally {
-    for (const end of ends.reverse()) await end();
+    for (const end of ends.toReversed()) await end();
   }
 }
 
@@ -94,8 +97,8 @@ async function reply(port, address) {
       `RCPT TO:<${address}>`,
     ]) {
       if (line !== '') socket.write(`${line}\r\n`);
-      for (let last; (last = /(?:^|\n)([0-9]{3}) [^\n]*\n/.exec(text)) === null;) await once(socket, 'data');
-      code = Number(/(?:^|\n)([0-9]{3}) /.exec(text)[1]);
+      while (!LAST_LINE.test(text)) await once(socket, 'data');
+      code = Number(LAST_LINE.exec(text)[1]);
       text = '';
     }
     return code;
