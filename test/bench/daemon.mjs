@@ -55,8 +55,8 @@ export class Daemon {
 
   /**
    * Starts it, and comes back when its first cycle has ended.
-   * @param url where it asks. @param schedule when, else never by itself. @param more lines of its `[health]`. @param name of its state and its maps; else the
-   * site's own.
+   * @param url where it asks. @param schedule when, else never by itself. @param more lines of its `[health]`.
+   * @param name of its state and its maps; else the site's own.
    * @param under a command that runs it.
    */
   static async start(site, { url, schedule = WHEN_TOLD, more = '', name = '', under = [] }) {

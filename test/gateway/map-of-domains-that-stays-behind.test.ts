@@ -1,5 +1,6 @@
 // The live map of domains stays only where it is, to the byte, the one that would be made: another domain, another
 // value, a byte that flipped or a mode that was changed, and it is made again.
+// Covers src/gateway/maps/same-domains.ts
 import {
   chmodSync,
   lstatSync,
