@@ -107,6 +107,10 @@ command('fleet', 'which gateway runs which version, from the logs of the web ser
 
 command('inspect', 'verify published files as a gateway would, and print the manifest')
   .argument('<URL-or-DIR>')
+  .option('--endpoint <URL>', 'of s3://BUCKET/PREFIX: where the object store is')
+  .option('--region <REGION>', 'of s3://: its region')
+  .option('--credentials-file <FILE>', 'of s3://: its credentials, else AWS_ACCESS_KEY_ID and the like')
+  .option('--instance-metadata', 'of s3://: credentials of the instance')
   .option('--keys <DIR>', 'public keys (*.pub) to verify by')
   .option('--ca-file <FILE>', 'CA of the server, as on a gateway')
   .option('--token-file <FILE>', 'bearer token, as on a gateway')

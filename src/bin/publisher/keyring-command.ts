@@ -71,6 +71,13 @@ export async function keyringCommand(
   return run(files, options, now);
 }
 
+/** @throws HostError CONFIG for a bucket: keys change on a machine that has nothing but keys */
+function folderOf(published: string): FolderStore {
+  if (!/^s3:/i.test(published)) return new FolderStore(published);
+  const goOn = 'copy manifest.json and keyring/ of the bucket into one';
+  throw new HostError('CONFIG', `--published ${published}: keyring reads a folder; ${goOn}`);
+}
+
 const say = (lines: readonly string[]): number => {
   process.stdout.write(`${lines.map(printable).join('\n')}\n`);
   return 0;
@@ -111,6 +118,7 @@ function init({ out, name = 'root', roots, rootThreshold }: KeyringOptions): num
 async function propose(o: KeyringOptions, now: Date): Promise<number> {
   if (o.keys === undefined)
     throw new HostError('CONFIG', "keyring propose needs --keys DIR: a gateway's key directory");
+  const published = o.published === undefined ? null : folderOf(o.published);
   const { keys, rootKeys } = keyFolder(o.keys);
   if (rootKeys.size === 0)
     throw new PublishError('KEY', `${path.join(o.keys, 'root')} holds no root key: no step can change these keys`);
@@ -121,7 +129,7 @@ async function propose(o: KeyringOptions, now: Date): Promise<number> {
     rootKeys,
     rootThreshold: number('--start-root-threshold', o.startRootThreshold, rootKeys.size),
   };
-  const chain = chainOf(start, o.published === undefined ? [] : await publishedSteps(new FolderStore(o.published)));
+  const chain = chainOf(start, published === null ? [] : await publishedSteps(published));
   const before = newest(chain);
   const nextKeys = changed('key', before.keys, o.add, o.remove);
   const nextRoots = changed('root key', before.rootKeys, o.addRoot, o.removeRoot);
@@ -222,6 +230,6 @@ function status(files: readonly string[]): number {
 }
 
 async function rehearse(files: readonly string[], { published }: KeyringOptions): Promise<number> {
-  const store = published === undefined ? null : new FolderStore(published);
+  const store = published === undefined ? null : folderOf(published);
   return say((await rehearsed(readSteps(files), store)).lines);
 }

@@ -12,7 +12,7 @@ import { openKeys, type PublisherKeys } from '../../publisher/keys/publisher-key
 import { changeWords, signedWords } from '../../publisher/keys/step-words.ts';
 import { newest } from '../../publisher/keys/step-file.ts';
 import { publish } from '../../publisher/publish.ts';
-import { openRepository, withRepository } from '../../publisher/repository/with-repository.ts';
+import { lookAt, withRepository } from '../../publisher/repository/with-repository.ts';
 import { becomePublisher, requireState, stateOwner } from './become-publisher.ts';
 import { readSteps, type KeyringOptions } from './keyring-command.ts';
 
@@ -22,16 +22,16 @@ export async function keyringPublish(files: readonly string[], options: KeyringO
   const file = readSteps(files);
   await becomePublisher(config.state_dir);
   requireState(config.state_dir, true);
-  const { store } = openRepository(config);
-  const rehearsal = await rehearseHere(config, store, file);
-  const once = () => publish(config, keys, { dryRun: false, allowShrink: false, nextVersion: null }, now);
+  const rehearsal = await lookAt(config, ({ store }) => rehearseHere(config, store, file));
+  const once = () =>
+    publish(config, keys, { dryRun: false, allowShrink: false, nextVersion: null, chance: Math.random }, now);
   if (options.withoutOld) requireNewKeys(keys, rehearsal.ring);
-  else if (!(await isBridged(() => bridges(store, rehearsal)))) await once();
+  else if (!(await isBridged(() => lookAt(config, ({ store }) => bridges(store, rehearsal))))) await once();
   await withRepository(config, async (repository) => {
     // Another run may have put out a step of this number since.
-    const current = await rehearseHere(config, store, file);
+    const current = await rehearseHere(config, repository.store, file);
     if (!options.withoutOld)
-      log('notice', `version ${await bridges(store, current)} is for gateways before the step and after it`);
+      log('notice', `version ${await bridges(repository.store, current)} is for gateways before the step and after it`);
     await putStepOut(config, repository, file, current);
   });
   const { step } = file;

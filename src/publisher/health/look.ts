@@ -10,7 +10,7 @@ import { PublishError } from '../errors.ts';
 import { publicKeyIn } from '../keys/publisher-keys.ts';
 import type { TrustedKey } from '../keys/signer.ts';
 import { mayHaveOthers } from '../repository/other-publisher.ts';
-import { repositoryOf } from '../repository/with-repository.ts';
+import { lookAt } from '../repository/with-repository.ts';
 import { gradePublisher, type Facts, type PublisherHealth } from './grade.ts';
 import { readPublishStatus } from './status.ts';
 
@@ -24,9 +24,11 @@ export async function lookAtPublisher(config: PublisherConfig, now: Date): Promi
 /** Why `output` is not what was signed here last; null if it is. */
 async function foreignOutput(config: PublisherConfig): Promise<string | null> {
   try {
-    const repository = repositoryOf(config);
-    if (repository.kept.record() === null || (await repository.publishedHere()) !== null) return null;
-    if (mayHaveOthers(config) && (await repository.isPublishedBy(othersOf(config)))) return null;
+    const isForeign = await lookAt(config, async (repository) => {
+      if (repository.kept.record() === null || (await repository.publishedHere()) !== null) return false;
+      return !mayHaveOthers(config) || !(await repository.isPublishedBy(othersOf(config)));
+    });
+    if (!isForeign) return null;
     return `${config.output} does not hold what was signed here last: relaymap-publish publish says how to go on`;
   } catch (error) {
     if (error instanceof PublishError) return `${error.code}: ${error.message}`;

@@ -38,6 +38,7 @@ export class Watch {
   readonly #keys: PublisherKeys;
   readonly #now: () => Date;
   readonly #report: (ended: Ended) => Promise<void>;
+  readonly #chance: () => number;
   readonly #files: FileWatch;
   readonly #channels: readonly Notifications[];
   readonly #polled: boolean;
@@ -66,8 +67,10 @@ export class Watch {
     keys: PublisherKeys,
     now: () => Date,
     report: (ended: Ended) => Promise<void> = () => Promise.resolve(),
+    chance: () => number = () => 0,
   ) {
     this.#report = report;
+    this.#chance = chance;
     this.#config = config;
     this.#keys = keys;
     this.#now = now;
@@ -123,7 +126,7 @@ export class Watch {
     const before = this.#files.state();
     this.#read = before;
     try {
-      const options = { dryRun: false, allowShrink: false, nextVersion: null };
+      const options = { dryRun: false, allowShrink: false, nextVersion: null, chance: this.#chance };
       const result = await publish(this.#config, this.#keys, options, this.#now());
       this.#succeeded(result);
       await this.#report({ result });

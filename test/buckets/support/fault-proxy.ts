@@ -13,6 +13,8 @@ import { signature, type StoreAccess } from './s3-client.ts';
 export type Fault =
   /** The request waits, and so does its answer. Milliseconds. */
   | { readonly kind: 'delay'; readonly ms: number }
+  /** The request waits until something else has happened. */
+  | { readonly kind: 'wait'; readonly until: Promise<unknown> }
   /** The connection is reset; the store never has the request. */
   | { readonly kind: 'reset-before' }
   /** The store has done it; the connection is reset. */
@@ -167,6 +169,10 @@ export class FaultProxy {
     const isRead = asked.method === 'GET' || asked.method === 'HEAD';
     const isObject = asked.key !== '';
     switch (fault.kind) {
+      case 'wait':
+        await fault.until.catch(() => undefined); // who waits for it sees how it ended
+        answerWith(response, await go());
+        return true;
       case 'delay':
         await sleep(fault.ms);
         answerWith(response, await go());
