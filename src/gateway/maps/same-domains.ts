@@ -2,9 +2,10 @@
  * Whether the live map of domains is the one that would be made: then it stays as it is. Its bytes are hashed for
  * that, so nothing is believed of a record alone.
  */
-import { readFileSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
 import path from 'node:path';
 import type { DomainSet } from '../../bundle/table/domain-set.ts';
+import { compareBytes, RowSplitter, type RowBlock } from '../../bundle/table/rows.ts';
 import { fastHash } from '../../bundle/table/seeded-hash.ts';
 import { ENDINGS } from '../map-files.ts';
 import { lstatOrNull, type MapFiles } from './live-maps.ts';
@@ -12,7 +13,7 @@ import { bytesDamage } from './map-damage.ts';
 import type { CompileRules, MapFile } from './map-pair.ts';
 
 const DOMAINS = 'relay_domains';
-const LF = 0x0a;
+const CHUNK = 256 * 1024;
 
 /**
  * The record of the live files, or null where one of them is not what was installed, has another mode or group than
@@ -33,20 +34,33 @@ export function sameDomains(live: MapFiles, names: DomainSet, rules: CompileRule
     files[name] = record;
   }
   if (bytesDamage(rules.mapDir, files, Object.keys(files)) !== null) return null;
-  const text = readFileSync(path.join(rules.mapDir, DOMAINS));
-  const end = Buffer.from(rules.text === 'list' ? '\n' : `\t${rules.value}\n`);
-  return areThese(text, end, names) ? files : null;
+  const end = Buffer.from(rules.text === 'list' ? '' : `\t${rules.value}`);
+  return areThese(path.join(rules.mapDir, DOMAINS), end, names) ? files : null;
 }
 
 /** Whether a text has exactly these domains, a line each, and each line ends so. A sorted text has none twice. */
-function areThese(text: Buffer, end: Buffer, names: DomainSet): boolean {
-  let lines = 0;
-  for (let start = 0; start < text.length; lines++) {
-    const past = text.indexOf(LF, start) + 1;
-    const stop = past - end.length;
-    if (past === 0 || stop < start || text.compare(end, 0, end.length, stop, past) !== 0) return false;
-    if (!names.has(text, start, stop, fastHash(text, start, stop))) return false;
-    start = past;
+function areThese(file: string, end: Buffer, names: DomainSet): boolean {
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const chunk = Buffer.allocUnsafe(CHUNK);
+    const splitter = new RowSplitter();
+    let lines = 0;
+    for (let read = readSync(fd, chunk); read > 0; read = readSync(fd, chunk)) {
+      const block = splitter.push(chunk.subarray(0, read));
+      for (let i = 0; i < block.count; i++) if (!isOne(block, i, end, names)) return false;
+      lines += block.count;
+    }
+    splitter.end();
+    return splitter.fault === null && lines === names.size;
+  } finally {
+    closeSync(fd);
   }
-  return lines === names.size;
+}
+
+function isOne({ bytes, starts }: RowBlock, line: number, end: Buffer, names: DomainSet): boolean {
+  const start = starts[line] ?? 0;
+  const past = (starts[line + 1] ?? 1) - 1;
+  const stop = past - end.length;
+  if (stop < start || compareBytes(bytes, stop, past, end, 0, end.length) !== 0) return false;
+  return names.has(bytes, start, stop, fastHash(bytes, start, stop));
 }
