@@ -3,21 +3,21 @@
  * may read it.
  */
 import path from 'node:path';
-import '../seed-hashes.ts';
-import { DEFAULT_LIMITS } from '../../gateway/config.ts';
-import { readAccess } from '../../gateway/keys/credentials.ts';
-import { directorySource, findBundles } from '../../gateway/fetch/directory-source.ts';
-import { inspect } from '../../gateway/fetch/inspect.ts';
-import { urlClient, urlSource, type Source } from '../../gateway/fetch/source.ts';
-import { startingRing } from '../../gateway/keys/trusted-keys.ts';
-import { exitStatus, HostError, StepError } from '../../errors.ts';
-import type { Access } from '../../io/http.ts';
-import { log } from '../../io/log.ts';
-import { openStore } from '../../publisher/repository/open-store.ts';
-import { accessOf, checkedS3, isS3, locationOf, NO_S3 } from '../../publisher/repository/s3/location.ts';
-import type { Store } from '../../publisher/repository/store.ts';
+import '../../seed-hashes.ts';
+import { DEFAULT_LIMITS } from '../../../gateway/config.ts';
+import { readAccess } from '../../../gateway/keys/credentials.ts';
+import { directorySource, findBundles } from '../../../gateway/fetch/directory-source.ts';
+import { inspect } from '../../../gateway/fetch/inspect.ts';
+import { urlClient, urlSource, type Source } from '../../../gateway/fetch/source.ts';
+import { startingRing } from '../../../gateway/keys/trusted-keys.ts';
+import { exitStatus, HostError, StepError } from '../../../errors.ts';
+import type { Access } from '../../../io/http.ts';
+import { log } from '../../../io/log.ts';
+import { openStore } from '../../../publisher/repository/open-store.ts';
+import { accessOf, checkedS3, isS3, locationOf, NO_S3 } from '../../../publisher/repository/s3/location.ts';
+import type { Store } from '../../../publisher/repository/store.ts';
 import { bucketSource } from './inspect-bucket.ts';
-import { printable } from '../../io/printable.ts';
+import { printable } from '../../../io/printable.ts';
 
 export interface InspectOptions {
   readonly keys?: string;

@@ -1,7 +1,7 @@
 /** A bucket as `inspect` asks it: with the credentials of its owner, and by the code of a gateway. */
-import { SourceError, TableError } from '../../errors.ts';
-import type { Source } from '../../gateway/fetch/source.ts';
-import { MANIFEST, type Store } from '../../publisher/repository/store.ts';
+import { SourceError, TableError } from '../../../errors.ts';
+import type { Source } from '../../../gateway/fetch/source.ts';
+import { MANIFEST, type Store } from '../../../publisher/repository/store.ts';
 
 const absent = (store: Store, key: string) => new SourceError('HTTP_STATUS', `${store.place(key)} is not there`);
 
