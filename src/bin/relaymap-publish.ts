@@ -2,7 +2,7 @@
 /** The central side's command line. Only the files of src/bin know argv and process.exit. */
 import { exitStatus, StepError } from '../errors.ts';
 import { PublishError } from '../publisher/errors.ts';
-import { addKeygen, addKeyring, addSign } from './publisher/key-commands.ts';
+import { addKeygen, addKeyring, addSign } from './publisher/keys/key-commands.ts';
 import type { CosignOptions } from './publisher/cosign-command.ts';
 import type { FleetOptions } from './publisher/fleet/fleet-command.ts';
 import type { InspectOptions } from './publisher/inspect/inspect-command.ts';
@@ -34,7 +34,7 @@ addKeyring(
   program,
   DEFAULT_CONFIG,
   async (files, options, now) => {
-    const { keyringPublish } = await import('./publisher/keyring-publish.ts');
+    const { keyringPublish } = await import('./publisher/keys/keyring-publish.ts');
     return keyringPublish(files, options, now);
   },
   done,

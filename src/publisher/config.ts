@@ -103,6 +103,7 @@ export const Config = z.strictObject({
   watch: z.prefault(
     z.strictObject({
       interval: z.prefault(duration(), '5s'),
+      trigger: z.optional(absolute()),
       debounce: z.prefault(z.union([duration(), milliseconds()]), '500ms'),
     }),
     {},
