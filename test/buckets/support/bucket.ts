@@ -20,6 +20,14 @@ export async function newBucket(): Promise<Bucket> {
   return { name, store, client };
 }
 
+/** Lets strangers read each object whose key they know, as a bucket behind a web server or a CDN does. */
+export async function publicRead({ name, client }: Bucket): Promise<void> {
+  const statement = { Effect: 'Allow', Principal: '*', Action: 's3:GetObject', Resource: `arn:aws:s3:::${name}/*` };
+  const body = Buffer.from(JSON.stringify({ Version: '2012-10-17', Statement: [statement] }));
+  const { status } = await client.send('PUT', `${name}?policy=`, { body });
+  if (status >= 300) throw new Error(`no policy for ${name}: ${status}`);
+}
+
 /** Writes the file that `credentials_file` names, as AWS' own tools write it. @returns its path */
 export function credentialsFile(dir: string, { accessKey, secretKey }: StoreAccess): string {
   const file = path.join(dir, 's3-credentials');
