@@ -81,6 +81,7 @@ const PACKAGES = [
     manual: ['relaymap-publish.1', 'relaymap-publish.toml.5'],
     more(tree) {
       tree.add('/usr/lib/relaymap-publish/hide-keys', own('relaymap-publisher', 'hide-keys'), 0o755);
+      tree.add('/etc/logrotate.d/relaymap-publisher', own('relaymap-publisher', 'logrotate'));
       tree.add('/usr/share/doc/relaymap-publisher/examples/cosign.toml', own('relaymap-publisher', 'cosign.toml'));
       const rules = 'relaymap-publish.rules.yml';
       tree.add(

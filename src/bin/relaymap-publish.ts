@@ -95,7 +95,7 @@ command('health', 'is the list published, and in time? For monitoring; exit 0, 1
 
 command('fleet', 'which gateway runs which version, from the logs of the web server')
   .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
-  .option('--log <FILE>', 'an access log, plain or gzipped, or - for stdin; may be given again', more, [])
+  .option('--log <FILE>', 'access log, also gzipped; - for stdin; by default that of serve; repeatable', more, [])
   .option('--format <FORMAT>', 'nginx, caddy, combined, json or s3; by default the first lines decide')
   .option('--json', 'print the answer as JSON', false)
   .option('--html <FILE>', 'write a page for people')

@@ -23,6 +23,7 @@ const Site = z.strictObject({
   output: absolute(),
   client_ca: z.optional(absolute()),
   token_file: z.optional(absolute()),
+  tokens: z.optional(absolute()),
   public: z._default(flag(), false),
 });
 
@@ -65,6 +66,8 @@ export const Config = z.strictObject({
       key: absolute(),
       client_ca: z.optional(absolute()),
       token_file: z.optional(absolute()),
+      tokens: z.optional(absolute()),
+      access_log: z.optional(absolute()),
       public: z._default(flag(), false),
       site: z._default(list(Site), []),
     }),

@@ -14,9 +14,6 @@ export function laterKey(values: unknown): string | null {
   if (Object.hasOwn(config, 's3')) return missing('s3');
   if (typeof config['output'] === 'string' && /^s3:/i.test(config['output'])) return missing('an output of s3:');
   if (config['sealed'] === true) return missing('sealed = true');
-  const serve = tableOf(config['serve']);
-  for (const table of [serve, ...listOf(serve['site']).map(tableOf)])
-    for (const key of ['tokens', 'access_log']) if (Object.hasOwn(table, key)) return missing(`serve's ${key}`);
   for (const [i, each] of listOf(config['source']).entries()) {
     const source = tableOf(each);
     if (LATER_TYPES.includes(source['type'])) return missing(`source.${i}.type "${String(source['type'])}"`);

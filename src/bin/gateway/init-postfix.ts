@@ -91,7 +91,8 @@ function apply(instance: Instance, wanted: readonly Setting[], configFile: strin
     for (const each of wanted) say(editLine(instance, each));
     back(instance, wanted);
     const more = configFile === DEFAULT_CONFIG ? '' : ` --config ${shell(path.resolve(configFile))}`;
-    say(`All of it in one line: relaymap init${more} --take-back`);
+    say('All of it in one line:');
+    say(`  relaymap init --take-back${more}`);
     deferringLine(instance, wanted);
   }
   if (!postfixRuns(postfix)) say(`Postfix does not run: ${tool('postfix', instance)} start`);

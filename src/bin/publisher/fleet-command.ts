@@ -4,7 +4,7 @@ import { HostError } from '../../errors.ts';
 import { writeFileAtomic } from '../../io/atomic-file.ts';
 import { whyUnwritten } from '../../io/denied.ts';
 import { jsonLine, printable } from '../../io/printable.ts';
-import { readPublisherConfig } from '../../publisher/config.ts';
+import { readPublisherConfig, type PublisherConfig } from '../../publisher/config.ts';
 import { PublishError } from '../../publisher/errors.ts';
 import { fleetJson } from '../../publisher/fleet/fleet-json.ts';
 import { fleetMetrics } from '../../publisher/fleet/fleet-metrics.ts';
@@ -27,19 +27,26 @@ export interface FleetOptions {
 export async function fleetCommand(options: FleetOptions, now: Date): Promise<void> {
   const config = readPublisherConfig(options.config);
   const format = formatGiven(options.format);
-  if (options.log.length === 0) throw new HostError('CONFIG', 'which log? Name it: --log FILE, or --log - for stdin');
-  if (options.log.filter((name) => name === '-').length > 1)
+  const logs = logsOf(options, config);
+  if (logs.filter((name) => name === '-').length > 1)
     throw new HostError('CONFIG', '--log - is given twice, and there is one stdin');
   requireState(config.state_dir, false);
   const seed = randomInt(2 ** 32);
-  const report = await readFleet(config, options.log, format, process.stdin, now, seed);
-  const { fleet, logs, someExpected } = report;
+  const report = await readFleet(config, logs, format, process.stdin, now, seed);
+  const { fleet, someExpected } = report;
   if (options.html !== undefined) write(options.html, fleetPage(report));
   if (options.prom !== undefined) write(options.prom, fleetMetrics(fleet));
   const isQuiet = options.html !== undefined || options.prom !== undefined;
-  const lines = isQuiet ? [`${fleet.bundle}: ${sentence(fleet)}`] : fleetLines(fleet, logs, someExpected);
-  const text = options.json ? jsonLine(fleetJson(fleet, logs)) : lines.map(printable).join('\n');
+  const lines = isQuiet ? [`${fleet.bundle}: ${sentence(fleet)}`] : fleetLines(fleet, report.logs, someExpected);
+  const text = options.json ? jsonLine(fleetJson(fleet, report.logs)) : lines.map(printable).join('\n');
   process.stdout.write(`${text}\n`);
+}
+
+/** The logs that are named; else that of `serve`. */
+function logsOf({ log }: FleetOptions, { serve }: PublisherConfig): readonly string[] {
+  if (log.length > 0) return log;
+  if (serve?.access_log !== undefined) return [serve.access_log];
+  throw new HostError('CONFIG', 'which log? Name it: --log FILE, or --log - for stdin; or set access_log of [serve]');
 }
 
 function formatGiven(format: string | undefined): Format | null {

@@ -8,7 +8,7 @@ import { servePages } from './serve-pages.ts';
 /** @throws HostError CONFIG or PublishError SERVE if it did not start. */
 export async function serveCommand(file: string): Promise<void> {
   const config = readPublisherConfig(file);
-  const serving = await serve(config);
+  const serving = await serve(config, { now: () => new Date(), steady: () => performance.now() });
   let pages = await servePages(config);
   process.on('SIGHUP', () => {
     try {

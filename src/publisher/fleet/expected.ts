@@ -1,5 +1,9 @@
-/** Which gateways are expected: `[fleet] expect` (docs/commands.md section 3.2). */
+/**
+ * Which gateways are expected: those that `[fleet] expect` names, and those that have a file in the `tokens` of `serve`
+ * (docs/commands.md section 3.2). Reads the names in these folders.
+ */
 import type { PublisherConfig } from '../config.ts';
+import { gatewayNames } from '../serve/token-folder.ts';
 
 export interface Expected {
   readonly expected: ReadonlySet<string>;
@@ -7,6 +11,10 @@ export interface Expected {
   readonly tokens: ReadonlySet<string>;
 }
 
-export function expectedGateways(config: PublisherConfig): Expected {
-  return { expected: new Set(config.fleet.expect), tokens: new Set() };
+/** @throws HostError CONFIG if a folder of tokens cannot be read */
+export function expectedGateways({ fleet, serve, output }: PublisherConfig): Expected {
+  const own = (serve?.site ?? []).filter((site) => site.output === output);
+  const folders = [serve?.tokens, ...own.map((site) => site.tokens)].filter((folder) => folder !== undefined);
+  const tokens = new Set(folders.flatMap(gatewayNames));
+  return { expected: new Set([...fleet.expect, ...tokens]), tokens };
 }

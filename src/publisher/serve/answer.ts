@@ -4,11 +4,12 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { TLSSocket } from 'node:tls';
+import type { Readable } from 'node:stream';
 import send from 'send';
-import { isIssuedFor } from './client-certificate.ts';
-import { digest } from './digest.ts';
+import type { Access } from './access-line.ts';
+import { clientOf } from './client-certificate.ts';
 import { siteOf, type Site } from './sites.ts';
+import { digest } from './token.ts';
 
 /**
  * The only paths that exist (docs/bundle-format.md section 1; for cosigning docs/commands.md section 3.3). Temp files
@@ -18,20 +19,69 @@ const MANIFEST =
   /^\/(?:manifest\.json|keyring\/[1-9][0-9]{0,9}\.json|candidate\/manifest\.json|refused\.json|[0-9a-f]{64}\.json)$/;
 const BLOB = /^\/(?:recipients|transport)\/[0-9a-f]{64}(?:-[0-9a-f]{64}\.delta)?\.gz$/;
 
+/** What becomes of each request, and the clocks by which it is told. */
+export interface Noting {
+  readonly note: (access: Access) => void;
+  readonly now: () => Date;
+  /** Monotonic milliseconds. */
+  readonly steady: () => number;
+}
+
+/** What `answer` finds out beside the answer. */
+interface Seen {
+  site: string | null;
+  cn: string | null;
+  token: string | null;
+  /** Of the body, so far. */
+  bytes: number;
+}
+
 /**
  * Makes a server answer with 200, 206, 304, 401, 403, 404, 405, 412 or 416.
- * @param sites what is served now.
+ * @param sites what is served now. @param noting told of each request when its answer has ended; null for nobody.
  */
-export function answering(server: Server, sites: () => readonly Site[]): void {
-  const listener = (request: IncomingMessage, response: ServerResponse) => answer(request, response, sites());
+export function answering(server: Server, sites: () => readonly Site[], noting: Noting | null = null): void {
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
+    const seen: Seen = { site: null, cn: null, token: null, bytes: 0 };
+    if (noting !== null) noteAtEnd(request, response, seen, noting);
+    answer(request, response, sites(), seen);
+  };
   server.on('request', listener);
   // Never answer 100 Continue: no body is wanted, and Node would write it after the head of an answer that is still
   // queued.
   server.on('checkContinue', listener);
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, sites: readonly Site[]): void {
-  const found = siteOf(sites, (request.url ?? '').split('?', 1)[0] ?? '');
+/** What nginx says of a client that has left before there was an answer. */
+const CLIENT_LEFT = 499;
+
+function noteAtEnd(
+  request: IncomingMessage,
+  response: ServerResponse,
+  seen: Seen,
+  { note, now, steady }: Noting,
+): void {
+  const begun = steady();
+  response.once('close', () => {
+    const { headersSent, statusCode, writableFinished: complete } = response;
+    const path = pathOf(request);
+    note({
+      ...seen,
+      time: now(),
+      method: request.method ?? '',
+      path: path.startsWith('/') ? path : null,
+      status: headersSent ? statusCode : CLIENT_LEFT,
+      ms: steady() - begun,
+      complete,
+      userAgent: request.headers['user-agent'] ?? null,
+    });
+  });
+}
+
+const pathOf = ({ url = '' }: IncomingMessage): string => url.split('?', 1)[0] ?? '';
+
+function answer(request: IncomingMessage, response: ServerResponse, sites: readonly Site[], seen: Seen): void {
+  const found = siteOf(sites, pathOf(request));
   const path = found?.path ?? '';
   const blob = BLOB.test(path);
   const refuse = (status: number, headers: Record<string, string> = {}) => {
@@ -40,14 +90,20 @@ function answer(request: IncomingMessage, response: ServerResponse, sites: reado
     if (response.headersSent) response.destroy();
     else response.writeHead(status, { 'content-length': '0', 'cache-control': 'no-store', ...headers }).end();
   };
+  const token = found === null ? null : tokenOf(request, found.site);
+  const client = found === null ? null : clientOf(request.socket, found.site.authorities);
+  seen.site = found?.site.path ?? null;
+  seen.token = token?.name ?? null;
+  seen.cn = client?.cn ?? null;
   if (found === null) refuse(404);
-  else if (!hasToken(request, found.site)) refuse(401, { 'www-authenticate': 'Bearer' });
-  else if (!hasCertificate(request, found.site)) refuse(403);
+  else if (token === null) refuse(401, { 'www-authenticate': 'Bearer' });
+  else if (client === null) refuse(403);
   else if (request.method !== 'GET' && request.method !== 'HEAD') refuse(405, { allow: 'GET, HEAD' });
   else if (!blob && !MANIFEST.test(path)) refuse(404);
   else {
     response.setHeader('cache-control', blob ? 'private, max-age=86400, immutable' : 'private, no-cache');
     send(request, path, { root: found.site.root, cacheControl: false, index: false, dotfiles: 'deny' })
+      .on('stream', (body: Readable) => body.on('data', (part: Buffer) => (seen.bytes += part.length)))
       .on('directory', () => refuse(404))
       .on('error', (error: { status?: number }) =>
         refuse(error.status === 412 || error.status === 416 ? error.status : 404),
@@ -56,12 +112,16 @@ function answer(request: IncomingMessage, response: ServerResponse, sites: reado
   }
 }
 
-/** Compares hashes, so the time taken reveals neither length nor content. */
-function hasToken(request: IncomingMessage, { token }: Site): boolean {
-  if (token === null) return true;
-  const given = /^Bearer +(.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
-  return timingSafeEqual(digest(given), token);
+/**
+ * Whether a request gives a token of the site, and whose. Compares hashes, so the time taken reveals neither length nor
+ * content.
+ */
+function tokenOf(request: IncomingMessage, { token, tokens }: Site): { readonly name: string | null } | null {
+  if (token === null && tokens === null) return NOBODY;
+  const given = digest(/^Bearer +(.+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '');
+  const name = tokens?.nameOf(given.toString('hex')) ?? null;
+  if (name !== null) return { name };
+  return token !== null && timingSafeEqual(given, token) ? NOBODY : null;
 }
 
-const hasCertificate = ({ socket }: IncomingMessage, { authorities }: Site): boolean =>
-  authorities === null || (socket instanceof TLSSocket && isIssuedFor(socket, authorities));
+const NOBODY = { name: null };

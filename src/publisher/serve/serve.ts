@@ -5,14 +5,17 @@
  */
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SecureContextOptions } from 'node:tls';
 import { HostError } from '../../errors.ts';
+import { AccessLog } from '../../io/access/access-log.ts';
 import { log, logOnce } from '../../io/log.ts';
 import { limitConnections } from '../../io/net/limit-connections.ts';
 import type { PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
 import { FileWatch } from '../watch/file-watch.ts';
-import { answering } from './answer.ts';
+import { accessLine } from './access-line.ts';
+import { answering, type Noting } from './answer.ts';
 import { readSites, type ServeConfig, type Site } from './sites.ts';
 import { clientRule, secureContext } from './tls.ts';
 
@@ -32,6 +35,9 @@ export interface Serving {
   close(): Promise<void>;
 }
 
+/** Wall clock and monotonic milliseconds. */
+export type Clocks = Pick<Noting, 'now' | 'steady'>;
+
 /** What is served now, and from which files. */
 interface Current {
   readonly output: string;
@@ -44,7 +50,7 @@ interface Current {
 }
 
 /** @throws HostError CONFIG, PublishError SERVE */
-export async function serve(config: PublisherConfig): Promise<Serving> {
+export async function serve(config: PublisherConfig, { now, steady }: Clocks): Promise<Serving> {
   const address = config.serve === undefined ? null : listenAddress(config.serve.listen);
   let current = read(config.output, config.serve);
   const { host, port } = address ?? listenAddress(current.serve.listen);
@@ -58,11 +64,13 @@ export async function serve(config: PublisherConfig): Promise<Serving> {
   server.requestTimeout = 30_000;
   server.headersTimeout = 10_000;
   server.setTimeout(IDLE); // drops a reader that takes nothing for this long
-  answering(server, () => current.sites);
+  let access = accessLog(current.serve);
+  answering(server, () => current.sites, { note: (each) => access?.write(accessLine(each)), now, steady });
   try {
     await listening(server, current.serve.listen, host, port);
   } catch (error) {
     current.files.close();
+    await access?.close();
     throw error;
   }
   const use = (next: Current) => {
@@ -72,6 +80,8 @@ export async function serve(config: PublisherConfig): Promise<Serving> {
     Object.assign(server, clientRule(next.sites)); // Node has no other way to change these two
   };
   const look = setInterval(() => {
+    access?.look();
+    for (const { tokens } of current.sites) tokens?.look();
     if (current.files.state() === current.state) return;
     try {
       use(read(current.output, current.serve));
@@ -92,11 +102,17 @@ export async function serve(config: PublisherConfig): Promise<Serving> {
           'serve.listen has changed, and only a new start takes it: systemctl restart relaymap-publish-serve',
         );
       use(read(next.output, next.serve));
+      if (access !== null && access.file === next.serve.access_log) access.reopen();
+      else {
+        void access?.close();
+        access = accessLog(next.serve);
+      }
     },
-    close: () => {
+    close: async () => {
       clearInterval(look);
       current.files.close();
-      return closed(server, sockets);
+      await closed(server, sockets);
+      if (access !== null) await Promise.race([access.close(), sleep(CLOSING, undefined, { ref: false })]);
     },
   };
 }
@@ -116,6 +132,9 @@ function read(output: string, options: ServeConfig | undefined): Current {
     throw error;
   }
 }
+
+const accessLog = ({ access_log: file }: ServeConfig): AccessLog | null =>
+  file === undefined ? null : new AccessLog(file, log);
 
 async function listening(server: Server, listen: string, host: string, port: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {

@@ -5,8 +5,9 @@
 import { X509Certificate } from 'node:crypto';
 import { HostError } from '../../errors.ts';
 import type { PublisherConfig } from '../config.ts';
-import { readAuthority, readSecret } from '../sources/secret.ts';
-import { digest } from './digest.ts';
+import { readAuthority } from '../sources/secret.ts';
+import { readToken } from './token.ts';
+import { TokenFolder } from './token-folder.ts';
 
 export type ServeConfig = NonNullable<PublisherConfig['serve']>;
 
@@ -15,13 +16,15 @@ export interface Site {
   readonly path: string;
   /** The folder of the published files. */
   readonly root: string;
-  /** The token's digest; null if none is required. */
+  /** The digest of a token that all readers share; null for none. */
   readonly token: Buffer | null;
+  /** Tokens by name; null for none. Without this and `token` none is required. */
+  readonly tokens: TokenFolder | null;
   /** The CAs whose client certificates are accepted; null if none is required. */
   readonly authorities: readonly X509Certificate[] | null;
 }
 
-type Admission = Pick<ServeConfig, 'client_ca' | 'token_file' | 'public'>;
+type Admission = Pick<ServeConfig, 'client_ca' | 'token_file' | 'tokens' | 'public'>;
 
 /** @throws HostError CONFIG */
 export function readSites(output: string, serve: ServeConfig): Site[] {
@@ -41,29 +44,24 @@ export function siteOf(sites: readonly Site[], path: string): { readonly site: S
   return site === undefined ? null : { site, path: path.slice(site.path.length - 1) };
 }
 
-const isAdmitted = ({ client_ca: ca, token_file: token, public: open }: Admission): boolean =>
-  ca !== undefined || token !== undefined || open;
+const isAdmitted = ({ client_ca: ca, token_file: token, tokens, public: open }: Admission): boolean =>
+  ca !== undefined || token !== undefined || tokens !== undefined || open;
 
 function readSite(where: string, path: string, root: string, admission: Admission): Site {
-  const { client_ca: ca, token_file: token } = admission;
+  const { client_ca: ca, token_file: token, tokens } = admission;
   if (!isAdmitted(admission)) {
     throw new HostError(
       'CONFIG',
-      `${where}: anyone could read every address; set token_file or client_ca, or say public = true`,
+      `${where}: anyone could read every address; set tokens, token_file or client_ca, or say public = true`,
     );
   }
   return {
     path,
     root,
     token: token === undefined ? null : readToken(`${where}.token_file`, token),
+    tokens: tokens === undefined ? null : new TokenFolder(`${where}.tokens`, tokens),
     authorities: ca === undefined ? null : readAuthorities(`${where}.client_ca`, ca),
   };
-}
-
-function readToken(option: string, file: string): Buffer {
-  const token = readSecret(option, file).trim();
-  if (token.length < 16) throw new HostError('CONFIG', `${option} ${file} holds fewer than 16 characters`);
-  return digest(token);
 }
 
 function readAuthorities(option: string, file: string): X509Certificate[] {

@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import { Duplex } from 'node:stream';
 import { answering } from '../../../src/publisher/serve/answer.ts';
-import { digest } from '../../../src/publisher/serve/digest.ts';
+import { digest } from '../../../src/publisher/serve/token.ts';
 import { folder, laid } from '../room.ts';
 import { must, pieces, same, type Target } from '../target.ts';
 
@@ -71,7 +71,13 @@ async function talk(input: Uint8Array, token: string | null): Promise<Talk> {
   const server = createServer();
   server.on('request', (request) => asked.push(request));
   server.on('checkContinue', (request) => asked.push(request));
-  const site = { path: '/', root: published(), token: token === null ? null : digest(token), authorities: null };
+  const site = {
+    path: '/',
+    root: published(),
+    token: token === null ? null : digest(token),
+    tokens: null,
+    authorities: null,
+  };
   answering(server, () => [site]);
   server.on('checkExpectation', (_, response) => {
     asked.push(null);
