@@ -4,6 +4,7 @@ import { exitStatus, StepError } from '../errors.ts';
 import { PublishError } from '../publisher/errors.ts';
 import { addKeygen, addKeyring, addSign } from './publisher/key-commands.ts';
 import type { CosignOptions } from './publisher/cosign-command.ts';
+import type { FleetOptions } from './publisher/fleet-command.ts';
 import type { InspectOptions } from './publisher/inspect-command.ts';
 import type { PublishCommandOptions } from './publisher/publish-command.ts';
 import { addHelp, main, newProgram, subcommand } from './program.ts';
@@ -25,6 +26,7 @@ const program = newProgram('relaymap-publish', "Signs a site's recipient list in
 
 const command = (name: string, description: string) => subcommand(program, name, description);
 
+const more = (file: string, before: readonly string[]): readonly string[] => [...before, file];
 const done = (given: number): void => void (status = given);
 addKeygen(program);
 addSign(program, done);
@@ -89,6 +91,18 @@ command('health', 'is the list published, and in time? For monitoring; exit 0, 1
   .action(async (options: { config: string; json: boolean }) => {
     const { healthCommand } = await import('./publisher/health-command.ts');
     status = await healthCommand(options, new Date());
+  });
+
+command('fleet', 'which gateway runs which version, from the logs of the web server')
+  .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
+  .option('--log <FILE>', 'access log, also gzipped; - for stdin; by default that of serve; repeatable', more, [])
+  .option('--format <FORMAT>', 'nginx, caddy, combined, json or s3; by default the first lines decide')
+  .option('--json', 'print the answer as JSON', false)
+  .option('--html <FILE>', 'write a page for people')
+  .option('--prom <FILE>', "write metrics for node_exporter's textfile collector")
+  .action(async (options: FleetOptions) => {
+    const { fleetCommand } = await import('./publisher/fleet-command.ts');
+    await fleetCommand(options, new Date());
   });
 
 command('inspect', 'verify published files as a gateway would, and print the manifest')

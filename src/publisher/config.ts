@@ -91,6 +91,13 @@ export const Config = z.strictObject({
     }),
     {},
   ),
+  fleet: z.prefault(
+    z.strictObject({
+      expect: z._default(list(text().check(z.maxLength(128, { error: 'is longer than 128 characters' }))), []),
+      silent_after: z.prefault(duration(), '1h'),
+    }),
+    {},
+  ),
   watch: z.prefault(
     z.strictObject({
       interval: z.prefault(duration(), '5s'),

@@ -11,7 +11,6 @@ const LATER_TYPES: readonly unknown[] = ['graph', 'google', 'scim'];
 export function laterKey(values: unknown): string | null {
   const config = tableOf(values);
   const missing = (what: string) => `${what} is not in this version of relaymap; take it out`;
-  if (Object.hasOwn(config, 'fleet')) return missing('fleet');
   if (config['sealed'] === true) return missing('sealed = true');
   for (const [i, each] of listOf(config['source']).entries()) {
     const source = tableOf(each);

@@ -191,7 +191,6 @@ describe('what this version does not have is refused by name, never passed over'
     ['sealed = true\n' + TOP + SOURCE, /: sealed = true is not in this version/],
     [TOP + '[[source]]\ntype = "scim"\nurl = "https://x.example"\n', /: source\.0\.type "scim" is not in this version/],
     [TOP + SOURCE + '[[source]]\ntype = "graph"\n', /: source\.1\.type "graph" is not in this version/],
-    [TOP + SOURCE + '[fleet]\nexpect = []\n', /: fleet is not in this version/],
   ])('%#', (text, words) => {
     expect(message(text)).toMatch(words);
   });
