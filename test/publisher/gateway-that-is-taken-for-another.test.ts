@@ -1,7 +1,10 @@
 // Who runs what, from lines of logs: a claim never counts as a gateway that has a certificate or a token, and what a
 // client writes never reaches a terminal, a page or a metric as anything but text.
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
+import { readPublisherConfig } from '../../src/publisher/config.ts';
+import { expectedGateways } from '../../src/publisher/fleet/expected.ts';
 import { fleetJson } from '../../src/publisher/fleet/fleet-json.ts';
 import { fleetMetrics } from '../../src/publisher/fleet/fleet-metrics.ts';
 import { judgeFleet, type Fleet, type Known } from '../../src/publisher/fleet/judge.ts';
@@ -9,6 +12,7 @@ import { readLog } from '../../src/publisher/fleet/log/read-log.ts';
 import { MOST_CLAIMS, Tally } from '../../src/publisher/fleet/tally.ts';
 import { fleetLines, sentence, span } from '../../src/publisher/fleet/words.ts';
 import { jsonLine, printable } from '../../src/io/printable.ts';
+import { Central } from './central.ts';
 
 const NOW = Date.UTC(2026, 10, 26, 22, 0, 0) / 1000;
 const HASH = 'ab'.repeat(32);
@@ -308,4 +312,26 @@ test('an empty log is no fleet in order', async () => {
   expect(sentence(await judged([]))).toBe('no gateway has asked for this list');
   expect(sentence(await judged([{ agent: 'curl/8' }]))).toBe('no gateway gives a name');
   expect(sentence(await judged([], { expected: new Set(['mx1']) }))).toBe('0 of 1 current, 1 never seen');
+});
+
+test('a gateway with a file in the folder of tokens is expected, without the token being read', () => {
+  const central = new Central();
+  for (const folder of ['tokens', 'site', 'another']) mkdirSync(central.at(folder));
+  writeFileSync(central.at('tokens', 'mx1'), '', { mode: 0 });
+  writeFileSync(central.at('tokens', '.mx1.swp'), '');
+  writeFileSync(central.at('site', 'mx2'), '');
+  writeFileSync(central.at('another', 'ox1'), '');
+  const site = (name: string, output: string) =>
+    `[[serve.site]]\npath = "/${name}/"\noutput = "${output}"\ntokens = "${central.at(name)}"\n`;
+  central.configure({
+    further:
+      `[fleet]\nexpect = ["mx3"]\n[serve]\ncert = "/c"\nkey = "/k"\ntokens = "${central.at('tokens')}"\n` +
+      site('site', central.output) +
+      site('another', central.at('another-output')),
+  });
+  const { expected, tokens } = expectedGateways(readPublisherConfig(central.config));
+  expect([[...expected].sort(), [...tokens].sort()]).toEqual([
+    ['mx1', 'mx2', 'mx3'],
+    ['mx1', 'mx2'],
+  ]);
 });
