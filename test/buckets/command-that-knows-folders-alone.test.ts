@@ -15,7 +15,7 @@ import { authority, certificate } from '../support/endpoint.ts';
 import { whenFinished, type Finished } from '../support/finished.ts';
 import { Gateway } from '../support/gateway.ts';
 import { nginx } from '../support/web-server.ts';
-import { credentialsFile, publicRead } from './support/bucket.ts';
+import { credentialsFile, openToAll } from './support/bucket.ts';
 import { BucketDesk } from './support/bucket-desk.ts';
 import { FaultProxy } from './support/fault-proxy.ts';
 
@@ -81,7 +81,7 @@ test('inspect reads a bucket as its owner, and says whether strangers can', asyn
   const closed = await run(asked);
   expect([closed.status, closed.stdout]).toEqual([0, expect.stringMatching(/"version": 1/)]);
   expect(closed.stderr).toMatch(/an anonymous request gets nothing/);
-  await publicRead(desk.bucket);
+  await openToAll(desk.bucket);
   expect((await run(asked)).stderr).toMatch(/an anonymous request may read it/);
   const [table = ''] = await desk.keys('recipients');
   await desk.put(table, Buffer.from('x'));
@@ -170,7 +170,7 @@ test('new keys are put out in a bucket, and a step is never replaced', async () 
 test('a gateway takes the list from nginx in front of the bucket, and its deltas', async () => {
   const { desk, config } = await published();
   const { name, store } = desk.bucket;
-  await publicRead(desk.bucket);
+  await openToAll(desk.bucket);
   const server = await nginx(`proxy_cache_path @dir/cache keys_zone=lists:1m;
 server {
   listen 127.0.0.1:@port ssl;

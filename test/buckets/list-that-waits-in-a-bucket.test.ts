@@ -12,7 +12,7 @@ import { authority } from '../support/endpoint.ts';
 import { whenFinished, type Finished } from '../support/finished.ts';
 import { ServedFolder } from '../support/two-hosts.ts';
 import { nginx } from '../support/web-server.ts';
-import { publicRead } from './support/bucket.ts';
+import { openToAll } from './support/bucket.ts';
 import { BucketDesk } from './support/bucket-desk.ts';
 
 const COMMAND = path.join(BIN_FOLDER, 'relaymap-publish.js');
@@ -65,7 +65,7 @@ test('a candidate that is signed elsewhere is released into the bucket', async (
 
 test('a second host pulls the candidate from the web server before the bucket, and it goes out', async () => {
   const desk = await BucketDesk.open();
-  await publicRead(desk.bucket);
+  await openToAll(desk.bucket);
   const server = await nginx(`server {
   listen 127.0.0.1:@port ssl;
   ssl_certificate @cert;

@@ -10,6 +10,7 @@ import { leftOutLines } from '../gather/left-out-lines.ts';
 import { FileWatch } from './file-watch.ts';
 import { publish, type PublishResult } from '../publish.ts';
 import type { PublisherKeys } from '../keys/publisher-keys.ts';
+import { mayHaveOthers } from '../repository/other-publisher.ts';
 import { isFolder } from '../sources/folder.ts';
 import { mapFile } from '../sources/postfix-map.ts';
 
@@ -23,6 +24,8 @@ const RESTLESS = 1200;
 const GRACE = 5000;
 const MAX_BACKOFF = 60_000;
 const HOUR = 3_600_000;
+/** After so many intervals it looks whether another publisher has put out another list. */
+const LOOKS_AT_OTHERS = 12;
 /** A list that changed while it was read is read again, this many times before that is reported. */
 const QUIET_TRIES = 3;
 
@@ -73,7 +76,9 @@ export class Watch {
     });
     this.#polled = files.length < sources.length;
     this.#files = new FileWatch(files);
-    this.#beat = Math.min(HOUR, Math.max(250, Math.min(config.valid_for / 20, config.health.warn_after / 3)));
+    const beat = Math.min(config.valid_for / 20, config.health.warn_after / 3);
+    const others = mayHaveOthers(config) ? config.watch.interval * LOOKS_AT_OTHERS : HOUR;
+    this.#beat = Math.min(HOUR, others, Math.max(250, beat));
   }
 
   /** Ends after `stop` was called. @returns whether nothing is under way any more. */

@@ -62,6 +62,8 @@ export interface ProxyOptions {
   readonly store: StoreAccess;
   readonly plan?: Plan;
   readonly earlier?: Earlier;
+  /** Told of each object that the store has taken, as soon as the store says so. */
+  readonly onStored?: (key: string, body: Buffer) => void;
   /** For HTTPS. */
   readonly identity?: Identity;
 }
@@ -79,8 +81,11 @@ export class FaultProxy {
   readonly #sockets = new Set<Socket>();
   readonly #late = new Set<Promise<unknown>>();
   readonly #isSecure: boolean;
+  readonly #onStored: (key: string, body: Buffer) => void;
 
-  private constructor({ store, plan = () => null, earlier = new Map<string, Answer[]>(), identity }: ProxyOptions) {
+  private constructor(options: ProxyOptions) {
+    const { store, plan = () => null, earlier = new Map<string, Answer[]>(), identity } = options;
+    this.#onStored = options.onStored ?? (() => undefined);
     this.#store = store;
     this.plan = plan;
     this.#earlier = earlier;
@@ -131,7 +136,7 @@ export class FaultProxy {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = 'GET', headers } = request;
     const place = request.url ?? '/';
-    const key = decodeURIComponent(place.split('?')[0] ?? '').replace(/^\/[^/]+\/?/, '');
+    const key = keyOf(place);
     const condition =
       headers['if-match'] !== undefined ? 'if-match' : headers['if-none-match'] ? 'if-none-match' : null;
     const asked: StoreRequest = { method, key, condition, index: this.requests.length };
@@ -244,7 +249,10 @@ export class FaultProxy {
     onward.end(body);
     const [answer] = (await once(onward, 'response')) as [IncomingMessage];
     const got = { status: answer.statusCode ?? 0, headers: answer.headers, body: await bodyOf(answer) };
-    if (method === 'PUT' && got.status === 200 && !place.includes('?')) this.#remember(place, got, body, headers);
+    if (method === 'PUT' && got.status === 200 && !place.includes('?')) {
+      this.#remember(place, got, body, headers);
+      this.#onStored(keyOf(place), body);
+    }
     return got;
   }
 
@@ -263,6 +271,9 @@ export class FaultProxy {
     this.injected.set(kind, (this.injected.get(kind) ?? 0) + 1);
   }
 }
+
+/** Below the bucket. */
+const keyOf = (place: string): string => decodeURIComponent(place.split('?')[0] ?? '').replace(/^\/[^/]+\/?/, '');
 
 async function bodyOf(message: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
