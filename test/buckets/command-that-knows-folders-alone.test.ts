@@ -52,6 +52,18 @@ test('publish, explain and health', async () => {
   expect(await runs(['publish', '--dry-run', '--config', config])).toMatch(/1 would come, 0 would go/);
   expect(await runs(['explain', 'user60@example.org', '--config', config])).toMatch(/version 1 does not have it yet/);
   expect(await runs(['health', '--config', config])).toMatch(/OK/);
+  const proxy = await FaultProxy.start({ store: desk.bucket.store });
+  onTestFinished(() => proxy.stop());
+  const { endpoint } = desk;
+  desk.endpoint = proxy.url;
+  proxy.cut();
+  const away = await run(['health', '--config', desk.configFile()]);
+  expect([away.status, away.stdout]).toEqual([
+    1,
+    expect.stringMatching(/WARNING - .* cannot be looked at: OUTPUT: bucket/),
+  ]);
+  desk.endpoint = endpoint;
+  desk.configFile();
   await desk.put('manifest.json', Buffer.from('{}'));
   const bad = await run(['health', '--config', config]);
   expect([bad.status, bad.stdout]).toEqual([2, expect.stringMatching(/manifest\.json is damaged/)]);
