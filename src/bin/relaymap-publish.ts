@@ -5,7 +5,7 @@ import { PublishError } from '../publisher/errors.ts';
 import { addKeygen, addKeyring, addSign } from './publisher/key-commands.ts';
 import type { CosignOptions } from './publisher/cosign-command.ts';
 import type { FleetOptions } from './publisher/fleet-command.ts';
-import type { InspectOptions } from './publisher/inspect-command.ts';
+import type { InspectOptions } from './publisher/inspect/inspect-command.ts';
 import type { PublishCommandOptions } from './publisher/publish-command.ts';
 import { addHelp, main, newProgram, subcommand } from './program.ts';
 
@@ -117,7 +117,7 @@ command('inspect', 'verify published files as a gateway would, and print the man
   .option('--client-cert <FILE>', 'client certificate, as on a gateway')
   .option('--client-key <FILE>', 'its key')
   .action(async (place: string, options: InspectOptions) => {
-    const { inspectCommand } = await import('./publisher/inspect-command.ts');
+    const { inspectCommand } = await import('./publisher/inspect/inspect-command.ts');
     status = await inspectCommand(place, options, new Date());
   });
 

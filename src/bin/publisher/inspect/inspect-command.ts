@@ -3,20 +3,21 @@
  * may read it.
  */
 import path from 'node:path';
-import '../seed-hashes.ts';
-import { DEFAULT_LIMITS } from '../../gateway/config.ts';
-import { readAccess } from '../../gateway/keys/credentials.ts';
-import { directorySource, findBundles } from '../../gateway/fetch/directory-source.ts';
-import { inspect } from '../../gateway/fetch/inspect.ts';
-import { urlClient, urlSource, type Source } from '../../gateway/fetch/source.ts';
-import { startingRing } from '../../gateway/keys/trusted-keys.ts';
-import { exitStatus, HostError, SourceError, StepError, TableError } from '../../errors.ts';
-import type { Access } from '../../io/http.ts';
-import { log } from '../../io/log.ts';
-import { openStore } from '../../publisher/repository/open-store.ts';
-import { accessOf, checkedS3, isS3, locationOf, NO_S3 } from '../../publisher/repository/s3/location.ts';
-import { MANIFEST, type Store } from '../../publisher/repository/store.ts';
-import { printable } from '../../io/printable.ts';
+import '../../seed-hashes.ts';
+import { DEFAULT_LIMITS } from '../../../gateway/config.ts';
+import { readAccess } from '../../../gateway/keys/credentials.ts';
+import { directorySource, findBundles } from '../../../gateway/fetch/directory-source.ts';
+import { inspect } from '../../../gateway/fetch/inspect.ts';
+import { urlClient, urlSource, type Source } from '../../../gateway/fetch/source.ts';
+import { startingRing } from '../../../gateway/keys/trusted-keys.ts';
+import { exitStatus, HostError, StepError } from '../../../errors.ts';
+import type { Access } from '../../../io/http.ts';
+import { log } from '../../../io/log.ts';
+import { openStore } from '../../../publisher/repository/open-store.ts';
+import { accessOf, checkedS3, isS3, locationOf, NO_S3 } from '../../../publisher/repository/s3/location.ts';
+import type { Store } from '../../../publisher/repository/store.ts';
+import { bucketSource } from './inspect-bucket.ts';
+import { printable } from '../../../io/printable.ts';
 
 export interface InspectOptions {
   readonly keys?: string;
@@ -96,33 +97,6 @@ function openBucket(place: string, options: InspectOptions): { readonly store: S
   const url = new URL(`${bucket}/${prefix === '' ? '' : `${prefix}/`}`, at);
   return { store: openStore(place, s3), url: url.protocol === 'https:' ? url.href : null };
 }
-
-const absent = (store: Store, key: string) => new SourceError('HTTP_STATUS', `${store.place(key)} is not there`);
-
-/** A bucket, asked with the credentials of its owner, and judged by the code of a gateway. */
-const bucketSource = (store: Store): Source => ({
-  offline: false,
-  received: () => 0,
-  close: () => store.close(),
-  origins: [
-    {
-      label: store.label,
-      manifest: async () => {
-        const stored = await store.get(MANIFEST);
-        if (stored === null) throw absent(store, MANIFEST);
-        return { is: 'offered', bytes: stored.bytes, etag: null };
-      },
-      step: async (number) => (await store.get(`keyring/${number}.json`))?.bytes ?? null,
-      blob: async (key, wireBytes) => {
-        const size = await store.size(key);
-        if (size === null) throw absent(store, key);
-        if (size !== wireBytes)
-          throw new TableError('LENGTH_MISMATCH', `${key}: it has ${size} bytes, the manifest says ${wireBytes}`);
-        return store.read(key);
-      },
-    },
-  ],
-});
 
 /** An HTTPS base URL, ending with a slash; null for a directory. @throws HostError CONFIG for other URLs. */
 function baseUrl(place: string): string | null {
