@@ -74,6 +74,8 @@ export const Config = z.strictObject({
       token_file: z.optional(absolute()),
       tokens: z.optional(absolute()),
       access_log: z.optional(absolute()),
+      fleet_page: z.optional(absolute()),
+      fleet_token_file: z.optional(absolute()),
       public: z._default(flag(), false),
       site: z._default(list(Site), []),
     }),
@@ -101,6 +103,7 @@ export const Config = z.strictObject({
   watch: z.prefault(
     z.strictObject({
       interval: z.prefault(duration(), '5s'),
+      trigger: z.optional(absolute()),
       debounce: z.prefault(z.union([duration(), milliseconds()]), '500ms'),
     }),
     {},

@@ -90,8 +90,8 @@ async function run(
 ): Promise<PublishResult> {
   const published = await repository.published(keys.own);
   const record = repository.kept.record();
-  const isOthers = isByAnother(published, record, keys);
   const { isShared } = repository.store;
+  const isOthers = isByAnother(published, record, keys, isShared);
   const own = continued(config, record, published, { nextVersion: options.nextVersion, isOthers, isShared });
   const state = published !== null && isOthers ? following(own, published, config.keep_deltas, now) : own;
   const behind = options.acceptClock === true ? null : clockBehind(published, now);

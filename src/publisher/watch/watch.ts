@@ -7,6 +7,7 @@ import { log, logOnce } from '../../io/log.ts';
 import type { PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
 import { leftOutLines } from '../gather/left-out-lines.ts';
+import { Notifications } from '../sources/sql/notifications.ts';
 import { FileWatch } from './file-watch.ts';
 import { publish, type PublishResult } from '../publish.ts';
 import type { PublisherKeys } from '../keys/publisher-keys.ts';
@@ -39,11 +40,14 @@ export class Watch {
   readonly #report: (ended: Ended) => Promise<void>;
   readonly #chance: () => number;
   readonly #files: FileWatch;
+  readonly #channels: readonly Notifications[];
   readonly #polled: boolean;
   /** Renewals, and changes that neither events nor polls find. */
   readonly #beat: number;
   /** The state of the files when they were last read. */
   #read = '';
+  /** A database has said that it changed, and has not been read since. */
+  #told = false;
   /** When the next address that its sources no longer have leaves the list. */
   #removal: Date | null = null;
   #failure: string | null = null;
@@ -51,6 +55,8 @@ export class Watch {
   #current: string | null = null;
   #stopped = false;
   #wake: () => void = () => undefined;
+  /** Called when a database says that it changed. The waiting code sets it. */
+  #onTold: () => void = () => undefined;
 
   /**
    * @param report called with the result of each run.
@@ -75,7 +81,13 @@ export class Watch {
       return source.type === 'postfix-map' ? [mapFile(source).file] : [];
     });
     this.#polled = files.length < sources.length;
-    this.#files = new FileWatch(files);
+    const { trigger } = config.watch;
+    this.#files = new FileWatch(trigger === undefined ? files : [...files, trigger]);
+    this.#channels = sources.flatMap((each) =>
+      each.type === 'sql' && each.listen !== undefined
+        ? [new Notifications(each, each.listen, () => this.#tell())]
+        : [],
+    );
     const beat = Math.min(config.valid_for / 20, config.health.warn_after / 3);
     const others = mayHaveOthers(config) ? config.watch.interval * LOOKS_AT_OTHERS : HOUR;
     this.#beat = Math.min(HOUR, others, Math.max(250, beat));
@@ -86,6 +98,7 @@ export class Watch {
     const { name, source, transport } = this.#config;
     const count = source.length + transport.length;
     log('notice', `${name}: watching ${count === 1 ? 'one source' : `${count} sources`}`);
+    const listening = this.#channels.map((channel) => channel.run());
     let idle = true;
     while (!this.#stopped) {
       const running = this.#once();
@@ -93,6 +106,8 @@ export class Watch {
       if (!this.#stopped) await this.#rest();
     }
     this.#files.close();
+    for (const channel of this.#channels) channel.close();
+    await Promise.all(listening);
     return idle;
   }
 
@@ -101,7 +116,13 @@ export class Watch {
     this.#wake();
   }
 
+  #tell(): void {
+    this.#told = true;
+    this.#onTold();
+  }
+
   async #once(): Promise<void> {
+    this.#told = false;
     const before = this.#files.state();
     this.#read = before;
     try {
@@ -159,13 +180,16 @@ export class Watch {
       let [rest, restless]: (NodeJS.Timeout | undefined)[] = [];
       const done = () => {
         for (const timer of [due, look, rest, restless]) clearTimeout(timer);
-        this.#wake = this.#files.onEvent = () => undefined;
+        this.#wake = this.#files.onEvent = this.#onTold = () => undefined;
         resolve();
       };
       const changed = () => {
         const state = this.#files.state();
         if (state === seen) return;
         seen = state;
+        soon();
+      };
+      const soon = () => {
         restless ??= setTimeout(done, Math.max(this.#config.watch.debounce, RESTLESS));
         clearTimeout(rest);
         rest = setTimeout(done, this.#config.watch.debounce);
@@ -177,7 +201,9 @@ export class Watch {
       }, LOOK);
       this.#wake = done;
       this.#files.onEvent = changed;
+      this.#onTold = soon;
       changed(); // it changed while it was read
+      if (this.#told) soon();
       if (this.#stopped) done();
     });
   }

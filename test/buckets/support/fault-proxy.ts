@@ -76,7 +76,7 @@ export class FaultProxy {
   isCut = false;
   plan: Plan;
   readonly #store: StoreAccess;
-  readonly #earlier: Earlier;
+  readonly earlier: Earlier;
   readonly #server: http.Server | https.Server;
   readonly #sockets = new Set<Socket>();
   readonly #late = new Set<Promise<unknown>>();
@@ -88,7 +88,7 @@ export class FaultProxy {
     this.#onStored = options.onStored ?? (() => undefined);
     this.#store = store;
     this.plan = plan;
-    this.#earlier = earlier;
+    this.earlier = earlier;
     this.#isSecure = identity !== undefined;
     const handle = (request: IncomingMessage, response: ServerResponse) => {
       this.#handle(request, response).catch(() => response.destroy()); // either side has gone
@@ -208,7 +208,7 @@ export class FaultProxy {
         return true;
       }
       case 'stale': {
-        const before = isRead ? this.#earlier.get(place)?.at(-2) : undefined;
+        const before = isRead ? this.earlier.get(place)?.at(-2) : undefined;
         answerWith(response, before ?? (await go()));
         return before !== undefined;
       }
@@ -256,6 +256,11 @@ export class FaultProxy {
     return got;
   }
 
+  /** As if the object had been this. */
+  remember(place: string, body: Buffer): void {
+    this.#remember(place, { status: 200, headers: {}, body }, body, {});
+  }
+
   #remember(place: string, answer: Answer, body: Buffer, sent: IncomingHttpHeaders): void {
     const { etag, date } = answer.headers;
     const kept = {
@@ -263,8 +268,8 @@ export class FaultProxy {
       etag,
       'last-modified': date,
     };
-    const known = this.#earlier.get(place) ?? [];
-    this.#earlier.set(place, [...known.slice(-3), { status: 200, headers: kept, body }]);
+    const known = this.earlier.get(place) ?? [];
+    this.earlier.set(place, [...known.slice(-3), { status: 200, headers: kept, body }]);
   }
 
   #count(kind: string): void {

@@ -2,7 +2,7 @@
 import { Gateway, type BundleReport } from '../../support/gateway.ts';
 
 /** nginx before a bucket that everybody may read. @param place bucket and prefix, with a slash at the end */
-export const reverseProxy = (storeUrl: string, place: string): string => `server {
+export const reverseProxy = (storeUrl: string, place: string, more = ''): string => `server {
 listen 127.0.0.1:@port ssl;
 server_name localhost;
 ssl_certificate @cert;
@@ -10,6 +10,7 @@ ssl_certificate_key @key;
 location / {
 proxy_pass ${storeUrl}/${place};
 proxy_set_header Host $proxy_host;
+${more}
 }
 }`;
 

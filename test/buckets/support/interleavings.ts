@@ -132,7 +132,7 @@ async function rest(hosts: Run['hosts'], place: Place, line: Line, tables: reado
   let why = 'nothing is out';
   for (const began = Date.now(); Date.now() - began < PATIENCE; await sleep(100)) {
     const bytes = await place.read();
-    const out = bytes === null ? null : line.see(bytes, true);
+    const out = bytes === null ? null : line.see(bytes, false); // `watch` reads in order
     const stand = hosts.map((host) => host.status());
     const isEach = tables.map((table, i) => {
       const status = stand[i] ?? null;

@@ -6,6 +6,7 @@ import { chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync
 import os from 'node:os';
 import path from 'node:path';
 import { SigningKey } from '../../support/forger.ts';
+import { whenFinished } from '../../support/finished.ts';
 import { underClock } from '../../support/clock.ts';
 import { BIN_FOLDER } from '../../support/bin-folder.ts';
 
@@ -17,6 +18,8 @@ export interface HostSetup {
   readonly tables: string;
   /** How far its clock is from ours: `+120s`. */
   readonly clock: string;
+  /** Its `state_dir`; the usual one if it is not named. */
+  readonly state?: string;
 }
 
 export class PublisherHost {
@@ -40,10 +43,10 @@ export class PublisherHost {
     return path.join(this.dir, ...names);
   }
 
-  configure({ top, tables, clock }: HostSetup, other: PublisherHost): void {
+  configure({ top, tables, clock, state = this.at('state') }: HostSetup, other: PublisherHost): void {
     this.#clock = clock;
     const text = `name = "example-org"
-state_dir = "${this.at('state')}"
+state_dir = "${state}"
 keys = ["${this.at('own.key')}", { public = "${other.at('own.pub')}" }]
 threshold = 1
 ${top}
@@ -83,6 +86,15 @@ ${tables}
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.said += text));
     this.#child = child;
+  }
+
+  /** One run, which must work. */
+  async publish(): Promise<void> {
+    const child = spawn(process.execPath, [COMMAND, 'publish', '--config', this.at('publish.toml')], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const { status, stderr } = await whenFinished(child);
+    if (status !== 0) throw new Error(`publish ended with ${status}: ${stderr}`);
   }
 
   /** As if the power went. */

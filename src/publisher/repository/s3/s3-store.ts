@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { HostError } from '../../../errors.ts';
 import { PublishError } from '../../errors.ts';
+import { afterWriting } from '../several-publishers.ts';
 import { MANIFEST, type Listed, type Store, type Stored } from '../store.ts';
 import { parseListing } from './answers.ts';
 import type { Answer, Request, S3Client } from './client.ts';
@@ -146,9 +147,10 @@ export class S3Store implements Store {
       }
       // A refusal may be of a second copy of our own, and a store may lag or lie: what lies there decides.
       const there = await this.get(key);
-      if (there !== null && Buffer.from(there.bytes).equals(body)) return true;
-      if (!isDone) return false;
-      if ((there?.tag ?? null) !== tag) return true; // it was there, and another publisher has replaced it since
+      const isSent = there !== null && Buffer.from(there.bytes).equals(body);
+      const what = isSent ? 'sent' : (there?.tag ?? null) === tag ? 'replaced' : 'other';
+      const became = afterWriting(isDone, what);
+      if (became !== 'send again') return became === 'written';
     }
     throw new PublishError(
       'OUTPUT',

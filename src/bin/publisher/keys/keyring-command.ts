@@ -2,19 +2,19 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { encodeStep, type KeyringStep, type KeySet } from '../../bundle/trust/keyring.ts';
-import { defaultRootThreshold } from '../../bundle/trust/root-threshold.ts';
-import { decodeEnvelope } from '../../bundle/trust/envelope.ts';
-import { parseManifest } from '../../bundle/offer/manifest.ts';
-import { HostError, StepError } from '../../errors.ts';
-import { createFile } from '../../io/atomic-file.ts';
-import { whyUnread } from '../../io/denied.ts';
-import { printable } from '../../io/printable.ts';
-import { PublishError } from '../../publisher/errors.ts';
-import { keyFolder, publishedSteps } from '../../publisher/keys/key-folder.ts';
-import { publicKeyIn } from '../../publisher/keys/publisher-keys.ts';
-import { makeKey } from '../../publisher/keys/signing-key.ts';
-import { rehearsed } from '../../publisher/keys/rehearse.ts';
+import { encodeStep, type KeyringStep, type KeySet } from '../../../bundle/trust/keyring.ts';
+import { defaultRootThreshold } from '../../../bundle/trust/root-threshold.ts';
+import { decodeEnvelope } from '../../../bundle/trust/envelope.ts';
+import { parseManifest } from '../../../bundle/offer/manifest.ts';
+import { HostError, StepError } from '../../../errors.ts';
+import { createFile } from '../../../io/atomic-file.ts';
+import { whyUnread } from '../../../io/denied.ts';
+import { printable } from '../../../io/printable.ts';
+import { PublishError } from '../../../publisher/errors.ts';
+import { keyFolder, publishedSteps } from '../../../publisher/keys/key-folder.ts';
+import { publicKeyIn } from '../../../publisher/keys/publisher-keys.ts';
+import { makeKey } from '../../../publisher/keys/signing-key.ts';
+import { rehearsed } from '../../../publisher/keys/rehearse.ts';
 import {
   chainOf,
   encodeStepFile,
@@ -23,9 +23,9 @@ import {
   parseStepFile,
   type Start,
   type StepFile,
-} from '../../publisher/keys/step-file.ts';
-import { FolderStore } from '../../publisher/repository/folder-store.ts';
-import { changeWords, signedBy, signedWords, stepWords } from '../../publisher/keys/step-words.ts';
+} from '../../../publisher/keys/step-file.ts';
+import { FolderStore } from '../../../publisher/repository/folder-store.ts';
+import { changeWords, signedBy, signedWords, stepWords } from '../../../publisher/keys/step-words.ts';
 
 export interface KeyringOptions {
   readonly config: string;

@@ -2,18 +2,18 @@
  * `relaymap-publish keyring publish`: a manifest signed by old and new keys, then the step, then a manifest that
  * names it.
  */
-import '../seed-hashes.ts';
-import type { RootedRing } from '../../bundle/trust/keyring.ts';
-import { log } from '../../io/log.ts';
-import { readPublisherConfig } from '../../publisher/config.ts';
-import { PublishError } from '../../publisher/errors.ts';
-import { bridges, putStepOut, rehearseHere } from '../../publisher/keys/publish-step.ts';
-import { openKeys, type PublisherKeys } from '../../publisher/keys/publisher-keys.ts';
-import { changeWords, signedWords } from '../../publisher/keys/step-words.ts';
-import { newest } from '../../publisher/keys/step-file.ts';
-import { publish } from '../../publisher/publish.ts';
-import { lookAt, withRepository } from '../../publisher/repository/with-repository.ts';
-import { becomePublisher, requireState, stateOwner } from './become-publisher.ts';
+import '../../seed-hashes.ts';
+import type { RootedRing } from '../../../bundle/trust/keyring.ts';
+import { log } from '../../../io/log.ts';
+import { readPublisherConfig } from '../../../publisher/config.ts';
+import { PublishError } from '../../../publisher/errors.ts';
+import { bridges, putStepOut, rehearseHere } from '../../../publisher/keys/publish-step.ts';
+import { openKeys, type PublisherKeys } from '../../../publisher/keys/publisher-keys.ts';
+import { changeWords, signedWords } from '../../../publisher/keys/step-words.ts';
+import { newest } from '../../../publisher/keys/step-file.ts';
+import { publish } from '../../../publisher/publish.ts';
+import { lookAt, withRepository } from '../../../publisher/repository/with-repository.ts';
+import { becomePublisher, requireState, stateOwner } from '../become-publisher.ts';
 import { readSteps, type KeyringOptions } from './keyring-command.ts';
 
 export async function keyringPublish(files: readonly string[], options: KeyringOptions, now: Date): Promise<number> {
