@@ -4,7 +4,7 @@ import { exitStatus, StepError } from '../errors.ts';
 import { PublishError } from '../publisher/errors.ts';
 import { addKeygen, addKeyring, addSign } from './publisher/keys/key-commands.ts';
 import type { CosignOptions } from './publisher/cosign-command.ts';
-import type { FleetOptions } from './publisher/fleet-command.ts';
+import type { FleetOptions } from './publisher/fleet/fleet-command.ts';
 import type { InspectOptions } from './publisher/inspect/inspect-command.ts';
 import type { PublishCommandOptions } from './publisher/publish-command.ts';
 import { addHelp, main, newProgram, subcommand } from './program.ts';
@@ -101,7 +101,7 @@ command('fleet', 'which gateway runs which version, from the logs of the web ser
   .option('--html <FILE>', 'write a page for people')
   .option('--prom <FILE>', "write metrics for node_exporter's textfile collector")
   .action(async (options: FleetOptions) => {
-    const { fleetCommand } = await import('./publisher/fleet-command.ts');
+    const { fleetCommand } = await import('./publisher/fleet/fleet-command.ts');
     await fleetCommand(options, new Date());
   });
 

@@ -74,6 +74,8 @@ export const Config = z.strictObject({
       token_file: z.optional(absolute()),
       tokens: z.optional(absolute()),
       access_log: z.optional(absolute()),
+      fleet_page: z.optional(absolute()),
+      fleet_token_file: z.optional(absolute()),
       public: z._default(flag(), false),
       site: z._default(list(Site), []),
     }),

@@ -1,6 +1,6 @@
 // `relaymap-publish fleet` over what Debian's nginx and Caddy write, by the lines of docs/operations.md, while real
 // clients ask: with a certificate, with another's, with none.
-// Covers src/publisher/fleet, src/bin/publisher/fleet-command.ts
+// Covers src/publisher/fleet, src/bin/publisher/fleet
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';

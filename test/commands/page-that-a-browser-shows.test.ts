@@ -1,11 +1,12 @@
 // `relaymap-publish fleet --html` in Debian's Chromium: light and dark, narrow and wide. axe looks for what keeps
 // people from reading it. RELAYMAP_PICTURES names a folder for screenshots.
-// Covers src/publisher/fleet/page
+// Covers src/publisher/fleet/page, src/publisher/serve/fleet-page.ts
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Central, people } from '../publisher/central.ts';
+import { ask, configure, serving, stop, TOKEN, type Asking } from '../publisher/serving.ts';
 import { Browser } from '../support/browser.ts';
 import { fleetLog } from '../support/fleet-log.ts';
 
@@ -90,4 +91,55 @@ test('nothing that a log says becomes a part of the page', { timeout: 300_000 },
 test('an empty log makes a page too', { timeout: 300_000 }, async () => {
   await look(await page(''), 400, true);
   expect(await browser.evaluate('document.querySelector("h1").textContent')).toBe('No gateway has asked for this list');
+});
+
+const SECRET = 'a-token-for-people-0123456789';
+
+test('serve shows it to whoever has its own token, and to no gateway', { timeout: 300_000 }, async () => {
+  const central = new Central();
+  configure(central, 'token_file = @token\nfleet_page = @fleet.html\nfleet_token_file = @secret');
+  writeFileSync(central.at('secret'), `${SECRET}\n`, { mode: 0o600 });
+  central.rows(people(20));
+  await central.publish();
+  writeFileSync(central.at('access.log'), fleetLog(Math.floor(Date.now() / 1000)));
+  const made = () => central.run(['fleet', '--log', central.at('access.log'), '--html', central.at('fleet.html')]);
+  const run = await serving(central);
+  const status = async (path: string, asking: Asking) => (await ask(run.port, path, asking)).status;
+  expect(await status('/fleet', { token: SECRET })).toBe(404); // not made yet
+  expect((await made()).status).toBe(0);
+  const basic = (password: string) => `Basic ${Buffer.from(`me:${password}`).toString('base64')}`;
+  for (const token of [null, TOKEN, `${SECRET}x`, '']) expect(await status('/fleet', { token })).toBe(401);
+  for (const authorization of [basic(TOKEN), basic(''), 'Basic', 'Basic :', `Basic ${SECRET}`, SECRET])
+    expect(await status('/fleet', { token: null, headers: { authorization } })).toBe(401);
+  const page = await ask(run.port, '/fleet?x', { token: SECRET });
+  expect([page.status, page.body.equals(readFileSync(central.at('fleet.html')))]).toEqual([200, true]);
+  expect(page.headers).toMatchObject({
+    'content-type': 'text/html; charset=utf-8',
+    'cache-control': 'private, no-cache',
+    'x-content-type-options': 'nosniff',
+    'content-security-policy': expect.stringMatching(/^default-src 'none';.*sandbox$/) as string,
+  });
+  expect(await status('/fleet', { token: SECRET, headers: { 'if-none-match': page.headers.etag ?? '' } })).toBe(304);
+  expect(await status('/fleet', { token: SECRET, method: 'POST' })).toBe(405);
+  // Its token reads the page and nothing else.
+  for (const path of ['/manifest.json', '/fleet/', '/fleet.html', '/fleet/../secret', '/secret'])
+    expect([401, 404], path).toContain(await status(path, { token: SECRET }));
+  await browser.headers({ authorization: basic(SECRET) });
+  await browser.show(`https://localhost:${run.port}/fleet`, { width: 400, dark: false });
+  expect([browser.complaints, browser.requests]).toEqual([[], [`https://localhost:${run.port}/fleet`]]);
+  expect(await browser.evaluate('getComputedStyle(document.querySelector("main")).maxWidth')).toBe('1080px');
+  await browser.headers({});
+  expect((await stop(run)).status).toBe(0);
+});
+
+test.each([
+  ['fleet_page = @fleet.html', /serve\.fleet_token_file is missing/],
+  ['fleet_token_file = @token', /serve\.fleet_page is missing/],
+  ['fleet_page = @fleet.html\nfleet_token_file = @token', /fleet_token_file .* holds a token of the gateways/],
+])('serve does not start with %s', async (lines, words) => {
+  const central = new Central();
+  configure(central, `token_file = @token\n${lines}`);
+  const run = await central.run(['serve']);
+  expect([run.status, run.stdout]).toEqual([2, '']);
+  expect(run.stderr).toMatch(words);
 });

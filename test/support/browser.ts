@@ -53,6 +53,7 @@ export class Browser {
         '--hide-scrollbars',
         '--force-color-profile=srgb',
         '--no-first-run',
+        '--ignore-certificate-errors', // the tests have a CA of their own
         '--disable-background-networking',
         `--user-data-dir=${dir}`,
       ],

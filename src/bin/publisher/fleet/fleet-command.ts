@@ -1,18 +1,18 @@
 /** `relaymap-publish fleet`: reads config, published manifest and logs, prints which gateway runs which version. */
 import { randomInt } from 'node:crypto';
-import { HostError } from '../../errors.ts';
-import { writeFileAtomic } from '../../io/atomic-file.ts';
-import { whyUnwritten } from '../../io/denied.ts';
-import { jsonLine, printable } from '../../io/printable.ts';
-import { readPublisherConfig, type PublisherConfig } from '../../publisher/config.ts';
-import { PublishError } from '../../publisher/errors.ts';
-import { fleetJson } from '../../publisher/fleet/fleet-json.ts';
-import { fleetMetrics } from '../../publisher/fleet/fleet-metrics.ts';
-import { FORMATS, type Format } from '../../publisher/fleet/log/format.ts';
-import { fleetPage } from '../../publisher/fleet/page/page.ts';
-import { readFleet } from '../../publisher/fleet/read-fleet.ts';
-import { fleetLines, sentence } from '../../publisher/fleet/words.ts';
-import { requireState } from './become-publisher.ts';
+import { HostError } from '../../../errors.ts';
+import { writeFileAtomic } from '../../../io/atomic-file.ts';
+import { whyUnwritten } from '../../../io/denied.ts';
+import { jsonLine, printable } from '../../../io/printable.ts';
+import { readPublisherConfig, type PublisherConfig } from '../../../publisher/config.ts';
+import { PublishError } from '../../../publisher/errors.ts';
+import { fleetJson } from '../../../publisher/fleet/fleet-json.ts';
+import { fleetMetrics } from '../../../publisher/fleet/fleet-metrics.ts';
+import { FORMATS, type Format } from '../../../publisher/fleet/log/format.ts';
+import { fleetPage } from '../../../publisher/fleet/page/page.ts';
+import { readFleet } from '../../../publisher/fleet/read-fleet.ts';
+import { fleetLines, sentence } from '../../../publisher/fleet/words.ts';
+import { requireState } from '../become-publisher.ts';
 
 export interface FleetOptions {
   readonly config: string;
