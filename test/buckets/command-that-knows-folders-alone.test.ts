@@ -15,7 +15,7 @@ import { authority, certificate } from '../support/endpoint.ts';
 import { whenFinished, type Finished } from '../support/finished.ts';
 import { Gateway } from '../support/gateway.ts';
 import { nginx } from '../support/web-server.ts';
-import { credentialsFile } from './support/bucket.ts';
+import { credentialsFile, openToAll } from './support/bucket.ts';
 import { BucketDesk } from './support/bucket-desk.ts';
 import { FaultProxy } from './support/fault-proxy.ts';
 
@@ -52,6 +52,18 @@ test('publish, explain and health', async () => {
   expect(await runs(['publish', '--dry-run', '--config', config])).toMatch(/1 would come, 0 would go/);
   expect(await runs(['explain', 'user60@example.org', '--config', config])).toMatch(/version 1 does not have it yet/);
   expect(await runs(['health', '--config', config])).toMatch(/OK/);
+  const proxy = await FaultProxy.start({ store: desk.bucket.store });
+  onTestFinished(() => proxy.stop());
+  const { endpoint } = desk;
+  desk.endpoint = proxy.url;
+  proxy.cut();
+  const away = await run(['health', '--config', desk.configFile()]);
+  expect([away.status, away.stdout]).toEqual([
+    1,
+    expect.stringMatching(/WARNING - .* cannot be looked at: OUTPUT: bucket/),
+  ]);
+  desk.endpoint = endpoint;
+  desk.configFile();
   await desk.put('manifest.json', Buffer.from('{}'));
   const bad = await run(['health', '--config', config]);
   expect([bad.status, bad.stdout]).toEqual([2, expect.stringMatching(/manifest\.json is damaged/)]);
@@ -81,16 +93,7 @@ test('inspect reads a bucket as its owner, and says whether strangers can', asyn
   const closed = await run(asked);
   expect([closed.status, closed.stdout]).toEqual([0, expect.stringMatching(/"version": 1/)]);
   expect(closed.stderr).toMatch(/an anonymous request gets nothing/);
-  const statement = {
-    Effect: 'Allow',
-    Principal: '*',
-    Action: 's3:GetObject',
-    Resource: `arn:aws:s3:::${desk.bucket.name}/*`,
-  };
-  const policy = Buffer.from(JSON.stringify({ Version: '2012-10-17', Statement: [statement] }));
-  expect((await desk.bucket.client.send('PUT', `${desk.bucket.name}?policy=`, { body: policy })).status).toBeLessThan(
-    300,
-  );
+  await openToAll(desk.bucket);
   expect((await run(asked)).stderr).toMatch(/an anonymous request may read it/);
   const [table = ''] = await desk.keys('recipients');
   await desk.put(table, Buffer.from('x'));
@@ -178,10 +181,8 @@ test('new keys are put out in a bucket, and a step is never replaced', async () 
 
 test('a gateway takes the list from nginx in front of the bucket, and its deltas', async () => {
   const { desk, config } = await published();
-  const { name, client, store } = desk.bucket;
-  const statement = { Effect: 'Allow', Principal: '*', Action: 's3:GetObject', Resource: `arn:aws:s3:::${name}/*` };
-  const policy = Buffer.from(JSON.stringify({ Version: '2012-10-17', Statement: [statement] }));
-  expect((await client.send('PUT', `${name}?policy=`, { body: policy })).status).toBeLessThan(300);
+  const { name, store } = desk.bucket;
+  await openToAll(desk.bucket);
   const server = await nginx(`proxy_cache_path @dir/cache keys_zone=lists:1m;
 server {
   listen 127.0.0.1:@port ssl;

@@ -173,7 +173,7 @@ test('health: WARNING while the lists differ, CRITICAL after an hour, with the c
     status = statusAfter(config, status, { error }, later(minutes * 60_000));
     const { status: grade, reasons } = gradePublisher(
       config,
-      { status, foreign: null, certificate: null },
+      { status, foreign: null, unseen: null, certificate: null },
       later(minutes * 60_000),
     );
     expect(grade).toBe(minutes < 60 ? 'warning' : 'critical');

@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { readAuthority } from '../sources/secret.ts';
 import { FolderStore } from './folder-store.ts';
-import { S3Client } from './s3/client.ts';
+import { S3Client, type Timing } from './s3/client.ts';
 import { readCredentials } from './s3/credentials.ts';
 import { accessOf, isS3, locationOf, NO_S3, type S3Config } from './s3/location.ts';
 import { S3Store } from './s3/s3-store.ts';
@@ -10,20 +10,27 @@ import type { Store } from './store.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+interface Opening {
+  readonly env?: Environment;
+  /** Names this publisher among others of the bucket. */
+  readonly owner?: string;
+  /** How long a bucket is waited for. */
+  readonly timing?: Timing | undefined;
+}
+
 /**
  * Makes no request yet.
- * @param owner names this publisher among others of the bucket.
  * @throws HostError CONFIG
  */
 export function openStore(
   output: string,
   s3: S3Config = NO_S3,
-  env: Environment = process.env,
-  owner = hostname(),
+  { env = process.env, owner = hostname(), timing }: Opening = {},
 ): Store {
   if (!isS3(output)) return new FolderStore(output);
   const location = locationOf(output);
   const ca = s3.ca_file === undefined ? undefined : readAuthority(s3.ca_file, 's3.ca_file');
-  const client = new S3Client(location, accessOf(s3, env), () => readCredentials(s3, env), { ca, env });
-  return new S3Store(location, client, { isSingle: s3.single_publisher, owner });
+  const access = accessOf(s3, env);
+  const client = new S3Client(location, access, () => readCredentials(s3, env), { ca, env }, timing);
+  return new S3Store(location, client, { isSingle: s3.single_publisher, owner: `${owner} ${access.endpoint.href}` });
 }

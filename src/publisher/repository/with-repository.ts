@@ -11,6 +11,7 @@ import { mayHaveOthers } from './other-publisher.ts';
 import { openStore } from './open-store.ts';
 import { lockOutput } from './output-lock.ts';
 import { Repository } from './repository.ts';
+import type { Timing } from './s3/client.ts';
 import { isS3 } from './s3/location.ts';
 import { StateFolder } from './state-folder.ts';
 
@@ -21,12 +22,18 @@ type Place = Pick<PublisherConfig, 'output' | 'state_dir' | 's3'> &
   Partial<Pick<PublisherConfig, 'keys' | 'threshold'>>;
 
 /** Whoever opens it closes its store. @throws HostError CONFIG */
-export const repositoryOf = ({ output, state_dir: stateDir, s3 }: Place): Repository =>
-  new Repository(openStore(output, s3, process.env, `${hostname()} ${stateDir}`), new StateFolder(stateDir));
+export function repositoryOf({ output, state_dir: stateDir, s3 }: Place, timing?: Timing): Repository {
+  const owner = `${hostname()} ${stateDir}`;
+  return new Repository(openStore(output, s3, { env: process.env, owner, timing }), new StateFolder(stateDir));
+}
 
 /** For a look that changes nothing: takes no lock. @throws HostError CONFIG; what `work` throws */
-export async function lookAt<T>(place: Place, work: (repository: Repository) => Promise<T>): Promise<T> {
-  const repository = repositoryOf(place);
+export async function lookAt<T>(
+  place: Place,
+  work: (repository: Repository) => Promise<T>,
+  timing?: Timing,
+): Promise<T> {
+  const repository = repositoryOf(place, timing);
   try {
     return await work(repository);
   } finally {

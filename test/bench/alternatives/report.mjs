@@ -113,7 +113,8 @@ function conditions(f) {
   const busy =
     f.load <= QUIET
       ? ''
-      : ` **These figures are provisional**: the machine was busy with other work (load ${f.load} before the run).`;
+      : ` **These figures are provisional**: the machine was busy with other work (load ${f.load} before the run), ` +
+        `so that rates and times near each other stand in no order.`;
   return `Measured on ${when}.${busy}`;
 }
 
