@@ -2,9 +2,10 @@
 /** The central side's command line. Only the files of src/bin know argv and process.exit. */
 import { exitStatus, StepError } from '../errors.ts';
 import { PublishError } from '../publisher/errors.ts';
-import { addKeygen, addKeyring, addSign } from './publisher/key-commands.ts';
+import { addKeygen, addKeyring, addSign } from './publisher/keys/key-commands.ts';
 import type { CosignOptions } from './publisher/cosign-command.ts';
-import type { InspectOptions } from './publisher/inspect-command.ts';
+import type { FleetOptions } from './publisher/fleet/fleet-command.ts';
+import type { InspectOptions } from './publisher/inspect/inspect-command.ts';
 import type { PublishCommandOptions } from './publisher/publish-command.ts';
 import { addHelp, main, newProgram, subcommand } from './program.ts';
 
@@ -25,6 +26,7 @@ const program = newProgram('relaymap-publish', "Signs a site's recipient list in
 
 const command = (name: string, description: string) => subcommand(program, name, description);
 
+const more = (file: string, before: readonly string[]): readonly string[] => [...before, file];
 const done = (given: number): void => void (status = given);
 addKeygen(program);
 addSign(program, done);
@@ -32,7 +34,7 @@ addKeyring(
   program,
   DEFAULT_CONFIG,
   async (files, options, now) => {
-    const { keyringPublish } = await import('./publisher/keyring-publish.ts');
+    const { keyringPublish } = await import('./publisher/keys/keyring-publish.ts');
     return keyringPublish(files, options, now);
   },
   done,
@@ -91,15 +93,31 @@ command('health', 'is the list published, and in time? For monitoring; exit 0, 1
     status = await healthCommand(options, new Date());
   });
 
+command('fleet', 'which gateway runs which version, from the logs of the web server')
+  .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
+  .option('--log <FILE>', 'access log, also gzipped; - for stdin; by default that of serve; repeatable', more, [])
+  .option('--format <FORMAT>', 'nginx, caddy, combined, json or s3; by default the first lines decide')
+  .option('--json', 'print the answer as JSON', false)
+  .option('--html <FILE>', 'write a page for people')
+  .option('--prom <FILE>', "write metrics for node_exporter's textfile collector")
+  .action(async (options: FleetOptions) => {
+    const { fleetCommand } = await import('./publisher/fleet/fleet-command.ts');
+    await fleetCommand(options, new Date());
+  });
+
 command('inspect', 'verify published files as a gateway would, and print the manifest')
   .argument('<URL-or-DIR>')
+  .option('--endpoint <URL>', 'of s3://BUCKET/PREFIX: where the object store is')
+  .option('--region <REGION>', 'of s3://: its region')
+  .option('--credentials-file <FILE>', 'of s3://: its credentials, else AWS_ACCESS_KEY_ID and the like')
+  .option('--instance-metadata', 'of s3://: credentials of the instance')
   .option('--keys <DIR>', 'public keys (*.pub) to verify by')
   .option('--ca-file <FILE>', 'CA of the server, as on a gateway')
   .option('--token-file <FILE>', 'bearer token, as on a gateway')
   .option('--client-cert <FILE>', 'client certificate, as on a gateway')
   .option('--client-key <FILE>', 'its key')
   .action(async (place: string, options: InspectOptions) => {
-    const { inspectCommand } = await import('./publisher/inspect-command.ts');
+    const { inspectCommand } = await import('./publisher/inspect/inspect-command.ts');
     status = await inspectCommand(place, options, new Date());
   });
 

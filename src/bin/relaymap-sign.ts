@@ -3,7 +3,7 @@
 import { exitStatus, HostError, StepError } from '../errors.ts';
 import { PublishError } from '../publisher/errors.ts';
 import { addHelp, main, newProgram } from './program.ts';
-import { addKeygen, addKeyring, addSign } from './publisher/key-commands.ts';
+import { addKeygen, addKeyring, addSign } from './publisher/keys/key-commands.ts';
 
 let status = 0;
 const done = (given: number): void => void (status = given);

@@ -1,7 +1,7 @@
 /**
- * HTTPS GET only; the only user of undici. It follows no redirect, decodes no content encoding and speaks only
- * HTTP/1.1. Each request has an idle timer and a total deadline. Every failure becomes a SourceError. net/dialer.ts
- * makes the connections.
+ * HTTPS; the only user of undici. A gateway only ever gets; a publisher also puts into an object store. It follows no
+ * redirect, decodes no content encoding and speaks only HTTP/1.1. Each request has an idle timer and a total deadline.
+ * Every failure becomes a SourceError. net/dialer.ts makes the connections.
  */
 import { createSecureContext } from 'node:tls';
 import { Agent, type buildConnector, type Dispatcher } from 'undici';
@@ -16,6 +16,8 @@ export interface Access {
   readonly key?: string;
   /** Bearer token. */
   readonly token?: string;
+  /** Whether http: is asked as well, without TLS and never through a proxy: of this host alone. */
+  readonly plain?: boolean;
 }
 
 export interface Answer {
@@ -25,6 +27,13 @@ export interface Answer {
   readonly body: AsyncIterable<Uint8Array>;
   /** Abandons a body that nobody reads. To abandon one that is being read, leave the loop. */
   discard(): void;
+}
+
+/** A request other than a plain GET. */
+export interface Sending {
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'DELETE';
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
 }
 
 export interface Limits {
@@ -63,6 +72,7 @@ export class HttpClient {
     this.#dialer = new Dialer({
       timeout: connectTimeout,
       proxies: new Proxies(env),
+      plain: access.plain === true,
       // Made once: each context costs a millisecond, and its memory is freed late.
       secureContext: createSecureContext({
         ...(ca === undefined ? {} : { ca }),
@@ -74,10 +84,15 @@ export class HttpClient {
   }
 
   /** @throws SourceError NETWORK, TLS or TIMEOUT. */
-  async get(url: URL, headers: Record<string, string>, limits: Limits): Promise<Answer> {
+  get(url: URL, headers: Record<string, string>, limits: Limits): Promise<Answer> {
+    return this.send(url, { method: 'GET', headers }, limits);
+  }
+
+  /** @throws SourceError NETWORK, TLS or TIMEOUT: the server may have done what was asked all the same. */
+  async send(url: URL, sending: Sending, limits: Limits): Promise<Answer> {
     const watch = new Watch(limits, this.#connectTimeout, this.#signal);
     try {
-      const answer = await this.#answered(url, headers, watch);
+      const answer = await this.#answered(url, sending, watch);
       answer.body.on('error', () => undefined); // the body's reader reports it; unheard, it would end the process
       return {
         status: answer.statusCode,
@@ -97,26 +112,28 @@ export class HttpClient {
 
   /**
    * A server may close an idle connection just when we use it again. That is no fault of the server, so the request
-   * is sent once more, over a new connection.
+   * is sent once more, over a new connection; but not what changes something: who sends that decides.
    */
-  async #answered(url: URL, headers: Record<string, string>, watch: Watch): Promise<Dispatcher.ResponseData> {
+  async #answered(url: URL, sending: Sending, watch: Watch): Promise<Dispatcher.ResponseData> {
     const before = this.#dialed.get(url.origin) ?? 0;
     try {
-      return await this.#request(url, headers, watch);
+      return await this.#request(url, sending, watch);
     } catch (error) {
       const reused = before > 0 && this.#dialed.get(url.origin) === before;
-      if (!reused || watch.isLate || !isReset(error)) throw error;
+      const isRead = sending.method === 'GET' || sending.method === 'HEAD';
+      if (!reused || !isRead || watch.isLate || !isReset(error)) throw error;
       void this.#agent.close(); // requests under way finish
       this.#agent = this.#newAgent();
-      return await this.#request(url, headers, watch);
+      return await this.#request(url, sending, watch);
     }
   }
 
-  #request(url: URL, headers: Record<string, string>, watch: Watch): Promise<Dispatcher.ResponseData> {
+  #request(url: URL, { method, headers, body }: Sending, watch: Watch): Promise<Dispatcher.ResponseData> {
     const request = this.#agent.request({
       origin: url.origin,
       path: url.pathname + url.search,
-      method: 'GET',
+      method,
+      ...(body === undefined ? {} : { body }),
       headers: {
         'accept-encoding': 'identity',
         'user-agent': 'relaymap',

@@ -10,6 +10,7 @@ import { KeyConfig } from './keys/publisher-keys.ts';
 import { Cosigner, Remote } from './keys/remote.ts';
 import { laterKey } from './later-keys.ts';
 import { domainForms } from './policy-domains.ts';
+import { isS3, parseLocation, S3Config } from './repository/s3/location.ts';
 import { absolute, MAX_ROWS, namedApart, removalDelay, Source, type SourceConfig } from './source-config.ts';
 
 const DAY = 86_400_000;
@@ -29,7 +30,12 @@ const Site = z.strictObject({
 
 export const Config = z.strictObject({
   name: z.string({ error: 'must be text' }).check(z.regex(NAME, { error: 'must match [a-z0-9][a-z0-9.-]{0,63}' })),
-  output: absolute(),
+  output: text().check(
+    z.refine((p) => (isS3(p) ? parseLocation(p) !== null : path.isAbsolute(p)), {
+      error: 'must be an absolute path, or like "s3://bucket/prefix"',
+    }),
+  ),
+  s3: z.optional(S3Config),
   state_dir: z.optional(absolute()),
   keys: list(KeyConfig).check(
     z.minLength(1, { error: 'must name at least one key' }),
@@ -68,6 +74,8 @@ export const Config = z.strictObject({
       token_file: z.optional(absolute()),
       tokens: z.optional(absolute()),
       access_log: z.optional(absolute()),
+      fleet_page: z.optional(absolute()),
+      fleet_token_file: z.optional(absolute()),
       public: z._default(flag(), false),
       site: z._default(list(Site), []),
     }),
@@ -85,9 +93,17 @@ export const Config = z.strictObject({
     }),
     {},
   ),
+  fleet: z.prefault(
+    z.strictObject({
+      expect: z._default(list(text().check(z.maxLength(128, { error: 'is longer than 128 characters' }))), []),
+      silent_after: z.prefault(duration(), '1h'),
+    }),
+    {},
+  ),
   watch: z.prefault(
     z.strictObject({
       interval: z.prefault(duration(), '5s'),
+      trigger: z.optional(absolute()),
       debounce: z.prefault(z.union([duration(), milliseconds()]), '500ms'),
     }),
     {},
@@ -132,6 +148,10 @@ export function readPublisherConfig(file: string): PublisherConfig {
   // Without sources a cosigner judges the difference alone.
   if (config.candidate === undefined && (config.source ?? []).length === 0)
     throw refuse(`source ${config.source === undefined ? 'is missing' : 'must be there at least once, as [[source]]'}`);
+  const isBucket = isS3(config.output);
+  if (config.s3 !== undefined && !isBucket) throw refuse('[s3] is of use with output = "s3://..." alone');
+  if (isBucket && config.candidate !== undefined)
+    throw refuse('a cosigner writes its signatures into a folder: output cannot be a bucket beside `candidate`');
   const signing = config.keys.length + config.cosigners.length;
   if (config.cosigners.length > 0 && config.threshold === undefined)
     throw refuse('cosigners are of use with `threshold` alone: how many signatures a manifest needs');

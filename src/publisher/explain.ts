@@ -13,7 +13,7 @@ import { isNamedBy } from './policy-domains.ts';
 import { removals, waitingRows, type WaitingRow } from './removals/removals.ts';
 import type { Repository } from './repository/repository.ts';
 import type { Published } from './repository/state.ts';
-import { repositoryOf } from './repository/with-repository.ts';
+import { lookAt } from './repository/with-repository.ts';
 import { apart } from './tables/source-guard.ts';
 import { gatherRoutes } from './transport/gather-routes.ts';
 
@@ -29,7 +29,15 @@ export interface Explanation {
 /**
  * @throws PublishError if the sources cannot be read or would be refused; HostError CONFIG if it is not an address.
  */
-export async function explain(config: PublisherConfig, address: string, now: Date): Promise<Explanation> {
+export const explain = (config: PublisherConfig, address: string, now: Date): Promise<Explanation> =>
+  lookAt(config, (repository) => explained(config, repository, address, now));
+
+async function explained(
+  config: PublisherConfig,
+  repository: Repository,
+  address: string,
+  now: Date,
+): Promise<Explanation> {
   const rows = wanted(address);
   const domains = rows.map(domainOf);
   const wildcards = new Set(domains.map((domain) => `@${domain}`));
@@ -49,7 +57,6 @@ export async function explain(config: PublisherConfig, address: string, now: Dat
     if (entry.toLowerCase().includes(typed)) meant.push(`not an address: ${message}`);
   };
   const given = await gather(lenient, now, { each, fault, apart: apart(config) });
-  const repository = repositoryOf(config);
   const published = await repository.publishedHere();
   const lines: string[] = [];
   for (const row of [...rows, ...wildcards]) {

@@ -3,6 +3,7 @@
  * (docs/bundle-format.md section 1). Where more signatures are needed than are made here, the manifest waits as a
  * candidate until other hosts have signed it (docs/commands.md section 3.3). publish.ts decides whether it goes out.
  */
+import { createHash } from 'node:crypto';
 import { rememberRows } from '../bundle/offer/guard.ts';
 import { nextHopsOf, type Manifest, type TableEntry } from '../bundle/offer/manifest.ts';
 import { encodeEnvelope, MANIFEST_TYPE } from '../bundle/trust/envelope.ts';
@@ -21,7 +22,7 @@ import { nextVersion, withReading, type Tables } from './repository/several-publ
 import { approvalFor, manifestPayload, signaturesOf, signedManifest } from './repository/sign-manifest.ts';
 import type { Published, PublisherState } from './repository/state.ts';
 import { packed } from './tables/compress.ts';
-import { makeDeltas, soundDeltas, writeDeltas, type Step } from './tables/deltas.ts';
+import { basesOf, makeDeltas, soundDeltas, writeDeltas, type Step } from './tables/deltas.ts';
 import type { Judged } from './tables/list-guard.ts';
 import { apart, keepSources, sourceHistories } from './tables/source-guard.ts';
 import { sizeOfSound, verifyTable, writeTable } from './tables/tables.ts';
@@ -29,6 +30,15 @@ import { namedByHops, nextHopsState, writeNextHops } from './transport/next-hops
 import { candidateOf, withCandidate, waitingCandidate, newCandidate, cosigned } from './candidate.ts';
 import { readingOf } from './settle.ts';
 import { type Work, type Result, namedBy, recorded, withoutUnnamed, approvalOf, isWhole } from './work.ts';
+
+/**
+ * An object store may do later what it did not answer, so the version counts before anything is signed: another run
+ * takes a higher one.
+ */
+function noteVersion(repository: Repository, state: PublisherState, version: number, payload: Uint8Array): void {
+  const digest = createHash('sha256').update(payload).digest('hex');
+  repository.kept.writeRecord({ ...(repository.kept.record() ?? state), highest: version, digest });
+}
 
 /** @throws PublishError UNSIGNED if other hosts have to sign yet */
 export async function goOut(work: Work, same: boolean, judged: Judged): Promise<Manifest> {
@@ -39,7 +49,9 @@ export async function goOut(work: Work, same: boolean, judged: Judged): Promise<
   await verifyTable(repository, entry);
   const transport = await writeNextHops(work.hops, config, state);
   const created = createdAt(published, now);
-  const carried = approvalOf(state);
+  // A shrinking that another publisher has allowed stays allowed: gateways may not have taken its list yet.
+  const others = repository.store.isShared ? published?.manifest.shrinkApproved : undefined;
+  const carried = approvalOf(state) ?? others;
   const stands = carried !== undefined && now < carried.until ? carried : null;
   const hadHops = transport !== null || work.hops.entry !== null;
   const hopRows = hadHops ? (transport?.rows ?? 0) : null;
@@ -66,6 +78,7 @@ export async function goOut(work: Work, same: boolean, judged: Judged): Promise<
   }
   if (keys.signers.length >= keys.threshold) {
     const payload = payloadOf(version);
+    if (repository.store.isShared || repository.store.leastAge > 0) noteVersion(repository, state, version, payload);
     const signatures = await signaturesOf(MANIFEST_TYPE, payload, keys.signers);
     return await commit(work, result, signedManifest(payload, signatures, trustedBy(keys), keys.threshold));
   }
@@ -100,6 +113,13 @@ async function commit(work: Work, result: Result, signed: VerifiedManifest): Pro
   return signed.manifest;
 }
 
+/** Another publisher has put out a manifest while this one was made. */
+export class LostRace extends HostError {
+  constructor(message: string) {
+    super('BUSY', message);
+  }
+}
+
 /** A manifest on its way out. */
 interface Outgoing {
   readonly signed: VerifiedManifest;
@@ -123,16 +143,14 @@ export async function putOut(
   now: Date,
 ): Promise<void> {
   const waiting = repository.kept.record()?.candidates ?? [];
-  await requireNewestStep(repository.store, next.keyring, signed);
+  await requireNewestStep(repository.store, Math.max(next.keyring, signed.manifest.keyring), signed);
   repository.kept.writeRecord(next); // before publishing: a version is never signed twice
   if (!(await repository.writeManifest(signed.envelope, replaced))) {
     const { label } = repository.store;
-    throw new HostError(
-      'BUSY',
-      `another publisher has changed ${label} meanwhile; version ${signed.manifest.version} is not out`,
-    );
+    throw new LostRace(`another publisher was faster at ${label}: version ${signed.manifest.version} is not out`);
   }
   try {
+    await repository.mend();
     const hops = await repository
       .ofTransport()
       .clean(next.transport, namedByHops(nextHopsOf(signed.manifest).entry), now);
@@ -169,7 +187,7 @@ async function entryOf(work: Work, same: boolean, found: Step['found']): Promise
   const there = repository.kept.hasKept(sha256) ? await sizeOfSound(repository, name, sha256) : null;
   const member = there === null ? (work.member ?? packed(gathered.table)) : null;
   const wireBytes = member === null ? Promise.resolve(there ?? 0) : member.then(({ length }) => length);
-  const bases = state.tables.map((t) => t.sha256).filter((base) => base !== sha256);
+  const bases = basesOf(repository, state.tables, entry ?? null).filter((base) => base !== sha256);
   const step = { table: gathered.table, sha256, wireBytes, before: entry ?? null, found };
   const deltas = await makeDeltas(repository, step, newest(bases));
   const size = member === null ? await wireBytes : await writeTable(repository, sha256, await member);

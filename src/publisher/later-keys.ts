@@ -11,8 +11,6 @@ const LATER_TYPES: readonly unknown[] = ['graph', 'google', 'scim'];
 export function laterKey(values: unknown): string | null {
   const config = tableOf(values);
   const missing = (what: string) => `${what} is not in this version of relaymap; take it out`;
-  for (const key of ['s3', 'fleet']) if (Object.hasOwn(config, key)) return missing(key);
-  if (typeof config['output'] === 'string' && /^s3:/i.test(config['output'])) return missing('an output of s3:');
   if (config['sealed'] === true) return missing('sealed = true');
   for (const [i, each] of listOf(config['source']).entries()) {
     const source = tableOf(each);

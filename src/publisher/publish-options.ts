@@ -2,6 +2,8 @@
 export interface PublishOptions {
   readonly dryRun: boolean;
   readonly allowShrink: boolean;
+  /** From 0 to 1, by chance: how long a publisher waits that lost a race. */
+  readonly chance?: () => number;
   readonly nextVersion: number | null;
   /** Publish although the clock is far behind the published manifest: for one run by hand. */
   readonly acceptClock?: boolean;

@@ -3,6 +3,7 @@
  * -> sign -> verify as a gateway would -> manifest last. A failure before the last step leaves the published
  * manifest unchanged.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { approves } from '../bundle/offer/guard.ts';
 import type { Manifest } from '../bundle/offer/manifest.ts';
 import { presentRows } from '../bundle/table/present-rows.ts';
@@ -11,7 +12,7 @@ import type { PublisherConfig } from './config.ts';
 import { PublishError } from './errors.ts';
 import { ofSource } from './failing-source.ts';
 import { gather, type Gathered, type LeftOut } from './gather/gather.ts';
-import { goOut } from './go-out.ts';
+import { goOut, LostRace } from './go-out.ts';
 import { approvalOf, isWhole, namedBy, type Work } from './work.ts';
 import { trustedBy, type PublisherKeys } from './keys/publisher-keys.ts';
 import type { PublishOptions } from './publish-options.ts';
@@ -21,7 +22,7 @@ import type { Repository } from './repository/repository.ts';
 import { isSignedBy } from './repository/sign-manifest.ts';
 import { continued } from './repository/state.ts';
 import { following, isByAnother } from './repository/other-publisher.ts';
-import { openRepository, withRepository } from './repository/with-repository.ts';
+import { dryRun, withRepository } from './repository/with-repository.ts';
 import { divergedGoOn, divergence, keepPublished, settle } from './settle.ts';
 import { attributed } from './tables/attribution.ts';
 import { packed } from './tables/compress.ts';
@@ -32,6 +33,8 @@ import { apart, sourceTooSmall } from './tables/source-guard.ts';
 import { hashOf, measure, streamed } from './tables/tables.ts';
 import { areHopsWhole, hopsRefusal, isSameHops, namedByHops, readNextHops } from './transport/next-hops.ts';
 
+/** Milliseconds, before a publisher that lost a race tries once more. */
+const LONGEST_PAUSE = 3000;
 /** The most waiting rows that are shown. */
 const SHOWN = 1000;
 
@@ -65,8 +68,17 @@ export async function publish(
   options: PublishOptions,
   now: Date,
 ): Promise<PublishResult> {
-  if (options.dryRun) return run(config, keys, options, openRepository(config), now);
-  return withRepository(config, (repository) => run(config, keys, options, repository, now));
+  if (options.dryRun) return dryRun(config, (repository) => run(config, keys, options, repository, now));
+  return withRepository(config, async (repository) => {
+    try {
+      return await run(config, keys, options, repository, now);
+    } catch (error) {
+      if (!(error instanceof LostRace)) throw error;
+      log('notice', `${error.message}; all is read and compared again`);
+      await pause((options.chance?.() ?? 0) * LONGEST_PAUSE);
+      return await run(config, keys, { ...options, nextVersion: null }, repository, now);
+    }
+  });
 }
 
 async function run(
@@ -78,8 +90,9 @@ async function run(
 ): Promise<PublishResult> {
   const published = await repository.published(keys.own);
   const record = repository.kept.record();
-  const isOthers = isByAnother(published, record, keys);
-  const own = continued(config, record, published, options.nextVersion, isOthers);
+  const { isShared } = repository.store;
+  const isOthers = isByAnother(published, record, keys, isShared);
+  const own = continued(config, record, published, { nextVersion: options.nextVersion, isOthers, isShared });
   const state = published !== null && isOthers ? following(own, published, config.keep_deltas, now) : own;
   const behind = options.acceptClock === true ? null : clockBehind(published, now);
   if (behind !== null && !options.dryRun) {

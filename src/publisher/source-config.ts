@@ -40,6 +40,8 @@ export interface SqlSource extends Common {
   readonly preset?: string | undefined;
   readonly query?: string | undefined;
   readonly password_file?: string | undefined;
+  /** PostgreSQL: the channel on which `watch` hears of a change. */
+  readonly listen?: string | undefined;
 }
 export interface LdapSource extends Common {
   readonly type: 'ldap';
@@ -84,6 +86,14 @@ export const MAX_ROWS = 1_000_000_000;
 export const removalDelay = () =>
   z.pipe(duration(), z.number().check(z.lte(90 * DAY, { error: 'must be at most 90d' })));
 
+/** PostgreSQL cuts longer names, and takes no NUL. */
+const channel = () =>
+  text().check(
+    z.refine((name) => Buffer.byteLength(name) <= 63 && !name.includes('\0'), {
+      error: 'must be the name of a channel, at most 63 bytes',
+    }),
+  );
+
 /** Every key of every type, to tell an unknown key from a misplaced one. */
 export const Source = z.strictObject({
   type: z.enum(TYPES, { error: `must be one of ${TYPES.join(', ')}` }),
@@ -101,6 +111,7 @@ export const Source = z.strictObject({
   starttls: z.optional(flag()),
   bind_dn: z.optional(text()),
   password_file: z.optional(absolute()),
+  listen: z.optional(channel()),
   // Empty means the whole directory.
   base_dn: z.optional(z.string({ error: 'must be text' })),
   filter: z.optional(text()),
@@ -147,7 +158,7 @@ const KEYS: Record<SourceType, Keys> = {
       ['url', 'url_file'],
       ['preset', 'query'],
     ],
-    may: ['password_file'],
+    may: ['password_file', 'listen'],
   },
   ldap: {
     must: [['url'], ['base_dn'], ['preset', 'filter']],

@@ -55,16 +55,16 @@ export class Daemon {
 
   /**
    * Starts it, and comes back when its first cycle has ended.
-   * @param url where it asks. @param more lines of its `[health]`. @param name of its state and its maps; else the
-   * site's own.
+   * @param url where it asks. @param schedule when, else never by itself. @param more lines of its `[health]`.
+   * @param name of its state and its maps; else the site's own.
    * @param under a command that runs it.
    */
-  static async start(site, { url, more = '', name = '', under = [] }) {
+  static async start(site, { url, schedule = WHEN_TOLD, more = '', name = '', under = [] }) {
     const config = site.at(`daemon${name}.toml`);
     let toml = readFileSync(site.at('relaymap.toml'), 'utf8').replace(site.url, url);
     if (name !== '') toml = toml.replace(site.at('state'), site.at(`state${name}`));
     if (name !== '') toml = toml.replace(site.at('maps'), site.at(`maps${name}`));
-    writeFileSync(config, `${toml}${WHEN_TOLD}[health]\n${more}`);
+    writeFileSync(config, `${toml}${schedule}[health]\n${more}`);
     const [program, ...args] = site.relaymap('run', '--config', config);
     const daemon = new Daemon(site, [...under, program, ...FLAGS, ...args], site.at(`state${name}/status.json`));
     const before = daemon.reported();

@@ -2,11 +2,15 @@
 // against one nginx: what the central side sees, how fast a version spreads, and what happens when it was down;
 // against a fleet that polls at second 0. First in simulated time, all gateways; then in real time, `--real` of
 // them, each poll a TLS connection of its own. Loopback only.
+// `-- --front true`: the same gateways against an nginx that caches a bucket, and what a month costs (needs the
+// packages of test/buckets/setup).
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { month } from './fleet/cost.mjs';
+import { Bucket, cacheBefore, cacheFigures } from './fleet/front.mjs';
 import { Fleet, seeded, ticksOf, WAYS } from './fleet/gateways.mjs';
 import { Nginx } from './fleet/nginx.mjs';
 import { plots } from './fleet/plots.mjs';
@@ -88,28 +92,33 @@ function spreadOf(times) {
   return { median: at(0.5), p99: at(0.99), longest: at(1) };
 }
 
-/** Plays for real; `scripted` with a version, and a central side that is down for a while. `length` in milliseconds. */
-async function real(way, count, length, site, nginx, parts, scripted) {
+/**
+ * A version, and a central side that is down for a while with a version meanwhile.
+ * @returns what becomes of it while `cpu` is measured.
+ */
+const downForAWhile = (site, nginx) => (cpu) => [
+  { ms: REAL.published, run: () => site.change(100) },
+  {
+    ms: REAL.down,
+    run: async () => {
+      cpu.ended = nginx.cpu() - cpu.before;
+      cpu.before = 0;
+      await nginx.stop();
+      await site.change(100);
+    },
+  },
+  { ms: REAL.back, run: () => nginx.start() },
+];
+
+/** Plays for real, with what happens at the central side. `length` in milliseconds. */
+async function real(way, count, length, site, nginx, parts, script) {
   const world = new RealWorld(site, nginx.port);
-  const { published, down, back } = REAL;
+  const { published, back } = REAL;
   const ticks = await ticksOf(parts, '* * * * *', Math.ceil(length / MINUTE));
   const has = await world.current();
   const fleet = new Fleet(count, WAYS[way], world, { ...parts, ticks, has }, seeded(2));
   const [own, cpu] = [process.cpuUsage(), { before: nginx.cpu(), ended: 0 }];
-  const script = [
-    { ms: published, run: () => site.change(100) },
-    {
-      ms: down,
-      run: async () => {
-        cpu.ended = nginx.cpu() - cpu.before;
-        cpu.before = 0;
-        await nginx.stop();
-        await site.change(100);
-      },
-    },
-    { ms: back, run: () => nginx.start() },
-  ];
-  await world.play(length, scripted ? script : []);
+  await world.play(length, script(cpu, fleet));
   const used = process.cpuUsage(own);
   const asked = fleet.requests.reduce((sum, n) => sum + (n ?? 0), 0);
   const answered = world.polls.length;
@@ -120,12 +129,10 @@ async function real(way, count, length, site, nginx, parts, scripted) {
     bytesUp: n && Math.round(up / n),
     bytesDown: n && Math.round(got / n),
   });
-  const versions = scripted
-    ? {
-        version: spread(fleet, count, has.version + 1, published),
-        recovered: spread(fleet, count, has.version + 2, back),
-      }
-    : {};
+  const versions = {
+    version: spread(fleet, count, has.version + 1, published),
+    recovered: spread(fleet, count, has.version + 2, back),
+  };
   return {
     gateways: count,
     minutes: length / MINUTE,
@@ -184,8 +191,8 @@ async function bench({ gateways, share, minutes, out }) {
       cert: site.at('tls.pem'),
       key: site.at('tls.key'),
     });
-    const ours = await real('ours', share, minutes * MINUTE, site, nginx, parts, true);
-    const fixed = await real('fixed', share, 2.5 * MINUTE, site, nginx, parts, false);
+    const ours = await real('ours', share, minutes * MINUTE, site, nginx, parts, downForAWhile(site, nginx));
+    const fixed = await real('fixed', share, 2.5 * MINUTE, site, nginx, parts, () => []);
     const figures = {
       gateways,
       simulated: Object.fromEntries(Object.keys(WAYS).map((way) => [way, played[way].figures])),
@@ -204,8 +211,52 @@ async function bench({ gateways, share, minutes, out }) {
   }
 }
 
+/** Of the play before a bucket: two versions, each put into the bucket as soon as it is made. */
+const CHANGES = [REAL.published, 200_000];
+/** Polls and versions a day, and the caches of a delivery network. */
+const MONTHS = {
+  'a poll a minute': { polls: 1440, versions: 24, edges: 400 },
+  'a poll in five minutes': { polls: 288, versions: 24, edges: 400 },
+};
+const FLEETS = [1e3, 1e5, 1e6];
+
+async function benchFront({ share, minutes }) {
+  const site = new Site();
+  let [bucket, nginx] = [null, null];
+  try {
+    await site.open(ROWS);
+    const parts = await ownParts(site);
+    bucket = await Bucket.open(site.at('parts'));
+    await bucket.fill(site.at('public'));
+    const tls = { cert: site.at('tls.pem'), key: site.at('tls.key') };
+    nginx = await cacheBefore(site.at('nginx'), bucket, tls);
+    const change = async () => {
+      await site.change(100);
+      await bucket.fill(site.at('public'));
+    };
+    const script = () => CHANGES.map((ms) => ({ ms, run: change }));
+    const { recovered: _, ...played } = await real('ours', share, minutes * MINUTE, site, nginx, parts, script);
+    await nginx.stop(); // writes down the rest
+    const cache = cacheFigures(site.at('nginx'));
+    // A manifest lasts ten seconds, whoever asks.
+    const edge = { manifest: 6, blobs: round((cache.blobs?.atBucket ?? 0) / CHANGES.length, 2) };
+    const each = { unchanged: played.unchanged.bytesDown, changed: played.changed.bytesDown };
+    const months = Object.fromEntries(
+      Object.entries(MONTHS).map(([name, play]) => [
+        name,
+        Object.fromEntries(FLEETS.map((count) => [count, month(count, each, edge, play)])),
+      ]),
+    );
+    process.stdout.write(`${JSON.stringify({ played, cache, months }, null, 1)}\n`);
+  } finally {
+    await nginx?.stop();
+    await bucket?.stop();
+    await site.close();
+  }
+}
+
 function asked() {
-  const options = { gateways: '10000', real: '', minutes: '6', out: '' };
+  const options = { gateways: '10000', real: '', minutes: '6', out: '', front: '' };
   const { values } = parseArgs({
     options: Object.fromEntries(
       Object.entries(options).map(([name, value]) => [name, { type: 'string', default: value }]),
@@ -218,11 +269,18 @@ function asked() {
   };
   const gateways = whole('gateways', 10, 100_000);
   const share = values.real === '' ? gateways : whole('real', 10, gateways);
-  return { gateways, share, minutes: whole('minutes', 6, 60), out: values.out === '' ? undefined : values.out };
+  return {
+    gateways,
+    share,
+    minutes: whole('minutes', 6, 60),
+    out: values.out === '' ? undefined : values.out,
+    front: values.front !== '',
+  };
 }
 
 try {
-  await bench(asked());
+  const wanted = asked();
+  await (wanted.front ? benchFront(wanted) : bench(wanted));
 } catch (error) {
   process.stderr.write(`fleet: ${error.message}\n`);
   process.exit(1);

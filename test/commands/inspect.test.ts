@@ -1,6 +1,6 @@
 // `relaymap-publish inspect` says of published files what a gateway would say of them, and whether a stranger may
 // read them.
-// Covers src/gateway/fetch/inspect.ts, src/bin/publisher/inspect-command.ts
+// Covers src/gateway/fetch/inspect.ts, src/bin/publisher/inspect/inspect-command.ts
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

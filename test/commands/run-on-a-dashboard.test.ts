@@ -3,11 +3,14 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { fleetLog } from '../support/fleet-log.ts';
 import { Daemon } from '../support/daemon.ts';
 import { Central, people } from '../publisher/central.ts';
 import { freePort, until } from '../support/postfix.ts';
@@ -94,7 +97,7 @@ test('the files are what the tools take', () => {
     });
     return /SUCCESS: (\d+) rules/.exec(said)?.[1];
   });
-  expect(counts).toEqual(['15', '6']);
+  expect(counts).toEqual(['15', '10']);
   expect(dashboard.schemaVersion).toBeGreaterThanOrEqual(36);
   expect(new Set(dashboard.panels.map((p) => p.id)).size).toBe(dashboard.panels.length);
   for (const { targets, gridPos } of dashboard.panels) {
@@ -104,8 +107,8 @@ test('the files are what the tools take', () => {
   expect(dashboard.templating.list.find((v) => v.name === 'datasource')?.type).toBe('datasource');
 });
 
-/** A central side that watches. @returns where its metrics are. */
-async function centralSide(): Promise<string> {
+/** A central side that watches, and its fleet. @returns where their metrics are. */
+async function centralSide(): Promise<[string, string]> {
   const central = new Central({ further: '[health]\nlisten = "127.0.0.1:0"' });
   central.rows(people(20));
   const child = central.start(['watch']);
@@ -113,14 +116,22 @@ async function centralSide(): Promise<string> {
   let log = '';
   child.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()));
   await until('the central side publishes', () => (/published version 1 /.test(log) ? true : undefined), 60);
-  return /127\.0\.0\.1:[0-9]+/.exec(log)?.[0] ?? '';
+  const file = central.at('access.log');
+  writeFileSync(file, fleetLog(Math.floor(Date.now() / 1000)));
+  expect((await central.run(['fleet', '--log', file, '--prom', central.at('fleet.prom')])).status).toBe(0);
+  const metrics = readFileSync(central.at('fleet.prom'));
+  const server = createServer((_, response) => void response.end(metrics)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const fleet = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return [/127\.0\.0\.1:[0-9]+/.exec(log)?.[0] ?? '', fleet];
 }
 
 test('each expression finds something in a live gateway and a central side', async () => {
   const daemon = new Daemon(scene.gateway);
   await daemon.says(/health: http/);
   const gateway = /127\.0\.0\.1:[0-9]+/.exec(daemon.log)?.[0] ?? '';
-  const url = await prometheus(gateway, await centralSide());
+  const url = await prometheus(gateway, ...(await centralSide()));
   const scrapes = async (query: string, value: string) => {
     for (const end = performance.now() + 120_000; performance.now() < end; await sleep(200)) {
       const answer = await ask(url, 'query', { query });

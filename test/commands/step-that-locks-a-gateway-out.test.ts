@@ -1,7 +1,7 @@
 // The ceremony of a key ring step, with the file that signs alone in a folder: whatever would leave a gateway behind,
 // or has not been signed by enough, is not published; what is published is what was shown.
-// Covers src/publisher/keys, src/bin/publisher/keyring-command.ts, src/bin/publisher/keyring-publish.ts
-// Covers src/bin/publisher/sign-command.ts, src/bin/publisher/key-commands.ts, src/bin/relaymap-sign.ts
+// Covers src/publisher/keys, src/bin/publisher/keys/keyring-command.ts, src/bin/publisher/keys/keyring-publish.ts
+// Covers src/bin/publisher/keys/sign-command.ts, src/bin/publisher/keys/key-commands.ts, src/bin/relaymap-sign.ts
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';

@@ -31,6 +31,7 @@ const FLOORS = [
 
 /** What only some files may import. */
 const OWNERS: Record<string, RegExp> = {
+  aws4fetch: /^publisher\/repository\/s3\/client\.ts$/,
   undici: /^io\/http\.ts$/,
   tweetnacl: /^bundle\/trust\/ed25519\.ts$/,
   commander: /^bin\//,
@@ -195,11 +196,11 @@ test('every package that is imported is a dependency, and the lock file names no
     devDependencies: object;
   };
   const packages = imports.filter(({ target }) => !/^[.]|^node:/.test(target));
-  // All is bundled. What only sources need is no dependency of the package: who installs it on a gateway gets no
-  // driver.
+  // All is bundled. What only sources and buckets need is no dependency of the package: who installs it on a gateway
+  // gets no driver.
   const unnamed = packages.filter(({ file, target }) => {
     const name = target.split('/')[0] ?? '';
-    const driver = file.startsWith('publisher/sources/') && Object.hasOwn(devDependencies, name);
+    const driver = /^publisher\/(sources|repository\/s3)\//.test(file) && Object.hasOwn(devDependencies, name);
     return !driver && !Object.hasOwn(dependencies, name);
   });
   expect(unnamed).toEqual([]);

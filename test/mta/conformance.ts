@@ -18,6 +18,8 @@ export interface Kit {
   start(host: MailHost): Promise<void>;
   /** Ends the deferring of unknown recipients with which `init --apply` begins; absent where it does not begin so. */
   endDeferring?(host: MailHost): Promise<void>;
+  /** Has it take user+tag@ for user@; absent where it does so in any case. */
+  setDelimiter?(host: MailHost): Promise<void>;
   /** Takes our maps out of its configuration. */
   forget(host: MailHost): Promise<void>;
   /** What a stranger is answered while the map is not there: deferred, or as before since it is in memory. */
@@ -85,9 +87,18 @@ export function conforms(kit: Kit): void {
       found('@domain', 250);
     });
 
+    test('user+tag@ is user@ where it is told so, or always', async () => {
+      const always = (await codes('alice+x@example.org'))[0] === 250;
+      expect(always).toBe(kit.setDelimiter === undefined);
+      await kit.setDelimiter?.(host);
+      await answersSo(host.smtp, [250, 550], ['alice+x@example.org', 'nobody+x@example.org']);
+      found('user+tag', always ? 'always' : 'if set');
+    });
+
     test('an internationalised domain is found by its A-label', async () => {
       expect(await codes('idn@xn--mnchen-3ya.example', 'IDN@XN--mnchen-3YA.example')).toEqual([250, 250]);
       if (!kit.utf8) found('IDN', 'A-label');
+      if (!kit.utf8) found('folding', 'none');
     });
 
     if (kit.utf8) {
@@ -103,6 +114,7 @@ export function conforms(kit: Kit): void {
         ]);
         expect(await codes('idn@münchen.example', 'IDN@MÜNCHEN.example')).toEqual([250, 250]);
         found('IDN', 'both labels');
+        found('folding', 'as Unicode');
       });
     } else {
       test('addresses beyond ASCII are not taken, and check says so', async () => {
@@ -123,6 +135,7 @@ export function conforms(kit: Kit): void {
       expect([kept, come, domain]).toEqual([250, 250, 250]);
       expect(gone).toSatisfy(isRefusal);
       found('update', 'next connection');
+      found('new domain', kit.seesDomainsLate === true ? 'a moment later' : 'next connection');
     });
 
     test('updates under load: no recipient that every version has is ever refused', async () => {
@@ -182,6 +195,7 @@ export function conforms(kit: Kit): void {
         await host.must(['sh', '-c', 'head -c 100 "$1" >/tmp/cut && mv /tmp/cut "$1"', 'sh', `${MAPS}/${name}`]);
       const [known] = await codes('alice@example.org').catch(() => [421]);
       expect(known).toSatisfy((code: number) => code === 250 || isDelay(code));
+      found('cut map', known === 250 ? 'old table' : '4xx');
       const fetched = await host.relaymap('fetch');
       expect(fetched.status, fetched.stderr).toBe(0);
       // Postfix' master waits a minute before it starts a process that could not start.

@@ -42,6 +42,15 @@ export const exim: Kit = {
     await host.must(['sed', '-i', 's/^RELAYMAP_DEFER/# &/', '/etc/exim4/conf.d/main/000_relaymap']);
     await again(host);
   },
+  async setDelimiter(host) {
+    await host.must([
+      'sed',
+      '-i',
+      's/^# RELAYMAP_DELIMITER/RELAYMAP_DELIMITER/',
+      '/etc/exim4/conf.d/main/000_relaymap',
+    ]);
+    await again(host);
+  },
   async forget(host) {
     await host.must(['rm', '/etc/exim4/conf.d/main/000_relaymap', '/etc/exim4/relaymap_acl']);
     await again(host);
@@ -67,7 +76,7 @@ routes({
     expect(await host.read('/etc/exim4/conf.d/main/000_relaymap')).toMatch(/^# RELAYMAP_DEFER/m);
   },
   async allowLoopback(host) {
-    await host.must(['sed', '-i', 's/self = defer/self = send/', '/etc/exim4/conf.d/router/050_relaymap']);
+    await host.must(['sed', '-i', 's/self = defer/self = send/g', '/etc/exim4/conf.d/router/050_relaymap']);
     await again(host);
   },
   byMx: true,

@@ -61,6 +61,11 @@ export const haraka: Kit = {
     await host.must(['sh', '-c', END]);
     await start(host);
   },
+  async setDelimiter(host) {
+    await host.must(['sed', '-i', 's/^; delimiter=/delimiter=/', `${FOLDER}/config/relaymap.ini`]);
+    await host.must(['sh', '-c', END]);
+    await start(host);
+  },
   async forget(host) {
     await host.must(['sed', '-i', '/^relaymap$/d', `${FOLDER}/config/plugins`]);
   },

@@ -24,7 +24,7 @@ export class MailHost {
   readonly #target: ChildProcess;
   readonly #pid: number;
   #bridge: ChildProcess | null = null;
-  #sinks: ChildProcess | null = null;
+  readonly #helpers: ChildProcess[] = [];
   #https: Server | null = null;
 
   readonly dir: string;
@@ -160,12 +160,41 @@ export class MailHost {
     await this.write(CONFIG, `${text.slice(0, end)}${lines}\n${text.slice(end)}`);
   }
 
-  /** SMTP servers on its loopback that take all mail: `127.0.0.1:2525`. What they get is in `shared/sink-2525`. */
+  /** SMTP servers on its loopback that take all mail: `127.0.0.1:2525`. What one gets is in `shared/sink-PLACE`. */
   async sinks(places: readonly string[]): Promise<void> {
     const shared = path.join(this.dir, 'shared');
-    const argv = ['nsenter', '--net', '-t', String(this.#pid), process.execPath, SINK, shared, ...places];
-    this.#sinks = spawn(MORTAL[0] ?? '', [...MORTAL.slice(1), ...argv], { stdio: ['ignore', 'pipe', 'inherit'] });
-    await once(this.#sinks.stdout ?? this.#sinks, 'data');
+    await this.#beside([process.execPath, SINK, shared, ...places], /ready/);
+  }
+
+  /**
+   * A DNS server on its loopback that knows these names and no other, as options of dnsmasq(8):
+   * `host-record=mx.example.org,127.0.0.2`, `mx-host=example.org,mx.example.org,10`.
+   */
+  async names(records: readonly string[]): Promise<void> {
+    // Some resolvers ask nothing on a host whose only addresses are of loopback.
+    const link = 'ip link add net0 type bridge; ip address add 198.51.100.1/32 dev net0; ip link set net0 up';
+    await run(['nsenter', '--net', '-t', String(this.#pid), 'sh', '-ec', link]);
+    const alone = ['--no-daemon', '--conf-file=/dev/null', '--no-hosts', '--no-resolv', '--user=root', '--pid-file'];
+    const where = ['--listen-address=127.0.0.1', '--bind-interfaces', '--local=/#/'];
+    await this.#beside(['dnsmasq', ...alone, ...where, ...records.map((record) => `--${record}`)], /started/);
+    await this.write('/etc/resolv.conf', 'nameserver 127.0.0.1\n');
+  }
+
+  /** A process of this host in the other's network, until it says that it is ready. */
+  async #beside(argv: readonly string[], ready: RegExp): Promise<void> {
+    const enter = ['nsenter', '--net', '-t', String(this.#pid), 'sh', '-c', 'exec "$@" 2>&1', 'sh'];
+    const helper = spawn(MORTAL[0] ?? '', [...MORTAL.slice(1), ...enter, ...argv], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    this.#helpers.push(helper);
+    let said = '';
+    await new Promise<void>((resolve, reject) => {
+      helper.stdout.on('data', (chunk) => {
+        said += String(chunk);
+        if (ready.test(said)) resolve();
+      });
+      helper.once('exit', () => reject(new Error(`${argv[0]} has ended: ${said}`)));
+    });
   }
 
   /** The line that a person types, with what it needs here. */
@@ -183,7 +212,7 @@ export class MailHost {
 
   async close(): Promise<void> {
     this.#bridge?.kill('SIGKILL');
-    this.#sinks?.kill('SIGKILL');
+    for (const helper of this.#helpers) helper.kill('SIGKILL');
     this.#https?.close();
     await this.endpoint.stop();
     const ended = once(this.#target, 'exit');

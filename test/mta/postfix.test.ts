@@ -3,6 +3,7 @@
 import { expect } from 'vitest';
 import { labTree } from '../support/lab.ts';
 import { conforms, type Kit } from './conformance.ts';
+import { defersWhileStale, routes } from './routing.ts';
 
 const MAIN_CF = `compatibility_level = 3.6
 myhostname = mx.test.invalid
@@ -38,6 +39,9 @@ export const postfix: Kit = {
   async endDeferring(host) {
     await host.must(['sh', '-c', 'postconf -X unknown_relay_recipient_reject_code && postfix reload']);
   },
+  async setDelimiter(host) {
+    await host.must(['sh', '-c', 'postconf -e recipient_delimiter=+ && postfix reload']);
+  },
   async forget(host) {
     await host.must(['sh', '-c', 'postconf -X relay_recipient_maps && postfix reload']);
   },
@@ -47,3 +51,30 @@ export const postfix: Kit = {
 };
 
 conforms(postfix);
+defersWhileStale({
+  ...postfix,
+  async setUpStale(host) {
+    const { status, stdout, stderr } = await host.init('postfix', '--apply');
+    expect([status, stdout], stderr).toEqual([0, expect.stringMatching(/stale_domains/)]);
+  },
+});
+routes({
+  ...postfix,
+  async setUpHops(host) {
+    expect((await host.relaymap('check')).stdout).toMatch(/transport/);
+    const { status, stdout, stderr } = await host.init('postfix', '--apply');
+    expect([status, stdout], stderr).toEqual([0, expect.stringMatching(/transport_maps/)]);
+  },
+  async allowLoopback(host) {
+    const { settings, folder } = { settings: 'smtp_dns_support_level=enabled', folder: '/var/spool/postfix/etc' };
+    await host.must([
+      'sh',
+      '-c',
+      `postconf -e ${settings} inet_protocols=all; mkdir -p ${folder}; cp /etc/resolv.conf ${folder}; postfix stop; postfix start`,
+    ]);
+  },
+  async hurry(host) {
+    await host.must(['postfix', 'reload']);
+  },
+  byMx: true,
+});

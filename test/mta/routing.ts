@@ -1,6 +1,6 @@
 // Where mail goes once it has been taken (next_hops), and what is said of recipients while a list is out of date
 // ([stale]): the same sentences for every kind of mail server, each by mail that is really sent.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -9,9 +9,21 @@ import { hops, route } from '../support/next-hops.ts';
 import { answersSo, SmtpClient } from '../support/smtp.ts';
 import type { Kit } from './conformance.ts';
 import { COMMAND, CONFIG, MailHost, MAPS } from './mail-host.ts';
+import { record } from './results.ts';
 
 const ROWS = ['alice@example.org', 'bob@example.net', 'carol@none.example.com'];
-const [ONE, OTHER, SIX] = [2525, 2626, 2727];
+const [ONE, OTHER, SIX] = ['127.0.0.1:2525', '127.0.0.1:2626', '::1:2727'];
+
+/** The name mx.example.org: its MX records name a host that is down and another one, its own address is a third one. */
+const NAMES = [
+  'mx-host=mx.example.org,down.example.org,5',
+  'mx-host=mx.example.org,real.example.org,10',
+  'host-record=down.example.org,127.0.0.9',
+  'host-record=real.example.org,127.0.0.2',
+  'host-record=mx.example.org,127.0.0.3',
+  'host-record=plain.example.org,127.0.0.3',
+];
+const [REAL, REAL_OTHER, ITSELF, ITSELF_OTHER] = ['127.0.0.2:25', '127.0.0.2:2525', '127.0.0.3:25', '127.0.0.3:2525'];
 
 export interface StaleKit extends Kit {
   /** Has it ask the map of what is out of date, where `init` did not do so at first. */
@@ -23,6 +35,8 @@ export interface RoutingKit extends Kit {
   allowLoopback?(host: MailHost): Promise<void>;
   /** Has it ask the map of next hops, as `init` says. */
   setUpHops(host: MailHost): Promise<void>;
+  /** Has it see new next hops now, where it would some ten seconds later. */
+  hurry?(host: MailHost): Promise<void>;
   /** Whether a next hop can be the MX of a name. */
   readonly byMx: boolean;
 }
@@ -32,7 +46,8 @@ export function routes(kit: RoutingKit): void {
     let host: MailHost;
     beforeAll(async () => {
       host = await MailHost.open(await kit.tree());
-      await host.sinks([`127.0.0.1:${ONE}`, `127.0.0.1:${OTHER}`, `::1:${SIX}`]);
+      await host.names(NAMES);
+      await host.sinks([ONE, OTHER, SIX, REAL, REAL_OTHER, ITSELF, ITSELF_OTHER]);
       await kit.prepare(host);
       host.forger.publish(ROWS);
       await kit.setUp(host);
@@ -51,7 +66,7 @@ export function routes(kit: RoutingKit): void {
     };
 
     test('a server that does not ask the next hops yet: check says so, and init has it ask them', async () => {
-      await publish(route('example.org', `[127.0.0.1]:${ONE}`), route('example.net', `[127.0.0.1]:${OTHER}`));
+      await publish(route('example.org', '[127.0.0.1]:2525'), route('example.net', '[127.0.0.1]:2626'));
       await kit.setUpHops(host);
       await kit.allowLoopback?.(host);
       await answersSo(host.smtp, [250], ['alice@example.org']);
@@ -60,16 +75,13 @@ export function routes(kit: RoutingKit): void {
     });
 
     test('mail for two domains goes to two hosts', async () => {
-      await send(host, 'alice@example.org', 'bob@example.net');
-      await arrived(host, ONE, 'alice@example.org');
-      await arrived(host, OTHER, 'bob@example.net');
+      await delivers(host, kit, ['alice@example.org', ONE], ['bob@example.net', OTHER]);
+      record(kit.kind, 'next hop', 'yes');
     });
 
     test('after an update it goes to another host, by IPv6 too', async () => {
-      await publish(route('example.org', `[127.0.0.1]:${OTHER}`), route('example.net', `[::1]:${SIX}`));
-      await send(host, 'alice@example.org', 'bob@example.net');
-      await arrived(host, OTHER, 'alice@example.org');
-      await arrived(host, SIX, 'bob@example.net');
+      await publish(route('example.org', '[127.0.0.1]:2626'), route('example.net', '[::1]:2727'));
+      await delivers(host, kit, ['alice@example.org', OTHER], ['bob@example.net', SIX]);
     });
 
     test('lookup says which next hop', async () => {
@@ -81,25 +93,41 @@ export function routes(kit: RoutingKit): void {
       expect(stdout).toMatch(/carol@none\.example\.com.*\n.*has no next hop/);
     });
 
-    if (!kit.byMx) {
+    test('[HOST] is the host itself, whatever its MX records say, with a port and without', async () => {
+      await publish(route('example.org', '[mx.example.org]'), route('example.net', '[mx.example.org]:2525'));
+      await kit.hurry?.(host);
+      await delivers(host, kit, ['alice@example.org', ITSELF], ['bob@example.net', ITSELF_OTHER]);
+    });
+
+    if (kit.byMx) {
+      test('HOST is the MX of that name, the next one where the first is down; without an MX the host itself', async () => {
+        await publish(route('example.org', 'mx.example.org'), route('example.net', 'mx.example.org:2525'));
+        await kit.hurry?.(host);
+        await delivers(host, kit, ['alice@example.org', REAL], ['bob@example.net', REAL_OTHER]);
+        await publish(route('example.org', 'plain.example.org'), route('example.net', 'plain.example.org:2525'));
+        await kit.hurry?.(host);
+        await delivers(host, kit, ['alice@example.org', ITSELF], ['bob@example.net', ITSELF_OTHER]);
+        record(kit.kind, 'MX next hop', 'yes');
+      });
+    } else {
       test('a next hop by MX: its mail waits, check and lookup say so', async () => {
-        await publish(route('example.org', 'mx.example.org'), route('example.net', `[127.0.0.1]:${ONE}`));
-        await send(host, 'alice@example.org', 'bob@example.net');
-        await arrived(host, ONE, 'bob@example.net');
+        await publish(route('example.org', 'mx.example.org'), route('example.net', '[127.0.0.1]:2525'));
+        await send(host, 'alice@example.org');
+        await delivers(host, kit, ['bob@example.net', ONE]);
         expect((await host.relaymap('check')).stdout).toMatch(/error: The next hops? of example\.org .*MX/s);
         expect((await host.relaymap('lookup', 'alice@example.org')).stdout).toMatch(/waits in the queue/);
+        record(kit.kind, 'MX next hop', 'its mail waits');
       });
     }
 
     test('without the map of next hops no mail is lost, and it goes there once the map is back', async () => {
-      await publish(route('example.org', `[127.0.0.1]:${ONE}`), route('example.net', `[127.0.0.1]:${ONE}`));
+      await publish(route('example.org', '[127.0.0.1]:2525'), route('example.net', '[127.0.0.1]:2525'));
       await host.must(['sh', '-c', `rm -f ${MAPS}/transport*`]);
       const taken = await trySend(host, 'alice@example.org');
       expect(taken).toSatisfy((code: number) => code < 500);
       expect((await host.relaymap('fetch')).status).toBe(0);
       expect(await host.read(`${MAPS}/transport`)).toMatch(/^example\.org\t.*2525/m);
-      await send(host, 'bob@example.net');
-      await arrived(host, ONE, 'bob@example.net');
+      await delivers(host, kit, ['bob@example.net', ONE]);
     });
   });
 }
@@ -123,6 +151,7 @@ export function defersWhileStale(kit: StaleKit): void {
         expect(late.status, late.stderr).toBe(0);
         const { deferCode: code, group } = KINDS[kit.kind];
         await answersSo(host.smtp, [250, code], asked);
+        record(kit.kind, 'out of date', code);
         const lookup = await host.relaymap('lookup', 'nobody@example.org', 'alice@example.org');
         expect([lookup.status, lookup.stdout]).toEqual([1, expect.stringMatching(/nobody@example.org: deferred/)]);
         expect(lookup.stdout).toMatch(/out of date/);
@@ -143,12 +172,35 @@ export function defersWhileStale(kit: StaleKit): void {
   });
 }
 
-/** One message for each recipient; all must be taken. */
-async function send(host: MailHost, ...recipients: string[]): Promise<void> {
-  for (const recipient of recipients) {
-    const code = await trySend(host, recipient);
-    if (code !== 250) throw new Error(`${recipient}: ${code}`);
+/**
+ * Mail for each recipient comes to its place, and to no other. A server that looks at its maps now and then sends some
+ * as before: then it is sent again, until one comes.
+ */
+async function delivers(host: MailHost, kit: Kit, ...ways: (readonly [recipient: string, place: string])[]) {
+  const isLate = kit.seesDomainsLate === true;
+  for (const [recipient, place] of ways) {
+    const comes = async () => {
+      await send(host, recipient);
+      await arrived(host, place, recipient, isLate ? 3000 : 60_000);
+    };
+    for (let left = 20; ; left--) {
+      try {
+        await comes();
+        break;
+      } catch (error) {
+        if (!isLate || left === 0) throw error;
+      }
+    }
   }
+  const others = readdirSync(path.join(host.dir, 'shared')).filter((name) => name.startsWith('sink-'));
+  if (!isLate) expect(others).toEqual([]);
+  for (const name of others) await host.must(['rm', '-f', `/shared/${name}`]);
+}
+
+/** One message, which must be taken. */
+async function send(host: MailHost, recipient: string): Promise<void> {
+  const code = await trySend(host, recipient);
+  if (code !== 250) throw new Error(`${recipient}: ${code}`);
 }
 
 /** @returns the last reply's code */
@@ -163,11 +215,11 @@ async function trySend(host: MailHost, recipient: string): Promise<number> {
 }
 
 /** Waits until a sink has the recipient, and forgets what it has. */
-async function arrived(host: MailHost, port: number, recipient: string): Promise<void> {
-  const file = path.join(host.dir, 'shared', `sink-${port}`);
+async function arrived(host: MailHost, place: string, recipient: string, limit: number): Promise<void> {
+  const file = path.join(host.dir, 'shared', `sink-${place}`);
   const read = () => (existsSync(file) ? readFileSync(file, 'latin1').split('\n') : []);
-  for (const end = performance.now() + 60_000; !read().includes(recipient); await delay(50)) {
-    if (performance.now() > end) throw new Error(`no mail for ${recipient} on port ${port}: ${read().join()}`);
+  for (const end = performance.now() + limit; !read().includes(recipient); await delay(50)) {
+    if (performance.now() > end) throw new Error(`no mail for ${recipient} at ${place}: ${read().join()}`);
   }
-  await host.must(['rm', '-f', `/shared/sink-${port}`]);
+  await host.must(['rm', '-f', `/shared/sink-${place}`]);
 }

@@ -1,5 +1,5 @@
-// An SMTP server on loopback that takes all mail and writes each recipient into a file of its own, `sink-PORT` in a
-// folder. Arguments: the folder, and ports, each with its address: 127.0.0.1:2525.
+// An SMTP server on loopback that takes all mail and writes each recipient into a file, `sink-ADDRESS:PORT` in a
+// folder. Arguments: the folder, and addresses with their ports: 127.0.0.1:2525.
 import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 
@@ -25,7 +25,7 @@ let ready = 0;
 for (const place of places) {
   const at = place.lastIndexOf(':');
   const [host, port] = [place.slice(0, at), Number(place.slice(at + 1))];
-  createServer((socket) => serve(socket, `${folder}/sink-${port}`)).listen(port, host, () => {
+  createServer((socket) => serve(socket, `${folder}/sink-${place}`)).listen(port, host, () => {
     ready++;
     if (ready === places.length) process.stdout.write('ready\n');
   });

@@ -189,17 +189,40 @@ test('what is no TOML is told by its line, what is no UTF-8 in words, and a file
 describe('what this version does not have is refused by name, never passed over', () => {
   test.each([
     ['sealed = true\n' + TOP + SOURCE, /: sealed = true is not in this version/],
-    [TOP.replace('/srv/out', 's3://bucket/prefix') + SOURCE, /: an output of s3: is not in this version/],
     [TOP + '[[source]]\ntype = "scim"\nurl = "https://x.example"\n', /: source\.0\.type "scim" is not in this version/],
     [TOP + SOURCE + '[[source]]\ntype = "graph"\n', /: source\.1\.type "graph" is not in this version/],
-    [TOP + SOURCE + '[s3]\nendpoint = "https://s3.example"\n', /: s3 is not in this version/],
-    [TOP + SOURCE + '[fleet]\nexpect = []\n', /: fleet is not in this version/],
   ])('%#', (text, words) => {
     expect(message(text)).toMatch(words);
   });
 
   test('the values that this version keeps anyhow are taken', () => {
     expect(read('sealed = false\nthreshold = 1\n' + TOP + SOURCE)).toMatchObject({ sealed: false, threshold: 1 });
+  });
+});
+
+describe('a bucket', () => {
+  const BUCKET = TOP.replace('/srv/out', 's3://bucket/prefix');
+  const ENDPOINT = '[s3]\nendpoint = "https://s3.example"\n';
+
+  test('is taken', () => {
+    expect(read(BUCKET + SOURCE + ENDPOINT)).toMatchObject({
+      output: 's3://bucket/prefix',
+      s3: { endpoint: 'https://s3.example', single_publisher: false, instance_metadata: false },
+    });
+  });
+
+  test.each([
+    [BUCKET.replace('bucket/prefix', 'bucket/../x') + SOURCE, /: output must be an absolute path, or like "s3:/],
+    [TOP + SOURCE + ENDPOINT, /: \[s3\] is of use with output = "s3:/],
+    [BUCKET + SOURCE + '[s3]\nendpoint = "http://s3.example"\n', /: s3\.endpoint must be like "https:/],
+    [BUCKET + SOURCE + '[s3]\nregion = "Nowhere!"\n', /: s3\.region must be like "eu-central-1"/],
+    [BUCKET + SOURCE + '[s3]\nsecret = "x"\n', /s3\.secret/],
+    [
+      'candidate = "https://c.example/candidate/"\n' + BUCKET + SOURCE,
+      /: a cosigner writes its signatures into a folder/,
+    ],
+  ])('%#', (text, words) => {
+    expect(message(text)).toMatch(words);
   });
 });
 

@@ -36,7 +36,11 @@ const good: PublishStatus = {
 };
 
 const look = (now: Date, change: Partial<PublishStatus> = {}, facts: Partial<Facts> = {}) =>
-  gradePublisher(configured(), { status: { ...good, ...change }, foreign: null, certificate: null, ...facts }, now);
+  gradePublisher(
+    configured(),
+    { status: { ...good, ...change }, foreign: null, unseen: null, certificate: null, ...facts },
+    now,
+  );
 
 test('all is well', () => {
   const health = look(later(31_000));
@@ -69,6 +73,7 @@ describe.each<[string, Date, Partial<PublishStatus>, Partial<Facts>, string, Reg
     /not renewed/,
   ],
   ['expired', later(8 * DAY), { succeededAt: later(8 * DAY).toISOString() }, {}, 'critical', /has expired 24h ago/],
+  ['a bucket that does not answer', later(0), {}, { unseen: 'no answer' }, 'warning', /^no answer/],
   ['a stranger’s output', later(0), {}, { foreign: 'not signed here' }, 'critical', /^not signed here/],
   [
     'a certificate of three days',
@@ -93,7 +98,7 @@ describe.each<[string, Date, Partial<PublishStatus>, Partial<Facts>, string, Reg
 });
 
 test('before any run it is critical, not unknown', () => {
-  const health = gradePublisher(configured(), { status: null, foreign: null, certificate: null }, START);
+  const health = gradePublisher(configured(), { status: null, foreign: null, unseen: null, certificate: null }, START);
   expect([health.status, health.reasons]).toEqual(['critical', ['nothing was ever published from here']]);
   expect(publisherMetrics('1.0', configured(), health)).not.toContain('last_run');
 });

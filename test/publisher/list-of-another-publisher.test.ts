@@ -7,7 +7,10 @@ import { beforeEach, expect, test } from 'vitest';
 import { gradePublisher } from '../../src/publisher/health/grade.ts';
 import { lookAtPublisher } from '../../src/publisher/health/look.ts';
 import { statusAfter, type PublishStatus } from '../../src/publisher/health/status.ts';
+import { openKeys } from '../../src/publisher/keys/publisher-keys.ts';
 import { makeKey } from '../../src/publisher/keys/signing-key.ts';
+import { isByAnother } from '../../src/publisher/repository/other-publisher.ts';
+import { repositoryOf } from '../../src/publisher/repository/with-repository.ts';
 import { takeLock } from '../../src/io/lock.ts';
 import { DAY, Desk, HOUR, later, people } from './desk.ts';
 
@@ -170,7 +173,7 @@ test('health: WARNING while the lists differ, CRITICAL after an hour, with the c
     status = statusAfter(config, status, { error }, later(minutes * 60_000));
     const { status: grade, reasons } = gradePublisher(
       config,
-      { status, foreign: null, certificate: null },
+      { status, foreign: null, unseen: null, certificate: null },
       later(minutes * 60_000),
     );
     expect(grade).toBe(minutes < 60 ? 'warning' : 'critical');
@@ -221,4 +224,18 @@ test('a lock that cannot be made: OUTPUT, and the line that makes it', async () 
   });
   expect(existsSync(path.join(one.output, 'manifest.json'))).toBe(false);
   rmSync(one.at('.out.lock'), { recursive: true });
+});
+
+test('in a bucket one with the same key shows by what is not on record here', async () => {
+  const desk = new Desk();
+  await desk.publishes(people(3), later(0));
+  const keys = openKeys(desk.config());
+  const repository = repositoryOf(desk.config());
+  const [published, state] = [await repository.published(keys.own), repository.kept.record()];
+  if (state === null) throw new Error('no record');
+  const anothers = { ...state, digest: 'f'.repeat(64) };
+  expect(isByAnother(published, state, keys, true)).toBe(false);
+  expect(isByAnother(published, anothers, keys, true)).toBe(true);
+  expect(isByAnother(published, { ...anothers, highest: 2 }, keys, true)).toBe(false); // an own one, older
+  expect(isByAnother(published, anothers, keys, false)).toBe(false); // a folder: an old backup, or a stranger
 });

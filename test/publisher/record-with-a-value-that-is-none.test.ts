@@ -18,6 +18,7 @@ const whole = {
   unnamed: { [`${sha256}.gz`]: at },
   transport: { tables: [], history: [], unnamed: {} },
   keyring: 0,
+  readings: [],
   candidates: [],
 };
 

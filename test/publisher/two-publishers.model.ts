@@ -3,11 +3,10 @@
 // a durable version, a signature, a blob, a conditional write, a kill, a lost answer, a write that arrives late, and
 // sources that change. Tables are small numbers, payloads are named by who signed and how often.
 import {
-  afterSending,
+  afterWriting,
   judgeReading,
   nextVersion,
   withReading,
-  type Sent,
   type Tables,
 } from '../../src/publisher/repository/several-publishers.ts';
 
@@ -36,7 +35,7 @@ export interface Fault {
   readonly trace: readonly string[];
 }
 
-type Phase = 'idle' | 'started' | 'recorded' | 'signed' | 'ready' | 'unsure';
+type Phase = 'idle' | 'started' | 'recorded' | 'signed' | 'ready' | 'unsure' | 'answered';
 interface Manifest {
   readonly version: number;
   readonly id: string;
@@ -56,6 +55,8 @@ interface Publisher {
   readonly snap: Manifest | null;
   readonly table: number;
   readonly sent: Manifest | null;
+  /** What the store has answered. */
+  readonly isDone: boolean;
   readonly said: 'nothing' | 'diverged';
 }
 interface World {
@@ -83,10 +84,10 @@ const fresh: Publisher = {
   snap: null,
   table: 0,
   sent: null,
+  isDone: false,
   said: 'nothing',
 };
 const tablesOf = (table: number): Tables => ({ recipients: String(table), transport: null });
-const sentOf = (m: Manifest): Sent => ({ version: m.version, digest: m.id, tables: tablesOf(m.table) });
 const unique = <T>(list: readonly T[], item: T): T[] => (list.includes(item) ? [...list] : [...list, item]);
 
 class Wrong extends Error {}
@@ -106,7 +107,8 @@ export function explore(budget: Budget, broken: Broken | null = null): { faults:
   for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
     const key = JSON.stringify(next);
     try {
-      close(next, broken);
+      // Any other state leads to such a one without a further fault.
+      if (next.publishers.every(({ phase }) => phase === 'idle')) close(next, broken);
       for (const [label, world] of successors(next, broken)) {
         const other = JSON.stringify(world);
         if (seen.has(other)) continue;
@@ -174,7 +176,7 @@ const begin = (world: World, who: number): World => withPublisher(world, who, { 
 
 /** What a run knew is gone; what was durable is not. */
 const idle = (world: World, who: number, change: Partial<Publisher>): World =>
-  withPublisher(world, who, { phase: 'idle', snap: null, table: 0, sent: null, ...change });
+  withPublisher(world, who, { phase: 'idle', snap: null, table: 0, sent: null, isDone: false, ...change });
 
 function settle(world: World, who: number, said: Publisher['said'], claimed: boolean): World {
   const p = world.publishers[who === 0 ? 0 : 1];
@@ -216,16 +218,19 @@ function goOn(world: World, who: number, broken: Broken | null): World {
       if (p.sent === null) throw new Error('nothing to send');
       const { world: next, isTaken } = put(world, p.sent, snap?.id ?? null, broken);
       const there = early ? { ...next, blobs: unique(next.blobs, p.table) } : next;
-      return isTaken ? settle(there, who, 'nothing', true) : withPublisher(there, who, { phase: 'unsure' });
+      return withPublisher(there, who, { phase: 'answered', isDone: isTaken });
     }
-    case 'unsure': {
-      if (p.sent === null) throw new Error('nothing was sent');
-      const found = afterSending(sentOf(p.sent), snap?.id ?? null, world.out === null ? null : sentOf(world.out));
-      if (found === 'out') return settle(world, who, 'nothing', true);
-      if (found === 'same') return settle(world, who, 'nothing', false);
-      if (found === 'again') return begin(withPublisher(world, who, { sent: null }), who);
-      const anew = broken === 'a lost answer is signed anew' ? signed(world, who) : world;
-      return withPublisher(anew, who, { phase: 'ready' });
+    case 'unsure': // no answer: the same bytes again
+      return withPublisher(broken === 'a lost answer is signed anew' ? signed(world, who) : world, who, {
+        phase: 'ready',
+      });
+    case 'answered': {
+      const found = world.out?.id ?? null;
+      const what = found === p.sent?.id ? 'sent' : found === (snap?.id ?? null) ? 'replaced' : 'other';
+      const became = afterWriting(p.isDone, what);
+      if (became === 'written') return settle(world, who, 'nothing', true);
+      if (became === 'send again') return withPublisher(world, who, { phase: 'ready', isDone: false });
+      return begin(withPublisher(world, who, { sent: null, isDone: false }), who); // the race is lost
     }
     default:
       return p.phase satisfies never;
@@ -259,8 +264,8 @@ function put(
 }
 
 /**
- * From every state: the faults end, both publishers run in turn. Then each one's list is out or it says why not, equal
- * sources mean that their list is out, and nothing is written any more.
+ * From every state in which nothing is under way: the faults end, both publishers run in turn. Then each one's list is
+ * out or it says why not, equal sources mean that their list is out, and nothing is written any more.
  */
 function close(from: World, broken: Broken | null): void {
   let world = from;

@@ -214,16 +214,21 @@ export class Gateway {
     return await this.run(['lookup', '--delimiter', '', ...addresses], { mayName: true });
   }
 
-  /** The maps, as they are. */
+  /** The maps, as they are; an unfinished file that a run takes away meanwhile is looked for once more. */
   maps(): Snapshot {
     const names = existsSync(this.mapDir) ? readdirSync(this.mapDir).sort() : [];
-    return Object.fromEntries(
-      names.map((name) => {
-        const file = path.join(this.mapDir, name);
-        const found = lstatSync(file);
-        return [name, { sha256: found.isFile() ? sha256(readFileSync(file)) : 'no file', inode: found.ino }];
-      }),
-    );
+    try {
+      return Object.fromEntries(
+        names.map((name) => {
+          const file = path.join(this.mapDir, name);
+          const found = lstatSync(file);
+          return [name, { sha256: found.isFile() ? sha256(readFileSync(file)) : 'no file', inode: found.ino }];
+        }),
+      );
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      return this.maps();
+    }
   }
 
   /** Files that have no business where they are: in the map folder, or unfinished ones of the state. */

@@ -42,6 +42,7 @@ export async function publishCommand(options: PublishCommandOptions, now: Date):
         dryRun: options.dryRun,
         allowShrink: options.allowShrink,
         nextVersion,
+        chance: Math.random,
         acceptClock: options.acceptClock,
         ...(options.unsigned === undefined ? {} : { unsigned: path.resolve(options.unsigned) }),
       },

@@ -6,7 +6,7 @@ import { readPublisherConfig } from '../../publisher/config.ts';
 import { PublishError } from '../../publisher/errors.ts';
 import { reportRun } from '../../publisher/health/report.ts';
 import { openKeys } from '../../publisher/keys/publisher-keys.ts';
-import { Watch } from '../../publisher/watch/watch.ts';
+import { Watch, type Ended } from '../../publisher/watch/watch.ts';
 import { VERSION } from '../program.ts';
 import { becomePublisher, requireState, stateOwner } from './become-publisher.ts';
 import { servePages } from './serve-pages.ts';
@@ -44,10 +44,11 @@ export async function watchCommand(file: string): Promise<void> {
   for (;;) {
     const { config, keys } = next;
     const pages = await servePages(config);
-    watch = new Watch(config, keys, now, async (run) => {
+    const report = async (run: Ended) => {
       await reportRun(config, run, VERSION, now());
       void pages.listen(config.health.listen, logOnce); // retries if the address was taken
-    });
+    };
+    watch = new Watch(config, keys, now, report, Math.random);
     const idle = await watch.run();
     await pages.close();
     // A source that is still answering would keep the process alive. A publish may be ended at any step.

@@ -226,7 +226,10 @@ async function bringLive(
   early: EarlyMaps | null,
 ): Promise<Omit<Next, 'needsMaps'>> {
   try {
-    await makeMaps(maker, next.state, installedCopies(maker, next.state, copies), { early });
+    await makeMaps(maker, next.state, installedCopies(maker, next.state, copies), {
+      early,
+      keepsSame: !cx.options.force,
+    });
     return next;
   } catch (error) {
     const failed = asStepError(error);

@@ -89,7 +89,7 @@ async function tryDelta(
   try {
     return await obtain(cx, name, entry, 'delta', async (spool, questions) => {
       const body = await best.origin.blob(`${name}/${delta.from}-${entry.sha256}.delta.gz`, delta.wireBytes);
-      return obtainByDelta(body, delta, copies.rows(base), entry, spool, questions);
+      return obtainByDelta(body, delta, copies.unprovenRows(base), entry, spool, questions);
     });
   } catch (error) {
     if (error instanceof GuardError || (error instanceof StepError && error.code === 'NO_SPACE')) throw error;

@@ -9,8 +9,9 @@ import { makeFolder, translateSpace, type AtomicFile } from '../../io/atomic-fil
 import type { ScratchFile } from '../../io/scratch-file.ts';
 import { domainRows } from '../../map/domains.ts';
 import { union, type Member } from '../../map/union.ts';
-import { removeUnfinished } from './live-maps.ts';
+import { removeUnfinished, type MapFiles } from './live-maps.ts';
 import { MapPair, type CompileRules, type MapFile, type RouteValue } from './map-pair.ts';
+import { sameDomains } from './same-domains.ts';
 import { addDomains } from '../../bundle/address/row-domain.ts';
 
 declare const compiled: unique symbol;
@@ -18,6 +19,8 @@ export interface CompiledMap {
   readonly [compiled]: true;
   /** Finished and on disk under their temp names, in the order of installing. */
   readonly files: readonly MapFile[];
+  /** The record of live files that stay, since they would be made the same. */
+  readonly same: MapFiles;
   readonly rows: number;
   /** Rows that the text form cannot express. */
   readonly left: number;
@@ -68,9 +71,10 @@ export class Draft {
    * All files read back and on disk, under their temp names.
    * @param names the domains of all rows that were added.
    * @param routes null where no next hops are asked for, or those that are live are to stay
+   * @param live the record of the live maps, where what would be made the same may stay
    * @throws as the constructor does; the draft is discarded then.
    */
-  async finish(names: DomainSet, routes: Routes | null = null): Promise<CompiledMap> {
+  async finish(names: DomainSet, routes: Routes | null = null, live: MapFiles | null = null): Promise<CompiledMap> {
     const recipients = this.#recipients;
     try {
       if (recipients.rows === 0) {
@@ -83,10 +87,14 @@ export class Draft {
         for await (const block of routes.rows) hops.addRoutes(block, routes.value);
         files.push(...(await hops.finish()));
       }
+      const [made] = files;
+      const same = live === null || made === undefined ? null : sameDomains(live, names, this.#rules, made);
+      const { rows, left } = recipients;
+      if (same !== null) return { files, same, rows, left } as unknown as CompiledMap;
       const domains = new MapPair('relay_domains', names.size, this.#rules, this.#files, 'named');
       for (const block of domainRows(names)) domains.add(block);
       files.push(...(await domains.finish()));
-      return { files, rows: recipients.rows, left: recipients.left } as unknown as CompiledMap;
+      return { files, same: {}, rows, left } as unknown as CompiledMap;
     } catch (error) {
       throw this.#failed(error);
     }
@@ -115,6 +123,7 @@ export async function compile(
   members: readonly Member[],
   rules: CompileRules,
   routes: Routes | null = null,
+  live: MapFiles | null = null,
 ): Promise<CompiledMap> {
   const draft = new Draft(rules, 'named');
   const names = new DomainSet();
@@ -127,7 +136,7 @@ export async function compile(
     draft.discard();
     throw translate(error, rules.mapDir); // of a copy
   }
-  return draft.finish(names, routes);
+  return draft.finish(names, routes, live);
 }
 
 /**
@@ -140,7 +149,7 @@ export async function compileRows(name: string, blocks: Iterable<RowBlock>, rule
     makeFolder(rules.mapDir, 0o755);
     const map = new MapPair(name, rules.expected, rules, files, 'named');
     for (const block of blocks) map.add(block);
-    return { files: await map.finish(), rows: map.rows, left: map.left } as unknown as CompiledMap;
+    return { files: await map.finish(), same: {}, rows: map.rows, left: map.left } as unknown as CompiledMap;
   } catch (error) {
     for (const file of files) file.discard();
     throw translate(error, rules.mapDir);

@@ -8,6 +8,7 @@ import type { DomainSet } from '../../bundle/table/domain-set.ts';
 import type { RowBlock } from '../../bundle/table/rows.ts';
 import type { Copy } from '../record/copies.ts';
 import type { CompiledMap, Draft, Routes } from './compile.ts';
+import type { MapFiles } from './live-maps.ts';
 
 export class EarlyMaps {
   readonly #begin: (rows: number) => Draft;
@@ -36,13 +37,13 @@ export class EarlyMaps {
 
   /**
    * The maps of this copy's table, if it is what was added and accepted; once. Needs the lock.
-   * @param routes as in `Draft.finish`
+   * @param routes as in `Draft.finish`, and `live`
    */
-  async take({ table }: Copy, routes: Routes | null = null): Promise<CompiledMap | null> {
+  async take({ table }: Copy, routes: Routes | null = null, live: MapFiles | null = null): Promise<CompiledMap | null> {
     const [draft, accepted] = [this.#draft, this.#accepted];
     if (draft === null || accepted?.table !== table) return null;
     try {
-      return await draft.finish(accepted.domains, routes);
+      return await draft.finish(accepted.domains, routes, live);
     } catch {
       return null; // the making from the copy will tell why
     } finally {

@@ -15,7 +15,7 @@ import type { MapFileRecord } from '../record/state.ts';
 export const mapsRecord = (map: CompiledMap, inputs: string): LiveMaps => ({
   inputs,
   rows: map.rows,
-  files: fileRecords(map),
+  files: { ...map.same, ...fileRecords(map) },
   hashed: null,
 });
 

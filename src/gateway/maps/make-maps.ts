@@ -83,6 +83,8 @@ export interface Making {
   readonly early?: EarlyMaps | null;
   /** The map of next hops stays as it is, good or not: there is nothing to make it of. */
   readonly keepsHops?: boolean;
+  /** A live map that would be made the same stays. */
+  readonly keepsSame?: boolean;
 }
 
 /**
@@ -94,19 +96,20 @@ export async function makeMaps(
   maker: MapMaker,
   next: GatewayState,
   copies: GoodCopies,
-  { early = null, keepsHops = false }: Making = {},
+  { early = null, keepsHops = false, keepsSame = false }: Making = {},
 ): Promise<void> {
   const { config, files } = maker;
   const members = membersOf(config, next, copies);
   requireRoom(config, members);
   const hops = () => (keepsHops || !asksNextHops(config) ? null : nextHopsOf(maker, members));
   const [only] = members;
+  const live = keepsSame ? (next.maps?.files ?? null) : null;
   let routes = early === null ? null : hops();
-  const taken = members.length === 1 && only !== undefined ? await early?.take(only.copy, routes) : null;
+  const taken = members.length === 1 && only !== undefined ? await early?.take(only.copy, routes, live) : null;
   // What was begun early and failed has read a part of the rows: they are read anew.
   if (taken == null) routes = hops();
   const expected = members.reduce((sum, m) => sum + m.installed.rows, 0);
-  const map = taken ?? (await compile(members, compileRules(maker, expected), routes));
+  const map = taken ?? (await compile(members, compileRules(maker, expected), routes, live));
   try {
     requirePlaces(map);
     writeFoldingTable(config, maker.gid);
@@ -121,8 +124,8 @@ export async function makeMaps(
     if (isDue(!mapsComplete(config.map_dir, made, config.maps.types))) reloadIsDue(next, maker.now);
     files.writePending(next);
     if (isDue(install(map).appeared)) reloadIsDue(next, maker.now);
-    // They were read back when they were made; a rename is the last thing that changes a ctime.
-    const names = map.files.map(({ name }) => name);
+    // They were read back when they were made, or hashed now; a rename is the last thing that changes a ctime.
+    const names = [...map.files.map(({ name }) => name), ...Object.keys(map.same)];
     next.maps.hashed = hashedNow(config.map_dir, names, maker.now);
     routes?.tell(Object.keys(before).some(isOfNextHops));
   } finally {

@@ -183,6 +183,11 @@ export class Copies {
       throw new TableError('HASH_MISMATCH', `a kept copy has the hash ${found}, expected ${sha256}`);
   }
 
+  /** The same, not hashed: for a base, which is proved by the hash of the table that a delta makes of it. */
+  async *unprovenRows(sha256: string): AsyncGenerator<RowBlock> {
+    yield* rowBlocks(gunzipOne(openTable(this.#table(sha256))));
+  }
+
   /** Whether a kept table is there and has its hash. */
   async isWhole(sha256: string): Promise<boolean> {
     return (await this.fault(sha256)) === null;

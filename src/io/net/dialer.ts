@@ -11,6 +11,8 @@ import { connectFirst } from './race-addresses.ts';
 export interface DialOptions {
   readonly secureContext: SecureContext;
   readonly proxies: Proxies;
+  /** Whether http: is dialled, without TLS and without a proxy. */
+  readonly plain?: boolean;
   /** Milliseconds from the start of name resolution to the end of the handshake. */
   readonly timeout: number;
 }
@@ -47,7 +49,7 @@ export class Dialer {
   }
 
   /** @throws DialTimeout, ProxyRefusal, and what name resolution, sockets and TLS throw. */
-  async dial(url: URL): Promise<TLSSocket> {
+  async dial(url: URL): Promise<Socket> {
     const abort = new AbortController();
     const progress: Progress = { stage: 'no address for its name', signal: abort.signal, socket: null };
     const timer = setTimeout(() => abort.abort(new DialTimeout(progress.stage)), this.#options.timeout);
@@ -84,8 +86,10 @@ export class Dialer {
     this.#under.clear();
   }
 
-  async #connected(url: URL, progress: Progress): Promise<TLSSocket> {
+  async #connected(url: URL, progress: Progress): Promise<Socket> {
     const host = bare(url.hostname);
+    if (url.protocol !== 'https:' && this.#options.plain === true)
+      return await tcp(host, Number(url.port === '' ? 80 : url.port), progress);
     const port = Number(url.port === '' ? 443 : url.port);
     const proxy = this.#options.proxies.for(url);
     const socket =

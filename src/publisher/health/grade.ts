@@ -16,6 +16,8 @@ export interface Facts {
   readonly status: PublishStatus | null;
   /** Why `output` is not what was signed here last; null if it is. */
   readonly foreign: string | null;
+  /** Why nothing is known of that now, where `output` is a bucket; null if it was looked at. */
+  readonly unseen: string | null;
   /** The certificate of `[serve] cert`; null without one. */
   readonly certificate: { readonly expires: Date } | { readonly unread: string } | null;
 }
@@ -66,8 +68,9 @@ function* ofRuns({ health }: PublisherConfig, { status }: Facts, now: Date): Gen
     yield ['warning', `the last run failed ${age(now, status.endedAt)} ago: ${why}`];
 }
 
-function* ofManifest({ status, foreign }: Facts, now: Date): Generator<Reason> {
+function* ofManifest({ status, foreign, unseen }: Facts, now: Date): Generator<Reason> {
   if (foreign !== null) yield ['critical', foreign];
+  if (unseen !== null) yield ['warning', unseen];
   if (status?.created == null || status.expires === null) return;
   const [created, expires] = [Date.parse(status.created), Date.parse(status.expires)];
   if (created > now.getTime() + SLACK) {

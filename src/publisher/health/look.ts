@@ -10,27 +10,43 @@ import { PublishError } from '../errors.ts';
 import { publicKeyIn } from '../keys/publisher-keys.ts';
 import type { TrustedKey } from '../keys/signer.ts';
 import { mayHaveOthers } from '../repository/other-publisher.ts';
-import { repositoryOf } from '../repository/with-repository.ts';
+import { isS3 } from '../repository/s3/location.ts';
+import { lookAt } from '../repository/with-repository.ts';
 import { gradePublisher, type Facts, type PublisherHealth } from './grade.ts';
 import { readPublishStatus } from './status.ts';
 
 export async function lookAtPublisher(config: PublisherConfig, now: Date): Promise<PublisherHealth> {
   const status = readPublishStatus(config);
-  const foreign = status === null ? null : await foreignOutput(config);
-  const facts = { status, foreign, certificate: certificateOf(config) };
+  // Where a publish into a bucket failed, what was signed last may well not be out; the failure itself is told.
+  const isKnown = status === null || (isS3(config.output) && status.outcome === 'failed');
+  const output = isKnown ? NOTHING_WRONG : await lookAtOutput(config);
+  const facts = { status, ...output, certificate: certificateOf(config) };
   return gradePublisher(config, facts, now);
 }
 
-/** Why `output` is not what was signed here last; null if it is. */
-async function foreignOutput(config: PublisherConfig): Promise<string | null> {
+type Output = Pick<Facts, 'foreign' | 'unseen'>;
+const NOTHING_WRONG: Output = { foreign: null, unseen: null };
+/** Milliseconds for a bucket: monitoring does not wait for long. */
+const QUICK = { idle: 4000, total: 4000, pauses: [] };
+
+async function lookAtOutput(config: PublisherConfig): Promise<Output> {
   try {
-    const repository = repositoryOf(config);
-    if (repository.kept.record() === null || (await repository.publishedHere()) !== null) return null;
-    if (mayHaveOthers(config) && (await repository.isPublishedBy(othersOf(config)))) return null;
-    return `${config.output} does not hold what was signed here last: relaymap-publish publish says how to go on`;
+    const isForeign = await lookAt(
+      config,
+      async (repository) => {
+        if (repository.kept.record() === null || (await repository.publishedHere()) !== null) return false;
+        return !mayHaveOthers(config) || !(await repository.isPublishedBy(othersOf(config)));
+      },
+      QUICK,
+    );
+    if (!isForeign) return NOTHING_WRONG;
+    const goOn = 'relaymap-publish publish says how to go on';
+    return { foreign: `${config.output} does not hold what was signed here last: ${goOn}`, unseen: null };
   } catch (error) {
-    if (error instanceof PublishError) return `${error.code}: ${error.message}`;
-    throw error;
+    if (!(error instanceof PublishError)) throw error;
+    const said = `${error.code}: ${error.message}`;
+    const isAway = error.code === 'OUTPUT';
+    return { foreign: isAway ? null : said, unseen: isAway ? `${config.output} cannot be looked at: ${said}` : null };
   }
 }
 

@@ -15,6 +15,7 @@ const FILE = 0o644;
 export class FolderStore implements Store {
   readonly label: string;
   readonly isShared = false;
+  readonly leastAge = 0;
 
   constructor(folder: string) {
     this.label = folder;
@@ -86,11 +87,21 @@ export class FolderStore implements Store {
     }
   }
 
+  timeOr(now: Date): Date {
+    return now;
+  }
+
+  recall(): null {
+    return null;
+  }
+
+  async close(): Promise<void> {}
+
   #stored(key: string): Stored | null {
     const file = this.place(key);
     try {
       const bytes = readFileSync(file);
-      return { bytes, tag: createHash('sha256').update(bytes).digest('hex') };
+      return { bytes, tag: createHash('sha256').update(bytes).digest('hex'), age: null };
     } catch (error) {
       if (isAbsent(error)) return null;
       throw new PublishError('STATE', `cannot read ${file}: ${whyUnread(error, file)}`, error);

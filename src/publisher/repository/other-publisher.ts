@@ -16,13 +16,18 @@ export function mayHaveOthers({ keys = [], threshold }: Partial<Pick<PublisherCo
   return elsewhere > 0 && elsewhere < keys.length && (threshold ?? keys.length) === 1;
 }
 
-/** @param state the record as it was read; null if there is none. */
+/**
+ * @param state the record as it was read; null if there is none.
+ * @param isShared others may write there: then one with the same key shows by what is not on record here.
+ */
 export function isByAnother(
   published: Published | null,
   state: PublisherState | null,
   { signers, threshold }: PublisherKeys,
+  isShared: boolean,
 ): boolean {
   if (published === null || published.digest === state?.digest || signers.length === 0 || threshold > 1) return false;
+  if (isShared && state !== null && published.manifest.version >= state.highest) return true;
   return !signers.some((key) => isSignedBy(published.envelope, [key], 1));
 }
 

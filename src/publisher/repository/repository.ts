@@ -12,6 +12,7 @@ import { PublishError } from '../errors.ts';
 import type { TrustedKey } from '../keys/signer.ts';
 import { isSignedBy } from './sign-manifest.ts';
 import type { PublisherState, Published } from './state.ts';
+import { putBack, removeOld } from './deletion.ts';
 import type { StateFolder, TableName } from './state-folder.ts';
 import { MANIFEST, putBlob, type Store } from './store.ts';
 import { blocksOf, readText } from './table-text.ts';
@@ -109,7 +110,9 @@ export class Repository {
 
   /** Whether every blob that an entry names exists, and the table from which the next deltas start. */
   async isWhole({ sha256, wireBytes, deltas }: TableEntry): Promise<boolean> {
-    if (!this.kept.hasKept(sha256) || (await this.sizeOf(`${sha256}.gz`)) !== wireBytes) return false;
+    // What another publisher has put out is read from the store.
+    if (!this.store.isShared && !this.kept.hasKept(sha256)) return false;
+    if ((await this.sizeOf(`${sha256}.gz`)) !== wireBytes) return false;
     for (const d of deltas) {
       if ((await this.sizeOf(`${d.from}-${sha256}.delta.gz`)) !== d.wireBytes) return false;
     }
@@ -151,8 +154,10 @@ export class Repository {
   async clean<S extends Cleaned>(state: S, named: ReadonlySet<string>, now: Date): Promise<S> {
     this.kept.dropTables(state.tables.map((t) => t.sha256));
     const unnamed: Record<string, string> = {};
-    for (const { name } of await this.store.list(this.#table)) {
-      if (!named.has(name) && OURS.test(name)) unnamed[name] = state.unnamed[name] ?? now.toISOString();
+    const listed = await this.store.list(this.#table);
+    const since = this.store.timeOr(now).toISOString();
+    for (const { name } of listed) {
+      if (!named.has(name) && OURS.test(name)) unnamed[name] = state.unnamed[name] ?? since;
     }
     return { ...state, unnamed: await this.dropUnnamed({ ...state, unnamed }, named, now) };
   }
@@ -167,13 +172,32 @@ export class Repository {
     now: Date,
   ): Promise<Record<string, string>> {
     const left: Record<string, string> = {};
+    const over: string[] = [];
+    const time = this.store.timeOr(now).getTime();
     for (const [name, since] of Object.entries(state.unnamed)) {
       if (named.has(name) || !OURS.test(name)) continue;
       // A gateway that has read the previous manifest may still ask for it.
-      if (now.getTime() - Date.parse(since) < DAY) left[name] = since;
-      else await this.store.remove(this.#key(name));
+      if (time - Date.parse(since) < DAY) left[name] = since;
+      else over.push(name);
     }
+    for (const name of await this.#removed(over)) left[name] = state.unnamed[name] ?? new Date(time).toISOString();
     return left;
+  }
+
+  /**
+   * Removes blobs, where others write too by the rules of docs/commands.md section 3.1.
+   * @returns what has to stay yet.
+   */
+  async #removed(names: readonly string[]): Promise<readonly string[]> {
+    const { leastAge } = this.store;
+    if (leastAge > 0) return await removeOld(this.store, names, (name) => this.#key(name));
+    for (const name of names) await this.store.remove(this.#key(name));
+    return [];
+  }
+
+  /** Looks at each blob that the published manifest names, where other publishers delete too, and puts it back. */
+  async mend(): Promise<void> {
+    if (this.store.isShared) await putBack(this.store, (sha256) => this.kept.member(sha256));
   }
 
   #key(name: string): string {

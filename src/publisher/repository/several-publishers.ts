@@ -1,6 +1,6 @@
 /**
  * What publishers of one list do about each other (docs/commands.md section 3.1): which version comes next, whether
- * a table of another publisher may be replaced, and what became of a manifest whose answer was lost. Pure;
+ * a table of another publisher may be replaced, and what became of a write whose answer says too little. Pure;
  * test/publisher/two-publishers-and-one-manifest.test.ts tries these functions in every interleaving.
  */
 
@@ -8,14 +8,6 @@
 export interface Tables {
   readonly recipients: string;
   readonly transport: string | null;
-}
-
-/** A manifest that is out, or was sent. */
-export interface Sent {
-  readonly version: number;
-  /** SHA-256 of its payload. */
-  readonly digest: string;
-  readonly tables: Tables;
 }
 
 export const isSameTables = (a: Tables, b: Tables): boolean =>
@@ -55,19 +47,19 @@ export function judgeReading({ now, before }: Reading, out: Out | null): 'same' 
 }
 
 /**
- * What became of a manifest that was sent and not acknowledged, by what is out now:
- * `out`: it is; `same`: another publisher's, with the same tables; `resend`: what it was to replace is still there, so
- * the same bytes may be sent again; `again`: another publisher was faster, so all is read and judged again.
- * @param replaced digest of what it was to replace; null for nothing.
+ * What became of a conditional write that was answered, by what lies there afterwards: a refusal may be of a second
+ * copy of the own bytes, sent because the first got no answer, and a store may lag or lie.
+ * @param isDone what the store has answered.
+ * @param there the bytes that were sent, the content that they were to replace, or another.
  */
-export function afterSending(
-  sent: Sent,
-  replaced: string | null,
-  out: Sent | null,
-): 'out' | 'same' | 'resend' | 'again' {
-  if (out?.digest === sent.digest) return 'out';
-  if ((out?.digest ?? null) === replaced) return 'resend';
-  return out !== null && isSameTables(out.tables, sent.tables) ? 'same' : 'again';
+export function afterWriting(
+  isDone: boolean,
+  there: 'sent' | 'replaced' | 'other',
+): 'written' | 'refused' | 'send again' {
+  if (there === 'sent') return 'written';
+  if (!isDone) return 'refused';
+  // Another publisher has replaced it since, having read it.
+  return there === 'replaced' ? 'send again' : 'written';
 }
 
 /** The most readings that are remembered. */

@@ -72,6 +72,12 @@ export class StateFolder {
     return existsSync(this.#keptPath(sha256));
   }
 
+  /** A kept table as it is, compressed; null if it is not kept. */
+  member(sha256: string): Uint8Array | null {
+    const file = this.#keptPath(sha256);
+    return existsSync(file) ? readFileSync(file) : null;
+  }
+
   /** The rows of a kept table. @throws PublishError STATE if it is missing or damaged. */
   table(sha256: string): AsyncGenerator<RowBlock> {
     return blocksOf(this.tableText(sha256));

@@ -75,14 +75,18 @@ export function parseState(file: string, text: string): PublisherState {
 /**
  * The state to continue from.
  * @param isOthers another publisher has put out what is published (docs/commands.md section 3.1).
+ * @param isShared others publish there too, so a version that is higher than the own ones is nothing strange.
  * @throws PublishError STATE if output and state do not match. The message says what to do.
  */
 export function continued(
   config: PublisherConfig,
   state: PublisherState | null,
   published: Published | null,
-  nextVersion: number | null,
-  isOthers: boolean,
+  {
+    nextVersion,
+    isOthers,
+    isShared,
+  }: { readonly nextVersion: number | null; readonly isOthers: boolean; readonly isShared: boolean },
 ): PublisherState {
   const { name, output, state_dir: stateDir } = config;
   const version = published?.manifest.version ?? 0;
@@ -103,16 +107,22 @@ export function continued(
     if (published !== null) throw refuse(`${output} has version ${version}, but ${stateDir} is empty. ${goOn}`);
   } else if (published === null && state.tables.length > 0) {
     throw refuse(`version ${state.highest} was signed, but ${output} has no manifest.json. ${goOn}`);
-  } else if (published !== null && version > state.highest) {
+  } else if (published !== null && version > state.highest && !isShared) {
     throw refuse(`${output} has version ${version}, but ${stateDir} ends at ${state.highest}: an old backup? ${goOn}`);
   } else if (
     published !== null &&
     version === state.highest &&
+    !isShared &&
     (state.digest ?? published.digest) !== published.digest
   ) {
     throw refuse(`version ${version} in ${output} is not the one that was signed here. ${goOn}`);
   }
-  return state ?? { ...adopted(published), ...NOTHING, format: 1, name, highest };
+  if (state !== null) {
+    // A manifest by the own keys counts as our own, also where another host with these keys was faster.
+    const isOut = isShared && !isOthers && published !== null && version === highest;
+    return { ...state, ...(isShared ? { highest } : {}), ...(isOut ? { digest: published.digest } : {}) };
+  }
+  return { ...adopted(published), ...NOTHING, format: 1, name, highest };
 }
 
 const NOTHING = { digest: null, sources: {}, approval: null, unnamed: {}, keyring: 0, readings: [], candidates: [] };

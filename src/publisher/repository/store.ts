@@ -12,6 +12,8 @@ export interface Stored {
   readonly bytes: Uint8Array;
   /** Stands for this content, for `replace`. Opaque: only the store that gave it understands it. */
   readonly tag: string;
+  /** Milliseconds since it was written, by the store's own clock; null where that does not count. */
+  readonly age: number | null;
 }
 
 /** A file of a folder that is listed. */
@@ -25,6 +27,8 @@ export interface Store {
   readonly label: string;
   /** Whether other publishers may write between two requests of this one. */
   readonly isShared: boolean;
+  /** Milliseconds, by the store's own clock: no file that is younger is deleted. 0 where only this host writes. */
+  readonly leastAge: number;
   /** How messages name one file. */
   place(key: string): string;
   /** A whole file; null if it does not exist. @throws PublishError STATE, OUTPUT */
@@ -47,6 +51,12 @@ export interface Store {
   remove(key: string): Promise<void>;
   /** The files directly below a folder; none if there is no such folder. @throws PublishError OUTPUT */
   list(folder: string): Promise<readonly Listed[]>;
+  /** The store's own time; the given one where it has none. */
+  timeOr(now: Date): Date;
+  /** What this run has read or written of a blob; null if that is not at hand. */
+  recall(key: string): Uint8Array | null;
+  /** Ends connections. */
+  close(): Promise<void>;
 }
 
 /** How often a blob is tried to be written while others write or remove it. */

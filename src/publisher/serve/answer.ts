@@ -4,10 +4,12 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { basename, dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import send from 'send';
 import type { Access } from './access-line.ts';
 import { clientOf } from './client-certificate.ts';
+import { FLEET_PATH, mayRead, PAGE_HEADERS, type FleetPage } from './fleet-page.ts';
 import { siteOf, type Site } from './sites.ts';
 import { digest } from './token.ts';
 
@@ -27,6 +29,11 @@ export interface Noting {
   readonly steady: () => number;
 }
 
+export interface Served {
+  readonly sites: readonly Site[];
+  readonly page: FleetPage | null;
+}
+
 /** What `answer` finds out beside the answer. */
 interface Seen {
   site: string | null;
@@ -38,13 +45,13 @@ interface Seen {
 
 /**
  * Makes a server answer with 200, 206, 304, 401, 403, 404, 405, 412 or 416.
- * @param sites what is served now. @param noting told of each request when its answer has ended; null for nobody.
+ * @param served what is served now. @param noting told of each request when its answer has ended; null for nobody.
  */
-export function answering(server: Server, sites: () => readonly Site[], noting: Noting | null = null): void {
+export function answering(server: Server, served: () => Served, noting: Noting | null = null): void {
   const listener = (request: IncomingMessage, response: ServerResponse) => {
     const seen: Seen = { site: null, cn: null, token: null, bytes: 0 };
     if (noting !== null) noteAtEnd(request, response, seen, noting);
-    answer(request, response, sites(), seen);
+    answer(request, response, served(), seen);
   };
   server.on('request', listener);
   // Never answer 100 Continue: no body is wanted, and Node would write it after the head of an answer that is still
@@ -80,7 +87,7 @@ function noteAtEnd(
 
 const pathOf = ({ url = '' }: IncomingMessage): string => url.split('?', 1)[0] ?? '';
 
-function answer(request: IncomingMessage, response: ServerResponse, sites: readonly Site[], seen: Seen): void {
+function answer(request: IncomingMessage, response: ServerResponse, { sites, page }: Served, seen: Seen): void {
   const found = siteOf(sites, pathOf(request));
   const path = found?.path ?? '';
   const blob = BLOB.test(path);
@@ -90,6 +97,10 @@ function answer(request: IncomingMessage, response: ServerResponse, sites: reado
     if (response.headersSent) response.destroy();
     else response.writeHead(status, { 'content-length': '0', 'cache-control': 'no-store', ...headers }).end();
   };
+  if (page !== null && pathOf(request) === FLEET_PATH) {
+    answerPage(request, response, page, refuse);
+    return;
+  }
   const token = found === null ? null : tokenOf(request, found.site);
   const client = found === null ? null : clientOf(request.socket, found.site.authorities);
   seen.site = found?.site.path ?? null;
@@ -102,15 +113,30 @@ function answer(request: IncomingMessage, response: ServerResponse, sites: reado
   else if (!blob && !MANIFEST.test(path)) refuse(404);
   else {
     response.setHeader('cache-control', blob ? 'private, max-age=86400, immutable' : 'private, no-cache');
-    send(request, path, { root: found.site.root, cacheControl: false, index: false, dotfiles: 'deny' })
+    sendFile(request, path, found.site.root, refuse)
       .on('stream', (body: Readable) => body.on('data', (part: Buffer) => (seen.bytes += part.length)))
-      .on('directory', () => refuse(404))
-      .on('error', (error: { status?: number }) =>
-        refuse(error.status === 412 || error.status === 416 ? error.status : 404),
-      )
       .pipe(response);
   }
 }
+
+type Refuse = (status: number, headers?: Record<string, string>) => void;
+
+function answerPage(request: IncomingMessage, response: ServerResponse, page: FleetPage, refuse: Refuse): void {
+  if (!mayRead(request, page)) refuse(401, { 'www-authenticate': 'Basic realm="relaymap fleet"' });
+  else if (request.method !== 'GET' && request.method !== 'HEAD') refuse(405, { allow: 'GET, HEAD' });
+  else {
+    for (const [name, value] of Object.entries(PAGE_HEADERS)) response.setHeader(name, value);
+    const name = `/${encodeURIComponent(basename(page.file))}`;
+    sendFile(request, name, dirname(page.file), refuse).pipe(response);
+  }
+}
+
+const sendFile = (request: IncomingMessage, path: string, root: string, refuse: Refuse): send.SendStream =>
+  send(request, path, { root, cacheControl: false, index: false, dotfiles: 'deny' })
+    .on('directory', () => refuse(404))
+    .on('error', (error: { status?: number }) =>
+      refuse(error.status === 412 || error.status === 416 ? error.status : 404),
+    );
 
 /**
  * Whether a request gives a token of the site, and whose. Compares hashes, so the time taken reveals neither length nor

@@ -16,6 +16,7 @@ import { PublishError } from '../errors.ts';
 import { FileWatch } from '../watch/file-watch.ts';
 import { accessLine } from './access-line.ts';
 import { answering, type Noting } from './answer.ts';
+import { readFleetPage, type FleetPage } from './fleet-page.ts';
 import { readSites, type ServeConfig, type Site } from './sites.ts';
 import { clientRule, secureContext } from './tls.ts';
 
@@ -43,6 +44,7 @@ interface Current {
   readonly output: string;
   readonly serve: ServeConfig;
   readonly sites: readonly Site[];
+  readonly page: FleetPage | null;
   readonly context: SecureContextOptions;
   readonly files: FileWatch;
   /** The state of the files when they were read. */
@@ -65,7 +67,7 @@ export async function serve(config: PublisherConfig, { now, steady }: Clocks): P
   server.headersTimeout = 10_000;
   server.setTimeout(IDLE); // drops a reader that takes nothing for this long
   let access = accessLog(current.serve);
-  answering(server, () => current.sites, { note: (each) => access?.write(accessLine(each)), now, steady });
+  answering(server, () => current, { note: (each) => access?.write(accessLine(each)), now, steady });
   try {
     await listening(server, current.serve.listen, host, port);
   } catch (error) {
@@ -122,11 +124,13 @@ function read(output: string, options: ServeConfig | undefined): Current {
   if (options === undefined)
     throw new HostError('CONFIG', 'there is no [serve] in the configuration; it needs listen, cert and key');
   const each = [options, ...options.site].flatMap(({ token_file, client_ca }) => [token_file, client_ca]);
+  each.push(options.fleet_token_file);
   const files = new FileWatch([options.cert, options.key, ...each].filter((file) => file !== undefined));
   try {
     const state = files.state();
     const sites = readSites(output, options);
-    return { output, serve: options, sites, context: secureContext(options, sites), files, state };
+    const page = readFleetPage(options, sites);
+    return { output, serve: options, sites, page, context: secureContext(options, sites), files, state };
   } catch (error) {
     files.close();
     throw error;

@@ -5,6 +5,7 @@
 import { X509Certificate } from 'node:crypto';
 import { HostError } from '../../errors.ts';
 import type { PublisherConfig } from '../config.ts';
+import { isS3 } from '../repository/s3/location.ts';
 import { readAuthority } from '../sources/secret.ts';
 import { readToken } from './token.ts';
 import { TokenFolder } from './token-folder.ts';
@@ -34,7 +35,12 @@ export function readSites(output: string, serve: ServeConfig): Site[] {
     return readSite(`serve.site.${i}`, path, root, admission);
   });
   // With sites, the top needs no folder of its own. Without sites, it is the only one.
-  const top = sites.length === 0 || isAdmitted(serve) ? [readSite('serve', '/', output, serve)] : [];
+  const isTop = sites.length === 0 || isAdmitted(serve);
+  if (isTop && isS3(output)) {
+    const goOn = 'let a web server or a CDN hand the bucket out, or name folders in [[serve.site]]';
+    throw new HostError('CONFIG', `serve hands out folders, and output is ${output}: ${goOn}`);
+  }
+  const top = isTop ? [readSite('serve', '/', output, serve)] : [];
   return [...sites, ...top].sort((a, b) => b.path.length - a.path.length);
 }
 

@@ -39,6 +39,19 @@ interface Made extends DeltaEntry {
 }
 
 /**
+ * The tables that gateways may have, the oldest first: those that were published here, or, where others publish too,
+ * those that the published manifest speaks of.
+ */
+export function basesOf(
+  { store }: Repository,
+  own: readonly { readonly sha256: string }[],
+  entry: TableEntry | null,
+): readonly string[] {
+  if (!store.isShared || entry === null) return own.map(({ sha256 }) => sha256);
+  return [...entry.deltas.map(({ from }) => from), entry.sha256];
+}
+
+/**
  * Makes the deltas from `bases` in memory, without those that do not pay. Checks the delta from the published
  * table, and one other each time. If a check fails, all are made again by reading their bases.
  */

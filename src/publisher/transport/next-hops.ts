@@ -12,7 +12,7 @@ import type { Repository } from '../repository/repository.ts';
 import type { Approval } from '../repository/sign-manifest.ts';
 import type { Published, PublisherState } from '../repository/state.ts';
 import { packed } from '../tables/compress.ts';
-import { makeDeltas, soundDeltas, writeDeltas } from '../tables/deltas.ts';
+import { basesOf, makeDeltas, soundDeltas, writeDeltas } from '../tables/deltas.ts';
 import { sizeOfSound, verifyTable, writeTable } from '../tables/tables.ts';
 import { gatherRoutes, type GatheredRoutes } from './gather-routes.ts';
 
@@ -150,7 +150,7 @@ export async function writeNextHops(hops: NextHops, config: PublisherConfig, sta
   const there = repository.kept.hasKept(sha256) ? await sizeOfSound(repository, `${sha256}.gz`, sha256) : null;
   const member = there === null ? await packed(table) : null;
   const expected = member?.length ?? there ?? 0;
-  const bases = state.transport.tables.map((t) => t.sha256).filter((base) => base !== sha256);
+  const bases = basesOf(repository, state.transport.tables, entry).filter((base) => base !== sha256);
   const step = { table, sha256, wireBytes: Promise.resolve(expected), before: entry, found: null };
   const deltas = await makeDeltas(repository, step, newest(bases));
   const wireBytes = member === null ? expected : await writeTable(repository, sha256, member);

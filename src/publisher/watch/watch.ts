@@ -7,9 +7,11 @@ import { log, logOnce } from '../../io/log.ts';
 import type { PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
 import { leftOutLines } from '../gather/left-out-lines.ts';
+import { Notifications } from '../sources/sql/notifications.ts';
 import { FileWatch } from './file-watch.ts';
 import { publish, type PublishResult } from '../publish.ts';
 import type { PublisherKeys } from '../keys/publisher-keys.ts';
+import { mayHaveOthers } from '../repository/other-publisher.ts';
 import { isFolder } from '../sources/folder.ts';
 import { mapFile } from '../sources/postfix-map.ts';
 
@@ -23,6 +25,8 @@ const RESTLESS = 1200;
 const GRACE = 5000;
 const MAX_BACKOFF = 60_000;
 const HOUR = 3_600_000;
+/** After so many intervals it looks whether another publisher has put out another list. */
+const LOOKS_AT_OTHERS = 12;
 /** A list that changed while it was read is read again, this many times before that is reported. */
 const QUIET_TRIES = 3;
 
@@ -34,12 +38,16 @@ export class Watch {
   readonly #keys: PublisherKeys;
   readonly #now: () => Date;
   readonly #report: (ended: Ended) => Promise<void>;
+  readonly #chance: () => number;
   readonly #files: FileWatch;
+  readonly #channels: readonly Notifications[];
   readonly #polled: boolean;
   /** Renewals, and changes that neither events nor polls find. */
   readonly #beat: number;
   /** The state of the files when they were last read. */
   #read = '';
+  /** A database has said that it changed, and has not been read since. */
+  #told = false;
   /** When the next address that its sources no longer have leaves the list. */
   #removal: Date | null = null;
   #failure: string | null = null;
@@ -47,6 +55,8 @@ export class Watch {
   #current: string | null = null;
   #stopped = false;
   #wake: () => void = () => undefined;
+  /** Called when a database says that it changed. The waiting code sets it. */
+  #onTold: () => void = () => undefined;
 
   /**
    * @param report called with the result of each run.
@@ -57,8 +67,10 @@ export class Watch {
     keys: PublisherKeys,
     now: () => Date,
     report: (ended: Ended) => Promise<void> = () => Promise.resolve(),
+    chance: () => number = () => 0,
   ) {
     this.#report = report;
+    this.#chance = chance;
     this.#config = config;
     this.#keys = keys;
     this.#now = now;
@@ -69,8 +81,16 @@ export class Watch {
       return source.type === 'postfix-map' ? [mapFile(source).file] : [];
     });
     this.#polled = files.length < sources.length;
-    this.#files = new FileWatch(files);
-    this.#beat = Math.min(HOUR, Math.max(250, Math.min(config.valid_for / 20, config.health.warn_after / 3)));
+    const { trigger } = config.watch;
+    this.#files = new FileWatch(trigger === undefined ? files : [...files, trigger]);
+    this.#channels = sources.flatMap((each) =>
+      each.type === 'sql' && each.listen !== undefined
+        ? [new Notifications(each, each.listen, () => this.#tell())]
+        : [],
+    );
+    const beat = Math.min(config.valid_for / 20, config.health.warn_after / 3);
+    const others = mayHaveOthers(config) ? config.watch.interval * LOOKS_AT_OTHERS : HOUR;
+    this.#beat = Math.min(HOUR, others, Math.max(250, beat));
   }
 
   /** Ends after `stop` was called. @returns whether nothing is under way any more. */
@@ -78,6 +98,7 @@ export class Watch {
     const { name, source, transport } = this.#config;
     const count = source.length + transport.length;
     log('notice', `${name}: watching ${count === 1 ? 'one source' : `${count} sources`}`);
+    const listening = this.#channels.map((channel) => channel.run());
     let idle = true;
     while (!this.#stopped) {
       const running = this.#once();
@@ -85,6 +106,8 @@ export class Watch {
       if (!this.#stopped) await this.#rest();
     }
     this.#files.close();
+    for (const channel of this.#channels) channel.close();
+    await Promise.all(listening);
     return idle;
   }
 
@@ -93,11 +116,17 @@ export class Watch {
     this.#wake();
   }
 
+  #tell(): void {
+    this.#told = true;
+    this.#onTold();
+  }
+
   async #once(): Promise<void> {
+    this.#told = false;
     const before = this.#files.state();
     this.#read = before;
     try {
-      const options = { dryRun: false, allowShrink: false, nextVersion: null };
+      const options = { dryRun: false, allowShrink: false, nextVersion: null, chance: this.#chance };
       const result = await publish(this.#config, this.#keys, options, this.#now());
       this.#succeeded(result);
       await this.#report({ result });
@@ -151,13 +180,16 @@ export class Watch {
       let [rest, restless]: (NodeJS.Timeout | undefined)[] = [];
       const done = () => {
         for (const timer of [due, look, rest, restless]) clearTimeout(timer);
-        this.#wake = this.#files.onEvent = () => undefined;
+        this.#wake = this.#files.onEvent = this.#onTold = () => undefined;
         resolve();
       };
       const changed = () => {
         const state = this.#files.state();
         if (state === seen) return;
         seen = state;
+        soon();
+      };
+      const soon = () => {
         restless ??= setTimeout(done, Math.max(this.#config.watch.debounce, RESTLESS));
         clearTimeout(rest);
         rest = setTimeout(done, this.#config.watch.debounce);
@@ -169,7 +201,9 @@ export class Watch {
       }, LOOK);
       this.#wake = done;
       this.#files.onEvent = changed;
+      this.#onTold = soon;
       changed(); // it changed while it was read
+      if (this.#told) soon();
       if (this.#stopped) done();
     });
   }

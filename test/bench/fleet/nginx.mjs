@@ -21,8 +21,11 @@ export class Nginx {
   #guard = null;
   #folder;
 
-  /** @param folder for its own files. @param root the folder that it serves. @param tls `{ cert, key }`, files. */
-  static async open(folder, root, tls) {
+  /**
+   * @param folder for its own files. @param root the folder that it serves. @param tls `{ cert, key }`, files.
+   * @param more lines of `http`, and of `server` in place of that folder.
+   */
+  static async open(folder, root, tls, more = { http: 'access_log off;', server: `root "${root}";` }) {
     const nginx = new Nginx(folder, await freePort());
     mkdirSync(folder, { recursive: true });
     const user = process.getuid?.() === 0 ? 'user root;' : '';
@@ -33,14 +36,14 @@ daemon off; worker_processes 1; worker_rlimit_nofile 65536;
 pid "${folder}/pid"; error_log "${folder}/error.log" error;
 events { worker_connections 30000; }
 http {
-  access_log off; types { } default_type application/octet-stream;
+  ${more.http} types { } default_type application/octet-stream;
   client_body_temp_path "${folder}/t1"; proxy_temp_path "${folder}/t2"; fastcgi_temp_path "${folder}/t3";
   uwsgi_temp_path "${folder}/t4"; scgi_temp_path "${folder}/t5";
   server {
     listen 127.0.0.1:${nginx.port} ssl backlog=4096;
     ssl_certificate "${tls.cert}"; ssl_certificate_key "${tls.key}";
     ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:all:20m;
-    root "${root}";
+    ${more.server}
   }
 }
 `,

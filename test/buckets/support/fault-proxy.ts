@@ -13,6 +13,8 @@ import { signature, type StoreAccess } from './s3-client.ts';
 export type Fault =
   /** The request waits, and so does its answer. Milliseconds. */
   | { readonly kind: 'delay'; readonly ms: number }
+  /** The request waits until something else has happened. */
+  | { readonly kind: 'wait'; readonly until: Promise<unknown> }
   /** The connection is reset; the store never has the request. */
   | { readonly kind: 'reset-before' }
   /** The store has done it; the connection is reset. */
@@ -60,6 +62,8 @@ export interface ProxyOptions {
   readonly store: StoreAccess;
   readonly plan?: Plan;
   readonly earlier?: Earlier;
+  /** Told of each object that the store has taken, as soon as the store says so. */
+  readonly onStored?: (key: string, body: Buffer) => void;
   /** For HTTPS. */
   readonly identity?: Identity;
 }
@@ -72,16 +76,19 @@ export class FaultProxy {
   isCut = false;
   plan: Plan;
   readonly #store: StoreAccess;
-  readonly #earlier: Earlier;
+  readonly earlier: Earlier;
   readonly #server: http.Server | https.Server;
   readonly #sockets = new Set<Socket>();
   readonly #late = new Set<Promise<unknown>>();
   readonly #isSecure: boolean;
+  readonly #onStored: (key: string, body: Buffer) => void;
 
-  private constructor({ store, plan = () => null, earlier = new Map<string, Answer[]>(), identity }: ProxyOptions) {
+  private constructor(options: ProxyOptions) {
+    const { store, plan = () => null, earlier = new Map<string, Answer[]>(), identity } = options;
+    this.#onStored = options.onStored ?? (() => undefined);
     this.#store = store;
     this.plan = plan;
-    this.#earlier = earlier;
+    this.earlier = earlier;
     this.#isSecure = identity !== undefined;
     const handle = (request: IncomingMessage, response: ServerResponse) => {
       this.#handle(request, response).catch(() => response.destroy()); // either side has gone
@@ -129,7 +136,7 @@ export class FaultProxy {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = 'GET', headers } = request;
     const place = request.url ?? '/';
-    const key = decodeURIComponent(place.split('?')[0] ?? '').replace(/^\/[^/]+\/?/, '');
+    const key = keyOf(place);
     const condition =
       headers['if-match'] !== undefined ? 'if-match' : headers['if-none-match'] ? 'if-none-match' : null;
     const asked: StoreRequest = { method, key, condition, index: this.requests.length };
@@ -162,6 +169,10 @@ export class FaultProxy {
     const isRead = asked.method === 'GET' || asked.method === 'HEAD';
     const isObject = asked.key !== '';
     switch (fault.kind) {
+      case 'wait':
+        await fault.until.catch(() => undefined); // who waits for it sees how it ended
+        answerWith(response, await go());
+        return true;
       case 'delay':
         await sleep(fault.ms);
         answerWith(response, await go());
@@ -197,7 +208,7 @@ export class FaultProxy {
         return true;
       }
       case 'stale': {
-        const before = isRead ? this.#earlier.get(place)?.at(-2) : undefined;
+        const before = isRead ? this.earlier.get(place)?.at(-2) : undefined;
         answerWith(response, before ?? (await go()));
         return before !== undefined;
       }
@@ -238,8 +249,16 @@ export class FaultProxy {
     onward.end(body);
     const [answer] = (await once(onward, 'response')) as [IncomingMessage];
     const got = { status: answer.statusCode ?? 0, headers: answer.headers, body: await bodyOf(answer) };
-    if (method === 'PUT' && got.status === 200 && !place.includes('?')) this.#remember(place, got, body, headers);
+    if (method === 'PUT' && got.status === 200 && !place.includes('?')) {
+      this.#remember(place, got, body, headers);
+      this.#onStored(keyOf(place), body);
+    }
     return got;
+  }
+
+  /** As if the object had been this. */
+  remember(place: string, body: Buffer): void {
+    this.#remember(place, { status: 200, headers: {}, body }, body, {});
   }
 
   #remember(place: string, answer: Answer, body: Buffer, sent: IncomingHttpHeaders): void {
@@ -249,14 +268,17 @@ export class FaultProxy {
       etag,
       'last-modified': date,
     };
-    const known = this.#earlier.get(place) ?? [];
-    this.#earlier.set(place, [...known.slice(-3), { status: 200, headers: kept, body }]);
+    const known = this.earlier.get(place) ?? [];
+    this.earlier.set(place, [...known.slice(-3), { status: 200, headers: kept, body }]);
   }
 
   #count(kind: string): void {
     this.injected.set(kind, (this.injected.get(kind) ?? 0) + 1);
   }
 }
+
+/** Below the bucket. */
+const keyOf = (place: string): string => decodeURIComponent(place.split('?')[0] ?? '').replace(/^\/[^/]+\/?/, '');
 
 async function bodyOf(message: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];

@@ -78,7 +78,7 @@ async function talk(input: Uint8Array, token: string | null): Promise<Talk> {
     tokens: null,
     authorities: null,
   };
-  answering(server, () => [site]);
+  answering(server, () => ({ sites: [site], page: null }));
   server.on('checkExpectation', (_, response) => {
     asked.push(null);
     response.writeHead(417).end();

@@ -110,25 +110,35 @@ export const ROUTER = 'relaymap_next_hop';
 
 /**
  * Mail for a domain that has a next hop goes there; a domain without a row goes on to the routers behind. While the
- * map is missing or cut short all of it waits, and so does mail for a host that is not found or is this one.
+ * map is missing or cut short all of it waits, and so does mail for a host that is not found or is this one. `HOST/MX`
+ * is only the MX records of that name: where it has none, the second router takes the host itself (RFC 5321 section
+ * 5.1).
  */
 export const router = (): string =>
   [
     `${MARK} Where mail for the domains of the lists goes (next_hops in relaymap.toml).`,
-    '# It must stand before the routers that send mail away.',
+    '# They must stand before the routers that send mail away.',
     '',
-    `${ROUTER}:`,
-    '  debug_print = "R: relaymap_next_hop for $local_part@$domain"',
-    '  driver = manualroute',
-    '  domains = ! +local_domains : +relay_to_domains',
-    `  route_data = ${looked('${if ' + beyondAscii('$domain') + '{' + foldOf('$domain') + '}{$domain}}')}`,
-    '  transport = remote_smtp',
-    '  host_find_failed = defer',
-    '  host_all_ignored = defer',
-    '  self = defer',
-    '  same_domain_copy_routing = yes',
-    '',
+    ...oneRouter(ROUTER, looked(ASKED), 'pass'),
+    '# A name without MX records: the host itself.',
+    ...oneRouter(`${ROUTER}_itself`, '${sg{' + looked(ASKED) + '}{\\N/MX\\b\\N}{}}', 'defer'),
   ].join('\n');
+
+const oneRouter = (name: string, hosts: string, notFound: 'pass' | 'defer'): string[] => [
+  `${name}:`,
+  `  debug_print = "R: ${name} for $local_part@$domain"`,
+  '  driver = manualroute',
+  '  domains = ! +local_domains : +relay_to_domains',
+  `  route_data = ${hosts}`,
+  '  transport = remote_smtp',
+  `  host_find_failed = ${notFound}`,
+  '  host_all_ignored = defer',
+  '  self = defer',
+  '  same_domain_copy_routing = yes',
+  '',
+];
+
+const ASKED = '${if ' + beyondAscii('$domain') + '{' + foldOf('$domain') + '}{$domain}}';
 
 /** Empty where there is no row: then the router declines. */
 const looked = (key: string): string => '${lookup{' + key + '}cdb{RELAYMAP_DIR/transport.cdb}{$value}}';

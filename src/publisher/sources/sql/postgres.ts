@@ -26,12 +26,12 @@ const PADDED = {
     oid === types.builtins.BPCHAR ? (text: string) => text.replace(/ +$/, '') : types.getTypeParser(oid, format),
 };
 
-/** Throws errors of the driver and the server unchanged. @param signal cuts the connection. */
-export async function openPostgres(target: SqlTarget, signal: AbortSignal): Promise<Session> {
+/** A client that is not connected yet, on a socket that is. */
+async function clientOf(target: SqlTarget, signal: AbortSignal): Promise<Client> {
   const tls = tlsOptions(target);
   const { host, port, connectTimeout } = target;
   const socket = host === '' ? null : connected(await openSocket(host, port, connectTimeout, signal));
-  const client = new Client({
+  return new Client({
     ...(socket === null ? {} : { stream: () => socket }),
     host: target.host || target.socket,
     port: target.port,
@@ -45,13 +45,68 @@ export async function openPostgres(target: SqlTarget, signal: AbortSignal): Prom
     application_name: 'relaymap-publish',
     client_encoding: 'UTF8',
   });
+}
+
+/** Ends the connection at once, without a word to the server. */
+const destroyed = (client: Client) => () => {
+  (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+};
+
+export interface Listening {
+  /** Resolves when the connection has ended, for whatever reason. */
+  readonly ended: Promise<void>;
+}
+
+/** Milliseconds between two questions whether the connection still stands. */
+const STANDING = 30_000;
+
+/**
+ * Listens on a channel. Throws errors of the driver and the server unchanged.
+ * @param told called at each notification. @param signal ends it
+ */
+export async function listenPostgres(
+  target: SqlTarget,
+  channel: string,
+  told: () => void,
+  signal: AbortSignal,
+): Promise<Listening> {
+  const client = await clientOf(target, signal);
+  const destroy = destroyed(client);
+  const ended = new Promise<void>((resolve) => {
+    client.once('end', resolve);
+    client.on('error', () => destroy()); // `end` follows
+  });
+  signal.addEventListener('abort', destroy);
+  let unanswered = false;
+  const timer = setInterval(() => {
+    if (unanswered) return destroy();
+    unanswered = true;
+    client.query('SELECT').then(() => (unanswered = false), destroy);
+  }, STANDING);
+  void ended.then(() => {
+    clearInterval(timer);
+    signal.removeEventListener('abort', destroy);
+  });
+  client.on('notification', told);
+  try {
+    await client.connect();
+    await client.query(`LISTEN ${client.escapeIdentifier(channel)}`);
+  } catch (error) {
+    clearInterval(timer);
+    destroy();
+    throw error;
+  }
+  return { ended };
+}
+
+/** Throws errors of the driver and the server unchanged. @param signal cuts the connection. */
+export async function openPostgres(target: SqlTarget, signal: AbortSignal): Promise<Session> {
+  const client = await clientOf(target, signal);
   // A connection lost between two reads has no reader to tell. The next read reports it.
   let lost: Error | undefined;
   client.on('error', (error) => (lost ??= error));
   const cut = () => void client.end().catch((error: Error) => (lost ??= error));
-  const destroy = () => {
-    (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
-  };
+  const destroy = destroyed(client);
   signal.addEventListener('abort', destroy);
   const close = () => {
     signal.removeEventListener('abort', destroy);

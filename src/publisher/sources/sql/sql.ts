@@ -115,12 +115,15 @@ function noteUnreachable(name: string, rows: number): void {
   log('notice', `${name}: ${rows} ${what} left out: Postfix asks in lower case, and this database tells the two apart`);
 }
 
-function targetOf(source: SqlSource): SqlTarget {
-  const { url, url_file: file, password_file: secret } = source;
+/** Reads the files that hold secrets. @throws HostError CONFIG */
+export function targetOf(source: SqlSource): SqlTarget {
+  const { url, url_file: file, password_file: secret, listen } = source;
   const target =
     url === undefined
       ? parseSqlUrl(`url_file ${file}`, readSecret('url_file', file ?? ''))
       : parseSqlUrl('url of an SQL source', url);
+  if (listen !== undefined && target.dialect !== 'postgres')
+    throw new HostError('CONFIG', `listen is for PostgreSQL, and the URL is one of ${target.dialect}`);
   if (secret === undefined) return target;
   if (target.password !== undefined)
     throw new HostError('CONFIG', `url_file ${file} and password_file both give a password`);
@@ -128,7 +131,7 @@ function targetOf(source: SqlSource): SqlTarget {
 }
 
 /** If all addresses of a host refuse, the error has no message of its own. No message ever contains a password. */
-function words(error: Error & { errors?: unknown; code?: string }, target: SqlTarget): string {
+export function words(error: Error & { errors?: unknown; code?: string }, target: SqlTarget): string {
   const inner = Array.isArray(error.errors) ? (error.errors as Error[]).map(({ message }) => message).join('; ') : '';
   const text = `${error.message || inner || (error.code ?? error.name)}${hint(error, target)}`;
   return target.password === undefined ? text : text.replaceAll(target.password, '***');

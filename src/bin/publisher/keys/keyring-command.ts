@@ -2,19 +2,19 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { encodeStep, type KeyringStep, type KeySet } from '../../bundle/trust/keyring.ts';
-import { defaultRootThreshold } from '../../bundle/trust/root-threshold.ts';
-import { decodeEnvelope } from '../../bundle/trust/envelope.ts';
-import { parseManifest } from '../../bundle/offer/manifest.ts';
-import { HostError, StepError } from '../../errors.ts';
-import { createFile } from '../../io/atomic-file.ts';
-import { whyUnread } from '../../io/denied.ts';
-import { printable } from '../../io/printable.ts';
-import { PublishError } from '../../publisher/errors.ts';
-import { keyFolder, publishedSteps } from '../../publisher/keys/key-folder.ts';
-import { publicKeyIn } from '../../publisher/keys/publisher-keys.ts';
-import { makeKey } from '../../publisher/keys/signing-key.ts';
-import { rehearsed } from '../../publisher/keys/rehearse.ts';
+import { encodeStep, type KeyringStep, type KeySet } from '../../../bundle/trust/keyring.ts';
+import { defaultRootThreshold } from '../../../bundle/trust/root-threshold.ts';
+import { decodeEnvelope } from '../../../bundle/trust/envelope.ts';
+import { parseManifest } from '../../../bundle/offer/manifest.ts';
+import { HostError, StepError } from '../../../errors.ts';
+import { createFile } from '../../../io/atomic-file.ts';
+import { whyUnread } from '../../../io/denied.ts';
+import { printable } from '../../../io/printable.ts';
+import { PublishError } from '../../../publisher/errors.ts';
+import { keyFolder, publishedSteps } from '../../../publisher/keys/key-folder.ts';
+import { publicKeyIn } from '../../../publisher/keys/publisher-keys.ts';
+import { makeKey } from '../../../publisher/keys/signing-key.ts';
+import { rehearsed } from '../../../publisher/keys/rehearse.ts';
 import {
   chainOf,
   encodeStepFile,
@@ -23,9 +23,9 @@ import {
   parseStepFile,
   type Start,
   type StepFile,
-} from '../../publisher/keys/step-file.ts';
-import { FolderStore } from '../../publisher/repository/folder-store.ts';
-import { changeWords, signedBy, signedWords, stepWords } from '../../publisher/keys/step-words.ts';
+} from '../../../publisher/keys/step-file.ts';
+import { FolderStore } from '../../../publisher/repository/folder-store.ts';
+import { changeWords, signedBy, signedWords, stepWords } from '../../../publisher/keys/step-words.ts';
 
 export interface KeyringOptions {
   readonly config: string;
@@ -71,6 +71,13 @@ export async function keyringCommand(
   return run(files, options, now);
 }
 
+/** @throws HostError CONFIG for a bucket: keys change on a machine that has nothing but keys */
+function folderOf(published: string): FolderStore {
+  if (!/^s3:/i.test(published)) return new FolderStore(published);
+  const goOn = 'copy manifest.json and keyring/ of the bucket into one';
+  throw new HostError('CONFIG', `--published ${published}: keyring reads a folder; ${goOn}`);
+}
+
 const say = (lines: readonly string[]): number => {
   process.stdout.write(`${lines.map(printable).join('\n')}\n`);
   return 0;
@@ -111,6 +118,7 @@ function init({ out, name = 'root', roots, rootThreshold }: KeyringOptions): num
 async function propose(o: KeyringOptions, now: Date): Promise<number> {
   if (o.keys === undefined)
     throw new HostError('CONFIG', "keyring propose needs --keys DIR: a gateway's key directory");
+  const published = o.published === undefined ? null : folderOf(o.published);
   const { keys, rootKeys } = keyFolder(o.keys);
   if (rootKeys.size === 0)
     throw new PublishError('KEY', `${path.join(o.keys, 'root')} holds no root key: no step can change these keys`);
@@ -121,7 +129,7 @@ async function propose(o: KeyringOptions, now: Date): Promise<number> {
     rootKeys,
     rootThreshold: number('--start-root-threshold', o.startRootThreshold, rootKeys.size),
   };
-  const chain = chainOf(start, o.published === undefined ? [] : await publishedSteps(new FolderStore(o.published)));
+  const chain = chainOf(start, published === null ? [] : await publishedSteps(published));
   const before = newest(chain);
   const nextKeys = changed('key', before.keys, o.add, o.remove);
   const nextRoots = changed('root key', before.rootKeys, o.addRoot, o.removeRoot);
@@ -222,6 +230,6 @@ function status(files: readonly string[]): number {
 }
 
 async function rehearse(files: readonly string[], { published }: KeyringOptions): Promise<number> {
-  const store = published === undefined ? null : new FolderStore(published);
+  const store = published === undefined ? null : folderOf(published);
   return say((await rehearsed(readSteps(files), store)).lines);
 }

@@ -2,17 +2,22 @@
  * `relaymap-publish inspect`: verifies a published bundle with the gateway's own code, and checks whether strangers
  * may read it.
  */
-import '../seed-hashes.ts';
-import { DEFAULT_LIMITS } from '../../gateway/config.ts';
-import { readAccess } from '../../gateway/keys/credentials.ts';
-import { directorySource, findBundles } from '../../gateway/fetch/directory-source.ts';
-import { inspect } from '../../gateway/fetch/inspect.ts';
-import { urlClient, urlSource, type Source } from '../../gateway/fetch/source.ts';
-import { startingRing } from '../../gateway/keys/trusted-keys.ts';
-import { exitStatus, HostError, StepError } from '../../errors.ts';
-import type { Access } from '../../io/http.ts';
-import { log } from '../../io/log.ts';
-import { printable } from '../../io/printable.ts';
+import path from 'node:path';
+import '../../seed-hashes.ts';
+import { DEFAULT_LIMITS } from '../../../gateway/config.ts';
+import { readAccess } from '../../../gateway/keys/credentials.ts';
+import { directorySource, findBundles } from '../../../gateway/fetch/directory-source.ts';
+import { inspect } from '../../../gateway/fetch/inspect.ts';
+import { urlClient, urlSource, type Source } from '../../../gateway/fetch/source.ts';
+import { startingRing } from '../../../gateway/keys/trusted-keys.ts';
+import { exitStatus, HostError, StepError } from '../../../errors.ts';
+import type { Access } from '../../../io/http.ts';
+import { log } from '../../../io/log.ts';
+import { openStore } from '../../../publisher/repository/open-store.ts';
+import { accessOf, checkedS3, isS3, locationOf, NO_S3 } from '../../../publisher/repository/s3/location.ts';
+import type { Store } from '../../../publisher/repository/store.ts';
+import { bucketSource } from './inspect-bucket.ts';
+import { printable } from '../../../io/printable.ts';
 
 export interface InspectOptions {
   readonly keys?: string;
@@ -20,6 +25,10 @@ export interface InspectOptions {
   readonly tokenFile?: string;
   readonly clientCert?: string;
   readonly clientKey?: string;
+  readonly endpoint?: string;
+  readonly region?: string;
+  readonly credentialsFile?: string;
+  readonly instanceMetadata?: boolean;
 }
 
 const LIMITS = { idle: DEFAULT_LIMITS.idle_timeout, total: DEFAULT_LIMITS.total_timeout };
@@ -32,9 +41,14 @@ export async function inspectCommand(place: string, options: InspectOptions, now
   }
   const access = readAccess({ ca_file, token_file, client_cert, client_key });
   const ring = keys === undefined ? null : startingRing({ keys, threshold: 1, ring: 0 });
-  const url = baseUrl(place);
+  const bucket = isS3(place) ? openBucket(place, options) : null;
+  const url = bucket === null ? baseUrl(place) : bucket.url;
   const sources =
-    url === null ? findBundles(place).map(({ folder }) => directorySource(folder)) : [overHttps(url, access)];
+    bucket !== null
+      ? [bucketSource(bucket.store)]
+      : url === null
+        ? findBundles(place).map(({ folder }) => directorySource(folder))
+        : [overHttps(url, access)];
   let status = 0;
   for (const source of sources) {
     try {
@@ -64,6 +78,24 @@ function overHttps(url: string, access: Access): Source {
     () => client.close(),
     null,
   );
+}
+
+/** A bucket, and the URL at which strangers would ask for it; null if that is of this host alone. */
+function openBucket(place: string, options: InspectOptions): { readonly store: Store; readonly url: string | null } {
+  const { endpoint, region, credentialsFile, caFile, instanceMetadata = false } = options;
+  const given = {
+    ...NO_S3,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(region === undefined ? {} : { region }),
+    ...(credentialsFile === undefined ? {} : { credentials_file: path.resolve(credentialsFile) }),
+    ...(caFile === undefined ? {} : { ca_file: path.resolve(caFile) }),
+    instance_metadata: instanceMetadata,
+  };
+  const s3 = checkedS3(given);
+  const { bucket, prefix } = locationOf(place);
+  const at = accessOf(s3, process.env).endpoint;
+  const url = new URL(`${bucket}/${prefix === '' ? '' : `${prefix}/`}`, at);
+  return { store: openStore(place, s3), url: url.protocol === 'https:' ? url.href : null };
 }
 
 /** An HTTPS base URL, ending with a slash; null for a directory. @throws HostError CONFIG for other URLs. */

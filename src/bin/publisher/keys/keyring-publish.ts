@@ -2,18 +2,18 @@
  * `relaymap-publish keyring publish`: a manifest signed by old and new keys, then the step, then a manifest that
  * names it.
  */
-import '../seed-hashes.ts';
-import type { RootedRing } from '../../bundle/trust/keyring.ts';
-import { log } from '../../io/log.ts';
-import { readPublisherConfig } from '../../publisher/config.ts';
-import { PublishError } from '../../publisher/errors.ts';
-import { bridges, putStepOut, rehearseHere } from '../../publisher/keys/publish-step.ts';
-import { openKeys, type PublisherKeys } from '../../publisher/keys/publisher-keys.ts';
-import { changeWords, signedWords } from '../../publisher/keys/step-words.ts';
-import { newest } from '../../publisher/keys/step-file.ts';
-import { publish } from '../../publisher/publish.ts';
-import { openRepository, withRepository } from '../../publisher/repository/with-repository.ts';
-import { becomePublisher, requireState, stateOwner } from './become-publisher.ts';
+import '../../seed-hashes.ts';
+import type { RootedRing } from '../../../bundle/trust/keyring.ts';
+import { log } from '../../../io/log.ts';
+import { readPublisherConfig } from '../../../publisher/config.ts';
+import { PublishError } from '../../../publisher/errors.ts';
+import { bridges, putStepOut, rehearseHere } from '../../../publisher/keys/publish-step.ts';
+import { openKeys, type PublisherKeys } from '../../../publisher/keys/publisher-keys.ts';
+import { changeWords, signedWords } from '../../../publisher/keys/step-words.ts';
+import { newest } from '../../../publisher/keys/step-file.ts';
+import { publish } from '../../../publisher/publish.ts';
+import { lookAt, withRepository } from '../../../publisher/repository/with-repository.ts';
+import { becomePublisher, requireState, stateOwner } from '../become-publisher.ts';
 import { readSteps, type KeyringOptions } from './keyring-command.ts';
 
 export async function keyringPublish(files: readonly string[], options: KeyringOptions, now: Date): Promise<number> {
@@ -22,16 +22,16 @@ export async function keyringPublish(files: readonly string[], options: KeyringO
   const file = readSteps(files);
   await becomePublisher(config.state_dir);
   requireState(config.state_dir, true);
-  const { store } = openRepository(config);
-  const rehearsal = await rehearseHere(config, store, file);
-  const once = () => publish(config, keys, { dryRun: false, allowShrink: false, nextVersion: null }, now);
+  const rehearsal = await lookAt(config, ({ store }) => rehearseHere(config, store, file));
+  const once = () =>
+    publish(config, keys, { dryRun: false, allowShrink: false, nextVersion: null, chance: Math.random }, now);
   if (options.withoutOld) requireNewKeys(keys, rehearsal.ring);
-  else if (!(await isBridged(() => bridges(store, rehearsal)))) await once();
+  else if (!(await isBridged(() => lookAt(config, ({ store }) => bridges(store, rehearsal))))) await once();
   await withRepository(config, async (repository) => {
     // Another run may have put out a step of this number since.
-    const current = await rehearseHere(config, store, file);
+    const current = await rehearseHere(config, repository.store, file);
     if (!options.withoutOld)
-      log('notice', `version ${await bridges(store, current)} is for gateways before the step and after it`);
+      log('notice', `version ${await bridges(repository.store, current)} is for gateways before the step and after it`);
     await putStepOut(config, repository, file, current);
   });
   const { step } = file;

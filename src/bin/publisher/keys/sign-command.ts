@@ -5,22 +5,22 @@
 import { readFileSync, statSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import path from 'node:path';
-import { decodeEnvelope, KEYRING_TYPE, MANIFEST_TYPE, pae, type Signature } from '../../bundle/trust/envelope.ts';
-import { verify } from '../../bundle/trust/ed25519.ts';
-import { HostError, StepError } from '../../errors.ts';
-import { writeFileAtomic } from '../../io/atomic-file.ts';
-import { whyUnread } from '../../io/denied.ts';
-import { log } from '../../io/log.ts';
-import { printable } from '../../io/printable.ts';
-import { PublishError } from '../../publisher/errors.ts';
-import { agentSignerOf } from '../../publisher/keys/agent-signer.ts';
-import { candidateIn, type CandidateFolder } from '../../publisher/keys/candidate-folder.ts';
-import { commandSigner, signatureOf } from '../../publisher/keys/command-signer.ts';
-import { publicKeyIn } from '../../publisher/keys/publisher-keys.ts';
-import type { Signer, TrustedKey } from '../../publisher/keys/signer.ts';
-import { readKey } from '../../publisher/keys/signing-key.ts';
-import { encodeStepFile, newest, parseStepFile, type StepFile } from '../../publisher/keys/step-file.ts';
-import { changeWords, SHORT, signedWords, stepWords } from '../../publisher/keys/step-words.ts';
+import { decodeEnvelope, KEYRING_TYPE, MANIFEST_TYPE, pae, type Signature } from '../../../bundle/trust/envelope.ts';
+import { verify } from '../../../bundle/trust/ed25519.ts';
+import { HostError, StepError } from '../../../errors.ts';
+import { writeFileAtomic } from '../../../io/atomic-file.ts';
+import { whyUnread } from '../../../io/denied.ts';
+import { log } from '../../../io/log.ts';
+import { printable } from '../../../io/printable.ts';
+import { PublishError } from '../../../publisher/errors.ts';
+import { agentSignerOf } from '../../../publisher/keys/agent-signer.ts';
+import { candidateIn, type CandidateFolder } from '../../../publisher/keys/candidate-folder.ts';
+import { commandSigner, signatureOf } from '../../../publisher/keys/command-signer.ts';
+import { publicKeyIn } from '../../../publisher/keys/publisher-keys.ts';
+import type { Signer, TrustedKey } from '../../../publisher/keys/signer.ts';
+import { readKey } from '../../../publisher/keys/signing-key.ts';
+import { encodeStepFile, newest, parseStepFile, type StepFile } from '../../../publisher/keys/step-file.ts';
+import { changeWords, SHORT, signedWords, stepWords } from '../../../publisher/keys/step-words.ts';
 
 export interface SignOptions {
   readonly key?: string;

@@ -1,7 +1,7 @@
 /** The commands that need no configuration: on the command line of `relaymap-publish`, and in the file that signs. */
 import type { Command } from 'commander';
-import { printable } from '../../io/printable.ts';
-import { subcommand } from '../program.ts';
+import { printable } from '../../../io/printable.ts';
+import { subcommand } from '../../program.ts';
 import type { Action, KeyringOptions } from './keyring-command.ts';
 import type { SignOptions } from './sign-command.ts';
 
@@ -13,7 +13,7 @@ export function addKeygen(program: Command): void {
     .option('--name <N>', 'name of the two files', 'relaymap')
     .action(async (options: { out: string; name: string }) => {
       const { randomBytes } = await import('node:crypto');
-      const { makeKey } = await import('../../publisher/keys/signing-key.ts');
+      const { makeKey } = await import('../../../publisher/keys/signing-key.ts');
       const key = makeKey(options.out, options.name, randomBytes(32));
       const [secret, open] = key.files.map(printable);
       process.stdout.write(`keyid ${key.keyid}\nsecret ${secret}\npublic ${open}\n`);

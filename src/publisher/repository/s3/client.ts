@@ -1,0 +1,177 @@
+/**
+ * Signed requests to one bucket, path style. aws4fetch signs, io/http sends: no redirect is followed, each body is
+ * bounded, and each request has an idle and a total time limit. What fails on the way is sent again a few times; the
+ * answer says whether an earlier one may have arrived.
+ */
+import { createHash } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { AwsV4Signer } from 'aws4fetch';
+import { SourceError } from '../../../errors.ts';
+import { HttpClient, type Answer as HttpAnswer } from '../../../io/http.ts';
+import { PublishError } from '../../errors.ts';
+import { errorCode, errorWords } from './answers.ts';
+import type { Credentials } from './credentials-text.ts';
+import type { Access, Location } from './location.ts';
+
+export interface Request {
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'DELETE';
+  /** Below the bucket; empty for the bucket itself. */
+  readonly key: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+  /** The most bytes of an answer. */
+  readonly most?: number;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly header: (name: string) => string | undefined;
+  readonly body: Uint8Array;
+  /** The store's code for an error, such as `NoSuchKey`; null if it gives none. */
+  readonly code: string | null;
+  /** An earlier try was sent and not answered: the store may have done what was asked. */
+  readonly repeated: boolean;
+}
+
+const IDLE = 20_000;
+const TOTAL = 60_000;
+/** Bytes a millisecond of a slow line: a body gets this much more time. */
+const SLOW = 50;
+/** Milliseconds before each further try. */
+const PAUSES = [200, 1000, 3000];
+const MOST_ANSWER = 4 * 1024 * 1024;
+
+export interface Timing {
+  readonly idle: number;
+  readonly total: number;
+  readonly pauses: readonly number[];
+}
+
+export class S3Client {
+  readonly #access: Access;
+  readonly #location: Location;
+  readonly #credentials: () => Promise<Credentials>;
+  readonly #http: HttpClient;
+  readonly #timing: Timing;
+  #own: Promise<Credentials> | null = null;
+  #storeTime: Date | null = null;
+
+  /** @param credentials are read once, at the first request. */
+  constructor(
+    location: Location,
+    access: Access,
+    credentials: () => Promise<Credentials>,
+    { ca, env }: { readonly ca: string | undefined; readonly env: Readonly<Record<string, string | undefined>> },
+    timing: Timing = { idle: IDLE, total: TOTAL, pauses: PAUSES },
+  ) {
+    this.#location = location;
+    this.#access = access;
+    this.#credentials = credentials;
+    this.#timing = timing;
+    const plain = access.endpoint.protocol === 'http:';
+    this.#http = new HttpClient({ plain, ...(ca === undefined ? {} : { ca }) }, timing.idle, env);
+  }
+
+  /** The store's own time, by its newest answer; null before the first. */
+  get storeTime(): Date | null {
+    return this.#storeTime;
+  }
+
+  close(): Promise<void> {
+    return this.#http.close();
+  }
+
+  /** @throws PublishError OUTPUT if no try is answered, or the answers are only "later" */
+  async send(request: Request): Promise<Answer> {
+    let repeated = false;
+    let last: PublishError | null = null;
+    for (const wait of [0, ...this.#timing.pauses]) {
+      if (wait > 0) await pause(wait);
+      try {
+        const answer = await this.#once(request, repeated);
+        if (!isLater(answer)) return answer;
+        if (answer.status !== 409) repeated = true;
+        last = this.refusal(request, answer);
+      } catch (error) {
+        if (!(error instanceof SourceError)) throw error;
+        repeated = true;
+        last = this.#failed(request, `${error.code}: ${error.message}`, error);
+        if (error.code === 'TLS' || error.code === 'TOO_LARGE') throw last;
+      }
+    }
+    throw last ?? this.#failed(request, 'no answer');
+  }
+
+  /** The error that an answer stands for. */
+  refusal({ method, key }: Pick<Request, 'method' | 'key'>, { status, body, header }: Answer): PublishError {
+    const said = errorWords(Buffer.from(body).toString());
+    const to = status >= 300 && status < 400 ? header('location')?.slice(0, 200) : undefined;
+    const region = header('x-amz-bucket-region');
+    const words = [
+      `status ${status}`,
+      ...(said === null ? [] : [said]),
+      ...(to === undefined ? [] : [`redirected to ${to}; name that endpoint`]),
+      ...(region === undefined || region === this.#access.region
+        ? []
+        : [`the bucket's region is ${region.slice(0, 40)}`]),
+    ];
+    return this.#failed({ method, key }, words.join(', '));
+  }
+
+  #failed({ method, key }: Pick<Request, 'method' | 'key'>, why: string, cause?: unknown): PublishError {
+    const { bucket } = this.#location;
+    const where = key === '' ? `bucket ${bucket}` : `bucket ${bucket}, key ${key}`;
+    return new PublishError('OUTPUT', `${where} at ${this.#access.endpoint.host}: ${method}: ${why}`, cause);
+  }
+
+  async #once(request: Request, repeated: boolean): Promise<Answer> {
+    const { method, key, query, headers = {}, body, most = MOST_ANSWER } = request;
+    this.#own ??= this.#credentials();
+    const url = new URL(`${this.#location.bucket}${key === '' ? '' : `/${key}`}`, this.#access.endpoint);
+    for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value);
+    const hash = createHash('sha256')
+      .update(body ?? new Uint8Array())
+      .digest('hex');
+    const signer = new AwsV4Signer({
+      ...(await this.#own),
+      method,
+      url: url.href,
+      headers: { ...headers, 'x-amz-content-sha256': hash },
+      service: 's3',
+      region: this.#access.region,
+    });
+    const signed = await signer.sign();
+    const { idle, total } = this.#timing;
+    const time = total + (body?.length ?? 0) / SLOW;
+    // While a body is sent no byte comes back.
+    const limits = { idle: body === undefined ? idle : time, total: body === undefined ? total * 10 : time };
+    const sending = { method, headers: Object.fromEntries(signed.headers), ...(body === undefined ? {} : { body }) };
+    const answer = await this.#http.send(signed.url, sending, limits);
+    const bytes = await whole(answer, most);
+    this.#storeTime = timeOf(answer.header('date')) ?? this.#storeTime;
+    const { status } = answer;
+    const code = status < 300 ? null : errorCode(Buffer.from(bytes).toString());
+    return { status, header: (name) => answer.header(name), body: bytes, code, repeated };
+  }
+}
+
+/** Whether the store asks to come again: it is busy, or two conditional writes met. */
+const isLater = ({ status, code }: Answer): boolean =>
+  status === 408 || status === 429 || status >= 500 || (status === 409 && code !== 'BucketAlreadyExists');
+
+function timeOf(date: string | undefined): Date | null {
+  const time = Date.parse(date ?? '');
+  return Number.isNaN(time) ? null : new Date(time);
+}
+
+async function whole(answer: HttpAnswer, most: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of answer.body) {
+    length += chunk.length;
+    if (length > most) throw new SourceError('TOO_LARGE', `its answer has more than ${most} bytes`);
+    chunks.push(Buffer.from(chunk));
+  }
+  return Buffer.concat(chunks);
+}

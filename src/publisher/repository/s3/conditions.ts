@@ -1,0 +1,66 @@
+/**
+ * How a store wants its conditions, found out on a scratch key before the first write (docs/commands.md section 3.1):
+ * it must honour `If-None-Match: *` and refuse a wrong `If-Match`; a right one it takes with the ETag's quotes, or
+ * without them (Ceph radosgw).
+ */
+import { HostError } from '../../../errors.ts';
+import type { Answer, S3Client } from './client.ts';
+
+export type Conditions = 'quoted' | 'bare' | 'ignored';
+
+const bare = (etag: string): string => etag.replace(/^W\//, '').replaceAll('"', '');
+
+/** The header that makes a write depend on this content. */
+export const ifMatch = (etag: string, conditions: Conditions): Record<string, string> =>
+  conditions === 'ignored' ? {} : { 'if-match': conditions === 'quoted' ? `"${bare(etag)}"` : bare(etag) };
+
+export const IF_ABSENT = { 'if-none-match': '*' };
+
+/** Of an ETag that no object has. */
+const WRONG = '00000000000000000000000000000000';
+
+const isRefused = ({ status, code }: Answer): boolean => status === 412 || code === 'PreconditionFailed';
+
+/**
+ * @param key a scratch key of this publisher alone. It is gone afterwards.
+ * @returns what the store needs; `ignored` if it writes whatever the conditions say.
+ * @throws PublishError OUTPUT if a request fails otherwise
+ */
+export async function probe(client: S3Client, key: string): Promise<Conditions> {
+  const put = async (text: string, headers: Record<string, string>): Promise<Answer> => {
+    const request = { method: 'PUT' as const, key, headers, body: Buffer.from(text) };
+    const answer = await client.send(request);
+    if (answer.status >= 300 && !isRefused(answer)) throw client.refusal(request, answer);
+    return answer;
+  };
+  const remove = async () => {
+    const request = { method: 'DELETE' as const, key };
+    const answer = await client.send(request);
+    if (answer.status >= 300 && answer.status !== 404) throw client.refusal(request, answer);
+  };
+  await remove();
+  try {
+    await put('relaymap 1\n', IF_ABSENT);
+    if (!isRefused(await put('relaymap 2\n', IF_ABSENT))) return 'ignored';
+    for (const form of [`"${WRONG}"`, WRONG])
+      if (!isRefused(await put('relaymap 3\n', { 'if-match': form }))) return 'ignored';
+    for (const form of ['quoted', 'bare'] as const) {
+      const etag = (await client.send({ method: 'HEAD', key })).header('etag') ?? '';
+      if (etag === '') continue;
+      if (!isRefused(await put(`relaymap ${form}\n`, ifMatch(etag, form)))) return form;
+    }
+    return 'ignored';
+  } finally {
+    await remove();
+  }
+}
+
+/** @throws HostError CONFIG for a store that several publishers cannot share, unless there is only one of them */
+export function requireConditions(conditions: Conditions, label: string, isSingle: boolean): void {
+  if (conditions !== 'ignored' || isSingle) return;
+  throw new HostError(
+    'CONFIG',
+    `the store of ${label} ignores If-Match or If-None-Match, so two publishers could put out two lists of one version. ` +
+      'Nothing is written. If this one will always be the only publisher: single_publisher = true in [s3]',
+  );
+}

@@ -1,0 +1,212 @@
+// Covers src/bin/publisher/inspect/inspect-bucket.ts
+// Every command of the central side that works with a folder of published files works with a bucket, or says why not.
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { makeKey } from '../../src/publisher/keys/signing-key.ts';
+import { people } from '../publisher/desk.ts';
+import { BIN_FOLDER } from '../support/bin-folder.ts';
+import { authority, certificate } from '../support/endpoint.ts';
+import { whenFinished, type Finished } from '../support/finished.ts';
+import { Gateway } from '../support/gateway.ts';
+import { nginx } from '../support/web-server.ts';
+import { credentialsFile, openToAll } from './support/bucket.ts';
+import { BucketDesk } from './support/bucket-desk.ts';
+import { FaultProxy } from './support/fault-proxy.ts';
+
+type Environment = Record<string, string>;
+
+/** Runs the built command without the AWS variables of whoever runs the tests. */
+async function run(args: readonly string[], env: Environment = {}): Promise<Finished> {
+  const command = path.join(BIN_FOLDER, 'relaymap-publish.js');
+  const child = spawn(process.execPath, [command, ...args], {
+    env: { PATH: process.env['PATH'] ?? '', NO_COLOR: '1', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return await whenFinished(child);
+}
+
+async function runs(args: readonly string[], env: Environment = {}): Promise<string> {
+  const done = await run(args, env);
+  expect(done.status, done.stdout + done.stderr).toBe(0);
+  return done.stdout;
+}
+
+async function published(): Promise<{ desk: BucketDesk; config: string }> {
+  const desk = await BucketDesk.open();
+  desk.list(people(60));
+  const config = desk.configFile();
+  expect(await runs(['publish', '--config', config])).toMatch(/published version 1/);
+  return { desk, config };
+}
+
+test('publish, explain and health', async () => {
+  const { desk, config } = await published();
+  expect(await runs(['publish', '--config', config])).toMatch(/unchanged, version 1/);
+  desk.list(people(61));
+  expect(await runs(['publish', '--dry-run', '--config', config])).toMatch(/1 would come, 0 would go/);
+  expect(await runs(['explain', 'user60@example.org', '--config', config])).toMatch(/version 1 does not have it yet/);
+  expect(await runs(['health', '--config', config])).toMatch(/OK/);
+  const proxy = await FaultProxy.start({ store: desk.bucket.store });
+  onTestFinished(() => proxy.stop());
+  const { endpoint } = desk;
+  desk.endpoint = proxy.url;
+  proxy.cut();
+  const away = await run(['health', '--config', desk.configFile()]);
+  expect([away.status, away.stdout]).toEqual([
+    1,
+    expect.stringMatching(/WARNING - .* cannot be looked at: OUTPUT: bucket/),
+  ]);
+  desk.endpoint = endpoint;
+  desk.configFile();
+  await desk.put('manifest.json', Buffer.from('{}'));
+  const bad = await run(['health', '--config', config]);
+  expect([bad.status, bad.stdout]).toEqual([2, expect.stringMatching(/manifest\.json is damaged/)]);
+});
+
+test('serve says that it hands out folders', async () => {
+  const { desk } = await published();
+  const { key, cert } = certificate('good');
+  writeFileSync(desk.at('tls.pem'), cert);
+  writeFileSync(desk.at('tls.key'), key, { mode: 0o600 });
+  desk.toml.rest = `[serve]\nlisten = "127.0.0.1:0"\ncert = "${desk.at('tls.pem')}"\nkey = "${desk.at('tls.key')}"\npublic = true`;
+  const done = await run(['serve', '--config', desk.configFile()]);
+  expect([done.status, done.stderr]).toEqual([
+    2,
+    expect.stringMatching(/CONFIG: serve hands out folders, and output is s3:/),
+  ]);
+});
+
+test('inspect reads a bucket as its owner, and says whether strangers can', async () => {
+  const { desk } = await published();
+  const proxy = await FaultProxy.start({ store: desk.bucket.store, identity: certificate('good') });
+  onTestFinished(() => proxy.stop());
+  writeFileSync(desk.at('ca.pem'), authority().cert);
+  const file = credentialsFile(desk.dir, desk.bucket.store);
+  const where = ['--endpoint', proxy.url, '--region', 'us-east-1', '--ca-file', desk.at('ca.pem')];
+  const asked = ['inspect', desk.output, '--keys', desk.at('keys'), ...where, '--credentials-file', file];
+  const closed = await run(asked);
+  expect([closed.status, closed.stdout]).toEqual([0, expect.stringMatching(/"version": 1/)]);
+  expect(closed.stderr).toMatch(/an anonymous request gets nothing/);
+  await openToAll(desk.bucket);
+  expect((await run(asked)).stderr).toMatch(/an anonymous request may read it/);
+  const [table = ''] = await desk.keys('recipients');
+  await desk.put(table, Buffer.from('x'));
+  const bad = await run(asked);
+  expect([bad.status, bad.stderr]).toEqual([1, expect.stringMatching(/LENGTH_MISMATCH/)]);
+});
+
+test('credentials come from the environment, and from the instance only where that is asked for', async () => {
+  const { desk } = await published();
+  const { accessKey, secretKey } = desk.bucket.store;
+  const asked = ['inspect', desk.output, '--endpoint', desk.endpoint];
+  const env = { AWS_ACCESS_KEY_ID: accessKey, AWS_SECRET_ACCESS_KEY: secretKey };
+  expect(await runs(asked, env)).toMatch(/"version": 1/);
+  const metadata: string[] = [];
+  const server = createServer((request, response) => {
+    metadata.push(`${request.method} ${request.url} ${String(request.headers['x-aws-ec2-metadata-token'])}`);
+    const given: Record<string, string> = {
+      '/latest/api/token': 'the-token',
+      '/latest/meta-data/iam/security-credentials/': 'publisher\n',
+      '/latest/meta-data/iam/security-credentials/publisher': JSON.stringify({
+        Code: 'Success',
+        AccessKeyId: accessKey,
+        SecretAccessKey: secretKey,
+      }),
+    };
+    const found = given[request.url ?? ''];
+    response.writeHead(found === undefined ? 404 : 200).end(found);
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  onTestFinished(() => void server.close());
+  const at = { AWS_EC2_METADATA_SERVICE_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  const unasked = await run(asked, at);
+  expect([unasked.status, unasked.stderr]).toEqual([
+    2,
+    expect.stringMatching(/CONFIG: no credentials for the object store/),
+  ]);
+  expect(metadata).toEqual([]);
+  expect(await runs([...asked, '--instance-metadata'], at)).toMatch(/"version": 1/);
+  expect(metadata).toEqual([
+    'PUT /latest/api/token undefined',
+    'GET /latest/meta-data/iam/security-credentials/ the-token',
+    'GET /latest/meta-data/iam/security-credentials/publisher the-token',
+  ]);
+});
+
+test('new keys are put out in a bucket, and a step is never replaced', async () => {
+  const { desk } = await published();
+  const gateway = desk.at('gateway');
+  mkdirSync(path.join(gateway, 'root'), { recursive: true });
+  makeKey(desk.at('keys'), 'next', Buffer.alloc(32, 9));
+  copyFileSync(desk.at('keys', 'site.pub'), path.join(gateway, 'site.pub'));
+  await runs(['keyring', 'init', '--out', desk.at('roots')]);
+  for (const i of [1, 2, 3])
+    copyFileSync(desk.at('roots', `root-${i}.pub`), path.join(gateway, 'root', `root-${i}.pub`));
+  const step = desk.at('step.json');
+  const change = ['--add', desk.at('keys', 'next.pub'), '--remove', desk.at('keys', 'site.pub')];
+  const refused = await run([
+    'keyring',
+    'propose',
+    '--keys',
+    gateway,
+    '--published',
+    desk.output,
+    '--out',
+    step,
+    ...change,
+  ]);
+  expect([refused.status, refused.stderr]).toEqual([2, expect.stringMatching(/CONFIG: .*reads a folder/)]);
+  expect(existsSync(step)).toBe(false);
+  await runs(['keyring', 'propose', '--keys', gateway, '--name', 'example-org', '--out', step, ...change]);
+  const { payload } = JSON.parse(readFileSync(step, 'utf8')) as { payload: string };
+  const digest = createHash('sha256').update(Buffer.from(payload, 'base64')).digest('hex');
+  for (const i of [1, 2]) await runs(['sign', step, '--key', desk.at('roots', `root-${i}.key`), '--yes', digest]);
+  desk.toml.top = `keys = ["${desk.at('keys', 'site.key')}", "${desk.at('keys', 'next.key')}"]\nthreshold = 1`;
+  expect(await runs(['keyring', 'publish', step, '--config', desk.configFile()])).toMatch(
+    /step 1 is out[\s\S]*names it/,
+  );
+  expect(await desk.keys('keyring')).toEqual(['keyring/1.json']);
+  expect(await desk.manifest()).toMatchObject({ keyring: 1 });
+  const before = await desk.object('keyring/1.json');
+  const again = await run(['keyring', 'publish', step, '--config', desk.configFile()]);
+  expect([again.status, again.stderr]).toEqual([2, expect.stringMatching(/KEY: it is step 1, the next one is step 2/)]);
+  expect((await desk.object('keyring/1.json'))?.equals(before ?? Buffer.alloc(0))).toBe(true);
+});
+
+test('a gateway takes the list from nginx in front of the bucket, and its deltas', async () => {
+  const { desk, config } = await published();
+  const { name, store } = desk.bucket;
+  await openToAll(desk.bucket);
+  const server = await nginx(`proxy_cache_path @dir/cache keys_zone=lists:1m;
+server {
+  listen 127.0.0.1:@port ssl;
+  ssl_certificate @cert;
+  ssl_certificate_key @key;
+  location / {
+    proxy_pass ${store.url}/${name}/lists/example-org/;
+    proxy_cache lists;
+    proxy_cache_revalidate on;
+    add_header X-Cache $upstream_cache_status;
+  }
+}`);
+  const gateway = new Gateway();
+  onTestFinished(() => gateway.remove());
+  const key = { publicPem: readFileSync(desk.at('keys', 'site.pub'), 'utf8') } as never;
+  gateway.configure([{ name: 'example-org', urls: [server.url], keys: [key] }]);
+  const first = await gateway.fetch();
+  expect(first.bundle, first.stderr).toMatchObject({ outcome: 'installed', version: 1, rows: 60 });
+  expect((await gateway.fetch()).bundle).toMatchObject({ outcome: 'unchanged', version: 1 });
+  desk.list(people(4000));
+  await runs(['publish', '--config', config]);
+  desk.list(people(4001));
+  await runs(['publish', '--config', config]);
+  // The cache may still have the manifest of before, for ten seconds.
+  await expect.poll(async () => (await gateway.fetch()).bundle.version, { timeout: 60_000, interval: 1000 }).toBe(3);
+  expect(gateway.text().trim().split('\n')).toHaveLength(4001);
+});
