@@ -1,29 +1,76 @@
-// A package that is upgraded under load, removed, and purged: Postfix's maps answer all the while, and purge says
-// what it deletes.
+// A package that comes from the signed repository of a release, is upgraded from it under load and goes back, is
+// removed, and purged: Postfix's maps answer all the while, and purge says what it deletes. A bare Debian with Postfix
+// then becomes a backup MX by one line.
 import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Lab, type LabHost } from '../support/lab.ts';
-import { central, codes, deb, gateway, graded, MX1, MX2, recipientsAre, smtp, type Central } from './scene.ts';
+import { relayAttempts } from '../support/relay-attempts.ts';
+import {
+  answers as answersAre,
+  central,
+  codes,
+  deb,
+  gateway,
+  graded,
+  MX1,
+  MX2,
+  recipientsAre,
+  smtp,
+  type Central,
+} from './scene.ts';
 
 let lab: Lab;
 let from: Central;
 let mx: LabHost;
 let other: LabHost;
-let newer: string;
+
+/** A release 99.0 with a builder's key of its own; the suite `previous` has the packages of today. */
+function release(folder: string): string {
+  const gnupg = path.join(folder, 'gnupg');
+  const env = { ...process.env, GNUPGHOME: gnupg };
+  mkdirSync(gnupg, { mode: 0o700 });
+  const gpg = (...args: string[]) => execFileSync('gpg', ['--batch', '--quiet', ...args], { env, encoding: 'utf8' });
+  gpg('--passphrase', '', '--quick-gen-key', 'builder <builder@example.org>', 'ed25519', 'sign', 'never');
+  const key = /^fpr:+([0-9A-F]{40}):/m.exec(gpg('--with-colons', '--list-secret-keys'))?.[1] ?? '';
+  const script = fileURLToPath(new URL('../../packaging/release.mjs', import.meta.url));
+  const out = path.join(folder, 'release');
+  const previous = path.dirname(deb('relaymap'));
+  execFileSync(process.execPath, [script, '--version', '99.0', '--key', key, '--previous', previous, '--out', out], {
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  execFileSync('gpgconf', ['--kill', 'all'], { env });
+  return path.join(out, 'apt');
+}
+
+/** The repository on a host, and apt that knows it by its key and nothing else of Debian's. */
+async function repositoryOn(host: LabHost): Promise<void> {
+  const tar = execFileSync('tar', ['-C', repository, '-c', '.'], { maxBuffer: 1 << 28 });
+  await host.run('mkdir -p /srv/apt && tar -C /srv/apt -x', tar);
+  await host.ok(`rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
+    cp /srv/apt/relaymap-archive-keyring.asc /etc/apt/keyrings/relaymap.asc
+    for suite in stable previous; do
+      echo "deb [signed-by=/etc/apt/keyrings/relaymap.asc] file:/srv/apt $suite main"
+    done >/etc/apt/sources.list.d/relaymap.list
+    apt-get -q update 2>&1`);
+}
+
+let repository: string;
 
 beforeAll(async () => {
   lab = await Lab.start();
-  newer = path.join(lab.folder, 'newer');
-  const script = fileURLToPath(new URL('../../packaging/package.mjs', import.meta.url));
-  execFileSync(process.execPath, [script, '--version', '99.0', '--out', newer]);
+  repository = release(lab.folder);
   from = await central(lab, ['someone@example.org']);
   [mx, other] = await Promise.all([gateway(lab, from, MX1), gateway(lab, from, MX2)]);
 });
 afterAll(() => lab?.stop());
 
-test('an upgrade under load: not one wrong answer, state kept, the new daemon runs', async () => {
+test('an upgrade from the repository under load, and back: not one wrong answer, state kept, the daemon runs', async () => {
+  const today = await mx.ok("dpkg-query -W -f '${Version}' relaymap");
+  await repositoryOn(mx);
   const stateOf = async () =>
     JSON.parse(await mx.ok('cat /var/lib/relaymap/state.json')) as {
       bundles: { 'example-org': { floor: { version: number } } };
@@ -41,13 +88,15 @@ test('an upgrade under load: not one wrong answer, state kept, the new daemon ru
   const changes = (async () => {
     for (let i = 0; load.goesOn; i++) await recipientsAre(from.host, ['someone@example.org', `new${i}@example.org`]);
   })();
-  await mx.install(deb('relaymap', newer));
+  const running = 'systemctl is-active relaymap relaymap-reload.path; dpkg-query -W relaymap';
+  await mx.ok('apt-get install -y --no-install-recommends relaymap 2>&1');
+  expect(await mx.ok(running)).toBe('active\nactive\nrelaymap\t99.0\n');
+  await graded(mx, 0);
+  await mx.ok('apt-get install -y --no-install-recommends --allow-downgrades relaymap/previous 2>&1');
+  expect(await mx.ok(running)).toBe(`active\nactive\nrelaymap\t${today}\n`);
   load.goesOn = false;
   await Promise.all([...asking, changes]);
   expect([...answers]).toEqual(['250']);
-  expect(await mx.ok('systemctl is-active relaymap relaymap-reload.path; dpkg-query -W relaymap')).toBe(
-    'active\nactive\nrelaymap\t99.0\n',
-  );
   expect(await mx.ok('systemctl show -P MainPID relaymap')).not.toBe(pid);
   expect((await stateOf()).bundles['example-org'].floor.version).toBeGreaterThanOrEqual(floor);
   await graded(mx, 0);
@@ -84,4 +133,35 @@ test('purged when Postfix does not name the maps, nothing is left but the accoun
   expect(
     await from.host.ok('systemctl list-unit-files "relaymap.*" "relaymap-reload*" --plain --no-legend || true'),
   ).toBe('');
+});
+
+test('a bare Debian with Postfix becomes a backup MX by one line, is no open relay from outside, and goes back', async () => {
+  // As `apt-get install postfix` leaves it for an Internet site, whose name is that of the domain.
+  await other.ok(`rm -rf /etc/postfix/main.cf /var/lib/relaymap
+    echo 'postfix postfix/main_mailer_type select Internet Site' | debconf-set-selections
+    echo 'postfix postfix/mailname string example.org' | debconf-set-selections
+    dpkg-reconfigure -f noninteractive postfix 2>&1
+    postconf -e smtpd_peername_lookup=no && postfix reload 2>&1`);
+  const bare = await other.ok('cat /etc/postfix/main.cf');
+  await repositoryOn(other);
+  await other.ok('apt-get install -y --no-install-recommends relaymap 2>&1');
+  await other.write('/etc/relaymap/example-org.pub', from.publicKey);
+  await other.write('/etc/relaymap/tls.pem', from.certificate);
+  await other.write('/etc/relaymap/token', from.token, '0640', 'root:relaymap');
+  const said = await other.ok(`relaymap init --backup-mx --name example-org --url https://central.lab:8443/ \
+    --key /etc/relaymap/example-org.pub --token-file /etc/relaymap/token --ca-file /etc/relaymap/tls.pem \
+    --primary primary.lab --apply 2>&1`);
+  expect(said).toContain('Postfix was asked as a stranger, and relays to no other domain.');
+  await other.ok('postconf -X unknown_relay_recipient_reject_code && postfix reload 2>&1');
+  await answersAre(lab, other, ['someone@example.org', 'nobody@example.org'], ['250', '550']);
+  const attempts = relayAttempts('example.org');
+  // After twenty errors Postfix hangs up (smtpd_hard_error_limit): a few in each connection.
+  const refused: string[] = [];
+  for (let i = 0; i < attempts.length; i += 8) refused.push(...codes(await smtp(lab, other, attempts.slice(i, i + 8))));
+  expect(
+    attempts.map((attempt, i) => [attempt, refused[i]]).filter(([, code]) => code?.startsWith('5') !== true),
+  ).toEqual([]);
+
+  expect(await other.ok('relaymap init --take-back 2>&1')).toContain('says again what it said before');
+  expect(await other.ok('cat /etc/postfix/main.cf')).toBe(bare);
 });

@@ -160,7 +160,7 @@ function route(postfix: PostfixConfig, { primary }: BackupOptions): Reasoned[] {
 
 const LOOPS = 'best_mx_transport';
 
-const QUEUE: readonly Reasoned[] = [
+export const QUEUE: readonly Reasoned[] = [
   {
     name: 'maximal_queue_lifetime',
     value: '21d',
