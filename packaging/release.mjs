@@ -51,20 +51,18 @@ function run(command, args, { cwd = root, env = {}, asked = false, input } = {})
 /** When the key was made: it cannot have signed before. */
 let keyMade = 0;
 
-/** At the time of the commit, or of the key if that is younger: signatures and the repository's index hold the time. */
-const atCommit = (command, args, options) =>
-  run(
-    'faketime',
-    [
-      '-f',
-      `@${new Date(Math.max(seconds, keyMade) * 1000).toISOString().slice(0, 19).replace('T', ' ')}`,
-      command,
-      ...args,
-    ],
-    options,
-  );
+/**
+ * At the time of the commit, or of the key if that is younger: signatures and the repository's index hold the time. Not
+ * by the command `faketime`, which fails where a process of the same number once left its semaphore.
+ */
+const atCommit = (command, args, options = {}) => {
+  const time = new Date(Math.max(seconds, keyMade) * 1000).toISOString().slice(0, 19).replace('T', ' ');
+  const clock = { LD_PRELOAD: '/usr/$LIB/faketime/libfaketime.so.1', FAKETIME: `@${time}` };
+  return run(command, args, { ...options, env: { ...options.env, ...clock } });
+};
 
 function fingerprint() {
+  run('faketime', ['--version'], { asked: true }); // its library is needed; without it nothing would say so
   if (values.key === undefined)
     fail('--key is missing: the fingerprint of a key of yours that signs the repository, in $GNUPGHOME');
   const listed = run('gpg', ['--batch', '--with-colons', '--list-secret-keys', values.key], { asked: true });

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Central, people } from '../publisher/central.ts';
 import { ask, configure, serving, stop, TOKEN, type Asking } from '../publisher/serving.ts';
 import { Browser } from '../support/browser.ts';
+import { underClock } from '../support/clock.ts';
 import { fleetLog } from '../support/fleet-log.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -24,7 +25,7 @@ async function page(log: string, fleet = '', version = 1): Promise<string> {
   const central = new Central({ further: fleet });
   central.rows(people(20));
   const publish = ['publish', '--next-version', String(version)];
-  expect((await central.run(publish, ['faketime', '-f', '-25m'])).status).toBe(0);
+  expect((await central.run(publish, underClock('-25m'))).status).toBe(0);
   writeFileSync(central.at('access.log'), log);
   const run = await central.run(['fleet', '--log', central.at('access.log'), '--html', central.at('fleet.html')]);
   expect([run.status, run.stdout.split('\n').length], run.stderr).toEqual([0, 2]);
