@@ -78,8 +78,8 @@ export class Browser {
     });
     input.on('error', () => undefined); // the browser ended; each question is told so
     const browser = new Browser(send, async () => {
-      await Promise.race([send('Browser.close', {}), ended]);
-      await ended;
+      // It may end before it has answered.
+      await Promise.allSettled([send('Browser.close', {}), ended]);
     });
     let rest = Buffer.alloc(0);
     output.on('data', (chunk: Buffer) => {
