@@ -84,6 +84,7 @@ afterAll(async () => {
 async function serve(): Promise<() => Promise<void>> {
   const child = own.outside([process.execPath, path.join(BIN_FOLDER, 'relaymap-publish.js'), 'serve', '--config', site.publisherConfig]); // prettier-ignore
   return async () => {
+    if (child.exitCode !== null) return;
     const gone = once(child, 'exit');
     child.kill('SIGTERM');
     await gone;
