@@ -55,7 +55,6 @@ test.each([
   ['sealed = true', /bundle\.0\.sealed is not in this version of relaymap/],
   ['[mta]\nkind = "sendmail"', /mta\.kind must be postfix, exim, opensmtpd or haraka/],
   ['[mta]\nkind = "exim"\n[maps]\ntypes = ["lmdb"]', /maps\.types names lmdb.*Exim is given cdb/],
-  ['[mta]\nkind = "opensmtpd"\n[stale]\nafter = "3d"', /\[stale\] needs a server that can defer.*OpenSMTPD cannot/],
   ['[mta]\ninstances = ["postfix-in"]', /mta\.instances\.0 must be an absolute path/],
   ['[mta]\ninstances = []', /mta\.instances must not be an empty list/],
 ])('a key of a version to come is refused by name: %s', (lines, why) => {
