@@ -6,7 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 export type SmtpReply = { code: number; text: string };
 
-const silence = 120_000;
+/** Milliseconds without a word, after which a server is given up. */
+const SILENCE = 120_000;
 /** Recipients of one transaction: below smtpd_recipient_limit. */
 const atOnce = 200;
 
@@ -22,7 +23,7 @@ export class SmtpClient {
   }
 
   /** Connects to a port of 127.0.0.1, or a socket by its path, and says EHLO; all but 220 and 250 is an error here. */
-  static async connect(port: number | string): Promise<SmtpClient> {
+  static async connect(port: number | string, silence = SILENCE): Promise<SmtpClient> {
     const socket = typeof port === 'string' ? open(port) : open({ port, host: '127.0.0.1', noDelay: true });
     socket.setTimeout(silence, () => socket.destroy(new Error(`the SMTP server on port ${port} is silent`)));
     await once(socket, 'connect');
@@ -102,9 +103,9 @@ export class SmtpClient {
 export async function askOnce(
   port: number | string,
   recipients: string[],
-  options: { utf8?: boolean } = {},
+  options: { utf8?: boolean; silence?: number } = {},
 ): Promise<SmtpReply[]> {
-  const client = await SmtpClient.connect(port);
+  const client = await SmtpClient.connect(port, options.silence);
   const replies: SmtpReply[] = [];
   for (const recipient of recipients) replies.push(await client.ask(recipient, options));
   await client.quit();
