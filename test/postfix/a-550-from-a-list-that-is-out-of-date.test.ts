@@ -34,7 +34,6 @@ beforeAll(async () => {
   [a, b] = [new Forger('org-a'), new Forger('org-b')];
   [endA, endB] = [await Endpoint.start(a.files), await Endpoint.start(b.files)];
   gateway = new Gateway();
-  rmSync(gateway.at('bin', 'postfix'));
   bundles = [
     { name: 'org-a', urls: [endA.url], keys: a.signers, lines: 'domains = ["a.example", "shared.example"]' },
     { name: 'org-b', urls: [endB.url], keys: b.signers, lines: 'domains = ["b.example", "shared.example"]' },

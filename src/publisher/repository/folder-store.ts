@@ -1,6 +1,6 @@
 /** Published files in a folder, which a web server hands out as they are. */
 import { createHash } from 'node:crypto';
-import { createReadStream, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createReadStream, readdirSync, readFileSync, rmSync, statSync, type Stats } from 'node:fs';
 import path from 'node:path';
 import { HostError } from '../../errors.ts';
 import { isAbsent, makeFolder, writeFileAtomic, writeFileWithLaterTime } from '../../io/atomic-file.ts';
@@ -32,7 +32,7 @@ export class FolderStore implements Store {
 
   // eslint-disable-next-line @typescript-eslint/require-await
   async size(key: string): Promise<number | null> {
-    return statSync(this.place(key), { throwIfNoEntry: false })?.size ?? null;
+    return statOf(this.place(key))?.size ?? null;
   }
 
   async *read(key: string): AsyncGenerator<Uint8Array> {
@@ -48,7 +48,7 @@ export class FolderStore implements Store {
   // eslint-disable-next-line @typescript-eslint/require-await
   async create(key: string, bytes: Uint8Array): Promise<boolean> {
     const file = this.place(key);
-    if (statSync(file, { throwIfNoEntry: false }) !== undefined) return false;
+    if (statOf(file) !== null) return false;
     written(file, () => {
       makeFolder(this.label, FOLDER);
       makeFolder(path.dirname(file), FOLDER);
@@ -77,13 +77,14 @@ export class FolderStore implements Store {
 
   // eslint-disable-next-line @typescript-eslint/require-await
   async list(folder: string): Promise<Listed[]> {
+    const place = this.place(folder);
     try {
-      return readdirSync(this.place(folder), { withFileTypes: true })
+      return readdirSync(place, { withFileTypes: true })
         .filter((entry) => entry.isFile())
         .map(({ name }) => ({ name }));
     } catch (error) {
       if (isAbsent(error)) return [];
-      throw error;
+      throw new PublishError('OUTPUT', `cannot list ${place}: ${whyUnread(error, place)}`, error);
     }
   }
 
@@ -106,6 +107,15 @@ export class FolderStore implements Store {
       if (isAbsent(error)) return null;
       throw new PublishError('STATE', `cannot read ${file}: ${whyUnread(error, file)}`, error);
     }
+  }
+}
+
+/** Null if it does not exist. */
+function statOf(file: string): Stats | null {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) ?? null;
+  } catch (error) {
+    throw new PublishError('OUTPUT', `cannot look at ${file}: ${whyUnread(error, file)}`, error);
   }
 }
 
