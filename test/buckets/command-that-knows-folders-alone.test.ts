@@ -13,6 +13,7 @@ import { people } from '../publisher/desk.ts';
 import { BIN_FOLDER } from '../support/bin-folder.ts';
 import { authority, certificate } from '../support/endpoint.ts';
 import { whenFinished, type Finished } from '../support/finished.ts';
+import { fleetLog } from '../support/fleet-log.ts';
 import { Gateway } from '../support/gateway.ts';
 import { nginx } from '../support/web-server.ts';
 import { credentialsFile, openToAll } from './support/bucket.ts';
@@ -67,6 +68,22 @@ test('publish, explain and health', async () => {
   await desk.put('manifest.json', Buffer.from('{}'));
   const bad = await run(['health', '--config', config]);
   expect([bad.status, bad.stdout]).toEqual([2, expect.stringMatching(/manifest\.json is damaged/)]);
+});
+
+test('fleet asks the bucket what is out; where it does not answer, the logs tell', async () => {
+  const { desk, config } = await published();
+  writeFileSync(desk.at('access.log'), fleetLog(Math.floor(Date.now() / 1000)));
+  const fleet = () => run(['fleet', '--log', desk.at('access.log'), '--config', config]);
+  const there = await fleet();
+  expect([there.status, there.stderr]).toEqual([0, '']);
+  const proxy = await FaultProxy.start({ store: desk.bucket.store });
+  onTestFinished(() => proxy.stop());
+  desk.endpoint = proxy.url;
+  desk.configFile();
+  proxy.cut();
+  const away = await fleet();
+  expect([away.status, away.stdout.split('\n')[0]]).toEqual([0, there.stdout.split('\n')[0]]);
+  expect(away.stderr).toMatch(/^warning: what is published is not known, and taken from the logs: bucket/);
 });
 
 test('serve says that it hands out folders', async () => {

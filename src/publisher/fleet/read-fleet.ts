@@ -1,7 +1,10 @@
 /** Reads the logs and what is published, and judges the fleet. Writes nothing. */
 import type { Readable } from 'node:stream';
+import type { Manifest } from '../../bundle/offer/manifest.ts';
+import { log } from '../../io/log.ts';
 import type { PublisherConfig } from '../config.ts';
-import { repositoryOf } from '../repository/with-repository.ts';
+import { PublishError } from '../errors.ts';
+import { lookAt } from '../repository/with-repository.ts';
 import { expectedGateways } from './expected.ts';
 import { judgeFleet, type Fleet } from './judge.ts';
 import type { Format } from './log/format.ts';
@@ -29,7 +32,7 @@ export async function readFleet(
   seed: number,
 ): Promise<FleetReport> {
   const seconds = Math.floor(now.getTime() / 1000);
-  const manifest = (await repositoryOf(config).publishedHere())?.manifest ?? null;
+  const manifest = await publishedNow(config);
   const published =
     manifest === null ? null : { version: manifest.version, at: Math.floor(manifest.created.getTime() / 1000) };
   const tally = new Tally(config.name, published?.version ?? null, seconds, seed);
@@ -46,4 +49,15 @@ export async function readFleet(
   const who = expectedGateways(config);
   const known = { bundle: config.name, published, ...who, silentAfter: config.fleet.silent_after / 1000 };
   return { fleet: judgeFleet(tally, known, seconds), logs: facts, someExpected: who.expected.size > 0 };
+}
+
+/** Null where nothing is out that was signed here, and where the bucket does not say: the logs tell enough then. */
+async function publishedNow(config: PublisherConfig): Promise<Manifest | null> {
+  try {
+    return (await lookAt(config, (repository) => repository.publishedHere()))?.manifest ?? null;
+  } catch (error) {
+    if (!(error instanceof PublishError) || error.code !== 'OUTPUT') throw error;
+    log('warning', `what is published is not known, and taken from the logs: ${error.message}`);
+    return null;
+  }
 }
