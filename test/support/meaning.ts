@@ -53,8 +53,8 @@ function essence(value: unknown): unknown {
 }
 
 /**
- * By path: what is there. The lock is no content, and a compressed table is as good as its name as long as it is
- * whole.
+ * By path: what is there. A lock, which names who held it last, is no content. A compressed table is as good as its
+ * name as long as it is whole.
  */
 export function meaning(tree: Tree): Record<string, unknown> {
   return Object.fromEntries(
