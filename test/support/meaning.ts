@@ -61,7 +61,7 @@ export function meaning(tree: Tree): Record<string, unknown> {
     Array.from(tree, ([name, entry]): [string, unknown] => {
       if (entry.is !== 'file') return [name, entry];
       // mta.json holds nothing but when the mail server was looked at, and since when it asks.
-      const content = /\.gz$|\/(lock|mta\.json)$/.test(name)
+      const content = /\.gz$|\/((stale\.)?lock|mta\.json)$/.test(name)
         ? 'there'
         : /\.json(\.new)?$/.test(name)
           ? essence(json(tree, name))
