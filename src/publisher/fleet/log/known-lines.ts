@@ -1,0 +1,180 @@
+/**
+ * Lines that were read before, with what they said. Of most lines of a log there was one that differed in nothing but
+ * the time, and in numbers that say nothing. Such a line is not read: its bytes are compared with those of the one
+ * before it, and its time is read. A line that is not exactly like one before it is not known. Pure.
+ */
+import { Block, isSame } from './block.ts';
+import type { Format } from './format.ts';
+import { type LogLine, VARIES } from './log-line.ts';
+import { LogClock } from './log-time.ts';
+
+/** Places for lines: four for each hash. */
+const PLACES = 1 << 15;
+const WAYS = 4;
+/** Bytes of a place: first a head of 16 numbers (how many parts vary, the length, where they begin and end). */
+const SIZE = 512;
+const HEAD = 32;
+const MOST_BYTES = SIZE - HEAD;
+/** Where a part begins is in the lower bits of its number, of what kind it is in the upper ones. */
+const KIND = 12;
+const OFFSET = (1 << KIND) - 1;
+/** Shorter lines are always read. */
+const LEAST_BYTES = 96;
+/** The hash is of the first bytes, and of those before the last quote. */
+const HASHED = 64;
+const HASHED_FIRST = 16;
+/** How far the last quote may be from the end of the line. */
+const TAIL = 384;
+
+/** In this many lines one of eight must be known, or knowing lines costs more than it saves. */
+const TRIAL = 1 << 15;
+/** So many lines are then read without it. */
+const PAUSE = 1 << 18;
+
+/** What bytes a run may have: 1 those of `digits`, 2 those of `word`. */
+const CLASSES = Uint8Array.from(
+  { length: 256 },
+  (_, c) => (c > 0x20 ? 2 : 0) | ((c >= 0x30 && c <= 0x39) || c === 0x2e ? 1 : 0),
+);
+
+/** @typeParam T what a line said */
+export class KnownLines<T> {
+  /** The time of the line that was found, in seconds since 1970. */
+  time = 0;
+  readonly #seed: number;
+  readonly #clock = new LogClock();
+  #format: Format | null = null;
+  readonly #block: Block = new Block(PLACES * SIZE);
+  readonly #heads = new Uint16Array(this.#block.bytes.buffer, this.#block.bytes.byteOffset, (PLACES * SIZE) / 2);
+  readonly #hashes = new Int32Array(PLACES);
+  readonly #said: (T | null)[] = Array.from({ length: PLACES }, () => null);
+  /** Which of the ways of a hash is overwritten next. */
+  readonly #oldest = new Uint8Array(PLACES / WAYS);
+  #hash = 0;
+  #isHashed = false;
+  #tried = 0;
+  #found = 0;
+  #pause = 0;
+
+  /** @param seed of the hash: whoever writes lines must not choose their places. */
+  constructor(seed: number) {
+    this.#seed = seed | 0;
+  }
+
+  /** The lines that follow are of this format; those of another are forgotten. */
+  use(format: Format): void {
+    if (format !== this.#format) this.#said.fill(null);
+    this.#format = format;
+    this.#tried = this.#found = this.#pause = 0;
+  }
+
+  /** What the line [start, feed) said when it was read; null if it is not known. `feed` is its line feed. */
+  find(block: Block, start: number, feed: number): T | null {
+    this.#isHashed = false;
+    if (this.#pause > 0) {
+      this.#pause--;
+      return null;
+    }
+    if (feed - start < LEAST_BYTES) return null;
+    if (++this.#tried === TRIAL) {
+      if (this.#found < TRIAL / 8) this.#pause = PAUSE;
+      this.#tried = this.#found = 0;
+    }
+    const hash = this.#hashOf(block, start, feed);
+    this.#hash = hash;
+    this.#isHashed = true;
+    const first = (hash & (PLACES / WAYS - 1)) * WAYS;
+    for (let place = first; place < first + WAYS; place++) {
+      if (this.#hashes[place] !== hash) continue;
+      const said = this.#said[place] ?? null;
+      if (said !== null && this.#isAt(place, block, start, feed)) {
+        this.#found++;
+        return said;
+      }
+    }
+    return null;
+  }
+
+  /** Remembers what the line said that was looked for last, and not found. */
+  keep(line: LogLine, start: number, feed: number, said: T): void {
+    if (!this.#isHashed) return;
+    let times = 0;
+    let end = feed + 1;
+    for (const { kind, start: from } of line.parts()) {
+      if (kind === VARIES.commonTime || kind === VARIES.time || kind === VARIES.seconds) times++;
+      if (kind === VARIES.rest) end = from;
+    }
+    if (times !== 1 || end - start > MOST_BYTES) return;
+    const way = this.#hash & (PLACES / WAYS - 1);
+    const place = way * WAYS + (this.#oldest[way] ?? 0);
+    this.#oldest[way] = ((this.#oldest[way] ?? 0) + 1) % WAYS;
+    const heads = this.#heads;
+    let head = place * (SIZE / 2);
+    heads[head++] = line.varyingCount;
+    heads[head++] = end - start;
+    for (const { kind, start: from, end: to } of line.parts()) {
+      heads[head++] = (from - start) | (kind << KIND);
+      heads[head++] = to - start;
+    }
+    line.block.bytes.copy(this.#block.bytes, place * SIZE + HEAD, start, end);
+    this.#hashes[place] = this.#hash;
+    this.#said[place] = said;
+  }
+
+  #isAt(place: number, block: Block, start: number, feed: number): boolean {
+    const ours = this.#block;
+    const heads = this.#heads;
+    const { bytes: b } = block;
+    const bytes = place * SIZE + HEAD;
+    let head = place * (SIZE / 2);
+    const count = heads[head++] ?? 0;
+    const length = heads[head++] ?? 0;
+    let known = 0;
+    let at = start;
+    for (let i = 0; i < count; i++) {
+      const begins = heads[head++] ?? 0;
+      const ends = heads[head++] ?? 0;
+      const kind = begins >> KIND;
+      const same = (begins & OFFSET) - known;
+      if (at + same > feed || !isSame(ours, bytes + known, block, at, same)) return false;
+      at += same;
+      if (kind === VARIES.rest) {
+        return true;
+      }
+      const from = at;
+      if (kind === VARIES.commonTime || kind === VARIES.time) at += ends - (begins & OFFSET);
+      else {
+        const run = kind === VARIES.word ? 2 : 1;
+        while (((CLASSES[b[at] ?? 0] ?? 0) & run) !== 0) at++;
+      }
+      if (at === from || at > feed) return false;
+      if (kind <= VARIES.seconds) {
+        const clock = this.#clock;
+        this.time = kind === VARIES.commonTime ? clock.common(block, from) : clock.any(block, from, at);
+        if (Number.isNaN(this.time)) return false;
+      }
+      known = ends;
+    }
+    return at + length - known === feed + 1 && isSame(ours, bytes + known, block, at, length - known);
+  }
+
+  #hashOf({ bytes, view }: Block, start: number, feed: number): number {
+    const least = Math.max(start + HASHED_FIRST, feed - TAIL);
+    let end = feed - 1;
+    while (end > least && bytes[end] !== 0x22) end--;
+    if (end - HASHED < least) end = feed;
+    const from = Math.max(start + HASHED_FIRST, end - HASHED);
+    let one = this.#seed;
+    let two = ~this.#seed;
+    for (let i = end - 8; i >= from; i -= 8) {
+      one = Math.imul(((one << 13) | (one >>> 19)) ^ view.getInt32(i, true), 0x5bd1e995);
+      two = Math.imul(((two << 13) | (two >>> 19)) ^ view.getInt32(i + 4, true), 0x27d4eb2f);
+    }
+    for (let i = start; i < start + HASHED_FIRST; i += 8) {
+      one = Math.imul(((one << 13) | (one >>> 19)) ^ view.getInt32(i, true), 0x5bd1e995);
+      two = Math.imul(((two << 13) | (two >>> 19)) ^ view.getInt32(i + 4, true), 0x27d4eb2f);
+    }
+    const hash = Math.imul(one ^ (two >>> 15) ^ (two << 17), 0x5bd1e995);
+    return hash ^ (hash >>> 15);
+  }
+}
