@@ -37,12 +37,12 @@ export async function readFleet(
   const published =
     manifest === null ? null : { version: manifest.version, at: Math.floor(manifest.created.getTime() / 1000) };
   const tally = new Tally(config.name, published?.version ?? null, seconds, seed);
-  const repeats = { known: new KnownLines<Said>(seed), again: (said: Said, time: number) => tally.again(said, time) };
+  const knownLines = new KnownLines<Said>(seed, tally.latest, (...repeated) => tally.repeated(...repeated));
   const facts = { lines: 0, unread: 0, firstUnread: '', tooLong: 0 };
   for (const name of logs) {
     const isStdin = name === '-';
     const shown = isStdin ? 'on stdin' : name;
-    const counts = await readLog(shown, isStdin ? stdin : null, format, (line) => tally.add(line), repeats);
+    const counts = await readLog(shown, isStdin ? stdin : null, format, (line) => tally.add(line), knownLines);
     facts.lines += counts.lines;
     facts.tooLong += counts.tooLong;
     if (facts.unread === 0 && counts.unread > 0) facts.firstUnread = `${shown}, line ${counts.firstUnread}`;

@@ -6,7 +6,7 @@ import { parseUserAgent } from '../../bundle/fleet/user-agent.ts';
 import { KnownClients } from './known-clients.ts';
 import type { LogLine } from './log/log-line.ts';
 import { MANIFEST, OTHER, PublishedPath, TABLE } from './log/published-path.ts';
-import { type Seen, unseen } from './seen.ts';
+import { noteNewest, type Says, type Seen, unseen } from './seen.ts';
 import { CERTAINTIES, commonName, shortName, type Certainty } from './who.ts';
 
 /** So many claimed names are remembered, and so many addresses; what comes after them is counted. */
@@ -23,15 +23,10 @@ interface Version {
 }
 
 /** What a line says of its client, whatever it asked for. */
-interface Client {
+interface Client extends Says {
   readonly seen: Seen;
-  readonly version: number | null;
+  /** When its version was seen. */
   readonly at: Version | null;
-  readonly code: string | null;
-  readonly software: string | null;
-  /** Another name that it gives itself, and its address. */
-  readonly says: string | null;
-  readonly address: string | null;
   /** Whether it names this list; null if it names none. */
   readonly isOurs: boolean | null;
 }
@@ -41,14 +36,14 @@ const ANOTHER = 'another list';
 /** What a line says but for the time. */
 export type Said =
   | { readonly what: 'other' | 'status' | 'another' }
-  | { readonly what: 'refused'; readonly id: string | null }
   | { readonly what: 'client'; readonly client: Client; readonly tookFrom: string | null };
 const SAYS = { other: { what: 'other' }, status: { what: 'status' }, another: { what: 'another' } } as const;
 
 export class Tally {
   readonly #bundle: string;
   readonly #published: number | null;
-  readonly #latest: number;
+  /** Lines after it say nothing of when: seconds since 1970. */
+  readonly latest: number;
   readonly #maps: Readonly<Record<Certainty, Map<string, Seen>>> = {
     certificate: new Map(),
     token: new Map(),
@@ -84,7 +79,7 @@ export class Tally {
   constructor(bundle: string, published: number | null, now: number, seed: number) {
     this.#bundle = bundle;
     this.#published = published;
-    this.#latest = now + FUTURE;
+    this.latest = now + FUTURE;
     this.#clients = new KnownClients(seed);
   }
 
@@ -92,54 +87,52 @@ export class Tally {
     return this.#maps[by];
   }
 
-  /** @returns what to give to `again` for a line that differs in the time alone; null if that must be added too. */
+  /** @returns what to give to `repeated` for lines that differ in the time alone; null if those must be added too. */
   add(line: LogLine): Said | null {
     const said = this.#read(line);
-    if (said !== null) this.again(said, line.time);
+    if (said !== null) this.repeated(said, 1, line.time, line.time);
     return said;
   }
 
-  /** A line that says what one before it said, at another time: seconds since 1970. */
-  again(said: Said, time: number): void {
+  /** So many lines say what one before them said, at times between these two: seconds since 1970, not after `latest`. */
+  repeated(said: Said, lines: number, first: number, last: number): void {
     const { counts } = this;
     const { what } = said;
     if (what === 'other') {
-      counts.other++;
+      counts.other += lines;
       return;
     }
-    if (!this.#isPast(time)) return;
-    if (what === 'client') this.#count(said.client, said.tookFrom, time);
-    else if (what === 'refused') this.#refuse(said.id);
-    else if (what === 'another') counts.otherBundles++;
-    else counts.other++;
+    this.#noteTime(first, last);
+    if (what === 'client') this.#count(said.client, said.tookFrom, lines, first, last);
+    else if (what === 'another') counts.otherBundles += lines;
+    else counts.other += lines;
   }
 
-  #isPast(time: number): boolean {
+  #noteTime(first: number, last: number): void {
     const { counts } = this;
-    if (time > this.#latest) {
-      counts.future++;
-      return false;
-    }
-    if (time < counts.first) counts.first = time;
-    if (time > counts.last) counts.last = time;
-    return true;
+    if (first < counts.first) counts.first = first;
+    if (last > counts.last) counts.last = last;
   }
 
-  /** Null where the line was counted already: it is of the future, or of somebody who is not remembered. */
+  /** Null where all was counted: the line is of the future, was refused, or is of somebody who is not remembered. */
   #read(line: LogLine): Said | null {
-    const { status } = line;
+    const { status, time } = line;
     this.#path.read(line);
     const { kind, prefix } = this.#path;
     if (kind === OTHER) return SAYS.other;
-    if (line.time > this.#latest) {
+    if (time > this.latest) {
       this.counts.future++;
       return null;
     }
-    if (status === 401 || status === 403) return { what: 'refused', id: this.#claimed(line) };
+    if (status === 401 || status === 403) {
+      this.#noteTime(time, time);
+      this.#refuse(line);
+      return null;
+    }
     if (status !== 200 && status !== 304 && status !== 206) return SAYS.status;
     const client = this.#clientOf(line);
     if (client === null) {
-      this.#isPast(line.time);
+      this.#noteTime(time, time);
       return null;
     }
     if (kind === MANIFEST) {
@@ -150,49 +143,36 @@ export class Tally {
     return { what: 'client', client, tookFrom: kind === TABLE && status !== 304 && line.isGet ? prefix : null };
   }
 
-  #count(client: Client, tookFrom: string | null, time: number): void {
+  #count(client: Client, tookFrom: string | null, lines: number, first: number, last: number): void {
     const { seen, version } = client;
-    this.counts.requests++;
-    seen.requests++;
-    if (time < seen.first) seen.first = time;
-    if (time >= seen.last) {
-      seen.last = time;
-      if (version !== null) {
-        seen.version = version;
-        seen.code = client.code;
-      }
-      if (client.software !== null) seen.software = client.software;
-      if (client.says !== null) seen.says = client.says;
-      if (client.address !== null) seen.address = client.address;
-    }
+    this.counts.requests += lines;
+    seen.requests += lines;
+    if (first < seen.first) seen.first = first;
+    if (last > seen.last) seen.last = last;
+    noteNewest(seen, client, last);
     if (version !== null) {
       const { at } = client;
-      if (at !== null && time < at.first) at.first = time;
+      if (at !== null && first < at.first) at.first = first;
       if (version > seen.top) {
         if (this.#published === null || version <= this.#published) {
           seen.top = version;
-          seen.topAt = time;
+          seen.topAt = first;
         }
-      } else if (version === seen.top && time < seen.topAt) seen.topAt = time;
+      } else if (version === seen.top && first < seen.topAt) seen.topAt = first;
     }
     if (tookFrom === null) return;
-    seen.tables++;
-    if (time > seen.tableAt) seen.tableAt = time;
+    seen.tables += lines;
+    if (last > seen.tableAt) seen.tableAt = last;
     if (seen.prefixes.size < 8) seen.prefixes.add(tookFrom);
   }
 
-  /** The name that a line gives itself; null if it gives none, or is of another list. */
-  #claimed(line: LogLine): string | null {
-    const report = parseUserAgent(line.text(line.agentStart, line.agentEnd));
-    return report === null || report.bundle !== this.#bundle ? null : report.id;
-  }
-
   /** Only names that are known already: whoever is refused must not fill the memory. */
-  #refuse(id: string | null): void {
+  #refuse(line: LogLine): void {
     this.counts.refused++;
-    if (id === null) return;
+    const report = parseUserAgent(line.text(line.agentStart, line.agentEnd));
+    if (report === null || report.bundle !== this.#bundle) return;
     for (const by of CERTAINTIES) {
-      const seen = this.#maps[by].get(id);
+      const seen = this.#maps[by].get(report.id);
       if (seen !== undefined && by !== 'address') seen.refused++;
     }
   }

@@ -1,7 +1,9 @@
 /**
  * Lines that were read before, with what they said. Of most lines of a log there was one that differed in nothing but
  * the time, and in numbers that say nothing. Such a line is not read: its bytes are compared with those of the one
- * before it, and its time is read. A line that is not exactly like one before it is not known. Pure.
+ * before it, its time is read, and it is counted beside these bytes. What was counted is told later, for all such lines
+ * together: in a log of many gateways the memory that a line touches costs more than what is done to it. A line that
+ * is not exactly like one before it is not known. Pure.
  */
 import { Block, isSame } from './block.ts';
 import type { Format } from './format.ts';
@@ -11,19 +13,23 @@ import { LogClock } from './log-time.ts';
 /** Places for lines: four for each hash. */
 const PLACES = 1 << 15;
 const WAYS = 4;
-/** Bytes of a place: first a head of 16 numbers (how many parts vary, the length, where they begin and end). */
+/**
+ * Bytes of a place. First a head of 16 numbers (how many parts vary, the length, where they begin and end), then three
+ * larger ones: how many lines were like this one, their first time and their last.
+ */
 const SIZE = 512;
-const HEAD = 32;
+const COUNTS = 32;
+const HEAD = COUNTS + 24;
 const MOST_BYTES = SIZE - HEAD;
 /** Where a part begins is in the lower bits of its number, of what kind it is in the upper ones. */
 const KIND = 12;
 const OFFSET = (1 << KIND) - 1;
 /** Shorter lines are always read. */
 const LEAST_BYTES = 96;
-/** The hash is of the first bytes, and of those before the last quote. */
-const HASHED = 64;
+/** The hash is of the first bytes, which have the address, and of those before the last `)`, which have the name. */
+const HASHED = 48;
 const HASHED_FIRST = 16;
-/** How far the last quote may be from the end of the line. */
+/** How far the last `)` may be from the end of the line. */
 const TAIL = 384;
 
 /** In this many lines one of eight must be known, or knowing lines costs more than it saves. */
@@ -37,15 +43,20 @@ const CLASSES = Uint8Array.from(
   (_, c) => (c > 0x20 ? 2 : 0) | ((c >= 0x30 && c <= 0x39) || c === 0x2e ? 1 : 0),
 );
 
+/** Is given what one line said, and of how many more that say the same the first time and the last, in seconds. */
+export type Repeated<T> = (said: T, lines: number, first: number, last: number) => void;
+
 /** @typeParam T what a line said */
 export class KnownLines<T> {
-  /** The time of the line that was found, in seconds since 1970. */
-  time = 0;
   readonly #seed: number;
+  readonly #latest: number;
+  readonly #tell: Repeated<T>;
   readonly #clock = new LogClock();
   #format: Format | null = null;
+  #time = 0;
   readonly #block: Block = new Block(PLACES * SIZE);
   readonly #heads = new Uint16Array(this.#block.bytes.buffer, this.#block.bytes.byteOffset, (PLACES * SIZE) / 2);
+  readonly #counts = new Float64Array(this.#block.bytes.buffer, this.#block.bytes.byteOffset, (PLACES * SIZE) / 8);
   readonly #hashes = new Int32Array(PLACES);
   readonly #said: (T | null)[] = Array.from({ length: PLACES }, () => null);
   /** Which of the ways of a hash is overwritten next. */
@@ -56,26 +67,50 @@ export class KnownLines<T> {
   #found = 0;
   #pause = 0;
 
-  /** @param seed of the hash: whoever writes lines must not choose their places. */
-  constructor(seed: number) {
+  /**
+   * @param seed of the hash: whoever writes lines must not choose their places. @param latest lines after it, in seconds
+   *   since 1970, are not known. @param tell is called before a place is used again, and by `flush`.
+   */
+  constructor(seed: number, latest: number, tell: Repeated<T>) {
     this.#seed = seed | 0;
+    this.#latest = latest;
+    this.#tell = tell;
   }
 
   /** The lines that follow are of this format; those of another are forgotten. */
   use(format: Format): void {
-    if (format !== this.#format) this.#said.fill(null);
+    if (this.#format !== null && format !== this.#format) {
+      this.flush();
+      this.#said.fill(null);
+      this.#hashes.fill(0);
+      this.#block.bytes.fill(0);
+    }
     this.#format = format;
     this.#tried = this.#found = this.#pause = 0;
   }
 
-  /** What the line [start, feed) said when it was read; null if it is not known. `feed` is its line feed. */
-  find(block: Block, start: number, feed: number): T | null {
+  /** Tells of all lines that were not told of yet. */
+  flush(): void {
+    for (let place = 0; place < PLACES; place++) this.#flush(place);
+  }
+
+  #flush(place: number): void {
+    const said = this.#said[place] ?? null;
+    const at = (place * SIZE + COUNTS) / 8;
+    const lines = this.#counts[at] ?? 0;
+    if (said === null || lines === 0) return;
+    this.#tell(said, lines, this.#counts[at + 1] ?? 0, this.#counts[at + 2] ?? 0);
+    this.#counts[at] = 0;
+  }
+
+  /** Whether the line [start, feed) is known; then it is counted. `feed` is its line feed. */
+  count(block: Block, start: number, feed: number): boolean {
     this.#isHashed = false;
     if (this.#pause > 0) {
       this.#pause--;
-      return null;
+      return false;
     }
-    if (feed - start < LEAST_BYTES) return null;
+    if (feed - start < LEAST_BYTES) return false;
     if (++this.#tried === TRIAL) {
       if (this.#found < TRIAL / 8) this.#pause = PAUSE;
       this.#tried = this.#found = 0;
@@ -85,14 +120,19 @@ export class KnownLines<T> {
     this.#isHashed = true;
     const first = (hash & (PLACES / WAYS - 1)) * WAYS;
     for (let place = first; place < first + WAYS; place++) {
-      if (this.#hashes[place] !== hash) continue;
-      const said = this.#said[place] ?? null;
-      if (said !== null && this.#isAt(place, block, start, feed)) {
-        this.#found++;
-        return said;
-      }
+      if (this.#hashes[place] !== hash || !this.#isAt(place, block, start, feed)) continue;
+      const time = this.#time;
+      if (time > this.#latest) return false;
+      this.#found++;
+      const counts = this.#counts;
+      const at = (place * SIZE + COUNTS) / 8;
+      const lines = counts[at] ?? 0;
+      counts[at] = lines + 1;
+      if (lines === 0 || time < (counts[at + 1] ?? 0)) counts[at + 1] = time;
+      if (lines === 0 || time > (counts[at + 2] ?? 0)) counts[at + 2] = time;
+      return true;
     }
-    return null;
+    return false;
   }
 
   /** Remembers what the line said that was looked for last, and not found. */
@@ -107,6 +147,8 @@ export class KnownLines<T> {
     if (times !== 1 || end - start > MOST_BYTES) return;
     const way = this.#hash & (PLACES / WAYS - 1);
     const place = way * WAYS + (this.#oldest[way] ?? 0);
+    this.#flush(place);
+    this.#counts[(place * SIZE + COUNTS) / 8] = 0;
     this.#oldest[way] = ((this.#oldest[way] ?? 0) + 1) % WAYS;
     const heads = this.#heads;
     let head = place * (SIZE / 2);
@@ -150,8 +192,8 @@ export class KnownLines<T> {
       if (at === from || at > feed) return false;
       if (kind <= VARIES.seconds) {
         const clock = this.#clock;
-        this.time = kind === VARIES.commonTime ? clock.common(block, from) : clock.any(block, from, at);
-        if (Number.isNaN(this.time)) return false;
+        this.#time = kind === VARIES.commonTime ? clock.common(block, from) : clock.any(block, from, at);
+        if (Number.isNaN(this.#time)) return false;
       }
       known = ends;
     }
@@ -159,11 +201,12 @@ export class KnownLines<T> {
   }
 
   #hashOf({ bytes, view }: Block, start: number, feed: number): number {
-    const least = Math.max(start + HASHED_FIRST, feed - TAIL);
+    const least = start + HASHED_FIRST + HASHED;
+    const last = Math.max(least, feed - TAIL);
     let end = feed - 1;
-    while (end > least && bytes[end] !== 0x22) end--;
-    if (end - HASHED < least) end = feed;
-    const from = Math.max(start + HASHED_FIRST, end - HASHED);
+    while (end >= last && bytes[end] !== 0x29) end--;
+    if (end < last) end = feed;
+    const from = end - HASHED;
     let one = this.#seed;
     let two = ~this.#seed;
     for (let i = end - 8; i >= from; i -= 8) {

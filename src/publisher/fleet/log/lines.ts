@@ -27,19 +27,12 @@ export interface LogCounts {
   unfinished: number;
 }
 
-/** What is done with lines that say what one before them said. */
-export interface Repeats<T> {
-  readonly known: KnownLines<T>;
-  /** Is given what `take` returned for the line before, and the time of this one, in seconds since 1970. */
-  readonly again: (said: T, time: number) => void;
-}
-
 export class Lines<T> {
   readonly counts: LogCounts = { lines: 0, unread: 0, firstUnread: 0, tooLong: 0, unfinished: 0 };
   readonly #name: string;
   readonly #given: Format | null;
   readonly #take: (line: LogLine) => T;
-  readonly #repeats: Repeats<NonNullable<T>> | null;
+  readonly #known: KnownLines<NonNullable<T>> | null;
   readonly #line = new LogLine();
   readonly #block = new Block(BLOCK + MOST_LINE + SENTINELS);
   #read: ReadLine | null = null;
@@ -54,20 +47,20 @@ export class Lines<T> {
     name: string,
     format: Format | null,
     take: (line: LogLine) => T,
-    repeats: Repeats<NonNullable<T>> | null,
+    known: KnownLines<NonNullable<T>> | null,
   ) {
     this.#name = name;
     this.#given = format;
     this.#format = format;
     this.#take = take;
-    this.#repeats = repeats;
+    this.#known = known;
     if (format !== null) this.#start(format);
   }
 
   #start(format: Format): void {
     this.#format = format;
     this.#read = readerOf(format);
-    this.#repeats?.known.use(format);
+    this.#known?.use(format);
   }
 
   push(chunk: Uint8Array): void {
@@ -116,6 +109,7 @@ export class Lines<T> {
   }
 
   end(): LogCounts {
+    this.#known?.flush();
     if (this.#kept > 0 || this.#isSkipping) this.counts.unfinished = 1;
     const { unread, firstUnread } = this.counts;
     if (unread > this.#good) throw this.#another(firstUnread);
@@ -126,15 +120,10 @@ export class Lines<T> {
     const { counts } = this;
     const number = ++counts.lines;
     const block = this.#block;
-    const repeats = this.#repeats;
-    const known = this.#read === null ? null : (repeats?.known ?? null);
-    if (repeats !== null && known !== null) {
-      const said = known.find(block, start, feed);
-      if (said !== null) {
-        this.#good++;
-        repeats.again(said, known.time);
-        return;
-      }
+    const known = this.#read === null ? null : this.#known;
+    if (known !== null && known.count(block, start, feed)) {
+      this.#good++;
+      return;
     }
     const end = feed > start && block.bytes[feed - 1] === 13 ? feed - 1 : feed;
     if (end === start) return;

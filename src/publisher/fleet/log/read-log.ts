@@ -9,14 +9,16 @@ import { createGunzip } from 'node:zlib';
 import { whyUnread } from '../../../io/denied.ts';
 import { PublishError } from '../../errors.ts';
 import type { Format } from './format.ts';
-import { Lines, type LogCounts, type Repeats } from './lines.ts';
+import type { KnownLines } from './known-lines.ts';
+import { Lines, type LogCounts } from './lines.ts';
 import type { LogLine } from './log-line.ts';
 
 const PIECE = 256 * 1024;
 
 /**
  * @param name for messages. @param format null: the first lines decide. @param take is given each line; it must not
- *   keep it. @param repeats null: each line is read, and given to `take`.
+ *   keep it. @param known counts lines that say what one before them
+ *   said, which was what `take` returned; null: each line is given to `take`.
  * @throws PublishError SOURCE, with the number of the line, if the log is of another format
  */
 export async function readLog<T>(
@@ -24,9 +26,9 @@ export async function readLog<T>(
   stdin: Readable | null,
   format: Format | null,
   take: (line: LogLine) => T,
-  repeats: Repeats<NonNullable<T>> | null = null,
+  known: KnownLines<NonNullable<T>> | null = null,
 ): Promise<LogCounts> {
-  const lines = new Lines(name, format, take, repeats);
+  const lines = new Lines(name, format, take, known);
   if (stdin !== null) {
     await feed(lines, name, stdin);
     return lines.end();
