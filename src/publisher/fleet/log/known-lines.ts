@@ -10,7 +10,7 @@ import type { Format } from './format.ts';
 import { type LogLine, VARIES } from './log-line.ts';
 import { LogClock } from './log-time.ts';
 
-/** Places for lines: four for each hash. */
+/** Places for lines, and four ways to them for each hash. */
 const PLACES = 1 << 15;
 const WAYS = 4;
 /**
@@ -26,8 +26,11 @@ const KIND = 12;
 const OFFSET = (1 << KIND) - 1;
 /** Shorter lines are always read. */
 const LEAST_BYTES = 96;
-/** The hash is of the first bytes, which have the address, and of those before the last `)`, which have the name. */
-const HASHED = 48;
+/**
+ * The hash is of the first bytes, which have the address, and of the name that ends with the last `)` and begins after
+ * a `=`; where there is none, of so many bytes.
+ */
+const HASHED = 64;
 const HASHED_FIRST = 16;
 /** How far the last `)` may be from the end of the line. */
 const TAIL = 384;
@@ -42,6 +45,8 @@ const CLASSES = Uint8Array.from(
   { length: 256 },
   (_, c) => (c > 0x20 ? 2 : 0) | ((c >= 0x30 && c <= 0x39) || c === 0x2e ? 1 : 0),
 );
+
+const isTime = (kind: number): boolean => kind === VARIES.commonTime || kind === VARIES.time || kind === VARIES.seconds;
 
 /** Is given what one line said, and of how many more that say the same the first time and the last, in seconds. */
 export type Repeated<T> = (said: T, lines: number, first: number, last: number) => void;
@@ -59,8 +64,9 @@ export class KnownLines<T> {
   readonly #counts = new Float64Array(this.#block.bytes.buffer, this.#block.bytes.byteOffset, (PLACES * SIZE) / 8);
   readonly #hashes = new Int32Array(PLACES);
   readonly #said: (T | null)[] = Array.from({ length: PLACES }, () => null);
-  /** Which of the ways of a hash is overwritten next. */
-  readonly #oldest = new Uint8Array(PLACES / WAYS);
+  /** The place for each way of each hash, plus 1. Places are taken in turn: those that are used lie side by side. */
+  readonly #places = new Int32Array(PLACES);
+  #taken = 0;
   #hash = 0;
   #isHashed = false;
   #tried = 0;
@@ -82,8 +88,8 @@ export class KnownLines<T> {
     if (this.#format !== null && format !== this.#format) {
       this.flush();
       this.#said.fill(null);
-      this.#hashes.fill(0);
-      this.#block.bytes.fill(0);
+      this.#places.fill(0);
+      this.#taken = 0;
     }
     this.#format = format;
     this.#tried = this.#found = this.#pause = 0;
@@ -91,7 +97,7 @@ export class KnownLines<T> {
 
   /** Tells of all lines that were not told of yet. */
   flush(): void {
-    for (let place = 0; place < PLACES; place++) this.#flush(place);
+    for (let place = 0; place < this.#taken; place++) this.#flush(place);
   }
 
   #flush(place: number): void {
@@ -119,8 +125,10 @@ export class KnownLines<T> {
     this.#hash = hash;
     this.#isHashed = true;
     const first = (hash & (PLACES / WAYS - 1)) * WAYS;
-    for (let place = first; place < first + WAYS; place++) {
-      if (this.#hashes[place] !== hash || !this.#isAt(place, block, start, feed)) continue;
+    for (let way = first; way < first + WAYS; way++) {
+      if (this.#hashes[way] !== hash) continue;
+      const place = (this.#places[way] ?? 0) - 1;
+      if (place < 0 || !this.#isAt(place, block, start, feed)) continue;
       const time = this.#time;
       if (time > this.#latest) return false;
       this.#found++;
@@ -141,15 +149,17 @@ export class KnownLines<T> {
     let times = 0;
     let end = feed + 1;
     for (const { kind, start: from } of line.parts()) {
-      if (kind === VARIES.commonTime || kind === VARIES.time || kind === VARIES.seconds) times++;
+      if (isTime(kind)) times++;
       if (kind === VARIES.rest) end = from;
     }
     if (times !== 1 || end - start > MOST_BYTES) return;
-    const way = this.#hash & (PLACES / WAYS - 1);
-    const place = way * WAYS + (this.#oldest[way] ?? 0);
+    const way = this.#wayFor(this.#hash);
+    const place = (this.#places[way] || ++this.#taken) - 1;
     this.#flush(place);
-    this.#counts[(place * SIZE + COUNTS) / 8] = 0;
-    this.#oldest[way] = ((this.#oldest[way] ?? 0) + 1) % WAYS;
+    this.#places[way] = place + 1;
+    const counts = (place * SIZE + COUNTS) / 8;
+    this.#counts[counts] = 0;
+    this.#counts[counts + 2] = line.time;
     const heads = this.#heads;
     let head = place * (SIZE / 2);
     heads[head++] = line.varyingCount;
@@ -159,8 +169,22 @@ export class KnownLines<T> {
       heads[head++] = to - start;
     }
     line.block.bytes.copy(this.#block.bytes, place * SIZE + HEAD, start, end);
-    this.#hashes[place] = this.#hash;
+    this.#hashes[way] = this.#hash;
     this.#said[place] = said;
+  }
+
+  /**
+   * A free way; or, where two of them are this hash's already or none is free, the one whose last line is the oldest.
+   * What a gateway says of its version changes, and what it said before must not lie about for the whole day.
+   */
+  #wayFor(hash: number): number {
+    const first = (hash & (PLACES / WAYS - 1)) * WAYS;
+    const ways = [first, first + 1, first + 2, first + 3];
+    const same = ways.filter((way) => this.#places[way] !== 0 && this.#hashes[way] === hash);
+    const free = ways.find((way) => this.#places[way] === 0);
+    if (same.length < 2 && free !== undefined) return free;
+    const last = (way: number) => this.#counts[(((this.#places[way] ?? 1) - 1) * SIZE + COUNTS) / 8 + 2] ?? 0;
+    return (same.length < 2 ? ways : same).reduce((oldest, way) => (last(way) < last(oldest) ? way : oldest));
   }
 
   #isAt(place: number, block: Block, start: number, feed: number): boolean {
@@ -180,9 +204,7 @@ export class KnownLines<T> {
       const same = (begins & OFFSET) - known;
       if (at + same > feed || !isSame(ours, bytes + known, block, at, same)) return false;
       at += same;
-      if (kind === VARIES.rest) {
-        return true;
-      }
+      if (kind === VARIES.rest) return true;
       const from = at;
       if (kind === VARIES.commonTime || kind === VARIES.time) at += ends - (begins & OFFSET);
       else {
@@ -190,7 +212,7 @@ export class KnownLines<T> {
         while (((CLASSES[b[at] ?? 0] ?? 0) & run) !== 0) at++;
       }
       if (at === from || at > feed) return false;
-      if (kind <= VARIES.seconds) {
+      if (isTime(kind)) {
         const clock = this.#clock;
         this.#time = kind === VARIES.commonTime ? clock.common(block, from) : clock.any(block, from, at);
         if (Number.isNaN(this.#time)) return false;
@@ -201,23 +223,19 @@ export class KnownLines<T> {
   }
 
   #hashOf({ bytes, view }: Block, start: number, feed: number): number {
-    const least = start + HASHED_FIRST + HASHED;
+    const least = start + HASHED_FIRST;
     const last = Math.max(least, feed - TAIL);
     let end = feed - 1;
-    while (end >= last && bytes[end] !== 0x29) end--;
-    if (end < last) end = feed;
-    const from = end - HASHED;
-    let one = this.#seed;
-    let two = ~this.#seed;
-    for (let i = end - 8; i >= from; i -= 8) {
-      one = Math.imul(((one << 13) | (one >>> 19)) ^ view.getInt32(i, true), 0x5bd1e995);
-      two = Math.imul(((two << 13) | (two >>> 19)) ^ view.getInt32(i + 4, true), 0x27d4eb2f);
-    }
-    for (let i = start; i < start + HASHED_FIRST; i += 8) {
-      one = Math.imul(((one << 13) | (one >>> 19)) ^ view.getInt32(i, true), 0x5bd1e995);
-      two = Math.imul(((two << 13) | (two >>> 19)) ^ view.getInt32(i + 4, true), 0x27d4eb2f);
-    }
-    const hash = Math.imul(one ^ (two >>> 15) ^ (two << 17), 0x5bd1e995);
+    while (end > last && bytes[end] !== 0x29) end--;
+    if (end === last) end = feed;
+    let from = end - 1;
+    while (from > end - HASHED && from > least && bytes[from] !== 0x3d) from--;
+    let hash = this.#seed;
+    for (let i = start; i < least; i += 4) hash = mixed(hash, view.getInt32(i, true));
+    for (let i = end - 4; i > from; i -= 4) hash = mixed(hash, view.getInt32(i, true));
+    hash = mixed(hash, view.getInt32(from, true));
     return hash ^ (hash >>> 15);
   }
 }
+
+const mixed = (hash: number, word: number): number => Math.imul(((hash << 13) | (hash >>> 19)) ^ word, 0x5bd1e995);
