@@ -5,7 +5,7 @@
 import { Block, hashOf, isSame } from './log/block.ts';
 import type { LogLine } from './log/log-line.ts';
 
-/** Two places for each hash. */
+/** Places for clients, and two ways to them for each hash. */
 const PLACES = 1 << 17;
 const SIZE = 208;
 /** Before the bytes of a place: how long each of its parts is, and how they are written. */
@@ -15,8 +15,11 @@ const ESCAPES = { backslash: 1, json: 2, none: 3 } as const;
 export class KnownClients<T> {
   readonly #block = new Block(PLACES * SIZE);
   readonly #values: (T | null)[] = Array.from({ length: PLACES }, () => null);
+  /** The place for each way of each hash, plus 1. Places are taken in turn: those that are used lie side by side. */
+  readonly #places = new Int32Array(PLACES);
+  #taken = 0;
   readonly #seed: number;
-  /** Of the line that was looked for last: the first of its places, its head, and the length of its address. */
+  /** Of the line that was looked for last: the first of its ways, its head, and the length of its address. */
   #first = -1;
   #head = 0;
   #address = 0;
@@ -45,22 +48,22 @@ export class KnownClients<T> {
     this.#address = address;
     this.#escapes = ESCAPES[line.escapes];
     this.#first = (hash >>> 0) % PLACES;
-    for (const place of [this.#first, this.#first ^ 1]) {
-      const value = this.#values[place] ?? null;
-      if (value !== null && this.#isAt(place, line)) return value;
-    }
-    return null;
+    const first = (this.#places[this.#first] ?? 0) - 1;
+    if (first >= 0 && this.#isAt(first, line)) return this.#values[first] ?? null;
+    const second = (this.#places[this.#first ^ 1] ?? 0) - 1;
+    return second >= 0 && this.#isAt(second, line) ? (this.#values[second] ?? null) : null;
   }
 
-  /** Remembers what was found out of the line that was looked for last. The newer of two is in the first place. */
+  /** Remembers what was found out of the line that was looked for last. The newer of two is the first way. */
   keep(line: LogLine, value: T): void {
     const first = this.#first;
     if (first < 0) return;
-    const second = first ^ 1;
+    const places = this.#places;
+    const place = (places[first ^ 1] || ++this.#taken) - 1;
+    places[first ^ 1] = places[first] ?? 0;
+    places[first] = place + 1;
     const { bytes } = this.#block;
-    bytes.copyWithin(second * SIZE, first * SIZE, first * SIZE + SIZE);
-    this.#values[second] = this.#values[first] ?? null;
-    let at = first * SIZE;
+    let at = place * SIZE;
     this.#block.view.setInt32(at, this.#head);
     bytes[at + 4] = this.#address;
     bytes[at + 5] = this.#escapes;
@@ -70,7 +73,7 @@ export class KnownClients<T> {
     at += from.copy(bytes, at, line.certificateStart, line.certificateEnd);
     at += from.copy(bytes, at, line.tokenStart, line.tokenEnd);
     from.copy(bytes, at, line.addressStart, line.addressEnd);
-    this.#values[first] = value;
+    this.#values[place] = value;
   }
 
   #isAt(place: number, line: LogLine): boolean {
