@@ -85,8 +85,8 @@ export class SimpleLines {
   }
 
   /** The domains of all rows that were added. */
-  *domains(): Generator<string> {
-    for (const name of this.#known.names()) yield Buffer.from(name).toString('latin1');
+  domains(): Iterable<Uint8Array> {
+    return this.#known.names();
   }
 }
 
