@@ -126,7 +126,7 @@ async function runIn(
   // Compresses in another thread while this one judges the table. If the table is refused, that was in vain.
   const member = options.dryRun || same || repository.kept.hasKept(sha256) ? null : packed(gathered.table, space);
   member?.catch(() => undefined); // its reader gets the error
-  const table = await measured(gathered.table, sha256);
+  const table = await measured(gathered.table, sha256, gathered.domains);
   const read = { gathered, waits, table, hops, member };
   const work: Work = { config, options, keys, repository, state, published, isOthers, ...read, now };
   const isSame = same && isSameHops(hops);

@@ -8,6 +8,7 @@ import type { PublisherConfig } from '../config.ts';
 import { addressOf, EntryError, rowsOf, simpleRow } from '../entry.ts';
 import { PublishError } from '../errors.ts';
 import { ofSource } from '../failing-source.ts';
+import type { KnownDomains } from './known-domains.ts';
 import { SimpleLines } from './simple-lines.ts';
 import { RowRuns, settled } from './row-runs.ts';
 import { RowSpace } from './row-space.ts';
@@ -52,6 +53,8 @@ export interface GatherOptions {
 
 export interface Gathered {
   readonly table: RowTable;
+  /** About how many domains it has, and their bytes together: memory can be made for them. */
+  readonly domains: { readonly domains: number; readonly bytes: number };
   /** The rows of each source, by its name. Empty unless asked for. */
   readonly sources: ReadonlyMap<string, RowTable>;
   /** Where the rows lie that are not in memory. Whoever has made it closes it when nothing is read any more. */
@@ -113,6 +116,8 @@ class Gathering {
   #own: RowRuns | null = null;
   /** postmaster@ of the domains of simple lines. They are many, and never become strings. */
   readonly #postmasters: RowRuns;
+  /** Of the table's domains: at least as many as there are of simple lines. */
+  readonly #expected = { domains: 0, bytes: 0 };
   #entries = 0;
   #refused = 0;
 
@@ -121,7 +126,7 @@ class Gathering {
     this.#options = options;
     this.#space = options.space ?? new RowSpace('', Infinity);
     this.#rows = new RowRuns(this.#space);
-    this.#postmasters = new RowRuns(this.#space);
+    this.#postmasters = new RowRuns(this.#space, this.#space.run);
     this.#wildcards = new Set(policy.wildcards.map((domain) => `@${domain}`));
     const isOurs = isNamedBy(policy.domains);
     this.#isForeign = policy.domains === undefined ? () => false : (domain) => !isOurs(domain);
@@ -132,7 +137,11 @@ class Gathering {
     const before = this.#entries;
     this.#own = this.#options.apart === true ? new RowRuns(this.#space) : null;
     const isSkipped = isNamedBy(source.skip_domains);
-    const simple = new SimpleLines(this.#rows.rows, (each) => isSkipped(each) || this.#isForeign(each));
+    const simple = new SimpleLines(
+      this.#rows.rows,
+      (each) => isSkipped(each) || this.#isForeign(each),
+      (domains) => this.#addDomains(domains),
+    );
     const left = new Omissions(name);
     const place: Place = { name, unit, domain, left, isSkipped, number: 0, begun: false };
     const seen: Seen = { lines: 0 };
@@ -151,7 +160,7 @@ class Gathering {
       this.#spillIfFull();
     }
     left.tell();
-    if (this.#policy.postmaster) this.#addPostmasters(simple);
+    simple.end();
     this.#refuseFaults();
     if (this.#entries === before) {
       const all = [...this.#leftOut.values()].some((left) => left.source === name)
@@ -167,8 +176,12 @@ class Gathering {
     this.#own?.spillIfFull();
   }
 
-  #addPostmasters(simple: SimpleLines): void {
-    for (const domain of simple.domains()) {
+  /** Takes the domains of simple lines. */
+  #addDomains(domains: KnownDomains): void {
+    this.#expected.domains += domains.size;
+    this.#expected.bytes += domains.bytes;
+    if (!this.#policy.postmaster) return;
+    for (const domain of domains.names()) {
       this.#postmasters.rows.addParts(POSTMASTER, domain);
       this.#postmasters.spillIfFull();
     }
@@ -300,7 +313,8 @@ class Gathering {
     }
     const leftOut = [...this.#leftOut.values()];
     const table = this.#rows.sorted();
-    return { table, sources: this.#sources, skipped: this.#faults, leftOut, space: this.#space };
+    const domains = this.#expected;
+    return { table, domains, sources: this.#sources, skipped: this.#faults, leftOut, space: this.#space };
   }
 
   #add(field: string, place: Place): void {

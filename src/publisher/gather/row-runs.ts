@@ -18,22 +18,25 @@ export class RowRuns {
   /** Takes the rows. Whoever adds many calls `spillIfFull` now and then. */
   readonly rows = new RowCollection();
   readonly #space: RowSpace;
+  readonly #limit: number;
   readonly #runs: Extent[] = [];
   #file: ScratchFile | null = null;
   #room = new SortRoom();
 
-  constructor(space: RowSpace) {
+  /** @param limit bytes of rows that are collected in memory before the first run is written. */
+  constructor(space: RowSpace, limit = space.limit) {
     this.#space = space;
+    this.#limit = limit;
   }
 
   /** Reserves memory for this many bytes of rows, or for as many as may be in memory. */
   expect(bytes: number): void {
-    if (this.#file === null) this.rows.expect(Math.min(bytes, this.#space.limit));
+    if (this.#file === null) this.rows.expect(Math.min(bytes, this.#limit));
   }
 
   /** @throws HostError NO_SPACE, PublishError OUTPUT */
   spillIfFull(): void {
-    if (this.rows.size > (this.#file === null ? this.#space.limit : this.#space.run)) this.#spill();
+    if (this.rows.size > (this.#file === null ? this.#limit : this.#space.run)) this.#spill();
   }
 
   /** Adds the rows of a table. */

@@ -37,9 +37,13 @@ export function measure(table: RowTable, sha256 = table.sha256): Measure {
 }
 
 /** The same of a table that takes a while: other work, such as compressing it, goes on meanwhile. */
-export async function measured(table: RowTable, sha256: string): Promise<Measure> {
+export async function measured(
+  table: RowTable,
+  sha256: string,
+  expected: ConstructorParameters<typeof TableChecker>[0],
+): Promise<Measure> {
   if (table.text !== null) return measure(table, sha256);
-  const checker = new TableChecker();
+  const checker = new TableChecker(expected);
   for (const block of table.blocks()) {
     checker.push(block);
     await turn();
