@@ -131,6 +131,11 @@ test('there are pages, links and paths to look at', () => {
   expect(pages.flatMap((page) => sectionsOf(page, prose(page))).length).toBeGreaterThan(30);
 });
 
+test('docs/ARCHITECTURE.md says what each folder of test holds', () => {
+  const page = read('docs/ARCHITECTURE.md');
+  expect(foldersOf('test').filter((name) => !new RegExp(`^\\|.*\`${name}\`.*\\|`, 'm').test(page))).toEqual([]);
+});
+
 test('what leads nowhere is found', () => {
   const fault = (target: string) => linkFault('docs/operations.md', target);
   expect(fault('../README.md')).toBeNull();
