@@ -70,7 +70,7 @@ test('a connection that is cut is made again, and what changed meanwhile is publ
   watching.central.published();
   await server.sql(
     'cut',
-    `ALTER TABLE people DISABLE TRIGGER changed; INSERT INTO people VALUES ('unsaid@d.example');
+    `ALTER TABLE people DISABLE TRIGGER relaymap_changed; INSERT INTO people VALUES ('unsaid@d.example');
      SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'cut' AND pid <> pg_backend_pid();`,
   );
   await watching.says(/the connection that listens is lost/);
