@@ -23,8 +23,8 @@ import { FaultProxy } from './support/fault-proxy.ts';
 type Environment = Record<string, string>;
 
 /** Runs the built command without the AWS variables of whoever runs the tests. */
-async function run(args: readonly string[], env: Environment = {}): Promise<Finished> {
-  const command = path.join(BIN_FOLDER, 'relaymap-publish.js');
+async function run(args: readonly string[], env: Environment = {}, program = 'relaymap-publish.js'): Promise<Finished> {
+  const command = path.join(BIN_FOLDER, program);
   const child = spawn(process.execPath, [command, ...args], {
     env: { PATH: process.env['PATH'] ?? '', NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -167,23 +167,17 @@ test('new keys are put out in a bucket, and a step is never replaced', async () 
     copyFileSync(desk.at('roots', `root-${i}.pub`), path.join(gateway, 'root', `root-${i}.pub`));
   const step = desk.at('step.json');
   const change = ['--add', desk.at('keys', 'next.pub'), '--remove', desk.at('keys', 'site.pub')];
-  const refused = await run([
-    'keyring',
-    'propose',
-    '--keys',
-    gateway,
-    '--published',
-    desk.output,
-    '--out',
-    step,
-    ...change,
-  ]);
-  expect([refused.status, refused.stderr]).toEqual([2, expect.stringMatching(/CONFIG: .*reads a folder/)]);
+  const file = credentialsFile(desk.dir, desk.bucket.store);
+  const place = ['--published', desk.output, '--endpoint', desk.endpoint, '--credentials-file', file];
+  const propose = ['keyring', 'propose', '--keys', gateway, '--out', step, ...change];
+  const alone = await run([...propose, '--published', desk.output], {}, 'relaymap-sign.cjs');
+  expect([alone.status, alone.stderr]).toEqual([2, expect.stringMatching(/CONFIG: .* this program has no network/)]);
   expect(existsSync(step)).toBe(false);
-  await runs(['keyring', 'propose', '--keys', gateway, '--name', 'example-org', '--out', step, ...change]);
+  expect(await runs([...propose, ...place])).toMatch(/step 1 of the key ring of "example-org"/);
   const { payload } = JSON.parse(readFileSync(step, 'utf8')) as { payload: string };
   const digest = createHash('sha256').update(Buffer.from(payload, 'base64')).digest('hex');
   for (const i of [1, 2]) await runs(['sign', step, '--key', desk.at('roots', `root-${i}.key`), '--yes', digest]);
+  expect(await runs(['keyring', 'rehearse', step, ...place])).toMatch(/reaches step 1/);
   desk.toml.top = `keys = ["${desk.at('keys', 'site.key')}", "${desk.at('keys', 'next.key')}"]\nthreshold = 1`;
   expect(await runs(['keyring', 'publish', step, '--config', desk.configFile()])).toMatch(
     /step 1 is out[\s\S]*names it/,
@@ -191,6 +185,8 @@ test('new keys are put out in a bucket, and a step is never replaced', async () 
   expect(await desk.keys('keyring')).toEqual(['keyring/1.json']);
   expect(await desk.manifest()).toMatchObject({ keyring: 1 });
   const before = await desk.object('keyring/1.json');
+  const late = await run(['keyring', 'rehearse', step, ...place]);
+  expect([late.status, late.stderr]).toEqual([2, expect.stringMatching(/it is step 1, the next one is step 2/)]);
   const again = await run(['keyring', 'publish', step, '--config', desk.configFile()]);
   expect([again.status, again.stderr]).toEqual([2, expect.stringMatching(/KEY: it is step 1, the next one is step 2/)]);
   expect((await desk.object('keyring/1.json'))?.equals(before ?? Buffer.alloc(0))).toBe(true);

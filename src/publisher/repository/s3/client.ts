@@ -9,7 +9,7 @@ import { AwsV4Signer } from 'aws4fetch';
 import { SourceError } from '../../../errors.ts';
 import { HttpClient, type Answer as HttpAnswer } from '../../../io/http.ts';
 import { PublishError } from '../../errors.ts';
-import { errorCode, errorWords } from './answers.ts';
+import { errorCode, errorRegion, errorWords } from './answers.ts';
 import type { Credentials } from './credentials-text.ts';
 import type { Access, Location } from './location.ts';
 
@@ -32,6 +32,8 @@ export interface Answer {
   readonly code: string | null;
   /** An earlier try was sent and not answered: the store may have done what was asked. */
   readonly repeated: boolean;
+  /** By how much the store's clock is ahead of the time that the request named, in milliseconds; null if unknown. */
+  readonly ahead: number | null;
 }
 
 const IDLE = 20_000;
@@ -41,6 +43,10 @@ const SLOW = 50;
 /** Milliseconds before each further try. */
 const PAUSES = [200, 1000, 3000];
 const MOST_ANSWER = 4 * 1024 * 1024;
+/** Milliseconds after which a long run reads its credentials anew: those of an instance hold for a while only. */
+const FRESH = 60_000;
+/** Milliseconds. Stores refuse requests whose time is a quarter of an hour from theirs. */
+const SKEWED = 300_000;
 
 export interface Timing {
   readonly idle: number;
@@ -54,10 +60,11 @@ export class S3Client {
   readonly #credentials: () => Promise<Credentials>;
   readonly #http: HttpClient;
   readonly #timing: Timing;
-  #own: Promise<Credentials> | null = null;
+  /** The credentials, and when they were read, by the store's time in milliseconds; null before its first answer. */
+  #own: { readonly credentials: Promise<Credentials>; at: number | null } | null = null;
   #storeTime: Date | null = null;
 
-  /** @param credentials are read once, at the first request. */
+  /** @param credentials are read at the first request, and each minute that a run takes. */
   constructor(
     location: Location,
     access: Access,
@@ -104,17 +111,24 @@ export class S3Client {
   }
 
   /** The error that an answer stands for. */
-  refusal({ method, key }: Pick<Request, 'method' | 'key'>, { status, body, header }: Answer): PublishError {
-    const said = errorWords(Buffer.from(body).toString());
+  refusal({ method, key }: Pick<Request, 'method' | 'key'>, answer: Answer): PublishError {
+    const { status, body, header, ahead, code } = answer;
+    const text = Buffer.from(body).toString();
+    const said = errorWords(text);
     const to = status >= 300 && status < 400 ? header('location')?.slice(0, 200) : undefined;
-    const region = header('x-amz-bucket-region');
+    const region = header('x-amz-bucket-region') ?? errorRegion(text);
+    const isRead = method === 'GET' || method === 'HEAD';
     const words = [
       `status ${status}`,
       ...(said === null ? [] : [said]),
       ...(to === undefined ? [] : [`redirected to ${to}; name that endpoint`]),
-      ...(region === undefined || region === this.#access.region
+      ...(region === null || region === this.#access.region
         ? []
-        : [`the bucket's region is ${region.slice(0, 40)}`]),
+        : [`the bucket's region is ${region.slice(0, 40)}, [s3] says ${this.#access.region}`]),
+      ...(status === 403 && ahead !== null && Math.abs(ahead) > SKEWED ? [skewWords(ahead, this.#storeTime)] : []),
+      ...(status === 403 && isRead && key !== '' && (code ?? 'AccessDenied') === 'AccessDenied'
+        ? ['without s3:ListBucket a store says so also of what is not there']
+        : []),
     ];
     return this.#failed({ method, key }, words.join(', '));
   }
@@ -127,14 +141,13 @@ export class S3Client {
 
   async #once(request: Request, repeated: boolean): Promise<Answer> {
     const { method, key, query, headers = {}, body, most = MOST_ANSWER } = request;
-    this.#own ??= this.#credentials();
     const url = new URL(`${this.#location.bucket}${key === '' ? '' : `/${key}`}`, this.#access.endpoint);
     for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value);
     const hash = createHash('sha256')
       .update(body ?? new Uint8Array())
       .digest('hex');
     const signer = new AwsV4Signer({
-      ...(await this.#own),
+      ...(await this.#freshCredentials()),
       method,
       url: url.href,
       headers: { ...headers, 'x-amz-content-sha256': hash },
@@ -152,8 +165,40 @@ export class S3Client {
     this.#storeTime = timeOf(answer.header('date')) ?? this.#storeTime;
     const { status } = answer;
     const code = status < 300 ? null : errorCode(Buffer.from(bytes).toString());
-    return { status, header: (name) => answer.header(name), body: bytes, code, repeated };
+    const ahead = aheadOf(signed.headers.get('x-amz-date'), answer.header('date'));
+    return { status, header: (name) => answer.header(name), body: bytes, code, repeated, ahead };
   }
+
+  async #freshCredentials(): Promise<Credentials> {
+    const now = this.#storeTime?.getTime() ?? null;
+    const old = this.#own;
+    if (old !== null) {
+      old.at ??= now;
+      if (now === null || old.at === null || now - old.at < FRESH) return await old.credentials;
+    }
+    const next = { credentials: this.#credentials(), at: now };
+    this.#own = next;
+    try {
+      return await next.credentials;
+    } catch (error) {
+      if (old === null) throw error;
+      this.#own = { ...old, at: now }; // they may be good yet: the store says so
+      return await old.credentials;
+    }
+  }
+}
+
+/** @param asked `20261127T020000Z`, as the request was signed. @param date of the answer. */
+function aheadOf(asked: string | null, date: string | undefined): number | null {
+  const [own, store] = [asked?.replace(/^(....)(..)(..T..)(..)/, '$1-$2-$3:$4:') ?? '', timeOf(date)];
+  const ahead = (store?.getTime() ?? Number.NaN) - Date.parse(own);
+  return Number.isNaN(ahead) ? null : ahead;
+}
+
+function skewWords(ahead: number, store: Date | null): string {
+  const minutes = Math.round(Math.abs(ahead) / 60_000);
+  const says = store === null ? '' : ` (${store.toISOString()})`;
+  return `the clock of this host is ${minutes} min ${ahead > 0 ? 'behind' : 'ahead of'} that of the store${says}: set it right`;
 }
 
 /** Whether the store asks to come again: it is busy, or two conditional writes met. */
