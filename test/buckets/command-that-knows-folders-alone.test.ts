@@ -7,7 +7,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, inject, onTestFinished, test } from 'vitest';
 import { makeKey } from '../../src/publisher/keys/signing-key.ts';
 import { people } from '../publisher/desk.ts';
 import { BIN_FOLDER } from '../support/bin-folder.ts';
@@ -15,10 +15,12 @@ import { authority, certificate } from '../support/endpoint.ts';
 import { whenFinished, type Finished } from '../support/finished.ts';
 import { fleetLog } from '../support/fleet-log.ts';
 import { Gateway } from '../support/gateway.ts';
+import { Proxy } from '../support/proxy.ts';
 import { nginx } from '../support/web-server.ts';
 import { credentialsFile, openToAll } from './support/bucket.ts';
 import { BucketDesk } from './support/bucket-desk.ts';
 import { FaultProxy } from './support/fault-proxy.ts';
+import { S3Client } from './support/s3-client.ts';
 
 type Environment = Record<string, string>;
 
@@ -116,6 +118,32 @@ test('inspect reads a bucket as its owner, and says whether strangers can', asyn
   await desk.put(table, Buffer.from('x'));
   const bad = await run(asked);
   expect([bad.status, bad.stderr]).toEqual([1, expect.stringMatching(/LENGTH_MISMATCH/)]);
+});
+
+test('the bucket stands before the host name where that is asked for', async () => {
+  const store = inject('store');
+  const bucket = { name: 'elsewhere', store, client: new S3Client(store) };
+  await bucket.client.makeBucket(bucket.name);
+  const proxy = await FaultProxy.start({ store, identity: certificate('for another name') }); // elsewhere.example
+  const onward = await Proxy.start((host) => host.endsWith('example'));
+  onTestFinished(async () => {
+    await onward.stop();
+    await proxy.stop();
+  });
+  const desk = await BucketDesk.open(bucket);
+  writeFileSync(desk.at('ca.pem'), authority().cert);
+  desk.endpoint = `https://example:${new URL(proxy.url).port}`;
+  desk.toml.s3 = `addressing_style = "virtual"\nca_file = "${desk.at('ca.pem')}"`;
+  desk.list(people(60));
+  const env = { https_proxy: `http://127.0.0.1:${onward.port}` };
+  expect(await runs(['publish', '--config', desk.configFile()], env)).toMatch(/published version 1/);
+  expect(await desk.rows()).toHaveLength(60);
+  const asked = ['inspect', desk.output, '--endpoint', desk.endpoint, '--ca-file', desk.at('ca.pem')];
+  const credentials = ['--credentials-file', credentialsFile(desk.dir, store)];
+  const done = await run([...asked, ...credentials, '--addressing-style', 'virtual'], env);
+  expect([done.status, done.stdout]).toEqual([0, expect.stringMatching(/"version": 1/)]);
+  expect(done.stderr).toMatch(/an anonymous request gets nothing/);
+  expect(new Set(onward.asked.map(({ target }) => target.split(':')[0]))).toEqual(new Set(['elsewhere.example']));
 });
 
 test('credentials come from the environment, and from the instance only where that is asked for', async () => {

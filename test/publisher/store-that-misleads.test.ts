@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { openStore } from '../../src/publisher/repository/open-store.ts';
 import { NO_S3 } from '../../src/publisher/repository/s3/location.ts';
 import type { Store } from '../../src/publisher/repository/store.ts';
@@ -125,6 +125,50 @@ test('a listing that never ends is given up', async () => {
     ),
   );
   expect(await message(listed.list('recipients'))).toMatch(/does not end after 1000 parts/);
+});
+
+describe('credentials of a container', () => {
+  const given = JSON.stringify({ AccessKeyId: 'AKIACONTAINER', SecretAccessKey: 'x', Token: 'its-token' });
+  const asking = async (env: Record<string, string>, asks: boolean) => {
+    const seen: string[] = [];
+    const s3 = {
+      ...NO_S3,
+      endpoint: await server((request, response) => {
+        seen.push(`${request.headers.authorization?.slice(0, 60)} ${String(request.headers['x-amz-security-token'])}`);
+        response.writeHead(404).end();
+      }),
+      instance_metadata: asks,
+    };
+    const opened = openStore('s3://lists', s3, { env });
+    onTestFinished(() => opened.close());
+    return { said: await message(opened.get('manifest.json')), seen };
+  };
+
+  test('are asked for where the configuration says so, with their token', async () => {
+    const tokens: unknown[] = [];
+    const at = await server((request, response) => {
+      tokens.push(request.headers.authorization);
+      response.end(given);
+    });
+    const env = { AWS_CONTAINER_CREDENTIALS_FULL_URI: `${at}/v1`, AWS_CONTAINER_AUTHORIZATION_TOKEN: 'who I am' };
+    expect((await asking(env, false)).said).toMatch(/no credentials for the object store/);
+    expect(tokens).toEqual([]);
+    const { said, seen } = await asking(env, true);
+    expect(said).toBe('no error');
+    expect(tokens).toEqual(['who I am']);
+    expect(seen).toEqual([expect.stringMatching(/Credential=AKIACONTAINER.* its-token$/)]);
+  });
+
+  test('are not asked of another host in the open', async () => {
+    const env = { AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://192.0.2.1/v1', AWS_CONTAINER_AUTHORIZATION_TOKEN: 'x' };
+    expect((await asking(env, true)).said).toMatch(/FULL_URI is neither https: nor of this host/);
+  });
+
+  test('are not there: the message says who gave none', async () => {
+    const at = await server((_, response) => response.writeHead(500).end());
+    const env = { AWS_CONTAINER_CREDENTIALS_FULL_URI: `${at}/v1` };
+    expect((await asking(env, true)).said).toMatch(/what gives this container its credentials, at 127.*status 500/);
+  });
 });
 
 test('credentials that hold for some hours send their token, and are read anew in a long run', async () => {

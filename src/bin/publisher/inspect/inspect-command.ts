@@ -13,7 +13,7 @@ import { exitStatus, HostError, StepError } from '../../../errors.ts';
 import type { Access } from '../../../io/http.ts';
 import { log } from '../../../io/log.ts';
 import { openStore } from '../../../publisher/repository/open-store.ts';
-import { accessOf, isS3, locationOf } from '../../../publisher/repository/s3/location.ts';
+import { accessOf, isS3, locationOf, urlOf } from '../../../publisher/repository/s3/location.ts';
 import type { Store } from '../../../publisher/repository/store.ts';
 import { s3Of } from '../s3/open-bucket.ts';
 import type { S3Options } from '../s3/options.ts';
@@ -79,9 +79,10 @@ function overHttps(url: string, access: Access): Source {
 /** A bucket, and the URL at which strangers would ask for it; null if that is of this host alone. */
 function openBucket(place: string, options: InspectOptions): { readonly store: Store; readonly url: string | null } {
   const s3 = s3Of(options);
-  const { bucket, prefix } = locationOf(place);
-  const at = accessOf(s3, process.env).endpoint;
-  const url = new URL(`${bucket}/${prefix === '' ? '' : `${prefix}/`}`, at);
+  const location = locationOf(place);
+  const { prefix } = location;
+  const below = urlOf(accessOf(s3, process.env), location, prefix === '' ? '' : `${prefix}/`);
+  const url = new URL(`${below.href.replace(/\/*$/, '')}/`);
   return { store: openStore(place, s3), url: url.protocol === 'https:' ? url.href : null };
 }
 

@@ -6,11 +6,13 @@ import type { Store } from '../../../publisher/repository/store.ts';
 import type { S3Options } from './options.ts';
 
 /** @throws HostError CONFIG */
-export function s3Of({ endpoint, region, credentialsFile, caFile, instanceMetadata = false }: S3Options): S3Config {
+export function s3Of(options: S3Options): S3Config {
+  const { endpoint, region, addressingStyle, credentialsFile, caFile, instanceMetadata = false } = options;
   return checkedS3({
     ...NO_S3,
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(region === undefined ? {} : { region }),
+    ...(addressingStyle === undefined ? {} : { addressing_style: addressingStyle }),
     ...(credentialsFile === undefined ? {} : { credentials_file: path.resolve(credentialsFile) }),
     ...(caFile === undefined ? {} : { ca_file: path.resolve(caFile) }),
     instance_metadata: instanceMetadata,

@@ -10,6 +10,7 @@ import type { Store } from '../../../publisher/repository/store.ts';
 export interface S3Options {
   readonly endpoint?: string;
   readonly region?: string;
+  readonly addressingStyle?: string;
   readonly credentialsFile?: string;
   readonly instanceMetadata?: boolean;
   readonly caFile?: string;
@@ -22,6 +23,7 @@ export const withS3Options = (command: Command): Command =>
   command
     .option('--endpoint <URL>', 'of s3://BUCKET/PREFIX: where the object store is')
     .option('--region <REGION>', 'of s3://: its region')
+    .option('--addressing-style <STYLE>', 'of s3://: path or virtual')
     .option('--credentials-file <FILE>', 'of s3://: its credentials, else AWS_ACCESS_KEY_ID and the like')
     .option('--instance-metadata', 'of s3://: credentials of the instance')
     .option('--ca-file <FILE>', 'CA of its server');

@@ -1,5 +1,5 @@
 /**
- * Signed requests to one bucket, path style. aws4fetch signs, io/http sends: no redirect is followed, each body is
+ * Signed requests to one bucket. aws4fetch signs, io/http sends: no redirect is followed, each body is
  * bounded, and each request has an idle and a total time limit. What fails on the way is sent again a few times; the
  * answer says whether an earlier one may have arrived.
  */
@@ -11,7 +11,7 @@ import { HttpClient, type Answer as HttpAnswer } from '../../../io/http.ts';
 import { PublishError } from '../../errors.ts';
 import { errorCode, errorRegion, errorWords } from './answers.ts';
 import type { Credentials } from './credentials-text.ts';
-import type { Access, Location } from './location.ts';
+import { urlOf, type Access, type Location } from './location.ts';
 
 export interface Request {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'DELETE';
@@ -141,7 +141,7 @@ export class S3Client {
 
   async #once(request: Request, repeated: boolean): Promise<Answer> {
     const { method, key, query, headers = {}, body, most = MOST_ANSWER } = request;
-    const url = new URL(`${this.#location.bucket}${key === '' ? '' : `/${key}`}`, this.#access.endpoint);
+    const url = urlOf(this.#access, this.#location, key);
     for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value);
     const hash = createHash('sha256')
       .update(body ?? new Uint8Array())
