@@ -1,5 +1,6 @@
 // What a store, or whoever answers in its place, says beside the truth: another clock, another region, another place, an
 // answer without an end. Nothing is followed, nothing hangs, and the message says what a person has to mend.
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,12 +9,12 @@ import { openStore } from '../../src/publisher/repository/open-store.ts';
 import { NO_S3 } from '../../src/publisher/repository/s3/location.ts';
 import type { Store } from '../../src/publisher/repository/store.ts';
 
-type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
 
 async function server(handler: Handler): Promise<string> {
   const made = createServer((request, response) => {
+    if (handler(request, response) instanceof Promise) return;
     request.resume();
-    handler(request, response);
   });
   await once(made.listen(0, '127.0.0.1'), 'listening');
   onTestFinished(() => {
@@ -109,6 +110,45 @@ test('a document without an end is not read to its end', async () => {
     more();
   });
   expect(await message(endless.get('manifest.json'))).toMatch(/TOO_LARGE: .* more than 1048576 bytes/);
+});
+
+test('a document that drips is given up', async () => {
+  const s3 = {
+    ...NO_S3,
+    endpoint: await server((_, response) => {
+      response.writeHead(200, { etag: '"1"' });
+      const drip = setInterval(() => response.write('x'), 20);
+      response.once('close', () => clearInterval(drip));
+    }),
+  };
+  const dripping = openStore('s3://lists', s3, { env: KEYS, timing: { idle: 60_000, total: 500, pauses: [] } });
+  onTestFinished(() => dripping.close());
+  expect(await message(dripping.get('manifest.json'))).toMatch(/TIMEOUT: .*not done within 0\.5 s/);
+});
+
+test('a blob is sent with its MD5, which a bucket with Object Lock demands', async () => {
+  const sent: Record<string, unknown>[] = [];
+  const there = new Map<string, Buffer>();
+  const locked = await store(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const body = Buffer.concat(chunks);
+    const { method = '', url = '', headers } = request;
+    if (method === 'PUT') sent.push(headers);
+    const old = there.get(url);
+    const etag = (bytes: Buffer) => `"${createHash('md5').update(bytes).digest('hex')}"`;
+    const match = headers['if-match'];
+    const isRefused = match === undefined ? old !== undefined : old === undefined || etag(old) !== match;
+    if (method === 'DELETE') there.delete(url);
+    else if (method === 'PUT' && headers['content-md5'] === undefined)
+      return response.writeHead(400).end(xml('InvalidRequest', 'Content-MD5 HTTP header is required'));
+    else if (method === 'PUT' && isRefused) return response.writeHead(412).end(xml('PreconditionFailed', ''));
+    else if (method === 'PUT') there.set(url, body);
+    const now = there.get(url);
+    return response.writeHead(method === 'DELETE' ? 204 : 200, now === undefined ? {} : { etag: etag(now) }).end();
+  });
+  expect(await locked.create('recipients/a.gz', Buffer.from('a'))).toBe(true);
+  expect(sent.at(-1)).toMatchObject({ 'content-md5': createHash('md5').update('a').digest('base64') });
 });
 
 test('a listing of beginnings alone takes no time', async () => {

@@ -3,7 +3,7 @@
  * bounded, and each request has an idle and a total time limit. What fails on the way is sent again a few times; the
  * answer says whether an earlier one may have arrived.
  */
-import { createHash } from 'node:crypto';
+import { createHash, getFips } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AwsV4Signer } from 'aws4fetch';
 import { SourceError } from '../../../errors.ts';
@@ -150,15 +150,16 @@ export class S3Client {
       ...(await this.#freshCredentials()),
       method,
       url: url.href,
-      headers: { ...headers, 'x-amz-content-sha256': hash },
+      headers: { ...headers, ...(body === undefined ? {} : md5Of(body)), 'x-amz-content-sha256': hash },
       service: 's3',
       region: this.#access.region,
     });
     const signed = await signer.sign();
     const { idle, total } = this.#timing;
     const time = total + (body?.length ?? 0) / SLOW;
+    const reading = most > MOST_ANSWER ? total * 10 : total;
     // While a body is sent no byte comes back.
-    const limits = { idle: body === undefined ? idle : time, total: body === undefined ? total * 10 : time };
+    const limits = { idle: body === undefined ? idle : time, total: body === undefined ? reading : time };
     const sending = { method, headers: Object.fromEntries(signed.headers), ...(body === undefined ? {} : { body }) };
     const answer = await this.#http.send(signed.url, sending, limits);
     const bytes = await whole(answer, most);
@@ -200,6 +201,10 @@ function skewWords(ahead: number, store: Date | null): string {
   const says = store === null ? '' : ` (${store.toISOString()})`;
   return `the clock of this host is ${minutes} min ${ahead > 0 ? 'behind' : 'ahead of'} that of the store${says}: set it right`;
 }
+
+/** A bucket with Object Lock takes no object without it. Where a host forbids MD5 (FIPS), none is sent. */
+const md5Of = (body: Uint8Array): Record<string, string> =>
+  getFips() === 0 ? { 'content-md5': createHash('md5').update(body).digest('base64') } : {};
 
 /** Whether the store asks to come again: it is busy, or two conditional writes met. */
 const isLater = ({ status, code }: Answer): boolean =>
