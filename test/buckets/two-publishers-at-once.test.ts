@@ -11,7 +11,7 @@ import { credentialsFile, newBucket, openToAll, s3Tables } from './support/bucke
 import { FaultProxy, type Earlier } from './support/fault-proxy.ts';
 import { GatewayPoll, reverseProxy } from './support/gateway-poll.ts';
 import { LAGGING, randomPlan } from './support/random-plan.ts';
-import { CLOCKS, interleave, VALIDITY, type Figures, type Place } from './support/interleavings.ts';
+import { CLOCKS, interleave, type Figures, type Place } from './support/interleavings.ts';
 import { Line, type Out } from './support/line.ts';
 import { PublisherHost } from './support/publisher-host.ts';
 
@@ -100,7 +100,7 @@ test('over one bucket', { timeout: 400_000 + MINUTES * 120_000 }, async () => {
         top: `output = "s3://${name}/list"`,
         tables: s3Tables(credentialsFile(host.dir, store), proxies[i]!.url),
         clock: CLOCKS.at(i - 1) ?? '+0s',
-        validity: VALIDITY,
+        validity: '16s',
       },
       pair[1 - i]!,
     ),
@@ -124,7 +124,7 @@ test('over one folder', { timeout: 400_000 + MINUTES * 120_000 }, async () => {
   const { output, place } = folder();
   pair.forEach((host, i) =>
     host.configure(
-      { top: `output = "${output}"`, tables: '', clock: CLOCKS.at(i - 1) ?? '+0s', validity: VALIDITY },
+      { top: `output = "${output}"`, tables: '', clock: CLOCKS.at(i - 1) ?? '+0s', validity: '6s' },
       pair[1 - i]!,
     ),
   );

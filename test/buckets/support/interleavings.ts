@@ -1,6 +1,6 @@
 // Two real publishers of one list, and what happens to them by a seed: sources that change, differ and lag, kills,
-// pauses, partitions, clocks that are set, a store and a network with faults. Lists hold for half a minute, so that
-// they are renewed all the time. After each storm it is quiet: then the list of one of them is out, and the other has
+// pauses, partitions, clocks that are set, a store and a network with faults. Lists hold for seconds, so that they are
+// renewed all the time. After each storm it is quiet: then the list of one of them is out, and the other has
 // the same or says DIVERGED.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Random } from '../../support/random.ts';
@@ -39,11 +39,9 @@ export interface Figures {
 const PATIENCE = 180_000;
 const STEPS = 7;
 /**
- * Of the hosts' configurations. A list is renewed after half of it, by the clock of the host that renews. For a
- * gateway, whose clock is right, the list of the slowest clock holds a minute longer than that.
+ * How far a host's clock may be ahead. A list is renewed once half its validity has passed by the clock of the host that
+ * renews; for a gateway, whose clock is right, the list of the slowest one holds a minute longer.
  */
-export const VALIDITY = '30s';
-/** How far a host's clock may be ahead. */
 export const CLOCKS = ['+60s', '+120s', '+180s', '+240s', '+300s'] as const;
 
 export interface Run {
