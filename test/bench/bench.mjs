@@ -1,8 +1,9 @@
 // `npm run bench`, `npm run bench -- --rows 10000000`: relaymap's work against what would do it otherwise, in the
-// same run on the same machine. `npm run bench -- --write` puts the table into docs/performance.md (page.mjs). Prints goals and measurements side by side and fails on no time; fails if a job is
-// not done. Loopback only. First copy and update are measured with both kinds of list (list.mjs). For a list of
-// more than TOO_MANY rows only what grows with it is measured, without the scripts, and a tenth of the rows before
-// it: is ten times the list ten times the work?
+// same run on the same machine. Prints goals and measurements side by side and fails on no time; fails if a job is
+// not done. `npm run bench -- --write` puts the table into docs/performance.md (page.mjs). Loopback only. First copy
+// and update are measured with both kinds of list (list.mjs). For a list of more than TOO_MANY rows only what grows
+// with it is measured, without the scripts, and a tenth of the rows before it: is ten times the list ten times the
+// work?
 import { parseArgs } from 'node:util';
 import * as daemon from './jobs/daemon.mjs';
 import * as firstCopy from './jobs/first-copy.mjs';

@@ -18,16 +18,24 @@ export class DaemonHealth {
   readonly #version: string;
   readonly #config: () => GatewayConfig;
   readonly #server: HealthServer;
-  readonly #startedAt = new Date();
-  #configReadAt = new Date();
+  readonly #clock: () => Date;
+  readonly #startedAt: Date;
+  #configReadAt: Date;
   #configGood = true;
   /** What status.json could not take down. */
   #missing: Counters = NO_COUNTERS;
 
   /** @param config the one in use. */
-  constructor(version: string, config: () => GatewayConfig, log: (level: Level, message: string) => void) {
+  constructor(
+    version: string,
+    config: () => GatewayConfig,
+    clock: () => Date,
+    log: (level: Level, message: string) => void,
+  ) {
     this.#version = version;
     this.#config = config;
+    this.#clock = clock;
+    this.#startedAt = this.#configReadAt = clock();
     this.#server = new HealthServer(
       healthPages(version, () => this.#facts()),
       log,
@@ -37,14 +45,14 @@ export class DaemonHealth {
   /** The configuration was read again, or could not be. */
   configRead(isGood: boolean): void {
     this.#configGood = isGood;
-    if (isGood) this.#configReadAt = new Date();
+    if (isGood) this.#configReadAt = this.#clock();
   }
 
   /**
    * After a cycle. @param config of that cycle. @returns the line for `systemctl status`
    */
   async report(config: GatewayConfig, outcome: Outcome, now: Date, say: Say): Promise<string> {
-    const look = await lookAtHealth(config, new Date(), false);
+    const look = await lookAtHealth(config, this.#clock(), false);
     this.#missing = summed(this.#missing, unrecorded(look, outcome, config, now));
     const fault = writeTextfile(config, look, this.#missing, this.#version);
     if (fault !== null) say('warning', fault);
@@ -56,7 +64,7 @@ export class DaemonHealth {
   lookAtMta(say: Say): void {
     const config = this.#config();
     try {
-      lookAgain(config.state_dir, mtaOf(config), new Date());
+      lookAgain(config.state_dir, mtaOf(config), this.#clock());
     } catch (error) {
       say(
         'warning',
@@ -71,7 +79,7 @@ export class DaemonHealth {
 
   async #facts() {
     const config = this.#config();
-    const look = await lookAtHealth(config, new Date(), false);
+    const look = await lookAtHealth(config, this.#clock(), false);
     const { user, system } = process.cpuUsage();
     return {
       config,

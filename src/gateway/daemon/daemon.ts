@@ -90,7 +90,12 @@ export class Daemon {
     this.#notifier = new Notifier(env, (message) => log('warning', message));
     this.#schedule = new Schedule({ wall: () => Date.now(), steady }, () => void this.#tick());
     this.#cycles = new CycleQueue((kind) => this.#tried(kind), setup.abort.signal);
-    this.#health = new DaemonHealth(version, () => this.#equipment.config, log);
+    this.#health = new DaemonHealth(
+      version,
+      () => this.#equipment.config,
+      () => new Date(),
+      log,
+    );
   }
 
   /** Runs until `stop`. */
