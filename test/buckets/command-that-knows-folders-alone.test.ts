@@ -1,4 +1,5 @@
-// Covers src/bin/publisher/inspect/inspect-bucket.ts
+// Covers src/bin/publisher/inspect/inspect-bucket.ts, src/bin/publisher/s3/open-bucket.ts
+// Covers src/bin/publisher/s3/options.ts
 // Every command of the central side that works with a folder of published files works with a bucket, or says why not.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -1,6 +1,6 @@
 // Two real publishers at once, killed, paused, cut off, with clocks minutes apart, and lists that are renewed all the
-// time, over a folder and over a bucket: versions stay a line, no list is lost, and the loser says so. RELAYMAP_BUCKETS_MINUTES=60 goes on for so long, and
-// RELAYMAP_BUCKETS_SEED=N gives the same choices again.
+// time, over a folder and over a bucket: versions stay a line, no list is lost, and the loser says so.
+// RELAYMAP_BUCKETS_MINUTES=60 goes on for so long, and RELAYMAP_BUCKETS_SEED=N gives the same choices again.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';

@@ -1,5 +1,5 @@
-// What a store, or whoever answers in its place, says beside the truth: another clock, another region, another place, an
-// answer without an end. Nothing is followed, nothing hangs, and the message says what a person has to mend.
+// What a store, or whoever answers in its place, says beside the truth: another clock, another region, another place,
+// an answer without an end. Nothing is followed, nothing hangs, and the message says what a person has to mend.
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';

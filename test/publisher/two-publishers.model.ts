@@ -1,7 +1,8 @@
 // A small world of two publishers and one manifest, explored exhaustively, each state once. What a publisher decides is
 // decided by src/publisher/repository/several-publishers.ts; the world around it is the least that can go wrong: reads,
 // a durable version, a signature, a blob, a conditional write, a kill, a lost answer, a write that arrives late,
-// sources that change, and a list that is due to be renewed. Tables are small numbers, payloads are named by who signed and how often.
+// sources that change, and a list that is due to be renewed. Tables are small numbers, payloads are named by who signed
+// and how often.
 import {
   afterWriting,
   judgeReading,

@@ -39,8 +39,8 @@ export interface Figures {
 const PATIENCE = 180_000;
 const STEPS = 7;
 /**
- * How far a host's clock may be ahead. A list is renewed once half its validity has passed by the clock of the host that
- * renews; for a gateway, whose clock is right, the list of the slowest one holds a minute longer.
+ * How far a host's clock may be ahead. A list is renewed once half its validity has passed by the clock of the host
+ * that renews; for a gateway, whose clock is right, the list of the slowest one holds a minute longer.
  */
 export const CLOCKS = ['+60s', '+120s', '+180s', '+240s', '+300s'] as const;
 
