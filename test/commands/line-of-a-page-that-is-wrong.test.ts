@@ -186,10 +186,10 @@ function proposals(text: string): string[] {
     const head =
       lines
         .slice(0, i)
-        .reverse()
-        .find((each) => !key.test(each)) ?? '';
+        .filter((each) => !key.test(each))
+        .at(-1) ?? '';
     if (isTable) return [lines.map((each, n) => (n >= i && n < end ? each.replace(/^# /, '') : each)).join('\n')];
-    if (!key.test(line) || /^# \[/.test(head)) return [];
+    if (!key.test(line) || head.startsWith('# [')) return [];
     return [lines.map((each, n) => (n === i ? each.replace(/^# /, '') : each)).join('\n')];
   });
 }
