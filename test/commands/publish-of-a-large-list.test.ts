@@ -51,10 +51,6 @@ test('killed while it sorts on disk: nothing is left, and the next run publishes
   const { rows, bytes } = manifest.tables.recipients;
   expect([manifest.version, rows, bytes > 64 * 2 ** 20]).toEqual([2, ROWS + 50, true]);
   expect(stateOf(central).filter((name) => path.basename(name).startsWith('.'))).toEqual([]);
-  // Another one of its rows, by the delta that the command itself checks against its table.
-  central.list(LARGE.replace('\n', '\nada@d1.example\n'));
-  const next = await central.publish();
-  expect(next.deltas).toHaveLength(2);
 });
 
 test('no room for it where the state lies: NO_SPACE names the folder, and the list that is out stays', async () => {
@@ -69,7 +65,7 @@ test('no room for it where the state lies: NO_SPACE names the folder, and the li
     central.list(LARGE);
     const run = await central.run(['publish', '--allow-shrink']);
     expect([run.status, run.stdout]).toEqual([2, '']);
-    expect(run.stderr).toMatch(/^NO_SPACE.*no space left to write the rows of a large list/m);
+    expect(run.stderr).toMatch(/^error: NO_SPACE: no space left to write the rows of a large list/m);
     expect(run.stderr).toContain(central.stateDir);
     expect(central.snapshot()).toEqual(before);
     const dry = await central.run(['publish', '--dry-run']);

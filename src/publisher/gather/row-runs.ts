@@ -87,7 +87,7 @@ export class RowRuns {
     const file = this.#file;
     const from = this.#runs.at(-1)?.to ?? 0;
     this.rows.sortedRun(this.#room, (text, rows) => {
-      file.write(text);
+      this.#space.write(file, text);
       this.#runs.push({ from, to: from + text.length, rows });
     });
     // The first run is a large one. Those that follow do with less, also for the memory that sorting takes.
@@ -119,7 +119,7 @@ export function stored(space: RowSpace, tables: readonly RowTable[]): RowTable {
   mergeRuns(
     tables.map((table) => table.pieces()),
     (text, count) => {
-      file.write(text);
+      space.write(file, text);
       hash.update(text);
       to += text.length;
       rows += count;

@@ -52,6 +52,17 @@ export class RowSpace {
     return file;
   }
 
+  /** Appends to a file of this space. @throws PublishError OUTPUT, HostError NO_SPACE */
+  write(file: ScratchFile, bytes: Uint8Array): void {
+    try {
+      file.write(bytes);
+    } catch (error) {
+      if (error instanceof HostError) throw error;
+      const why = whyUnwritten(error, this.#folder);
+      throw new PublishError('OUTPUT', `cannot write temporary files in ${this.#folder}: ${why}`, error);
+    }
+  }
+
   /** Frees one file before the end. */
   free(file: ScratchFile): void {
     this.#files.delete(file);

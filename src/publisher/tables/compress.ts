@@ -35,7 +35,7 @@ export const packedToKeep = (table: RowTable, space: RowSpace): Promise<Content>
 async function memberOf(table: RowTable, options: ZlibOptions, space: RowSpace): Promise<Content> {
   if (table.text !== null) return await gzipped(table.text, options);
   const file = space.open();
-  const gzip = new GzipWriter(options, (chunk) => file.write(chunk));
+  const gzip = new GzipWriter(options, (chunk) => space.write(file, chunk));
   try {
     for (let at = 0; at < table.bytes; at += CHUNK) await gzip.write(table.part(at, at + CHUNK));
     await gzip.end();

@@ -20,13 +20,13 @@ export class Spool {
   take(chunk: Uint8Array): void {
     this.#length += chunk.length;
     if (this.#file !== null) {
-      this.#file.write(chunk);
+      this.#space.write(this.#file, chunk);
       return;
     }
     this.#chunks.push(chunk);
     if (this.#length <= Math.min(IN_MEMORY, this.#space.limit)) return;
     this.#file = this.#space.open();
-    for (const each of this.#chunks) this.#file.write(each);
+    for (const each of this.#chunks) this.#space.write(this.#file, each);
     this.#chunks = [];
   }
 
