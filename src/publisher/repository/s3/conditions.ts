@@ -21,16 +21,19 @@ const WRONG = '00000000000000000000000000000000';
 
 const isRefused = ({ status, code }: Answer): boolean => status === 412 || code === 'PreconditionFailed';
 
+/** Some stores say of a condition that they do not know it, in place of ignoring it. */
+const isUnknown = ({ status, code }: Answer): boolean => status === 501 || code === 'NotImplemented';
+
 /**
  * @param key a scratch key of this publisher alone. It is gone afterwards.
- * @returns what the store needs; `ignored` if it writes whatever the conditions say.
+ * @returns what the store needs; `ignored` if it writes whatever the conditions say, or does not know them.
  * @throws PublishError OUTPUT if a request fails otherwise
  */
 export async function probe(client: S3Client, key: string): Promise<Conditions> {
   const put = async (text: string, headers: Record<string, string>): Promise<Answer> => {
     const request = { method: 'PUT' as const, key, headers, body: Buffer.from(text) };
     const answer = await client.send(request);
-    if (answer.status >= 300 && !isRefused(answer)) throw client.refusal(request, answer);
+    if (answer.status >= 300 && !isRefused(answer) && !isUnknown(answer)) throw client.refusal(request, answer);
     return answer;
   };
   const remove = async () => {
@@ -40,14 +43,15 @@ export async function probe(client: S3Client, key: string): Promise<Conditions> 
   };
   await remove();
   try {
-    await put('relaymap 1\n', IF_ABSENT);
+    if (isUnknown(await put('relaymap 1\n', IF_ABSENT))) return 'ignored';
     if (!isRefused(await put('relaymap 2\n', IF_ABSENT))) return 'ignored';
     for (const form of [`"${WRONG}"`, WRONG])
       if (!isRefused(await put('relaymap 3\n', { 'if-match': form }))) return 'ignored';
     for (const form of ['quoted', 'bare'] as const) {
       const etag = (await client.send({ method: 'HEAD', key })).header('etag') ?? '';
       if (etag === '') continue;
-      if (!isRefused(await put(`relaymap ${form}\n`, ifMatch(etag, form)))) return form;
+      const answer = await put(`relaymap ${form}\n`, ifMatch(etag, form));
+      if (!isRefused(answer) && !isUnknown(answer)) return form;
     }
     return 'ignored';
   } finally {
@@ -60,7 +64,7 @@ export function requireConditions(conditions: Conditions, label: string, isSingl
   if (conditions !== 'ignored' || isSingle) return;
   throw new HostError(
     'CONFIG',
-    `the store of ${label} ignores If-Match or If-None-Match, so two publishers could put out two lists of one version. ` +
+    `the store of ${label} ignores If-Match or If-None-Match, or does not know them, so two publishers could put out two lists of one version. ` +
       'Nothing is written. If this one will always be the only publisher: single_publisher = true in [s3]',
   );
 }
