@@ -24,15 +24,24 @@ const isRefused = ({ status, code }: Answer): boolean => status === 412 || code 
 /** Some stores say of a condition that they do not know it, in place of ignoring it. */
 const isUnknown = ({ status, code }: Answer): boolean => status === 501 || code === 'NotImplemented';
 
+/** What the probe has found. */
+export interface Probed {
+  readonly conditions: Conditions;
+  /** The bucket keeps versions of its objects: Ceph radosgw ignores conditions there. */
+  readonly isVersioned: boolean;
+}
+
 /**
  * @param key a scratch key of this publisher alone. It is gone afterwards.
  * @returns what the store needs; `ignored` if it writes whatever the conditions say, or does not know them.
  * @throws PublishError OUTPUT if a request fails otherwise
  */
-export async function probe(client: S3Client, key: string): Promise<Conditions> {
+export async function probe(client: S3Client, key: string): Promise<Probed> {
+  let isVersioned = false;
   const put = async (text: string, headers: Record<string, string>): Promise<Answer> => {
     const request = { method: 'PUT' as const, key, headers, body: Buffer.from(text) };
     const answer = await client.send(request);
+    isVersioned ||= answer.header('x-amz-version-id') !== undefined;
     if (answer.status >= 300 && !isRefused(answer) && !isUnknown(answer)) throw client.refusal(request, answer);
     return answer;
   };
@@ -41,8 +50,7 @@ export async function probe(client: S3Client, key: string): Promise<Conditions> 
     const answer = await client.send(request);
     if (answer.status >= 300 && answer.status !== 404) throw client.refusal(request, answer);
   };
-  await remove();
-  try {
+  const conditions = async (): Promise<Conditions> => {
     if (isUnknown(await put('relaymap 1\n', IF_ABSENT))) return 'ignored';
     if (!isRefused(await put('relaymap 2\n', IF_ABSENT))) return 'ignored';
     for (const form of [`"${WRONG}"`, WRONG])
@@ -54,17 +62,22 @@ export async function probe(client: S3Client, key: string): Promise<Conditions> 
       if (!isRefused(answer) && !isUnknown(answer)) return form;
     }
     return 'ignored';
+  };
+  await remove();
+  try {
+    return { conditions: await conditions(), isVersioned };
   } finally {
     await remove();
   }
 }
 
 /** @throws HostError CONFIG for a store that several publishers cannot share, unless there is only one of them */
-export function requireConditions(conditions: Conditions, label: string, isSingle: boolean): void {
+export function requireConditions({ conditions, isVersioned }: Probed, label: string, isSingle: boolean): void {
   if (conditions !== 'ignored' || isSingle) return;
+  const why = isVersioned ? 'It keeps versions of its objects, and some stores (Ceph) ignore conditions there. ' : '';
   throw new HostError(
     'CONFIG',
     `the store of ${label} ignores If-Match or If-None-Match, or does not know them, so two publishers could put out two lists of one version. ` +
-      'Nothing is written. If this one will always be the only publisher: single_publisher = true in [s3]',
+      `Nothing is written. ${why}If this one will always be the only publisher: single_publisher = true in [s3]`,
   );
 }
