@@ -5,6 +5,8 @@
 //
 //   <!-- lab: central -->      root on the central host of the lab, in the order of the page (test/lab)
 //   <!-- lab: gateway -->      root on a gateway of the lab, in the order of the page (test/lab)
+//   <!-- lab: backup -->       root on a bare host of the lab (test/lab), and without --backup-mx on one in use
+//   <!-- lab: image -->        test/front/image-that-does-not-run, by its own podman
 //   <!-- lab: emergency -->    test/postfix/emergency, on a host of its own
 //   <!-- lab: drill -->        test/commands/drill-that-does-not-help, with a gateway that nobody touches
 //   <!-- lab: none -->         nobody: it needs what a lab does not have
@@ -17,7 +19,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-export const TYPISTS = ['central', 'gateway', 'emergency', 'drill', 'none'] as const;
+export const TYPISTS = ['central', 'gateway', 'backup', 'image', 'emergency', 'drill', 'none'] as const;
 export type Typist = (typeof TYPISTS)[number];
 
 export interface Block {
