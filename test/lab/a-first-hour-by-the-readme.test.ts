@@ -26,9 +26,12 @@ async function type(page: string, who: Typist, host: LabHost): Promise<void> {
   }
 }
 
+/** apt-get asks whether to go on. */
+const YES = 'y\n';
+
 async function typeOne(host: LabHost, command: string): Promise<string> {
   const began = performance.now();
-  const { status, stdout, stderr } = await host.run('cd /root; exec bash -ec "$0" 2>&1', undefined, command);
+  const { status, stdout, stderr } = await host.run('cd /root; exec bash -ec "$0" 2>&1', YES, command);
   typed.push({ host: host.name, command, seconds: (performance.now() - began) / 1000 });
   expect(status, `${host.name}: ${command}\n${stdout}${stderr}`).toBe(0);
   return stdout;
