@@ -102,8 +102,8 @@ const mx = (name: string, more: readonly string[] = []): Promise<string> =>
   own.ok('run', '--detach', '--name', name, ...own.network, '--hostname', 'mx2.example.org', ...told(['RELAYMAP_PRIMARY=192.0.2.1:2525']), '--volume', `${at('secrets')}:/run/secrets:ro`, '--volume', 'state:/var/lib/relaymap', '--volume', 'queue:/var/spool/postfix', ...more, 'localhost/relaymap-backup-mx'); // prettier-ignore
 
 /**
- * The lines of the README, in a folder as it says. What is given to podman beside them is the store of this test and its
- * network, in which there is no nameserver. @returns the new container's id
+ * The lines of the README, in a folder as it says. What is given to podman beside them is the store of this test
+ * and its network, in which there is no nameserver. @returns the new container's id
  */
 async function byTheReadme(): Promise<string> {
   const here = at('newcomer');

@@ -1,6 +1,6 @@
 // The README's lines, taken from the file and typed in its order by root on fresh hosts: the central side, a bare
-// Debian 13 that becomes a backup MX, and a relay of Debian 12 that is in use. None fails; at the end a forged recipient
-// is refused with 550. Then those of docs/operations.md.
+// Debian 13 that becomes a backup MX, and a relay of Debian 12 that is in use. None fails; at the end a forged
+// recipient is refused with 550. Then those of docs/operations.md.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Lab, until, type LabHost, type Suite } from '../support/lab.ts';
 import { blocksOf, commandsOf, type Block, type Typist } from '../support/pages.ts';
