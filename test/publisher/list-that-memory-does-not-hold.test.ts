@@ -1,5 +1,5 @@
-// A list that does not fit into the memory that is allowed for it is sorted on disk. What is published is the same, byte
-// for byte, whatever is allowed: table, deltas, what is said and refused, and what waits to be removed.
+// A list that does not fit into the memory that is allowed for it is sorted on disk. What is published is the same,
+// byte for byte, whatever is allowed: table, deltas, what is said and refused, and what waits to be removed.
 // Covers src/publisher/gather/merge-runs.ts, src/publisher/gather/rows-on-disk.ts, src/publisher/repository/content.ts
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
