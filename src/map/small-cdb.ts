@@ -2,8 +2,7 @@
  * A cdb of few rows, each with a value of its own, in memory: 2048 bytes of table positions, the records in their
  * order, then 256 hash tables of twice as many slots as records. Pure.
  */
-
-const HEADER = 2048;
+import { cdbHash, HEADER } from './cdb-form.ts';
 
 export function smallCdb(rows: readonly (readonly [key: Uint8Array, value: Uint8Array])[]): Uint8Array {
   const records: Uint8Array[] = [];
@@ -14,8 +13,7 @@ export function smallCdb(rows: readonly (readonly [key: Uint8Array, value: Uint8
     head.writeUInt32LE(key.length, 0);
     head.writeUInt32LE(value.length, 4);
     records.push(head, key, value);
-    let hash = 5381;
-    for (const c of key) hash = (((hash << 5) + hash) ^ c) >>> 0;
+    const hash = cdbHash(key);
     tables[hash & 255]?.push([hash, position]);
     position += 8 + key.length + value.length;
   }

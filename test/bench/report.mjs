@@ -6,11 +6,15 @@ const say = (line = '') => process.stdout.write(`${line}\n`);
 const count = (n) => n.toLocaleString('en-US');
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
+/** Where and when a run was made, and how busy the machine was before it. */
 export function machine() {
   const cpus = os.cpus();
+  const cpu = `${cpus.length} cores (${cpus[0]?.model.trim()})`;
   const memory = `${Math.round(os.totalmem() / 2 ** 30)} GiB`;
-  say(`machine: ${cpus.length} cores (${cpus[0]?.model.trim()}), ${memory}, ${os.type()} ${os.release()}`);
+  const load = Number(os.loadavg()[0].toFixed(1));
+  say(`machine: ${cpu}, ${memory}, ${os.type()} ${os.release()}, load ${load}`);
   say(`Node ${process.version}`);
+  return { date: new Date().toISOString().slice(0, 10), node: process.version, cpu, load };
 }
 
 export function published(site) {
@@ -47,6 +51,7 @@ export function jobDone(title, measured) {
     const pairs = ratios(measured, what);
     say(`  ${label.padEnd(4)} ratio by pair: ${pairs.map(ratio).join(' ')}   median ${ratio(median(pairs))}`);
   }
+  for (const { what, measured: found, goal } of measured.more ?? []) say(`  ${what}: ${found} (goal: ${goal})`);
   for (const note of measured.notes ?? []) say(`  ${note}`);
 }
 
@@ -79,13 +84,19 @@ function spread(runs, what) {
 
 const ratio = (value) => value.toFixed(2);
 
-/** @param jobs `{ work, measured, goal }`, the goal in words or undefined. */
-export function summary(jobs) {
-  const rows = jobs.flatMap(({ work, measured, goal }) => rowsOf(work, measured, goal));
-  const table = [['work', 'against', 'wall', 'CPU', 'our peak', 'goal'], ...rows];
-  const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
+/**
+ * Goals and measurements side by side, the names of the columns first.
+ * @param jobs `{ work, measured, goal }`, the goal in words or undefined.
+ */
+export const table = (jobs) => [
+  ['work', 'against', 'wall', 'CPU', 'our peak', 'goal'],
+  ...jobs.flatMap(({ work, measured, goal }) => rowsOf(work, measured, goal)),
+];
+
+export function summary(rows) {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   say();
-  for (const row of table)
+  for (const row of rows)
     say(
       row
         .map((cell, column) => cell.padEnd(widths[column]))
@@ -94,8 +105,10 @@ export function summary(jobs) {
     );
 }
 
+const figureRow = (work, { what, measured, goal }) => [work, what, measured, '-', '-', goal];
+
 function rowsOf(work, measured, goal) {
-  if (measured.figures !== undefined) return measured.figures.map((f) => [work, f.what, f.measured, '-', '-', f.goal]);
+  if (measured.figures !== undefined) return measured.figures.map((f) => figureRow(work, f));
   const alone = (what) => `${(median(measured.ours.runs.map((r) => r[what])) / 1000).toFixed(2)} s`;
   const cell = (what) => (measured.yardstick === null ? alone(what) : `${ratio(median(ratios(measured, what)))} x`);
   return [
@@ -107,5 +120,6 @@ function rowsOf(work, measured, goal) {
       `${Math.max(...measured.ours.runs.map((r) => r.peak)).toFixed(0)} MiB`,
       goal ?? '-',
     ],
+    ...(measured.more ?? []).map((f) => figureRow(work, f)),
   ];
 }

@@ -1,6 +1,6 @@
 // Health for every tool: /healthz, /metrics and the textfile, on every outcome, checked by promtool; and an address
 // that is taken.
-// Covers src/gateway/health/pages.ts, src/gateway/health/textfile.ts
+// Covers src/gateway/health/pages.ts, src/gateway/health/textfile.ts, src/gateway/daemon/daemon-health.ts
 // Covers src/io/lock-held.ts
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,5 @@
 // What signals make of the daemon: a cycle now, the configuration again, the end; and what they must not.
-// Covers src/gateway/daemon/daemon.ts, src/gateway/keys/credentials.ts
+// Covers src/gateway/daemon/daemon.ts, src/gateway/daemon/cycle-queue.ts, src/gateway/keys/credentials.ts
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';

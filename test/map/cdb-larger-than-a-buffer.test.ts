@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { RowCollector, type RowBlock } from '../../src/bundle/table/rows.ts';
-import { CdbReader } from '../../src/map/cdb.ts';
+import { CdbReader } from '../../src/map/cdb-reader.ts';
 import { records, written } from './cdb-records.ts';
 
 const many = Array.from({ length: 60_000 }, (_, i) => `${'x'.repeat((i * 31) % 60)}${i}@example.org`);

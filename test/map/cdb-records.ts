@@ -1,5 +1,5 @@
 // A cdb as a test sees it: written by ours from rows, and listed record by record, whoever wrote it. Touches nothing.
-import { CdbWriter } from '../../src/map/cdb.ts';
+import { CdbWriter } from '../../src/map/cdb-writer.ts';
 import type { RowBlock } from '../../src/bundle/table/rows.ts';
 
 /** The bytes of the cdb that our writer makes. */

@@ -4,7 +4,8 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { RowCollector } from '../../src/bundle/table/rows.ts';
 import { CompileError } from '../../src/errors.ts';
-import { CdbReader, CdbWriter } from '../../src/map/cdb.ts';
+import { CdbReader } from '../../src/map/cdb-reader.ts';
+import { CdbWriter } from '../../src/map/cdb-writer.ts';
 
 function written(keys: readonly string[], value = 'OK'): Buffer {
   const parts: Buffer[] = [];

@@ -2,7 +2,8 @@
 // one is not half a list.
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { cdbKeys, CdbWriter } from '../../src/map/cdb.ts';
+import { cdbKeys } from '../../src/map/cdb-reader.ts';
+import { CdbWriter } from '../../src/map/cdb-writer.ts';
 import { RowCollector } from '../../src/bundle/table/rows.ts';
 
 const ROWS = Array.from({ length: 300 }, (_, i) => `mailbox-${i}@example.org`);

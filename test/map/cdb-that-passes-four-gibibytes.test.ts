@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { RowCollector } from '../../src/bundle/table/rows.ts';
 import { CompileError } from '../../src/errors.ts';
-import { CdbWriter } from '../../src/map/cdb.ts';
+import { CdbWriter } from '../../src/map/cdb-writer.ts';
 
 test('a cdb that would pass 4 GiB stops before it does', () => {
   let bytes = 0;

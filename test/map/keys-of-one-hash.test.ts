@@ -1,7 +1,9 @@
 // The cdb's hash is given by its format: a list whose keys all have one hash is written and read back in a number
 // of steps that grows with the list, and to the byte as if each slot had been tried (docs/commands.md section 2.3).
 import { expect, test } from 'vitest';
-import { CdbReader, CdbWriter } from '../../src/map/cdb.ts';
+import { cdbHash } from '../../src/map/cdb-form.ts';
+import { CdbReader } from '../../src/map/cdb-reader.ts';
+import { CdbWriter } from '../../src/map/cdb-writer.ts';
 import { cut } from '../../src/bundle/table/rows.ts';
 import { CDB, colliding } from '../support/colliding.ts';
 
@@ -106,4 +108,10 @@ test('a look-up may take as many steps as keys have the hash, and no read for ea
   const other = reader(written);
   expect(other.get(Buffer.from('nobody@example.org'))).toBeNull();
   expect(reads).toBeLessThan(30);
+});
+
+test("the hash of a key is its author's, whatever the bytes are", () => {
+  const keys = ['', 'a', 'user@example.org', 'ÿ\u0080@straße.example'].map((key) => Buffer.from(key));
+  for (const key of keys) expect(cdbHash(key)).toBe(key.reduce(CDB.step, CDB.start) >>> 0);
+  expect(cdbHash(Buffer.from('user@example.org'))).toBe(1427926024);
 });

@@ -1,13 +1,13 @@
 // The table of case folding is a cdb as every other is: each of its rows is found, by the reader of the maps and by
 // the plugin of Haraka, and nothing else.
-// Covers src/gateway/maps/folding-table.ts
+// Covers src/gateway/maps/folding-table.ts, src/map/cdb-form.ts
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { foldCase, foldings } from '../../src/bundle/address/case-folding.ts';
-import { CdbReader } from '../../src/map/cdb.ts';
+import { CdbReader } from '../../src/map/cdb-reader.ts';
 import { smallCdb } from '../../src/map/small-cdb.ts';
 
 const { Cdb } = createRequire(import.meta.url)('../../packaging/haraka/cdb.js') as {

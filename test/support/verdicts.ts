@@ -2,7 +2,7 @@
 // maps, nothing else.
 import { readFileSync } from 'node:fs';
 import { domainToASCII } from 'node:url';
-import { CdbReader } from '../../src/map/cdb.ts';
+import { CdbReader } from '../../src/map/cdb-reader.ts';
 import { lookup, type Habits, type Has, type Rejection } from '../../src/map/lookup.ts';
 import { typedAddress } from '../../src/map/typed-address.ts';
 import type { SmtpReply } from './smtp.ts';

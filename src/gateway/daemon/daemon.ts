@@ -9,21 +9,17 @@ import { recordFailure } from '../cycle/cycle.ts';
 import type { CycleOptions } from '../cycle/session-context.ts';
 import type { GatewayConfig } from '../config.ts';
 import { CycleLog, tell, type Say } from './cycle-log.ts';
-import { countersOf, NO_COUNTERS, summed, type Counters } from '../health/counters.ts';
+import { CycleQueue, type Kind } from './cycle-queue.ts';
 import { daemonCycle } from './daemon-cycle.ts';
+import { DaemonHealth } from './daemon-health.ts';
 import type { Sources } from '../fetch/url-sources.ts';
-import { lookAgain } from '../health/asking.ts';
-import { mtaOf } from '../mta/of-config.ts';
-import { lookAtHealth, type HealthLook } from '../health/look.ts';
-import { HealthServer } from '../../io/health/server.ts';
-import { healthPages, statusLine } from '../health/pages.ts';
+import { lookAtHealth } from '../health/look.ts';
 import { StandingLock } from '../../io/lock.ts';
 import { startLine, type List } from './start-line.ts';
 import { Notifier } from './systemd-notify.ts';
 import { failure, type Outcome } from '../outcome.ts';
 import { afterTick, Pace } from './backoff.ts';
 import { Schedule } from './schedule.ts';
-import { unrecorded, writeTextfile } from '../health/textfile.ts';
 import { doneLine } from '../say/outcome-lines.ts';
 import { asStepError } from '../step-error.ts';
 import type { Secrets } from '../keys/secrets.ts';
@@ -57,9 +53,6 @@ const PLAIN: CycleOptions = {
   rebuildState: false,
 };
 
-/** `look`: no bundle is asked. `due`: those that are not left alone for a while. `all`: all of them. */
-type Kind = 'look' | 'due' | 'all';
-
 /** What a cycle may take beyond `total_timeout` before systemd is no longer told that all is well. Milliseconds. */
 const STUCK = 900_000;
 
@@ -71,22 +64,17 @@ const steady = (): number => performance.now();
 export class Daemon {
   readonly #setup: DaemonSetup;
   readonly #notifier: Notifier;
-  readonly #server: HealthServer;
+  readonly #health: DaemonHealth;
   readonly #schedule: Schedule;
   readonly #abort: AbortController;
   readonly #lock = new StandingLock();
-  readonly #startedAt = new Date();
   #equipment: Equipment;
-  #configReadAt = new Date();
-  #configGood = true;
   #pace: Pace;
-  #wanted: Exclude<Kind, 'look'> | null = null;
-  #working: Promise<void> | null = null;
+  readonly #cycles: CycleQueue;
   #cycleSince: number | null = null;
   #jitter: NodeJS.Timeout | null = null;
   #watchdog: NodeJS.Timeout | undefined;
   #looking: NodeJS.Timeout | undefined;
-  #missing: Counters = NO_COUNTERS;
   /** The live maps were hashed by a cycle of ours: at the next it is enough to see that nobody touched them. */
   #hashed = false;
   readonly #failing = new Set<string>();
@@ -101,23 +89,26 @@ export class Daemon {
     this.#pace = new Pace(setup.first.config.health.warn_after);
     this.#notifier = new Notifier(env, (message) => log('warning', message));
     this.#schedule = new Schedule({ wall: () => Date.now(), steady }, () => void this.#tick());
-    this.#server = new HealthServer(
-      healthPages(version, () => this.#facts()),
+    this.#cycles = new CycleQueue((kind) => this.#tried(kind), setup.abort.signal);
+    this.#health = new DaemonHealth(
+      version,
+      () => this.#equipment.config,
+      () => new Date(),
       log,
     );
   }
 
   /** Runs until `stop`. */
   async run(): Promise<void> {
-    await this.#work('look');
+    await this.#cycles.look();
     if (!this.#stopping) await this.#begin();
     if (!this.#stopping)
       await new Promise<void>((resolve) => this.#abort.signal.addEventListener('abort', () => resolve()));
     this.#notifier.tell(['STOPPING=1'], 'ending');
-    await this.#working;
+    await this.#cycles.ended();
     this.#lock.close();
     await this.#equipment.sources.close();
-    await this.#server.close();
+    await this.#health.close();
     await this.#notifier.told();
   }
 
@@ -138,8 +129,7 @@ export class Daemon {
       const next = this.#setup.load();
       this.#retire(this.#equipment.sources);
       this.#equipment = next;
-      this.#configGood = true;
-      this.#configReadAt = new Date();
+      this.#health.configRead(true);
       this.#hashed = false;
       const { config } = this.#equipment;
       this.#pace = new Pace(config.health.warn_after);
@@ -148,7 +138,7 @@ export class Daemon {
       this.#want('all');
     } catch (error) {
       if (!(error instanceof StepError)) throw error;
-      this.#configGood = false;
+      this.#health.configRead(false);
       this.#setup.log('error', `${error.code}: ${error.message}. The old configuration goes on`);
     }
     this.#notifier.tell(['READY=1']);
@@ -156,7 +146,7 @@ export class Daemon {
 
   /** Ends the connections by the old configuration, once no cycle uses them. */
   #retire(sources: Sources): void {
-    void (this.#working ?? Promise.resolve()).then(() => sources.close());
+    void this.#cycles.ended().then(() => sources.close());
   }
 
   /** SIGTERM: waits on the network end, an installation is completed, nothing else is begun. */
@@ -190,12 +180,12 @@ export class Daemon {
     );
     this.#notifier.tell(['READY=1']);
     const every = this.#notifier.watchdog(this.#setup.pid);
-    this.#looking = setInterval(() => this.#lookAtMta(), LOOK_AT_MTA);
+    this.#looking = setInterval(() => this.#health.lookAtMta(this.#setup.log), LOOK_AT_MTA);
     if (every !== null) this.#watchdog = setInterval(() => this.#alive(), every);
     this.#schedule.follow(config.schedule.cron);
     // Where a list is missing mail waits: no jitter then.
     const waits = config.bundle.some(({ name }) => status?.bundles.find((b) => b.name === name)?.version == null);
-    const now = waits || this.#wanted !== null;
+    const now = waits || this.#cycles.waits;
     const lists = config.bundle.map(({ name }): List => [
       name,
       status?.bundles.find((b) => b.name === name)?.version ?? null,
@@ -210,7 +200,7 @@ export class Daemon {
 
   /** The schedule says so. @returns the milliseconds until the cycle. */
   #tick(): number {
-    if (this.#stopping || this.#jitter !== null || this.#working !== null) return 0;
+    if (this.#stopping || this.#jitter !== null || this.#cycles.isWorking) return 0;
     const { jitter } = this.#equipment.config.schedule;
     const delay = afterTick(jitter, Math.random());
     this.#jitter = setTimeout(() => this.#want('due'), delay);
@@ -221,30 +211,7 @@ export class Daemon {
     if (this.#stopping) return;
     clearTimeout(this.#jitter ?? undefined);
     this.#jitter = null;
-    this.#wanted = kind;
-    this.#working ??= this.#workOff();
-  }
-
-  async #workOff(): Promise<void> {
-    try {
-      while (this.#wanted !== null && !this.#stopping) {
-        const kind = this.#wanted;
-        this.#wanted = null;
-        await this.#tried(kind);
-      }
-    } finally {
-      this.#working = null;
-    }
-  }
-
-  /** The first look, with everything else waiting for it. */
-  async #work(kind: Kind): Promise<void> {
-    this.#working = this.#tried(kind);
-    try {
-      await this.#working;
-    } finally {
-      this.#working = null;
-    }
+    this.#cycles.want(kind);
   }
 
   /** A cycle whose fault does not end the daemon, and is on record where that is possible. */
@@ -293,7 +260,7 @@ export class Daemon {
     if (outcome.code === undefined) this.#hashed = true;
     tell(outcome, say);
     this.#paused(pace, outcome, say);
-    await this.#report(config, outcome, now, say);
+    this.#notifier.tell([], await this.#health.report(config, outcome, now, say));
     const asked = outcome.bundles.map(({ name }) => name);
     this.#log.end(config.bundle.map(({ name }) => name).filter((name) => !asked.includes(name)));
   }
@@ -308,48 +275,6 @@ export class Daemon {
         );
       if (b.outcome === 'kept') this.#failing.add(b.name);
       else if (this.#failing.delete(b.name) && b.outcome === 'unchanged') say('notice', doneLine(b));
-    }
-  }
-
-  /** Tells everyone who wants to know. Nothing of it is worth failing for. */
-  async #report(config: GatewayConfig, outcome: Outcome, now: Date, say: Say): Promise<void> {
-    const look = await lookAtHealth(config, new Date(), false);
-    this.#missing = summed(this.#missing, unrecorded(look, outcome, config, now));
-    const fault = writeTextfile(config, look, this.#missing, this.#setup.version);
-    if (fault !== null) say('warning', fault);
-    await this.#server.listen(config.health.listen, say);
-    this.#notifier.tell([], statusLine(look));
-  }
-
-  async #facts() {
-    const { config } = this.#equipment;
-    const look: HealthLook = await lookAtHealth(config, new Date(), false);
-    const { user, system } = process.cpuUsage();
-    const counters = summed(countersOf(look.status), this.#missing);
-    return {
-      config,
-      look,
-      counters,
-      process: {
-        startedAt: this.#startedAt,
-        cpuSeconds: (user + system) / 1e6,
-        residentBytes: process.memoryUsage.rss(),
-        configGood: this.#configGood,
-        configReadAt: this.#configReadAt,
-      },
-    };
-  }
-
-  /** Cycles look as well, but the schedule may have them come once a day. */
-  #lookAtMta(): void {
-    const { config } = this.#equipment;
-    try {
-      lookAgain(config.state_dir, mtaOf(config), new Date());
-    } catch (error) {
-      this.#setup.log(
-        'warning',
-        `mta.json cannot be written, so health cannot tell whether the maps are asked: ${(error as Error).message}`,
-      );
     }
   }
 

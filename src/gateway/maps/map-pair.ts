@@ -7,7 +7,7 @@ import { splitRoute } from '../../bundle/table/transport.ts';
 import { CompileError } from '../../errors.ts';
 import { AtomicFile, removeUnfinished as removeTemp, tempName } from '../../io/atomic-file.ts';
 import { ScratchFile } from '../../io/scratch-file.ts';
-import { CdbWriter } from '../../map/cdb.ts';
+import { CdbWriter } from '../../map/cdb-writer.ts';
 import { listText } from '../../map/list-text.ts';
 import { expressible, sourceRoom, sourceText } from '../../map/source-text.ts';
 import { ENDINGS, NEXT_HOPS, ROUTED_DOMAINS, type MapType } from '../map-files.ts';

@@ -1,7 +1,7 @@
 /** Opens a live cdb for look-ups. */
 import { closeSync, constants, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { isAbsent } from '../../io/atomic-file.ts';
-import { CdbReader } from '../../map/cdb.ts';
+import { CdbReader } from '../../map/cdb-reader.ts';
 import type { Has } from '../../map/lookup.ts';
 
 const MOST_IN_MEMORY = 2 ** 30;

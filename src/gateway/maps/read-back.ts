@@ -4,7 +4,7 @@ import { fstatSync, readSync } from 'node:fs';
 import type { RowBlock } from '../../bundle/table/rows.ts';
 import { CompileError } from '../../errors.ts';
 import type { AtomicFile } from '../../io/atomic-file.ts';
-import { CdbReader } from '../../map/cdb.ts';
+import { CdbReader } from '../../map/cdb-reader.ts';
 
 const SAMPLES = 64;
 

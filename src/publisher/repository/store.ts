@@ -4,6 +4,7 @@
  * repository.ts do.
  */
 import { PublishError } from '../errors.ts';
+import type { Content } from './content.ts';
 
 export const MANIFEST = 'manifest.json';
 
@@ -20,6 +21,7 @@ export interface Stored {
 export interface Listed {
   /** Its name without the folder. */
   readonly name: string;
+  readonly modified: Date;
 }
 
 export interface Store {
@@ -41,12 +43,12 @@ export interface Store {
    * Writes a file that must not exist.
    * @returns false if it does; nothing is written then. @throws PublishError OUTPUT
    */
-  create(key: string, bytes: Uint8Array): Promise<boolean>;
+  create(key: string, bytes: Content): Promise<boolean>;
   /**
    * Replaces the content that has this tag.
    * @returns false if another content is there, or none; nothing is written then. @throws PublishError OUTPUT
    */
-  replace(key: string, bytes: Uint8Array, tag: string): Promise<boolean>;
+  replace(key: string, bytes: Content, tag: string): Promise<boolean>;
   /** It is no error if it does not exist. @throws PublishError OUTPUT */
   remove(key: string): Promise<void>;
   /** The files directly below a folder; none if there is no such folder. @throws PublishError OUTPUT */
@@ -59,8 +61,21 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** How often a blob is tried to be written while others write or remove it. */
+/** How often a file is tried to be written while others write or remove it. */
 const TRIES = 5;
+
+/**
+ * Writes a file whatever is there, for a folder or a bucket that one host writes. The same content stays as it is.
+ * @throws PublishError OUTPUT if others keep changing it
+ */
+export async function putFile(store: Store, key: string, bytes: Uint8Array): Promise<void> {
+  for (let i = 0; i < TRIES; i++) {
+    const there = await store.get(key);
+    if (there !== null && Buffer.from(there.bytes).equals(bytes)) return;
+    if (there === null ? await store.create(key, bytes) : await store.replace(key, bytes, there.tag)) return;
+  }
+  throw new PublishError('OUTPUT', `${store.place(key)} was changed by others at each of ${TRIES} tries to write it`);
+}
 
 /**
  * Writes a file whose name promises its content. What is there and sound stays as it is, and is written again, which
@@ -70,7 +85,7 @@ const TRIES = 5;
 export async function putBlob(
   store: Store,
   key: string,
-  bytes: Uint8Array,
+  bytes: Content,
   isSound: (there: Uint8Array) => Promise<boolean>,
 ): Promise<number> {
   for (let i = 0; i < TRIES; i++) {

@@ -5,7 +5,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { HostError } from '../../errors.ts';
-import { CdbReader, type ReadAt } from '../../map/cdb.ts';
+import { CdbReader, type ReadAt } from '../../map/cdb-reader.ts';
 import { PublishError } from '../errors.ts';
 import type { PostfixMapSource } from '../source-config.ts';
 import { outputOf } from './command-output.ts';

@@ -11,11 +11,11 @@ export const goal = (rows, kind) => {
   return kind === 'provider' ? 'wall 0.40 x, CPU 0.42 x, peak 115 MiB' : 'wall 0.26 x, CPU 0.28 x, peak 95 MiB';
 };
 
-export async function measure(site) {
+export async function measure(site, rounds = 7) {
   const alone = site.rows > TOO_MANY;
   const measured = await compare(
     {
-      rounds: alone ? 3 : 7,
+      rounds: alone ? 3 : rounds,
       ours: {
         name: 'relaymap fetch',
         argv: site.relaymap('fetch', '--config', site.at('relaymap.toml')),

@@ -1,5 +1,5 @@
 // A compiled map as it lies on the disk, perhaps damaged, against a reader that knows nothing but the format.
-import { CdbReader, cdbKeys } from '../../../src/map/cdb.ts';
+import { CdbReader, cdbKeys } from '../../../src/map/cdb-reader.ts';
 import { blocks } from '../../bundle/blocks.ts';
 import { written } from '../../map/cdb-records.ts';
 import { attempt, coming, must, pieces, same, type Target } from '../target.ts';

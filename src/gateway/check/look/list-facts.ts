@@ -1,7 +1,7 @@
 /** What sorts of rows the installed list has, for a server that cannot do all of them. Reads the live maps. */
 import { createReadStream, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { cdbKeys } from '../../../map/cdb.ts';
+import { cdbKeys } from '../../../map/cdb-reader.ts';
 import { isListable } from '../../../map/list-text.ts';
 import type { GatewayConfig } from '../../config.ts';
 import { openMap } from '../../maps/open-map.ts';

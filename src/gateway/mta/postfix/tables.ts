@@ -4,7 +4,7 @@
  */
 import { createReadStream } from 'node:fs';
 import { isAbsent } from '../../../io/atomic-file.ts';
-import { cdbKeys } from '../../../map/cdb.ts';
+import { cdbKeys } from '../../../map/cdb-reader.ts';
 import { postfixStream } from './commands.ts';
 
 /**
