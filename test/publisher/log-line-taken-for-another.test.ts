@@ -1,5 +1,5 @@
-// A line that was read before is not read again: its bytes are compared, and its time is read. Whatever stands in a log,
-// what comes of it is the same as if each line had been read alone.
+// A line that was read before is not read again: its bytes are compared, and its time is read. Whatever stands in a
+// log, what comes of it is the same as if each line had been read alone.
 import { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import { gzipSync } from 'node:zlib';

@@ -94,7 +94,7 @@ export class Tally {
     return said;
   }
 
-  /** So many lines say what one before them said, at times between these two: seconds since 1970, not after `latest`. */
+  /** So many lines say what one before them said, between two times: seconds since 1970, not after `latest`. */
   repeated(said: Said, lines: number, first: number, last: number): void {
     const { counts } = this;
     const { what } = said;

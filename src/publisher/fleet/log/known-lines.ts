@@ -74,8 +74,8 @@ export class KnownLines<T> {
   #pause = 0;
 
   /**
-   * @param seed of the hash: whoever writes lines must not choose their places. @param latest lines after it, in seconds
-   *   since 1970, are not known. @param tell is called before a place is used again, and by `flush`.
+   * @param seed of the hash: whoever writes lines must not choose their places. @param latest lines after it, in
+   *   seconds since 1970, are not known. @param tell is called before a place is used again, and by `flush`.
    */
   constructor(seed: number, latest: number, tell: Repeated<T>) {
     this.#seed = seed | 0;
