@@ -76,7 +76,10 @@ async function carried(host: LabHost): Promise<void> {
   await host.write(`/root/${path.basename(file)}`, readFileSync(file));
   const files = { 'example-org.pub': from.publicKey, 'tls.pem': from.certificate, token: from.token };
   await host.ok('mkdir -p /root/etc/relaymap-publish');
-  for (const [name, text] of Object.entries(files)) await host.write(`/root/etc/relaymap-publish/${name}`, text);
+  for (const [name, text] of Object.entries(files)) {
+    const mode = name === 'token' ? '0640' : '0644'; // which scp keeps
+    await host.write(`/root/etc/relaymap-publish/${name}`, text, mode);
+  }
   const scp = '#!/bin/bash\nset -e\nfor file in "${@:1:$#-1}"; do cp "/root${file#*:}" "${@: -1}"; done\n';
   await host.write('/usr/local/bin/scp', scp, '0755');
 }
