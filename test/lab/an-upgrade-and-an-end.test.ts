@@ -55,6 +55,7 @@ const linesOf = (page: string, who: Typist): string[] =>
     .map((line) =>
       line
         .replaceAll('https://packages.example.org', 'file:/srv/apt')
+        .replace('apt-get install --allow-downgrades', 'apt-get install -y --allow-downgrades') // it asks a person
         .replaceAll('mx-central.example.org', 'central.lab')
         .replaceAll('primary.example.org', 'primary.lab'),
     );
