@@ -239,9 +239,17 @@ describe('credentials of a container', () => {
     expect(seen).toEqual([expect.stringMatching(/Credential=AKIACONTAINER.* its-token$/)]);
   });
 
-  test('are not asked of another host in the open', async () => {
-    const env = { AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://192.0.2.1/v1', AWS_CONTAINER_AUTHORIZATION_TOKEN: 'x' };
-    expect((await asking(env, true)).said).toMatch(/FULL_URI is neither https: nor of this host/);
+  test.each<[Record<string, string>, RegExp]>([
+    [{ AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://192.0.2.1/v1' }, /FULL_URI is neither https: nor of this host/],
+    [{ AWS_CONTAINER_CREDENTIALS_FULL_URI: 'file:///etc/passwd' }, /FULL_URI is neither https: nor of this host/],
+    [{ AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '//192.0.2.1/v1' }, /RELATIVE_URI is no path/],
+    [{ AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: 'v1' }, /RELATIVE_URI is no path/],
+    [
+      { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/v1', AWS_CONTAINER_AUTHORIZATION_TOKEN: 'a\r\nb: c' },
+      /TOKEN holds what no header can have/,
+    ],
+  ])('are not asked of another host, nor with more than a token: %o', async (env, words) => {
+    expect((await asking(env, true)).said).toMatch(words);
   });
 
   test('are not there: the message says who gave none', async () => {

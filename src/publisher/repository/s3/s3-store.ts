@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { HostError } from '../../../errors.ts';
 import { PublishError } from '../../errors.ts';
+import { wholeOf, type Content } from '../content.ts';
 import { afterWriting } from '../several-publishers.ts';
 import { MANIFEST, type Listed, type Store, type Stored } from '../store.ts';
 import { parseListing } from './answers.ts';
@@ -93,14 +94,16 @@ export class S3Store implements Store {
     yield stored.bytes;
   }
 
-  async create(key: string, bytes: Uint8Array): Promise<boolean> {
+  async create(key: string, content: Content): Promise<boolean> {
+    const bytes = wholeOf(content);
     const conditions = await this.#conditions();
     if (conditions !== 'ignored') return await this.#write(key, bytes, IF_ABSENT, null);
     if ((await this.size(key)) !== null) return false;
     return await this.#write(key, bytes, {}, null);
   }
 
-  async replace(key: string, bytes: Uint8Array, tag: string): Promise<boolean> {
+  async replace(key: string, content: Content, tag: string): Promise<boolean> {
+    const bytes = wholeOf(content);
     const conditions = await this.#conditions();
     if (conditions === 'ignored' && (await this.get(key))?.tag !== tag) return false;
     return await this.#write(key, bytes, ifMatch(tag, conditions), tag);
