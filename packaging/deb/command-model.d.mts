@@ -21,3 +21,6 @@ export interface CommandModel {
 }
 
 export function commandModel(name: string): Promise<CommandModel>;
+
+/** The commander program itself. It is not run. */
+export function programOf(name: string): Promise<import('commander').Command>;

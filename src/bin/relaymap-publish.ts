@@ -7,6 +7,7 @@ import type { CosignOptions } from './publisher/cosign-command.ts';
 import type { FleetOptions } from './publisher/fleet/fleet-command.ts';
 import type { InspectOptions } from './publisher/inspect/inspect-command.ts';
 import type { PublishCommandOptions } from './publisher/publish-command.ts';
+import { withS3Options, type S3Options } from './publisher/s3/options.ts';
 import { addHelp, main, newProgram, subcommand } from './program.ts';
 
 // These two commands set their own SIGHUP handlers later. Until then, a reload must not end them.
@@ -29,7 +30,9 @@ const command = (name: string, description: string) => subcommand(program, name,
 const more = (file: string, before: readonly string[]): readonly string[] => [...before, file];
 const done = (given: number): void => void (status = given);
 addKeygen(program);
-addSign(program, done);
+const openBucket = async (place: string, options: S3Options) =>
+  (await import('./publisher/s3/open-bucket.ts')).openBucket(place, options);
+addSign(program, done, openBucket);
 addKeyring(
   program,
   DEFAULT_CONFIG,
@@ -38,6 +41,7 @@ addKeyring(
     return keyringPublish(files, options, now);
   },
   done,
+  openBucket,
 );
 
 command('publish', 'read all sources, guard, sign, and write the files')
@@ -105,14 +109,10 @@ command('fleet', 'which gateway runs which version, from the logs of the web ser
     await fleetCommand(options, new Date());
   });
 
-command('inspect', 'verify published files as a gateway would, and print the manifest')
-  .argument('<URL-or-DIR>')
-  .option('--endpoint <URL>', 'of s3://BUCKET/PREFIX: where the object store is')
-  .option('--region <REGION>', 'of s3://: its region')
-  .option('--credentials-file <FILE>', 'of s3://: its credentials, else AWS_ACCESS_KEY_ID and the like')
-  .option('--instance-metadata', 'of s3://: credentials of the instance')
+withS3Options(
+  command('inspect', 'verify published files as a gateway would, and print the manifest').argument('<URL-or-DIR>'),
+)
   .option('--keys <DIR>', 'public keys (*.pub) to verify by')
-  .option('--ca-file <FILE>', 'CA of the server, as on a gateway')
   .option('--token-file <FILE>', 'bearer token, as on a gateway')
   .option('--client-cert <FILE>', 'client certificate, as on a gateway')
   .option('--client-key <FILE>', 'its key')

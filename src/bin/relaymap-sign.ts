@@ -17,8 +17,9 @@ addKeyring(
     throw new HostError('CONFIG', 'a step is published on the publishing host, by relaymap-publish');
   },
   done,
+  null,
 );
-addSign(program, done);
+addSign(program, done, null);
 addHelp(program);
 
 void main(program, {

@@ -150,8 +150,6 @@ export function readPublisherConfig(file: string): PublisherConfig {
     throw refuse(`source ${config.source === undefined ? 'is missing' : 'must be there at least once, as [[source]]'}`);
   const isBucket = isS3(config.output);
   if (config.s3 !== undefined && !isBucket) throw refuse('[s3] is of use with output = "s3://..." alone');
-  if (isBucket && config.candidate !== undefined)
-    throw refuse('a cosigner writes its signatures into a folder: output cannot be a bucket beside `candidate`');
   const signing = config.keys.length + config.cosigners.length;
   if (config.cosigners.length > 0 && config.threshold === undefined)
     throw refuse('cosigners are of use with `threshold` alone: how many signatures a manifest needs');

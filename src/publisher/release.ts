@@ -27,7 +27,7 @@ async function run(
   repository: Repository,
   now: Date,
 ): Promise<Manifest> {
-  const { manifest, digest, payload, envelope } = manifestIn(folder);
+  const { manifest, digest, payload, envelope } = await manifestIn(folder);
   const state = repository.kept.record();
   const published = await repository.published(keys.own);
   const refuse = (why: string) => new PublishError('STATE', `${folder} is not put out: ${why}`);

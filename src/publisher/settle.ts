@@ -2,6 +2,7 @@
  * The end of a publish that puts nothing out: the list is out already, or another publisher's is and stays
  * (docs/commands.md section 3.1). What the sources gave is remembered, so that the next run sees whether they changed.
  */
+import { isoTime } from '../bundle/offer/manifest.ts';
 import { tableDifference } from './keys/table-difference.ts';
 import { isSignedBy } from './repository/sign-manifest.ts';
 import { isSameTables, judgeReading, withReading, type Tables } from './repository/several-publishers.ts';
@@ -51,7 +52,8 @@ export async function divergence(work: Work): Promise<string | null> {
       : isSameTables(last, now)
         ? 'they have not changed since they were last read here'
         : 'they gave what was out before: a replica that lags?';
-  return `${what}${changes}; ${why}, so that list stays`;
+  const until = isoTime(published.manifest.expires);
+  return `${what}${changes}; ${why}, so that list stays, and only the other publisher renews it before ${until}`;
 }
 
 /** How to go on from there, by hand. */

@@ -1,4 +1,5 @@
-// Covers src/bin/publisher/inspect/inspect-bucket.ts
+// Covers src/bin/publisher/inspect/inspect-bucket.ts, src/bin/publisher/s3/open-bucket.ts
+// Covers src/bin/publisher/s3/options.ts
 // Every command of the central side that works with a folder of published files works with a bucket, or says why not.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -7,7 +8,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, inject, onTestFinished, test } from 'vitest';
 import { makeKey } from '../../src/publisher/keys/signing-key.ts';
 import { people } from '../publisher/desk.ts';
 import { BIN_FOLDER } from '../support/bin-folder.ts';
@@ -15,16 +16,18 @@ import { authority, certificate } from '../support/endpoint.ts';
 import { whenFinished, type Finished } from '../support/finished.ts';
 import { fleetLog } from '../support/fleet-log.ts';
 import { Gateway } from '../support/gateway.ts';
+import { Proxy } from '../support/proxy.ts';
 import { nginx } from '../support/web-server.ts';
 import { credentialsFile, openToAll } from './support/bucket.ts';
 import { BucketDesk } from './support/bucket-desk.ts';
 import { FaultProxy } from './support/fault-proxy.ts';
+import { S3Client } from './support/s3-client.ts';
 
 type Environment = Record<string, string>;
 
 /** Runs the built command without the AWS variables of whoever runs the tests. */
-async function run(args: readonly string[], env: Environment = {}): Promise<Finished> {
-  const command = path.join(BIN_FOLDER, 'relaymap-publish.js');
+async function run(args: readonly string[], env: Environment = {}, program = 'relaymap-publish.js'): Promise<Finished> {
+  const command = path.join(BIN_FOLDER, program);
   const child = spawn(process.execPath, [command, ...args], {
     env: { PATH: process.env['PATH'] ?? '', NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -108,7 +111,7 @@ test('inspect reads a bucket as its owner, and says whether strangers can', asyn
   const where = ['--endpoint', proxy.url, '--region', 'us-east-1', '--ca-file', desk.at('ca.pem')];
   const asked = ['inspect', desk.output, '--keys', desk.at('keys'), ...where, '--credentials-file', file];
   const closed = await run(asked);
-  expect([closed.status, closed.stdout]).toEqual([0, expect.stringMatching(/"version": 1/)]);
+  expect([closed.status, closed.stdout], closed.stderr).toEqual([0, expect.stringMatching(/"version": 1/)]);
   expect(closed.stderr).toMatch(/an anonymous request gets nothing/);
   await openToAll(desk.bucket);
   expect((await run(asked)).stderr).toMatch(/an anonymous request may read it/);
@@ -116,6 +119,32 @@ test('inspect reads a bucket as its owner, and says whether strangers can', asyn
   await desk.put(table, Buffer.from('x'));
   const bad = await run(asked);
   expect([bad.status, bad.stderr]).toEqual([1, expect.stringMatching(/LENGTH_MISMATCH/)]);
+});
+
+test('the bucket stands before the host name where that is asked for', async () => {
+  const store = inject('store');
+  const bucket = { name: 'elsewhere', store, client: new S3Client(store) };
+  await bucket.client.makeBucket(bucket.name);
+  const proxy = await FaultProxy.start({ store, identity: certificate('for another name') }); // elsewhere.localhost
+  const onward = await Proxy.start((host) => host.endsWith('localhost'));
+  onTestFinished(async () => {
+    await onward.stop();
+    await proxy.stop();
+  });
+  const desk = await BucketDesk.open(bucket);
+  writeFileSync(desk.at('ca.pem'), authority().cert);
+  desk.endpoint = `https://localhost:${new URL(proxy.url).port}`;
+  desk.toml.s3 = `addressing_style = "virtual"\nca_file = "${desk.at('ca.pem')}"`;
+  desk.list(people(60));
+  const env = { https_proxy: `http://127.0.0.1:${onward.port}` };
+  expect(await runs(['publish', '--config', desk.configFile()], env)).toMatch(/published version 1/);
+  expect(await desk.rows()).toHaveLength(60);
+  const asked = ['inspect', desk.output, '--endpoint', desk.endpoint, '--ca-file', desk.at('ca.pem')];
+  const credentials = ['--credentials-file', credentialsFile(desk.dir, store)];
+  const done = await run([...asked, ...credentials, '--addressing-style', 'virtual'], env);
+  expect([done.status, done.stdout]).toEqual([0, expect.stringMatching(/"version": 1/)]);
+  expect(done.stderr).toMatch(/an anonymous request gets nothing/);
+  expect(new Set(onward.asked.map(({ target }) => target.split(':')[0]))).toEqual(new Set(['elsewhere.localhost']));
 });
 
 test('credentials come from the environment, and from the instance only where that is asked for', async () => {
@@ -167,23 +196,17 @@ test('new keys are put out in a bucket, and a step is never replaced', async () 
     copyFileSync(desk.at('roots', `root-${i}.pub`), path.join(gateway, 'root', `root-${i}.pub`));
   const step = desk.at('step.json');
   const change = ['--add', desk.at('keys', 'next.pub'), '--remove', desk.at('keys', 'site.pub')];
-  const refused = await run([
-    'keyring',
-    'propose',
-    '--keys',
-    gateway,
-    '--published',
-    desk.output,
-    '--out',
-    step,
-    ...change,
-  ]);
-  expect([refused.status, refused.stderr]).toEqual([2, expect.stringMatching(/CONFIG: .*reads a folder/)]);
+  const file = credentialsFile(desk.dir, desk.bucket.store);
+  const place = ['--published', desk.output, '--endpoint', desk.endpoint, '--credentials-file', file];
+  const propose = ['keyring', 'propose', '--keys', gateway, '--out', step, ...change];
+  const alone = await run([...propose, '--published', desk.output], {}, 'relaymap-sign.cjs');
+  expect([alone.status, alone.stderr]).toEqual([2, expect.stringMatching(/CONFIG: .* this program has no network/)]);
   expect(existsSync(step)).toBe(false);
-  await runs(['keyring', 'propose', '--keys', gateway, '--name', 'example-org', '--out', step, ...change]);
+  expect(await runs([...propose, ...place])).toMatch(/step 1 of the key ring of "example-org"/);
   const { payload } = JSON.parse(readFileSync(step, 'utf8')) as { payload: string };
   const digest = createHash('sha256').update(Buffer.from(payload, 'base64')).digest('hex');
   for (const i of [1, 2]) await runs(['sign', step, '--key', desk.at('roots', `root-${i}.key`), '--yes', digest]);
+  expect(await runs(['keyring', 'rehearse', step, ...place])).toMatch(/reaches step 1/);
   desk.toml.top = `keys = ["${desk.at('keys', 'site.key')}", "${desk.at('keys', 'next.key')}"]\nthreshold = 1`;
   expect(await runs(['keyring', 'publish', step, '--config', desk.configFile()])).toMatch(
     /step 1 is out[\s\S]*names it/,
@@ -191,6 +214,8 @@ test('new keys are put out in a bucket, and a step is never replaced', async () 
   expect(await desk.keys('keyring')).toEqual(['keyring/1.json']);
   expect(await desk.manifest()).toMatchObject({ keyring: 1 });
   const before = await desk.object('keyring/1.json');
+  const late = await run(['keyring', 'rehearse', step, ...place]);
+  expect([late.status, late.stderr]).toEqual([2, expect.stringMatching(/it is step 1, the next one is step 2/)]);
   const again = await run(['keyring', 'publish', step, '--config', desk.configFile()]);
   expect([again.status, again.stderr]).toEqual([2, expect.stringMatching(/KEY: it is step 1, the next one is step 2/)]);
   expect((await desk.object('keyring/1.json'))?.equals(before ?? Buffer.alloc(0))).toBe(true);

@@ -2,7 +2,7 @@
 // that a second host cosigns, and one that is published on change.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { makeKey } from '../../src/publisher/keys/signing-key.ts';
@@ -10,9 +10,8 @@ import { HOUR, later, people, START } from '../publisher/desk.ts';
 import { BIN_FOLDER } from '../support/bin-folder.ts';
 import { authority } from '../support/endpoint.ts';
 import { whenFinished, type Finished } from '../support/finished.ts';
-import { ServedFolder } from '../support/two-hosts.ts';
 import { nginx } from '../support/web-server.ts';
-import { openToAll } from './support/bucket.ts';
+import { credentialsFile, openToAll, s3Tables } from './support/bucket.ts';
 import { BucketDesk } from './support/bucket-desk.ts';
 
 const COMMAND = path.join(BIN_FOLDER, 'relaymap-publish.js');
@@ -61,6 +60,16 @@ test('a candidate that is signed elsewhere is released into the bucket', async (
   await runs('sign', desk.at('candidate'), '--key', desk.at('keys', 'site.key'), '--yes', digest);
   expect(await runs('release', desk.at('candidate'), '--config', config)).toMatch(/published version 1/);
   expect(await desk.rows()).toHaveLength(30);
+  desk.list(people(32));
+  await runs('publish', '--unsigned', desk.at('next'), '--config', config);
+  const base = ['--base', desk.output, '--endpoint', desk.endpoint];
+  const credentials = ['--credentials-file', credentialsFile(desk.dir, desk.bucket.store)];
+  const key = ['--key', desk.at('keys', 'site.key'), '--yes', '0'.repeat(64)];
+  const compared = await run('sign', desk.at('next'), ...base, ...credentials, ...key);
+  expect([compared.status, compared.stdout]).toEqual([
+    1,
+    expect.stringMatching(/against version 1: 2 rows come, 0 rows go/),
+  ]);
 });
 
 test('a second host pulls the candidate from the web server before the bucket, and it goes out', async () => {
@@ -70,16 +79,14 @@ test('a second host pulls the candidate from the web server before the bucket, a
   listen 127.0.0.1:@port ssl;
   ssl_certificate @cert;
   ssl_certificate_key @key;
-  location / { proxy_pass ${desk.bucket.store.url}/${desk.bucket.name}/lists/example-org/; }
+  location / { proxy_pass ${desk.bucket.store.url}/${desk.bucket.name}/; }
 }`);
   writeFileSync(desk.at('ca.pem'), authority().cert);
   makeKey(desk.at('second'), 'second', Buffer.alloc(32, 8));
-  const output = desk.at('second', 'output');
-  mkdirSync(output, { mode: 0o750 });
-  const served = new ServedFolder(output);
-  await served.up();
+  const output = `s3://${desk.bucket.name}/second`;
+  const url = `${server.url}second/`;
   const ca = `ca_file = "${desk.at('ca.pem')}"`;
-  desk.toml.top = `threshold = 2\ncosigners = [{ url = "${served.url}", public = "${desk.at('second', 'second.pub')}", ${ca} }]`;
+  desk.toml.top = `threshold = 2\ncosigners = [{ url = "${url}", public = "${desk.at('second', 'second.pub')}", ${ca} }]`;
   desk.list(people(30));
   const config = desk.configFile();
   const second = desk.at('second', 'cosign.toml');
@@ -89,7 +96,8 @@ test('a second host pulls the candidate from the web server before the bucket, a
 output = "${output}"
 state_dir = "${desk.at('second', 'state')}"
 keys = ["${desk.at('second', 'second.key')}"]
-candidate = { url = "${server.url}candidate/", ${ca} }
+candidate = { url = "${server.url}lists/example-org/candidate/", ${ca} }
+${s3Tables(credentialsFile(desk.dir, desk.bucket.store), desk.endpoint)}
 [[source]]
 type = "file"
 path = "${desk.at('list')}"
@@ -101,10 +109,19 @@ postmaster = false
   expect([waits.status, waits.stderr]).toEqual([1, expect.stringMatching(/UNSIGNED: version 1 has 1 of 2 signatures/)]);
   expect(await desk.keys('candidate')).toEqual(['candidate/manifest.json']);
   expect(await desk.keys('manifest')).toEqual([]);
+  writeFileSync(desk.at('its-list'), people(29));
+  const its = readFileSync(second, 'utf8');
+  writeFileSync(second, its.replace(desk.at('list'), desk.at('its-list')));
+  expect(await run('cosign', '--once', '--config', second)).toMatchObject({ status: 1 });
+  const told = await run('publish', '--config', config);
+  expect(told.stderr).toMatch(/UNSIGNED: version 1 has 1 of 2 signatures: .* refuses it: .*1 row/);
+  writeFileSync(second, its);
   expect((await run('cosign', '--once', '--config', second)).stderr).toMatch(/signed version 1/);
   expect(await runs('publish', '--config', config)).toMatch(/published version 1/);
   expect(await desk.keys('candidate')).toEqual([]);
   expect(await desk.rows()).toHaveLength(30);
+  const signed = await desk.bucket.client.keys(desk.bucket.name, 'second/');
+  expect(signed.filter((name) => /^second\/[0-9a-f]{64}\.json$/.test(name))).toHaveLength(1);
 });
 
 test('watch publishes on change', async () => {

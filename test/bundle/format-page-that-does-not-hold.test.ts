@@ -93,8 +93,36 @@ test('the envelope verifies, and its sizes are those in the text', () => {
   expect(line('envelope').length + table.deltas[0].wireBytes).toBe(947);
 });
 
+test('what is signed, as section 2 writes it down', () => {
+  const signedBytes = (payloadType: string, payload: string): string => {
+    const value = { payloadType, payload };
+    return line('dsse')
+      .split(' ')
+      .map((word) => {
+        const [, counted, literal] = /^(?:length\((\w+)\)|"(\w+)")$/.exec(word) ?? [];
+        if (word === 'SP') return ' ';
+        if (counted !== undefined) return `${value[counted as keyof typeof value].length}`;
+        return literal ?? value[word as keyof typeof value];
+      })
+      .join('');
+  };
+  expect(signedBytes('http://example.com/HelloWorld', 'hello world')).toBe(line('dsse-example'));
+  expect(Buffer.from(sign(Buffer.from(line('dsse-example')), TEST_1.seed)).toString('hex')).toBe(line('signature'));
+  expect(page).toContain(`\`${Buffer.from(TEST_1.seed).toString('hex')}\``);
+});
+
+test('the files of the repository are named by their hashes', () => {
+  const [one, two] = [line('sha256-1'), line('sha256-2')];
+  expect(rows(block('files'))).toEqual([
+    'manifest.json',
+    `recipients/${one}.gz`,
+    `recipients/${one}-${two}.delta.gz`,
+    `recipients/${two}.gz`,
+  ]);
+});
+
 test('the eight small-order points of section 2 are what the code refuses', () => {
-  const points = /^(?:[0-9a-f]{64}\n){8}/m.exec(page)?.[0] ?? '';
+  const points = block('points');
   expect(new Set(rows(points)).size).toBe(8);
   for (const point of rows(points)) expect(isAcceptablePublicKey(bytes(point))).toBe(false);
 });

@@ -120,6 +120,7 @@ test('a backup MX: mail waits for the first list, then the list decides, and nob
   const stop = await serve();
   await until('the list is there', async () => (await own.podman('exec', 'one', 'relaymap', 'fetch')).status === 0);
   await answers('alice@example.org', 250);
+  await answers('alice+tag@example.org', 250);
   await answers('nobody@example.org', 550);
   await answers('postmaster@sub.example.org', 250);
   // After twenty errors Postfix hangs up (smtpd_hard_error_limit), and it slows down before: one in each connection.

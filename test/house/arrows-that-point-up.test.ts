@@ -35,7 +35,7 @@ const OWNERS: Record<string, RegExp> = {
   undici: /^io\/http\.ts$/,
   tweetnacl: /^bundle\/trust\/ed25519\.ts$/,
   commander: /^bin\//,
-  ldapts: /^publisher\/sources\/ldap\/(ldap|connection)\.ts$/,
+  ldapts: /^publisher\/sources\/ldap\/(ldap|connection|page)\.ts$/,
   send: /^publisher\/serve\/answer\.ts$/,
   pg: /^publisher\/sources\/sql\/postgres\.ts$/,
   'pg-cursor': /^publisher\/sources\/sql\/postgres\.ts$/,

@@ -1,6 +1,7 @@
 // A provider with many customers: a small file for each, a template unit for each, and nothing else.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Lab, until, type LabHost } from '../support/lab.ts';
+import { blocksOf } from '../support/pages.ts';
 import { CENTRAL, deb } from './scene.ts';
 
 const CUSTOMERS = ['anvil', 'bellows', 'crucible'] as const;
@@ -33,7 +34,8 @@ path = "/etc/relaymap-publish/${name}.recipients"
 afterAll(() => lab?.stop());
 
 test('published by its unit, by root before any unit, and by watch: each list is its own, and all is the service’s', async () => {
-  await host.ok('systemctl enable --now relaymap-publish@anvil.timer 2>&1; systemctl start relaymap-publish@anvil');
+  const [line] = blocksOf('docs/operations.md').filter(({ marks }) => marks[0] === 'many');
+  await host.ok(`${line?.text.replace('NAME', 'anvil')} 2>&1; systemctl start relaymap-publish@anvil`);
   await host.ok('relaymap-publish publish --config /etc/relaymap-publish/bellows.toml');
   await host.ok('systemctl start relaymap-publish@bellows relaymap-publish-watch@crucible');
   for (const name of CUSTOMERS) {

@@ -1,12 +1,13 @@
 // A package that comes from the signed repository of a release, is upgraded from it under load and goes back, is
 // removed, and purged: Postfix's maps answer all the while, and purge says what it deletes. A bare Debian with Postfix
-// then becomes a backup MX by one line.
+// then becomes a backup MX by one line. What is typed are the lines of the pages.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Lab, type LabHost } from '../support/lab.ts';
+import { blocksOf, commandsOf, type Typist } from '../support/pages.ts';
 import { relayAttempts } from '../support/relay-attempts.ts';
 import {
   answers as answersAre,
@@ -46,16 +47,38 @@ function release(folder: string): string {
   return path.join(out, 'apt');
 }
 
-/** The repository on a host, and apt that knows it by its key and nothing else of Debian's. */
+/** The commands of a page that somebody types, with the names of this lab. */
+const linesOf = (page: string, who: Typist): string[] =>
+  blocksOf(page)
+    .filter(({ marks }) => marks[0] === who)
+    .flatMap(({ text }) => commandsOf(text))
+    .map((line) =>
+      line
+        .replaceAll('https://packages.example.org', 'file:/srv/apt')
+        .replaceAll('mx-central.example.org', 'central.lab')
+        .replaceAll('primary.example.org', 'primary.lab'),
+    );
+
+/** As root types it; the line must not fail. */
+const types = (host: LabHost, line: string): Promise<string> =>
+  host.ok(`cd /root && bash -e 2>&1 <<'TYPED'\n${line}\nTYPED\n`);
+
+/** The repository on a host, before apt knows it; it knows nothing of Debian's. */
 async function repositoryOn(host: LabHost): Promise<void> {
   const tar = execFileSync('tar', ['-C', repository, '-c', '.'], { maxBuffer: 1 << 28 });
   await host.run('mkdir -p /srv/apt && tar -C /srv/apt -x', tar);
-  await host.ok(`rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
-    cp /srv/apt/relaymap-archive-keyring.asc /etc/apt/keyrings/relaymap.asc
-    for suite in stable previous; do
-      echo "deb [signed-by=/etc/apt/keyrings/relaymap.asc] file:/srv/apt $suite main"
-    done >/etc/apt/sources.list.d/relaymap.list
-    apt-get -q update 2>&1`);
+  await host.ok('rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*');
+}
+
+/** A package in the folder of root, and what `scp` gets from the central side, since no ssh is here. */
+async function carried(host: LabHost): Promise<void> {
+  const file = deb('relaymap');
+  await host.write(`/root/${path.basename(file)}`, readFileSync(file));
+  const files = { 'example-org.pub': from.publicKey, 'tls.pem': from.certificate, token: from.token };
+  await host.ok('mkdir -p /root/etc/relaymap-publish');
+  for (const [name, text] of Object.entries(files)) await host.write(`/root/etc/relaymap-publish/${name}`, text);
+  const scp = '#!/bin/bash\nset -e\nfor file in "${@:1:$#-1}"; do cp "/root${file#*:}" "${@: -1}"; done\n';
+  await host.write('/usr/local/bin/scp', scp, '0755');
 }
 
 let repository: string;
@@ -69,8 +92,10 @@ beforeAll(async () => {
 afterAll(() => lab?.stop());
 
 test('an upgrade from the repository under load, and back: not one wrong answer, state kept, the daemon runs', async () => {
+  const [key = '', list = '', install = '', goBack = ''] = linesOf('docs/operations.md', 'repository');
   const today = await mx.ok("dpkg-query -W -f '${Version}' relaymap");
   await repositoryOn(mx);
+  for (const line of [key, list]) await types(mx, line);
   const stateOf = async () =>
     JSON.parse(await mx.ok('cat /var/lib/relaymap/state.json')) as {
       bundles: { 'example-org': { floor: { version: number } } };
@@ -89,10 +114,10 @@ test('an upgrade from the repository under load, and back: not one wrong answer,
     for (let i = 0; load.goesOn; i++) await recipientsAre(from.host, ['someone@example.org', `new${i}@example.org`]);
   })();
   const running = 'systemctl is-active relaymap relaymap-reload.path; dpkg-query -W relaymap';
-  await mx.ok('apt-get install -y --no-install-recommends relaymap 2>&1');
+  await types(mx, install);
   expect(await mx.ok(running)).toBe('active\nactive\nrelaymap\t99.0\n');
   await graded(mx, 0);
-  await mx.ok('apt-get install -y --no-install-recommends --allow-downgrades relaymap/previous 2>&1');
+  await types(mx, goBack);
   expect(await mx.ok(running)).toBe(`active\nactive\nrelaymap\t${today}\n`);
   load.goesOn = false;
   await Promise.all([...asking, changes]);
@@ -143,14 +168,11 @@ test('a bare Debian with Postfix becomes a backup MX by one line, is no open rel
     dpkg-reconfigure -f noninteractive postfix 2>&1
     postconf -e smtpd_peername_lookup=no && postfix reload 2>&1`);
   const bare = await other.ok('cat /etc/postfix/main.cf');
-  await repositoryOn(other);
-  await other.ok('apt-get install -y --no-install-recommends relaymap 2>&1');
-  await other.write('/etc/relaymap/example-org.pub', from.publicKey);
-  await other.write('/etc/relaymap/tls.pem', from.certificate);
-  await other.write('/etc/relaymap/token', from.token, '0640', 'root:relaymap');
-  const said = await other.ok(`relaymap init --backup-mx --name example-org --url https://central.lab:8443/ \
-    --key /etc/relaymap/example-org.pub --token-file /etc/relaymap/token --ca-file /etc/relaymap/tls.pem \
-    --primary primary.lab --apply 2>&1`);
+  await carried(other);
+  const [install = '', copy = '', look = '', apply = ''] = linesOf('docs/recipes/virtualmin.md', 'bare');
+  for (const line of [install, copy, look]) await types(other, line);
+  expect(await other.ok('cat /etc/postfix/main.cf')).toBe(bare);
+  const said = await types(other, apply);
   expect(said).toContain('Postfix was asked as a stranger, and relays to no other domain.');
   await other.ok('postconf -X unknown_relay_recipient_reject_code && postfix reload 2>&1');
   await answersAre(lab, other, ['someone@example.org', 'nobody@example.org'], ['250', '550']);
@@ -162,6 +184,14 @@ test('a bare Debian with Postfix becomes a backup MX by one line, is no open rel
     attempts.map((attempt, i) => [attempt, refused[i]]).filter(([, code]) => code?.startsWith('5') !== true),
   ).toEqual([]);
 
-  expect(await other.ok('relaymap init --take-back 2>&1')).toContain('says again what it said before');
-  expect(await other.ok('cat /etc/postfix/main.cf')).toBe(bare);
+  const [again = '', takeBack = ''] = linesOf('docs/operations.md', 'bare');
+  const backAgain = async () => {
+    expect(await types(other, takeBack)).toContain('says again what it said before');
+    expect(await other.ok('cat /etc/postfix/main.cf')).toBe(bare);
+  };
+  await backAgain();
+  for (const line of linesOf('docs/recipes/postfixadmin.md', 'bare')) await types(other, line);
+  await answersAre(lab, other, ['someone@example.org', 'nobody@example.org'], ['250', '450']);
+  expect(await types(other, again)).toContain('nothing to change');
+  await backAgain();
 });

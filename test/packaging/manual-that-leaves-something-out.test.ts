@@ -83,6 +83,34 @@ describe.each(['relaymap', 'relaymap-publish'])('%s(1)', (name) => {
   });
 });
 
+/** The part of docs/commands.md on a program: its sections 2 or 3. */
+const contract = readFileSync(new URL('../../docs/commands.md', import.meta.url), 'utf8');
+const sections = contract.split(/^(?=## \d\. )/m);
+
+describe.each([
+  ['relaymap', '## 2. '],
+  ['relaymap-publish', '## 3. '],
+])('docs/commands.md on %s', (name, heading) => {
+  const text = sections.find((section) => section.startsWith(heading)) ?? '';
+
+  test('has each command, and each of its options, and no option that there is not', async () => {
+    const { commands } = await commandModel(name);
+    const items = text.split(/^- /m);
+    const isListed = (word: string) => items.some((item) => new RegExp(`^(?:\`[^\`]*\`, )?\`${word}\\b`).test(item));
+    const options = commands.flatMap((command) => command.options.map(({ long }) => `${command.name} ${long}`));
+    const everywhere = / --(config|help|version)$/;
+    expect(commands.filter((each) => each.name !== 'help' && !isListed(each.name)).map((each) => each.name)).toEqual(
+      [],
+    );
+    expect(
+      options.filter((each) => !everywhere.test(each) && !new RegExp(`${each.replace(/.* /, '')}\\b`).test(text)),
+    ).toEqual([]);
+    const known = new Set(commands.flatMap(({ options }) => options.map(({ long }) => long)));
+    const named = [...text.matchAll(/(?<=[\s`])--[a-z][a-z-]+/g)].map(([option]) => option);
+    expect(named.filter((option) => !known.has(option))).toEqual([]);
+  });
+});
+
 describe.each([
   ['relaymap.toml.5', GatewayConfig],
   ['relaymap-publish.toml.5', PublisherConfig],

@@ -1,8 +1,8 @@
 // What an object store says is XML of its own make: a listing that is cut short is no listing, and an error is told in
 // one line.
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { errorCode, errorWords, parseListing } from '../../src/publisher/repository/s3/answers.ts';
-import { accessOf, isS3, parseLocation, S3Config } from '../../src/publisher/repository/s3/location.ts';
+import { accessOf, isS3, parseLocation, S3Config, urlOf } from '../../src/publisher/repository/s3/location.ts';
 import { ifMatch } from '../../src/publisher/repository/s3/conditions.ts';
 import * as z from 'zod/mini';
 
@@ -74,6 +74,27 @@ test('without an endpoint the bucket is in a region of Amazon, which must be nam
   expect(accessOf({ region: 'cn-north-1' }, {}).endpoint.href).toBe('https://s3.cn-north-1.amazonaws.com.cn/');
   expect(accessOf({ endpoint: 'https://s3.example.net/' }, {})).toMatchObject({ region: 'us-east-1' });
   expect(() => accessOf({}, {})).toThrow(/neither the region/);
+});
+
+describe('where an object is asked for', () => {
+  const at = (endpoint: string, style: 'path' | 'virtual', bucket: string, key: string) =>
+    urlOf(accessOf({ endpoint, addressing_style: style }, {}), { bucket, prefix: '' }, key).href;
+
+  test('in the path, or before the host name', () => {
+    expect(at('https://s3.example.net', 'path', 'lists', 'a/b')).toBe('https://s3.example.net/lists/a/b');
+    expect(at('https://s3.example.net/x', 'path', 'lists', '')).toBe('https://s3.example.net/x/lists');
+    expect(at('https://s3.example.net:8443', 'virtual', 'lists', 'a/b')).toBe('https://lists.s3.example.net:8443/a/b');
+    expect(at('https://s3.example.net', 'virtual', 'lists', '')).toBe('https://lists.s3.example.net/');
+  });
+
+  test.each([
+    ['https://s3.example.net', 'with.dot'],
+    ['https://s3.example.net', 'Upper'],
+    ['https://192.0.2.1', 'lists'],
+    ['https://[2001:db8::1]', 'lists'],
+  ])('no host name can have it: %s %s', (endpoint, bucket) => {
+    expect(() => at(endpoint, 'virtual', bucket, 'a')).toThrow(/addressing_style = "virtual" cannot name the bucket/);
+  });
 });
 
 test('an ETag goes back as the store wants it', () => {

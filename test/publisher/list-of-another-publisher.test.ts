@@ -4,7 +4,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
-import { gradePublisher } from '../../src/publisher/health/grade.ts';
+import { gradePublisher, publisherHealthJson } from '../../src/publisher/health/grade.ts';
 import { lookAtPublisher } from '../../src/publisher/health/look.ts';
 import { statusAfter, type PublishStatus } from '../../src/publisher/health/status.ts';
 import { openKeys } from '../../src/publisher/keys/publisher-keys.ts';
@@ -82,7 +82,7 @@ test('sources that have not changed do not replace the list of another: DIVERGED
   const refusal = await fails(two, later(2 * HOUR));
   expect(refusal.code).toBe('DIVERGED');
   expect(refusal.message).toMatch(
-    /^version 2, of another publisher \(.*own\.pub, [0-9a-f]{16}\), has 5 rows that the sources here do not give, and lacks 0 rows that they give; they have not changed since .*--next-version 3$/,
+    /^version 2, of another publisher \(.*own\.pub, [0-9a-f]{16}\), has 5 rows that the sources here do not give, and lacks 0 rows that they give; they have not changed since .* stays, and only the other publisher renews it before 20.*--next-version 3$/,
   );
   expect(readFileSync(path.join(one.output, 'manifest.json'))).toEqual(out);
   expect(await one.publish(later(3 * HOUR))).toMatchObject({ outcome: 'unchanged', version: 2 });
@@ -177,6 +177,8 @@ test('health: WARNING while the lists differ, CRITICAL after an hour, with the c
       later(minutes * 60_000),
     );
     expect(grade).toBe(minutes < 60 ? 'warning' : 'critical');
+    const found = { status: grade, facts: { status, foreign: null, unseen: null, certificate: null }, reasons };
+    expect(publisherHealthJson(config, found)).toMatchObject({ divergedSince: later(0).toISOString() });
     expect(reasons[0]).toMatch(/^DIVERGED from another publisher for .*: version 1.* lacks 1 row/);
   }
 });

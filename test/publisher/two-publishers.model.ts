@@ -1,7 +1,8 @@
 // A small world of two publishers and one manifest, explored exhaustively, each state once. What a publisher decides is
 // decided by src/publisher/repository/several-publishers.ts; the world around it is the least that can go wrong: reads,
-// a durable version, a signature, a blob, a conditional write, a kill, a lost answer, a write that arrives late, and
-// sources that change. Tables are small numbers, payloads are named by who signed and how often.
+// a durable version, a signature, a blob, a conditional write, a kill, a lost answer, a write that arrives late,
+// sources that change, and a list that is due to be renewed. Tables are small numbers, payloads are named by who signed
+// and how often.
 import {
   afterWriting,
   judgeReading,
@@ -19,13 +20,15 @@ export type Broken =
   | 'what is out is not read for the version'
   | 'the table of another is replaced at will'
   | 'the loser says nothing'
-  | 'the manifest before its blob';
+  | 'the manifest before its blob'
+  | 'a renewal keeps its version';
 
 /** How often each may happen, both publishers together. */
 export interface Budget {
   readonly changes: number;
   readonly kills: number;
   readonly lost: number;
+  readonly renewals: number;
   readonly runs: number;
 }
 
@@ -157,6 +160,8 @@ function successors(world: World, broken: Broken | null): Step[] {
     }
     if (world.left.kills > 0) steps.push([`${name} is killed`, idle(spend(world, 'kills'), who, {})]);
     steps.push([`${name} goes on from ${p.phase}`, goOn(world, who, broken)]);
+    if (p.phase === 'started' && world.left.renewals > 0 && judged(world, who) === 'same')
+      steps.push([`${name} renews the list`, record(spend(world, 'renewals'), who, broken, true)]);
     if (p.phase === 'ready' && p.sent !== null && world.left.lost > 0) {
       const lost = withPublisher(spend(world, 'lost'), who, { phase: 'unsure' });
       const replaced = p.snap?.id ?? null;
@@ -195,18 +200,11 @@ function goOn(world: World, who: number, broken: Broken | null): World {
       return world;
     case 'started': {
       const read = withPublisher(world, who, { table: p.source });
-      const reading = { now: tablesOf(p.source), before: p.readings.map(tablesOf) };
-      const earlier = new Set(world.tables.filter((table) => table !== snap?.table).map(String));
-      const out = snap === null ? null : { tables: tablesOf(snap.table), isOthers: snap.by !== who, earlier };
-      const judged = judgeReading(reading, out);
-      if (judged === 'same') return settle(read, who, 'nothing', false);
-      if (judged === 'diverged' && broken !== 'the table of another is replaced at will')
+      const found = judged(world, who);
+      if (found === 'same') return settle(read, who, 'nothing', false);
+      if (found === 'diverged' && broken !== 'the table of another is replaced at will')
         return settle(read, who, broken === 'the loser says nothing' ? 'nothing' : 'diverged', false);
-      const out_ = broken === 'what is out is not read for the version' ? null : (snap?.version ?? null);
-      const version = nextVersion(p.highest, out_);
-      const sent = { version, id: '', by: who, table: p.source };
-      const highest = broken === 'no durable version' ? p.highest : version;
-      return withPublisher(read, who, { phase: 'recorded', sent, highest });
+      return record(world, who, broken, false);
     }
     case 'recorded':
       return withPublisher(signed(world, who), who, { phase: 'signed' });
@@ -235,6 +233,26 @@ function goOn(world: World, who: number, broken: Broken | null): World {
     default:
       return p.phase satisfies never;
   }
+}
+
+/** What a publisher does about what was out when its run began. */
+function judged(world: World, who: number): ReturnType<typeof judgeReading> {
+  const { source, readings, snap } = world.publishers[who === 0 ? 0 : 1];
+  const reading = { now: tablesOf(source), before: readings.map(tablesOf) };
+  const earlier = new Set(world.tables.filter((table) => table !== snap?.table).map(String));
+  const out = snap === null ? null : { tables: tablesOf(snap.table), isOthers: snap.by !== who, earlier };
+  return judgeReading(reading, out);
+}
+
+/** The version is durable before it is signed. */
+function record(world: World, who: number, broken: Broken | null, renews: boolean): World {
+  const p = world.publishers[who === 0 ? 0 : 1];
+  const out = broken === 'what is out is not read for the version' ? null : (p.snap?.version ?? null);
+  const keeps = renews && broken === 'a renewal keeps its version';
+  const version = keeps ? (out ?? 1) : nextVersion(p.highest, out);
+  const sent = { version, id: '', by: who, table: p.source };
+  const highest = broken === 'no durable version' ? p.highest : Math.max(p.highest, version);
+  return withPublisher(world, who, { phase: 'recorded', table: p.source, sent, highest });
 }
 
 /** The next payload of this publisher, which must not be the second one of its version. */

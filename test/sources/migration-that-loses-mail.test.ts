@@ -1,8 +1,10 @@
 // The pages of docs/migrations: each line typed as it stands there, on a Postfix that runs as the page says it does
-// today. Nobody on the list is refused on the way, and the way back is a way back.
+// today. Somebody asks all the while: nobody on the list is refused for good at any moment, nobody else is ever
+// accepted, and the way back is a way back.
 import { execFile } from 'node:child_process';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { BIN_FOLDER } from '../support/bin-folder.ts';
@@ -14,9 +16,40 @@ import { answersSo, askOnce } from '../support/smtp.ts';
 const PEOPLE = ['alice@example.org', 'bob@example.org', 'postmaster@example.org'];
 const NOBODY = 'nobody@example.org';
 
+/** Asks over new connections, one after the other, and keeps what must never be answered. */
+class Watch {
+  readonly faults: string[] = [];
+  asked = 0;
+  #goesOn = true;
+  readonly #end: Promise<void>;
+
+  constructor(port: number) {
+    this.#end = this.#ask(port);
+  }
+
+  async #ask(port: number): Promise<void> {
+    while (this.#goesOn) {
+      const recipients = ['alice@example.org', 'bob@example.org', NOBODY];
+      const replies = await askOnce(port, recipients).catch(() => []); // a process that ends hangs up: nobody is refused
+      this.asked += replies.length;
+      for (const [i, { code, text }] of replies.entries()) {
+        const isWrong = recipients[i] === NOBODY ? code < 400 : code >= 500;
+        if (isWrong) this.faults.push(`${recipients[i]}: ${code} ${text}`);
+      }
+      await delay(20); // the lines that are typed need the processor too
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#goesOn = false;
+    await this.#end;
+  }
+}
+
 /** A page, the site whose commands it types, and the Postfix of today. */
 class Move {
   readonly #page: string;
+  watch: Watch | null = null;
   readonly site: Site;
   readonly postfix: Postfix;
 
@@ -34,12 +67,19 @@ class Move {
     Object.assign(site.env, postfix.env);
     const bin = path.join(site.dir, 'bin');
     await mkdir(bin);
-    for (const [name, file, config] of [
-      ['relaymap', 'relaymap.cjs', site.gatewayConfig],
+    await mkdir(path.join(site.dir, 'etc'));
+    // The places of a host are not ours; what else stands in the configuration, `init` writes.
+    const config = path.join(site.dir, 'etc/relaymap.toml');
+    await writeFile(config, `state_dir = "${site.stateDir}"\nmap_dir = "${site.mapDir}"\n`);
+    await writeFile(path.join(site.dir, 'token'), 'a-token-of-the-gateways-0123456789\n', { mode: 0o600 });
+    // Units are started in the lab; what the service would do is done by hand here.
+    await writeFile(path.join(bin, 'systemctl'), '#!/bin/sh\n[ "$*" = "start relaymap" ]\n', { mode: 0o755 });
+    for (const [name, file, read] of [
+      ['relaymap', 'relaymap.cjs', config],
       ['relaymap-publish', 'relaymap-publish.js', site.publisherConfig],
     ] as const) {
       const words = [process.execPath, path.join(BIN_FOLDER, file)].map((word) => `'${word}'`).join(' ');
-      const text = `#!/bin/sh\ncommand=$1; shift\nexec ${words} "$command" --config '${config}' "$@"\n`;
+      const text = `#!/bin/sh\ncommand=$1; shift\nexec ${words} "$command" --config '${read}' "$@"\n`;
       await writeFile(path.join(bin, name), text);
       await chmod(path.join(bin, name), 0o755);
     }
@@ -58,6 +98,8 @@ class Move {
       ['/etc/postfix', this.postfix.configDir],
       ['/var/lib/relaymap/maps', mapDir],
       ['/etc/relaymap/example-org.pub', `${dir}/signing/example-org.pub`],
+      ['/etc/relaymap/token', `${dir}/token`],
+      ['/etc/relaymap/tls.pem', `${dir}/tls.pem`],
       ['/etc/relaymap-publish/recipients', `${dir}/recipients`],
       ['/var/lib/mail/mail.db', `${dir}/mail.db`],
       ['https://mx-central.example.org:8443/', url],
@@ -95,6 +137,14 @@ class Move {
     );
   }
 
+  /** A cycle, as the service has one each minute. */
+  async daemonAsks(): Promise<void> {
+    const { stdout } = await promisify(execFile)(path.join(this.site.dir, 'bin/relaymap'), ['fetch', '--json'], {
+      env: { ...process.env, ...this.site.env },
+    });
+    expect(JSON.parse(stdout)).toMatchObject({ outcome: 'installed' });
+  }
+
   codes = async (...recipients: string[]): Promise<number[]> =>
     (await askOnce(this.postfix.port, recipients)).map(({ code }) => code);
 
@@ -114,6 +164,8 @@ async function moves(
 ) {
   await move.takesItsSource();
   await move.answers([250, 250, today.unknown], 'alice@example.org', 'bob@example.org', NOBODY);
+  const watch = (move.watch = new Watch(move.postfix.port));
+  onTestFinished(() => watch.stop());
   const before = await move.mainCf();
   await move.types('central');
   await asked();
@@ -128,6 +180,13 @@ async function back(move: Move, before: string, unknown: number): Promise<void> 
   await move.types('back');
   await move.answers([250, unknown], 'alice@example.org', NOBODY);
   expect(await move.mainCf()).toBe(before);
+  await nothingWrong(move);
+}
+
+async function nothingWrong({ watch }: Move): Promise<void> {
+  await watch?.stop();
+  expect(watch?.faults).toEqual([]);
+  expect(watch?.asked).toBeGreaterThan(30);
 }
 
 test.each([
@@ -145,7 +204,7 @@ test.each([
   await move.answers([250, 550], 'alice@example.org', NOBODY);
   await writeFile(path.join(move.postfix.configDir, file), `${rows}dora@example.org\tOK\n`);
   await move.types('central');
-  expect((await move.site.fetch()).outcome).toBe('installed');
+  await move.daemonAsks();
   expect(await move.codes('dora@example.org', NOBODY)).toEqual([250, 550]);
   await back(move, before, 550);
 });
@@ -209,4 +268,5 @@ test('address verification: the primary may be away then, and strangers start no
   expect(await probes()).toBe(sofar);
   await move.types('back');
   expect(await move.mainCf()).toMatch(/reject_unverified_recipient/);
+  await nothingWrong(move);
 });

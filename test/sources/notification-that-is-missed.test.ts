@@ -5,6 +5,7 @@ import { utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { Central, finished } from '../publisher/central.ts';
+import { blocksOf } from '../support/pages.ts';
 import { until } from '../support/postfix.ts';
 import { startPostgres, type Database } from './databases.ts';
 import { ownFolder, refusal, sourceToml, type Keys } from './querying.ts';
@@ -16,12 +17,11 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 const CHANNEL = 'Mail "list"';
+/** The lines of the page, for a table and a channel of this test's own. */
+const [told = { text: '' }] = blocksOf('docs/sources.md').filter(({ language }) => language === 'sql');
 const TABLE = `CREATE TABLE people (address text);
   INSERT INTO people SELECT 'p' || n || '@d.example' FROM generate_series(1, 20) n;
-  CREATE FUNCTION changed() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN PERFORM pg_notify('${CHANNEL}', ''); RETURN NULL; END $$;
-  CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON people
-    FOR EACH STATEMENT EXECUTE FUNCTION changed();`;
+  ${told.text.replace("'relaymap'", `'${CHANNEL}'`).replace(' ON mailbox', ' ON people')}`;
 
 class Watching {
   readonly central: Central;
@@ -70,7 +70,7 @@ test('a connection that is cut is made again, and what changed meanwhile is publ
   watching.central.published();
   await server.sql(
     'cut',
-    `ALTER TABLE people DISABLE TRIGGER changed; INSERT INTO people VALUES ('unsaid@d.example');
+    `ALTER TABLE people DISABLE TRIGGER relaymap_changed; INSERT INTO people VALUES ('unsaid@d.example');
      SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'cut' AND pid <> pg_backend_pid();`,
   );
   await watching.says(/the connection that listens is lost/);

@@ -29,7 +29,10 @@ export function certificate(kind: Certificate): Identity {
       kind === 'of another authority'
         ? identity('a stranger', (folder) => selfSigned(folder, '/CN=stranger', true))
         : authority();
-    const name = kind === 'for another name' ? 'DNS:elsewhere.example' : 'DNS:localhost,IP:127.0.0.1,IP:::1';
+    const name =
+      kind === 'for another name'
+        ? 'DNS:elsewhere.example,DNS:elsewhere.localhost'
+        : 'DNS:localhost,IP:127.0.0.1,IP:::1';
     return issued(dir, issuer, name, kind === 'expired' ? -1 : 2);
   });
 }

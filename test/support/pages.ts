@@ -1,24 +1,88 @@
-// The fenced blocks of a page (README.md, docs/operations.md) and the commands in them, for the tests that type
-// them as they stand.
+// The fenced blocks of the pages (README.md, docs, ...) and the commands in them, for the tests that type them as they
+// stand.
 //
 // Every block of ```sh has a comment on the line before it that says who types it:
 //
 //   <!-- lab: central -->      root on the central host of the lab, in the order of the page (test/lab)
 //   <!-- lab: gateway -->      root on a gateway of the lab, in the order of the page (test/lab)
+//   <!-- lab: bare -->         root on a bare Debian of the lab, test/lab/an-upgrade-and-an-end
+//   <!-- lab: repository -->   root on a host of the lab that takes a release, test/lab/an-upgrade-and-an-end
+//   <!-- lab: many -->         root on a host of the lab that publishes for many, test/lab/a-host-of-many-lists
 //   <!-- lab: emergency -->    test/postfix/emergency, on a host of its own
 //   <!-- lab: drill -->        test/commands/drill-that-does-not-help, with a gateway that nobody touches
-//   <!-- lab: none -->         nobody: it needs what a lab does not have
+//   <!-- lab: migration X -->  test/sources/migration-that-loses-mail
+//   <!-- lab: sendmail -->     test/mta/sendmail
+//   <!-- lab: here X -->       test/commands/output-that-a-page-makes-up, in a folder of its own
+//   <!-- lab: none -->         nobody: it needs what no test has. It is read all the same, as each of them is: by bash,
+//                              and by the parser of our commands (test/commands/line-of-a-page-that-is-wrong)
 //
 // A block of another language is a file where its comment names one: <!-- lab: central
-// /etc/relaymap-publish/relaymap-publish.toml -->
-import { readFileSync } from 'node:fs';
+// /etc/relaymap-publish/relaymap-publish.toml -->. One without a language shows what a command prints:
+// <!-- lab: shows X -->. Who reads the others follows from their language (READERS).
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-export const TYPISTS = ['central', 'gateway', 'emergency', 'drill', 'none'] as const;
-export type Typist = (typeof TYPISTS)[number];
+const FIRST_HOUR = 'test/lab/a-first-hour-by-the-readme.test.ts';
+const UPGRADE = 'test/lab/an-upgrade-and-an-end.test.ts';
+const PARSED = 'test/commands/line-of-a-page-that-is-wrong.test.ts';
+const HERE = 'test/commands/output-that-a-page-makes-up.test.ts';
+
+/** Who types the shell lines below a mark. */
+const TYPED_BY = {
+  central: FIRST_HOUR,
+  gateway: FIRST_HOUR,
+  bare: UPGRADE,
+  repository: UPGRADE,
+  many: 'test/lab/a-host-of-many-lists.test.ts',
+  emergency: 'test/postfix/emergency.test.ts',
+  drill: 'test/commands/drill-that-does-not-help.test.ts',
+  migration: 'test/sources/migration-that-loses-mail.test.ts',
+  sendmail: 'test/mta/sendmail.test.ts',
+  here: HERE,
+  none: PARSED,
+} as const;
+export type Typist = keyof typeof TYPED_BY;
+export const TYPISTS: ReadonlyMap<string, string> = new Map(Object.entries(TYPED_BY));
+
+const FORMAT = 'test/bundle/format-page-that-does-not-hold.test.ts';
+/** Who reads the blocks of a language. */
+export const READERS: ReadonlyMap<string, string> = new Map([
+  ...['toml', 'yaml', 'ini', 'cron', 'json'].map((language) => [language, PARSED] as const),
+  ['nginx', 'test/commands/recipe-that-does-not-serve.test.ts'],
+  ['caddy', 'test/commands/recipe-that-does-not-serve.test.ts'],
+  ['nginx-log', 'test/commands/log-of-a-real-server.test.ts'],
+  ['sql', 'test/sources/notification-that-is-missed.test.ts'],
+  ...[
+    'pem',
+    'keyid',
+    'table',
+    'sha256',
+    'delta',
+    'body',
+    'manifest',
+    'envelope',
+    'dsse',
+    'signature',
+    'points',
+    'files',
+  ].map((language) => [language, FORMAT] as const),
+]);
+
+/** Every page with lines for a reader. */
+export const PAGES: readonly string[] = [
+  '.',
+  'docs',
+  'docs/migrations',
+  'docs/recipes',
+  'keys',
+  'packaging/ansible',
+  'packaging/haraka',
+]
+  .flatMap((folder) => readdirSync(path.join(root, folder)).map((name) => path.join(folder, name)))
+  .filter((name) => name.endsWith('.md'));
 
 export interface Block {
   readonly line: number;

@@ -8,12 +8,13 @@ export class Proxy {
   readonly #server = createServer((_, response) => response.writeHead(405).end());
   readonly #sockets = new Set<Socket>();
 
-  static async start(): Promise<Proxy> {
+  /** @param isHere which hosts are this one. */
+  static async start(isHere: (host: string) => boolean = (host) => host === 'localhost'): Promise<Proxy> {
     const proxy = new Proxy();
     proxy.#server.on('connect', (request: IncomingMessage, socket: Socket, head: Buffer) => {
       proxy.asked.push({ target: request.url ?? '', authorization: request.headers['proxy-authorization'] });
-      const [host, port] = (request.url ?? '').split(':');
-      const onward = connect(Number(port), host === 'localhost' ? '127.0.0.1' : (host ?? ''), () => {
+      const [host = '', port] = (request.url ?? '').split(':');
+      const onward = connect(Number(port), isHere(host) ? '127.0.0.1' : host, () => {
         socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
         if (head.length > 0) onward.write(head);
         onward.pipe(socket).pipe(onward);

@@ -16,6 +16,7 @@ import { readRecord, writeRecord } from '../../publisher/cosign/record.ts';
 import { PublishError } from '../../publisher/errors.ts';
 import { openKeys, type PublisherKeys } from '../../publisher/keys/publisher-keys.ts';
 import { RemoteFolder } from '../../publisher/keys/remote.ts';
+import { isS3 } from '../../publisher/repository/s3/location.ts';
 import { becomePublisher, requireState, stateOwner } from './become-publisher.ts';
 import { servePages } from './serve-pages.ts';
 
@@ -35,7 +36,7 @@ export async function cosignCommand(options: CosignOptions): Promise<number> {
   const { config } = next;
   await becomePublisher(config.state_dir);
   requireState(config.state_dir, true);
-  requireUnwritable('output', config.output);
+  if (!isS3(config.output)) requireUnwritable('output', config.output);
   requireUnwritable('state_dir', config.state_dir);
   makeFolder(config.state_dir, 0o700);
   if (options.allowShrink || options.nextVersion !== undefined) return note(config, options);
@@ -100,7 +101,7 @@ function readAgain(file: string, stateDir: string): Cosigning {
   const { state_dir: dir } = found.config;
   if (dir !== stateDir) throw new HostError('CONFIG', `${file}: state_dir is ${dir}, was ${stateDir}: restart cosign`);
   requireState(dir, true);
-  requireUnwritable('output', found.config.output);
+  if (!isS3(found.config.output)) requireUnwritable('output', found.config.output);
   return found;
 }
 

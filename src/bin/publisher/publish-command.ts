@@ -62,7 +62,7 @@ export async function publishCommand(options: PublishCommandOptions, now: Date):
     const rows = waiting === 1 ? '1 row that no source has' : `${waiting} rows that no source has`;
     log('notice', `${rows} any more: in the list until remove_after has passed, first at ${isoTime(nextRemoval)}`);
   }
-  if (options.unsigned !== undefined) log('notice', `its digest is ${manifestIn(options.unsigned).digest}`);
+  if (options.unsigned !== undefined) log('notice', `its digest is ${(await manifestIn(options.unsigned)).digest}`);
   const warning = options.dryRun ? null : nothingPublishesNext(process.env);
   if (warning !== null) log('notice', warning);
   process.stdout.write(

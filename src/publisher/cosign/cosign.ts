@@ -4,21 +4,20 @@
  * a file. What it refuses it names. Nobody writes to another's host.
  */
 import { createHash } from 'node:crypto';
-import { readdirSync, statSync } from 'node:fs';
-import path from 'node:path';
+import { hostname } from 'node:os';
 import { decodeEnvelope, encodeEnvelope, MANIFEST_TYPE, MAX_ENVELOPE } from '../../bundle/trust/envelope.ts';
 import { nextHopsOf, parseManifest, type Manifest } from '../../bundle/offer/manifest.ts';
 import { StepError } from '../../errors.ts';
-import { makeFolder, removeDurable, writeFileAtomic } from '../../io/atomic-file.ts';
-import { whyUnwritten } from '../../io/denied.ts';
 import { log, logOnce } from '../../io/log.ts';
 import type { PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
 import { REFUSED } from '../keys/collect.ts';
 import type { PublisherKeys } from '../keys/publisher-keys.ts';
 import type { RemoteFolder } from '../keys/remote.ts';
+import { openStore } from '../repository/open-store.ts';
 import { goodSignatures, signaturesOf } from '../repository/sign-manifest.ts';
 import { StateFolder } from '../repository/state-folder.ts';
+import { putFile, type Store } from '../repository/store.ts';
 import { judgeCandidate } from './judge-candidate.ts';
 import { HopReadings, judgeHops } from './judge-hops.ts';
 import { judgeTable, takeTable } from './judge-table.ts';
@@ -41,6 +40,8 @@ export class CosignHost {
   readonly #keys: PublisherKeys;
   readonly #remote: RemoteFolder;
   readonly #kept: StateFolder;
+  /** Opens `output`, for one look: its credentials may be others at the next. */
+  readonly #open: () => Store;
   readonly #readings: Readings;
   readonly #hopReadings: HopReadings;
   /** When all sources were read, in milliseconds; null before the first time. */
@@ -50,6 +51,7 @@ export class CosignHost {
     this.#config = config;
     this.#keys = keys;
     this.#remote = remote;
+    this.#open = () => openStore(config.output, config.s3, { owner: `${hostname()} ${config.state_dir}` });
     this.#kept = new StateFolder(config.state_dir);
     this.#readings = new Readings(config, this.#kept);
     this.#hopReadings = new HopReadings(config);
@@ -64,17 +66,21 @@ export class CosignHost {
     }
     const { payload, payloadType } = opened(bytes);
     const digest = createHash('sha256').update(payload).digest('hex');
+    const output = this.#open();
     try {
       if (payloadType !== MANIFEST_TYPE)
         throw new PublishError('UNSIGNED', `the candidate's payloadType is "${payloadType.slice(0, 80)}"`);
-      return await this.#judged(payload, digest, now);
+      return await this.#judged(output, payload, digest, now);
     } catch (error) {
-      if (error instanceof PublishError || error instanceof StepError) this.#sayRefused(digest, error, now);
+      if (error instanceof PublishError || error instanceof StepError)
+        await this.#sayRefused(output, digest, error, now);
       throw error;
+    } finally {
+      await output.close();
     }
   }
 
-  async #judged(payload: Uint8Array, digest: string, now: Date): Promise<Looked> {
+  async #judged(output: Store, payload: Uint8Array, digest: string, now: Date): Promise<Looked> {
     const record = await this.#recordOfNow();
     const { signed, out, grant } = record;
     const { name, valid_for: validFor, ring } = this.#config;
@@ -91,14 +97,13 @@ export class CosignHost {
     const isOut = signed?.digest === digest && signed.version <= rules.out;
     if (isOut) return { outcome: 'signed before', manifest: parseManifest(payload) };
     const manifest = judgeCandidate(payload, digest, rules);
-    const file = path.join(this.#config.output, `${digest}.json`);
-    if (signed?.digest === digest && statSync(file, { throwIfNoEntry: false }) !== undefined)
-      return { outcome: 'signed before', manifest };
+    const file = `${digest}.json`;
+    if (signed?.digest === digest && (await output.size(file)) !== null) return { outcome: 'signed before', manifest };
     await this.#judgeTables(manifest, out, now);
     writeRecord(this.#config, { ...record, signed: { version: manifest.version, digest } }); // before signing
     const signatures = await signaturesOf(MANIFEST_TYPE, payload, this.#keys.signers);
-    this.#serve(file, encodeEnvelope(MANIFEST_TYPE, payload, signatures));
-    this.#clean();
+    await putFile(output, file, encodeEnvelope(MANIFEST_TYPE, payload, signatures));
+    await this.#clean(output);
     log('notice', `${name}: signed version ${manifest.version} (${manifest.tables.recipients.rows} rows)`);
     return { outcome: 'signed', manifest };
   }
@@ -160,30 +165,22 @@ export class CosignHost {
     }
   }
 
-  #serve(file: string, bytes: Uint8Array): void {
+  /** Tells the publisher's host why nothing is signed: counts and domains, no address. */
+  async #sayRefused(output: Store, digest: string, error: PublishError | StepError, now: Date): Promise<void> {
+    const said = { payload: digest, code: error.code, message: error.message.slice(0, 2000), at: now.toISOString() };
     try {
-      makeFolder(path.dirname(file), 0o750);
-      writeFileAtomic(file, bytes, 0o644);
-    } catch (error) {
-      if (error instanceof StepError) throw error;
-      throw new PublishError('OUTPUT', `cannot write ${file}: ${whyUnwritten(error, file)}`, error);
+      await putFile(output, REFUSED, Buffer.from(`${JSON.stringify(said)}\n`));
+    } catch (failure) {
+      if (!(failure instanceof PublishError) && !(failure instanceof StepError)) throw failure;
+      logOnce('warning', `${this.#config.name}: why it is refused cannot be told: ${failure.message}`);
     }
   }
 
-  /** Tells the publisher's host why nothing is signed: counts and domains, no address. */
-  #sayRefused(digest: string, error: PublishError | StepError, now: Date): void {
-    const said = { payload: digest, code: error.code, message: error.message.slice(0, 2000), at: now.toISOString() };
-    this.#serve(path.join(this.#config.output, REFUSED), Buffer.from(`${JSON.stringify(said)}\n`));
-  }
-
   /** Drops old signatures. */
-  #clean(): void {
-    const { output } = this.#config;
-    const files = readdirSync(output).filter((name) => /^[0-9a-f]{64}\.json$/.test(name));
-    const byAge = files
-      .map((name) => path.join(output, name))
-      .sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
-    for (const file of byAge.slice(KEPT)) removeDurable(file);
+  async #clean(output: Store): Promise<void> {
+    const files = (await output.list('')).filter(({ name }) => /^[0-9a-f]{64}\.json$/.test(name));
+    const byAge = files.sort((a, b) => b.modified.getTime() - a.modified.getTime());
+    for (const { name } of byAge.slice(KEPT)) await output.remove(name);
   }
 }
 

@@ -149,6 +149,7 @@ export function publisherHealthJson(config: PublisherConfig, { status, facts, re
     outcome: s?.outcome ?? null,
     code: s?.code ?? null,
     source: s?.source ?? null,
+    divergedSince: s?.divergedSince ?? null,
     certificateExpires:
       facts.certificate !== null && 'expires' in facts.certificate ? facts.certificate.expires.toISOString() : null,
     reasons,

@@ -31,6 +31,11 @@ export function publisherMetrics(version: string, config: PublisherConfig, { sta
     ),
     of('created_timestamp_seconds', 'When the published version was signed.', seconds(s?.created ?? null)),
     of('expires_timestamp_seconds', 'When the published version expires.', seconds(s?.expires ?? null)),
+    of(
+      'diverged_since_timestamp_seconds',
+      "Since when another publisher's list is out in place of what the sources here give.",
+      seconds(s?.divergedSince ?? null),
+    ),
     of('certificate_expires_timestamp_seconds', 'When the certificate of serve expires.', expires),
     of('output_foreign', 'Whether output holds what was not signed here, 1 or 0.', Number(facts.foreign !== null)),
     gauge('relaymap_publish_last_run_info', 'How the last run ended, and at which source; always 1.', [

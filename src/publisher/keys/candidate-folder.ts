@@ -3,7 +3,6 @@
  * Reads it and the published folder; writes the manifest with one signature more.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { decodeEnvelope, encodeEnvelope, MANIFEST_TYPE, type Signature } from '../../bundle/trust/envelope.ts';
 import { isoTime, nextHopsOf, parseManifest, type Manifest, type TableEntry } from '../../bundle/offer/manifest.ts';
@@ -11,10 +10,12 @@ import type { RowBlock } from '../../bundle/table/rows.ts';
 import { TableChecker } from '../../bundle/table/table.ts';
 import { StepError } from '../../errors.ts';
 import { AtomicFile, makeFolder, writeFileAtomic } from '../../io/atomic-file.ts';
-import { whyUnread, whyUnwritten } from '../../io/denied.ts';
+import { whyUnwritten } from '../../io/denied.ts';
 import { PublishError } from '../errors.ts';
 import type { Repository } from '../repository/repository.ts';
-import { blocksOf, readFileText } from '../repository/table-text.ts';
+import { FolderStore } from '../repository/folder-store.ts';
+import { MANIFEST, type Store } from '../repository/store.ts';
+import { blocksOf, readText } from '../repository/table-text.ts';
 import { checkedHops, hopDifference, hopsShrinkage, NO_HOPS, type Hops } from '../transport/hop-difference.ts';
 import { shrinkageOf, tableDifference, type TableDifference } from './table-difference.ts';
 
@@ -35,41 +36,51 @@ export interface CandidateFolder {
   readonly write: (signatures: readonly Signature[]) => readonly string[];
 }
 
+type Found = Omit<CandidateFolder, 'lines' | 'refusal' | 'write'>;
+
 /** A manifest in a folder, whoever signed it. @throws PublishError KEY */
-export function manifestIn(folder: string): Omit<CandidateFolder, 'lines' | 'refusal' | 'write'> {
-  const file = path.join(folder, 'manifest.json');
+export const manifestIn = (folder: string): Promise<Found> => manifestOf(new FolderStore(folder));
+
+async function manifestOf(store: Store): Promise<Found> {
+  const file = store.place(MANIFEST);
   try {
-    const envelope = readFileSync(file);
+    const stored = await store.get(MANIFEST);
+    if (stored === null) throw new PublishError('KEY', `cannot use ${file}: it is not there`);
+    const envelope = stored.bytes;
     const { payload, payloadType, signatures } = decodeEnvelope(envelope);
     if (payloadType !== MANIFEST_TYPE) throw new PublishError('KEY', `${file} is no manifest`);
     const digest = createHash('sha256').update(payload).digest('hex');
     return { manifest: parseManifest(payload), payload, digest, envelope, signatures };
   } catch (error) {
     if (error instanceof PublishError) throw error;
-    const why = error instanceof StepError ? error.message : whyUnread(error, file);
-    throw new PublishError('KEY', `cannot use ${file}: ${why}`, error);
+    if (!(error instanceof StepError)) throw error;
+    throw new PublishError('KEY', `cannot use ${file}: ${error.message}`, error);
   }
 }
 
 /**
- * @param base the published folder; null to compare with nothing.
+ * @param base what is published; null to compare with nothing.
  * @throws PublishError KEY, STATE for a table that is not the one that the manifest names
  */
-export async function candidateIn(folder: string, base: string | null): Promise<CandidateFolder> {
-  const found = manifestIn(folder);
-  const before = base === null ? null : manifestIn(base);
+export async function candidateIn(folder: string, base: Store | null): Promise<CandidateFolder> {
+  const store = new FolderStore(folder);
+  const found = await manifestOf(store);
+  const before = base === null ? null : await manifestOf(base);
   const { manifest } = found;
   if (before !== null && before.manifest.name !== manifest.name)
-    throw new PublishError('KEY', `${base} holds "${before.manifest.name}", the candidate is for "${manifest.name}"`);
+    throw new PublishError(
+      'KEY',
+      `${base?.label} holds "${before.manifest.name}", the candidate is for "${manifest.name}"`,
+    );
   if (before !== null && before.manifest.version >= manifest.version) {
     const versions = `version ${manifest.version}, version ${before.manifest.version} is out`;
     throw new PublishError('UNSIGNED', `nothing is signed: the candidate is ${versions}`);
   }
-  const rows = tableIn(folder, manifest.tables.recipients);
-  const old = before === null ? none() : tableIn(base ?? '', before.manifest.tables.recipients);
+  const rows = tableIn(store, manifest.tables.recipients);
+  const old = base === null || before === null ? none() : tableIn(base, before.manifest.tables.recipients);
   const change = await tableDifference(old, rows, SHOWN);
-  const hops = await hopsOf(folder, manifest);
-  const oldHops = before === null ? null : await hopsOf(base ?? '', before.manifest);
+  const hops = await hopsOf(store, manifest);
+  const oldHops = base === null || before === null ? null : await hopsOf(base, before.manifest);
   return {
     ...found,
     lines: [
@@ -91,10 +102,11 @@ async function* none(): AsyncGenerator<RowBlock> {
 }
 
 /** The rows of a table, checked against what the manifest says of it. */
-async function* tableIn(folder: string, entry: TableEntry): AsyncGenerator<RowBlock> {
-  const file = path.join(folder, 'recipients', `${entry.sha256}.gz`);
+async function* tableIn(store: Store, entry: TableEntry): AsyncGenerator<RowBlock> {
+  const key = `recipients/${entry.sha256}.gz`;
+  const file = store.place(key);
   const checker = new TableChecker();
-  for await (const block of blocksOf(readFileText(file, entry.sha256))) {
+  for await (const block of blocksOf(readText(store.read(key), file, entry.sha256))) {
     checker.push(block);
     yield block;
   }
@@ -134,12 +146,13 @@ function changeLines(change: TableDifference, before: number | null): string[] {
 }
 
 /** The next hops that a manifest names, none without such a table. */
-async function hopsOf(folder: string, manifest: Manifest): Promise<Hops> {
+async function hopsOf(store: Store, manifest: Manifest): Promise<Hops> {
   const { entry } = nextHopsOf(manifest);
   if (entry === null) return NO_HOPS;
-  const file = path.join(folder, 'transport', `${entry.sha256}.gz`);
+  const key = `transport/${entry.sha256}.gz`;
+  const file = store.place(key);
   return await checkedHops(
-    readFileText(file, entry.sha256),
+    readText(store.read(key), file, entry.sha256),
     entry,
     (why) => new PublishError('VERIFY', `${file}: ${why}`),
   );

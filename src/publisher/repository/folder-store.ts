@@ -81,7 +81,10 @@ export class FolderStore implements Store {
     try {
       return readdirSync(place, { withFileTypes: true })
         .filter((entry) => entry.isFile())
-        .map(({ name }) => ({ name }));
+        .flatMap(({ name }) => {
+          const found = statOf(path.join(place, name));
+          return found === null ? [] : [{ name, modified: found.mtime }]; // removed since
+        });
     } catch (error) {
       if (isAbsent(error)) return [];
       throw new PublishError('OUTPUT', `cannot list ${place}: ${whyUnread(error, place)}`, error);

@@ -20,6 +20,7 @@ export interface Stored {
 export interface Listed {
   /** Its name without the folder. */
   readonly name: string;
+  readonly modified: Date;
 }
 
 export interface Store {
@@ -59,8 +60,21 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** How often a blob is tried to be written while others write or remove it. */
+/** How often a file is tried to be written while others write or remove it. */
 const TRIES = 5;
+
+/**
+ * Writes a file whatever is there, for a folder or a bucket that one host writes. The same content stays as it is.
+ * @throws PublishError OUTPUT if others keep changing it
+ */
+export async function putFile(store: Store, key: string, bytes: Uint8Array): Promise<void> {
+  for (let i = 0; i < TRIES; i++) {
+    const there = await store.get(key);
+    if (there !== null && Buffer.from(there.bytes).equals(bytes)) return;
+    if (there === null ? await store.create(key, bytes) : await store.replace(key, bytes, there.tag)) return;
+  }
+  throw new PublishError('OUTPUT', `${store.place(key)} was changed by others at each of ${TRIES} tries to write it`);
+}
 
 /**
  * Writes a file whose name promises its content. What is there and sound stays as it is, and is written again, which

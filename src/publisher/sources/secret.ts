@@ -13,8 +13,13 @@ import { requireUnwritable } from '../../io/rights.ts';
  * @param option the configuration key that names the file, for messages.
  * @throws HostError CONFIG if the file is unreadable, empty, has several lines, or others can read it.
  */
-export function readSecret(option: string, file: string): string {
-  const secret = readSecretPem(option, file).replace(/\r?\n$/, '');
+export const readSecret = (option: string, file: string): string => oneLine(option, file, readSecretPem(option, file));
+
+/** The same of a file that a platform has put there, with the rights that it gives. @throws HostError CONFIG */
+export const readGivenSecret = (option: string, file: string): string => oneLine(option, file, read(option, file).text);
+
+function oneLine(option: string, file: string, text: string): string {
+  const secret = text.replace(/\r?\n$/, '');
   // A bind with an empty password is anonymous, and succeeds.
   if (secret === '') throw new HostError('CONFIG', `${option} ${file} is empty`);
   if (/[\r\n\0]/.test(secret)) throw new HostError('CONFIG', `${option} ${file} holds more than one line`);

@@ -1,6 +1,7 @@
 // Two real publishers of one list, and what happens to them by a seed: sources that change, differ and lag, kills,
-// pauses, partitions, a store and a network with faults. After each storm it is quiet: then the list of one of them is
-// out, and the other has the same or says DIVERGED.
+// pauses, partitions, clocks that are set, a store and a network with faults. Lists hold for seconds, so that they are
+// renewed all the time. After each storm it is quiet: then the list of one of them is out, and the other has
+// the same or says DIVERGED.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Random } from '../../support/random.ts';
 import { Line, tableOf, type Out } from './line.ts';
@@ -27,6 +28,8 @@ export interface Figures {
   readonly lists: number;
   readonly lost: readonly string[];
   readonly versions: number;
+  /** Of the versions, those that only renewed the list. */
+  readonly renewals: number;
   readonly doubled: readonly number[];
   readonly back: readonly string[];
   readonly faults: Readonly<Record<string, number>>;
@@ -35,6 +38,11 @@ export interface Figures {
 /** Milliseconds for both to come to rest. For what hangs, not for what is slow. */
 const PATIENCE = 180_000;
 const STEPS = 7;
+/**
+ * How far a host's clock may be ahead. A list is renewed once half its validity has passed by the clock of the host
+ * that renews; for a gateway, whose clock is right, the list of the slowest one holds a minute longer.
+ */
+export const CLOCKS = ['+60s', '+120s', '+180s', '+240s', '+300s'] as const;
 
 export interface Run {
   readonly hosts: readonly [PublisherHost, PublisherHost];
@@ -71,7 +79,7 @@ export async function interleave({ hosts, place, line, seed, goOn, atRest }: Run
         const who = random.number(2);
         const host = who === 0 ? hosts[0] : hosts[1];
         if (!host.isUp) host.start();
-        switch (random.number(8)) {
+        switch (random.number(9)) {
           case 0:
             await host.kill();
             count('killed');
@@ -92,7 +100,12 @@ export async function interleave({ hosts, place, line, seed, goOn, atRest }: Run
             host.list(truth);
             count('sources that differ');
             break;
-          case 5:
+          case 5: // the later clock finds the list due, while the other publishes
+            await host.kill();
+            host.clock = random.pick(CLOCKS);
+            count('clocks set');
+            break;
+          case 6:
             host.list([...truth, `only-${host.name}-${next}@example.org`]);
             count('sources that differ');
             break;
@@ -122,9 +135,9 @@ export async function interleave({ hosts, place, line, seed, goOn, atRest }: Run
     await watching.stop();
     for (const host of hosts) await host.kill();
   }
-  const { versions, doubled, back } = line;
+  const { versions, renewals, doubled, back } = line;
   const faults = { ...counts, ...place.injected() };
-  return { seed, rounds, lists: rounds, lost, versions, doubled: [...doubled], back, faults };
+  return { seed, rounds, lists: rounds, lost, versions, renewals, doubled: [...doubled], back, faults };
 }
 
 /** Waits until the list of one is out, and the other has the same or says DIVERGED. @returns what is out, or wrong */

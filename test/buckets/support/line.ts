@@ -22,6 +22,7 @@ export function outOf(envelope: Uint8Array): Out {
 
 export class Line {
   readonly #digests = new Map<number, string>();
+  readonly #tables = new Map<number, string>();
   readonly doubled = new Set<number>();
   /** `5 after 6` */
   readonly back: string[] = [];
@@ -31,12 +32,18 @@ export class Line {
     return this.#digests.size;
   }
 
+  /** Versions with the table of the version before. */
+  get renewals(): number {
+    return [...this.#tables].filter(([version, table]) => this.#tables.get(version - 1) === table).length;
+  }
+
   /** A manifest that the store has taken, or that was read. Reads come in order, writes may cross on their way. */
   see(envelope: Uint8Array, isRead: boolean): Out {
     const out = outOf(envelope);
     const known = this.#digests.get(out.version);
     if (known !== undefined && known !== out.digest) this.doubled.add(out.version);
     this.#digests.set(out.version, out.digest);
+    this.#tables.set(out.version, out.table);
     if (isRead && out.version < this.#last) this.back.push(`${out.version} after ${this.#last}`);
     if (isRead) this.#last = Math.max(this.#last, out.version);
     return out;

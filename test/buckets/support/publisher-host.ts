@@ -18,6 +18,8 @@ export interface HostSetup {
   readonly tables: string;
   /** How far its clock is from ours: `+120s`. */
   readonly clock: string;
+  /** `valid_for`; the usual one if it is not named. */
+  readonly validity?: string;
   /** Its `state_dir`; the usual one if it is not named. */
   readonly state?: string;
 }
@@ -43,12 +45,13 @@ export class PublisherHost {
     return path.join(this.dir, ...names);
   }
 
-  configure({ top, tables, clock, state = this.at('state') }: HostSetup, other: PublisherHost): void {
+  configure({ top, tables, clock, validity = '7d', state = this.at('state') }: HostSetup, other: PublisherHost): void {
     this.#clock = clock;
     const text = `name = "example-org"
 state_dir = "${state}"
 keys = ["${this.at('own.key')}", { public = "${other.at('own.pub')}" }]
 threshold = 1
+valid_for = "${validity}"
 ${top}
 [watch]
 interval = "1s"
@@ -68,6 +71,11 @@ ${tables}
   list(rows: Iterable<string>): void {
     writeFileSync(this.at('recipients.new'), Array.from(rows, (row) => `${row}\n`).join(''));
     renameSync(this.at('recipients.new'), this.at('recipients'));
+  }
+
+  /** Counts from its next start on. */
+  set clock(clock: string) {
+    this.#clock = clock;
   }
 
   get isUp(): boolean {

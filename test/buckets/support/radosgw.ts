@@ -84,6 +84,7 @@ function configuration(dir: string, monitor: number, gateway: number): string {
     osd_crush_chooseleaf_type: 0,
     mon_allow_pool_size_one: true,
     mon_max_pg_per_osd: 2000,
+    rgw_dns_name: 'localhost', // for a bucket before the host name
     rgw_frontends: `beast endpoint=127.0.0.1:${gateway}`,
     rgw_enable_apis: 's3',
     rgw_run_sync_thread: false,

@@ -2,7 +2,6 @@
  * `relaymap-publish inspect`: verifies a published bundle with the gateway's own code, and checks whether strangers
  * may read it.
  */
-import path from 'node:path';
 import '../../seed-hashes.ts';
 import { DEFAULT_LIMITS } from '../../../gateway/config.ts';
 import { readAccess } from '../../../gateway/keys/credentials.ts';
@@ -14,21 +13,18 @@ import { exitStatus, HostError, StepError } from '../../../errors.ts';
 import type { Access } from '../../../io/http.ts';
 import { log } from '../../../io/log.ts';
 import { openStore } from '../../../publisher/repository/open-store.ts';
-import { accessOf, checkedS3, isS3, locationOf, NO_S3 } from '../../../publisher/repository/s3/location.ts';
+import { accessOf, isS3, locationOf, urlOf } from '../../../publisher/repository/s3/location.ts';
 import type { Store } from '../../../publisher/repository/store.ts';
+import { s3Of } from '../s3/open-bucket.ts';
+import type { S3Options } from '../s3/options.ts';
 import { bucketSource } from './inspect-bucket.ts';
 import { printable } from '../../../io/printable.ts';
 
-export interface InspectOptions {
+export interface InspectOptions extends S3Options {
   readonly keys?: string;
-  readonly caFile?: string;
   readonly tokenFile?: string;
   readonly clientCert?: string;
   readonly clientKey?: string;
-  readonly endpoint?: string;
-  readonly region?: string;
-  readonly credentialsFile?: string;
-  readonly instanceMetadata?: boolean;
 }
 
 const LIMITS = { idle: DEFAULT_LIMITS.idle_timeout, total: DEFAULT_LIMITS.total_timeout };
@@ -82,19 +78,11 @@ function overHttps(url: string, access: Access): Source {
 
 /** A bucket, and the URL at which strangers would ask for it; null if that is of this host alone. */
 function openBucket(place: string, options: InspectOptions): { readonly store: Store; readonly url: string | null } {
-  const { endpoint, region, credentialsFile, caFile, instanceMetadata = false } = options;
-  const given = {
-    ...NO_S3,
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(region === undefined ? {} : { region }),
-    ...(credentialsFile === undefined ? {} : { credentials_file: path.resolve(credentialsFile) }),
-    ...(caFile === undefined ? {} : { ca_file: path.resolve(caFile) }),
-    instance_metadata: instanceMetadata,
-  };
-  const s3 = checkedS3(given);
-  const { bucket, prefix } = locationOf(place);
-  const at = accessOf(s3, process.env).endpoint;
-  const url = new URL(`${bucket}/${prefix === '' ? '' : `${prefix}/`}`, at);
+  const s3 = s3Of(options);
+  const location = locationOf(place);
+  const { prefix } = location;
+  const below = urlOf(accessOf(s3, process.env), location, prefix === '' ? '' : `${prefix}/`);
+  const url = new URL(`${below.href.replace(/\/*$/, '')}/`);
   return { store: openStore(place, s3), url: url.protocol === 'https:' ? url.href : null };
 }
 

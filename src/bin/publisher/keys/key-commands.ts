@@ -2,10 +2,13 @@
 import type { Command } from 'commander';
 import { printable } from '../../../io/printable.ts';
 import { subcommand } from '../../program.ts';
+import { withS3Options, type OpenBucket } from '../s3/options.ts';
 import type { Action, KeyringOptions } from './keyring-command.ts';
 import type { SignOptions } from './sign-command.ts';
 
 const several = (word: string, before: readonly string[] = []): readonly string[] => [...before, word];
+
+const orBucket = (open: OpenBucket | null): string => (open === null ? '' : ', or s3://BUCKET/PREFIX');
 
 export function addKeygen(program: Command): void {
   subcommand(program, 'keygen', 'make a signing key: N.key (secret) and N.pub (for the gateways)')
@@ -20,26 +23,39 @@ export function addKeygen(program: Command): void {
     });
 }
 
-/** @param done told the exit status. */
-export function addSign(program: Command, done: (status: number) => void): void {
-  subcommand(program, 'sign', 'show what a step or a candidate changes, and sign it')
+/**
+ * @param done told the exit status.
+ * @param open opens a bucket; null for a program without a network.
+ */
+export function addSign(program: Command, done: (status: number) => void, open: OpenBucket | null): void {
+  const sign = subcommand(program, 'sign', 'show what a step or a candidate changes, and sign it')
     .argument('<FILE>', "a step's file, or a candidate's folder")
     .option('--key <FILE>', 'sign with this key')
     .option('--agent <KEYID>', 'sign with a key of the ssh-agent')
     .option('--command <PROGRAM...>', 'sign with a program: bytes in, signature out')
     .option('--public <FILE>', "the program's public key, for a candidate")
-    .option('--base <DIR>', 'the published folder, to compare a candidate with')
+    .option('--base <DIR>', `the published folder${orBucket(open)}, to compare a candidate with`)
     .option('--allow-shrink', 'sign a candidate that has shrunk too far', false)
     .option('--yes <DIGEST>', 'the whole digest, for scripts')
     .action(async (file: string, options: SignOptions) => {
       const { signCommand } = await import('./sign-command.ts');
-      done(await signCommand(file, options));
+      done(await signCommand(file, options, open));
     });
+  if (open !== null) withS3Options(sign);
 }
 
-/** @param publish `keyring publish`, which needs all of the publishing host. */
-export function addKeyring(program: Command, config: string, publish: Action, done: (status: number) => void): void {
-  subcommand(program, 'keyring', 'change keys: init, propose, status, rehearse, publish')
+/**
+ * @param publish `keyring publish`, which needs all of the publishing host.
+ * @param open opens a bucket; null for a program without a network.
+ */
+export function addKeyring(
+  program: Command,
+  config: string,
+  publish: Action,
+  done: (status: number) => void,
+  open: OpenBucket | null,
+): void {
+  const keyring = subcommand(program, 'keyring', 'change keys: init, propose, status, rehearse, publish')
     .argument('<ACTION>', 'init, propose, status, rehearse or publish')
     .argument('[FILE...]', 'the step, or copies of it with signatures')
     .option('--config <FILE>', 'configuration, for publish', config)
@@ -47,7 +63,7 @@ export function addKeyring(program: Command, config: string, publish: Action, do
     .option('--name <NAME>', 'init: name of the key files; propose: the list')
     .option('--roots <N>', 'init: how many root keys (default 3)')
     .option('--keys <DIR>', "propose: a gateway's key directory")
-    .option('--published <DIR>', 'propose, rehearse: the published folder')
+    .option('--published <DIR>', `propose, rehearse: the published folder${orBucket(open)}`)
     .option('--add <FILE>', 'propose: a key that comes (.pub)', several)
     .option('--remove <KEYID>', 'propose: a key that goes; or its .pub', several)
     .option('--add-root <FILE>', 'propose: a root key that comes (.pub)', several)
@@ -60,6 +76,7 @@ export function addKeyring(program: Command, config: string, publish: Action, do
     .option('--without-old', 'publish: the old key cannot sign any more', false)
     .action(async (action: string, files: string[], options: KeyringOptions) => {
       const { keyringCommand } = await import('./keyring-command.ts');
-      done(await keyringCommand(action, files, options, new Date(), publish));
+      done(await keyringCommand(action, files, options, { now: new Date(), publish, open }));
     });
+  if (open !== null) withS3Options(keyring);
 }

@@ -24,10 +24,11 @@ import {
   type Start,
   type StepFile,
 } from '../../../publisher/keys/step-file.ts';
-import { FolderStore } from '../../../publisher/repository/folder-store.ts';
+import { MANIFEST, type Store } from '../../../publisher/repository/store.ts';
+import { openPlace, type OpenBucket, type S3Options } from '../s3/options.ts';
 import { changeWords, signedBy, signedWords, stepWords } from '../../../publisher/keys/step-words.ts';
 
-export interface KeyringOptions {
+export interface KeyringOptions extends S3Options {
   readonly config: string;
   readonly out?: string;
   readonly name?: string;
@@ -48,34 +49,54 @@ export interface KeyringOptions {
 
 export type Action = (files: readonly string[], options: KeyringOptions, now: Date) => number | Promise<number>;
 
-const ACTIONS: Readonly<Record<string, Action>> = {
+/** What a command is given beside its options. */
+interface Given {
+  readonly now: Date;
+  /** `keyring publish` */
+  readonly publish: Action;
+  /** Null for a program without a network. */
+  readonly open: OpenBucket | null;
+}
+
+type Acting = (files: readonly string[], options: KeyringOptions, given: Given) => number | Promise<number>;
+
+const ACTIONS: Readonly<Record<string, Acting>> = {
   init: (_, options) => init(options),
-  propose: (_, options, now) => propose(options, now),
+  propose: (_, options, { now, open }) => withPublished(options, open, (published) => propose(options, published, now)),
   status: (files) => status(files),
-  rehearse: (files, options) => rehearse(files, options),
+  rehearse: (files, options, { open }) =>
+    withPublished(options, open, async (published) => say((await rehearsed(readSteps(files), published)).lines)),
+  publish: (files, options, { publish, now }) => publish(files, options, now),
 };
 
 export async function keyringCommand(
   action: string,
   files: readonly string[],
   options: KeyringOptions,
-  now: Date,
-  publish: Action,
+  given: Given,
 ): Promise<number> {
-  const known = [...Object.keys(ACTIONS), 'publish'].join(', ');
-  const run = action === 'publish' ? publish : ACTIONS[action];
+  const known = Object.keys(ACTIONS).join(', ');
+  const run = ACTIONS[action];
   if (run === undefined) throw new HostError('CONFIG', `keyring ${action}: it is one of ${known}`);
   const takesFiles = action !== 'init' && action !== 'propose';
   if (takesFiles !== files.length > 0)
     throw new HostError('CONFIG', `keyring ${action} takes ${takesFiles ? 'the FILE of a step' : 'no file'}`);
-  return run(files, options, now);
+  return run(files, options, given);
 }
 
-/** @throws HostError CONFIG for a bucket: keys change on a machine that has nothing but keys */
-function folderOf(published: string): FolderStore {
-  if (!/^s3:/i.test(published)) return new FolderStore(published);
-  const goOn = 'copy manifest.json and keyring/ of the bucket into one';
-  throw new HostError('CONFIG', `--published ${published}: keyring reads a folder; ${goOn}`);
+/** The place that `--published` names; null without it. */
+async function withPublished(
+  options: KeyringOptions,
+  open: OpenBucket | null,
+  work: (published: Store | null) => Promise<number>,
+): Promise<number> {
+  if (options.published === undefined) return await work(null);
+  const store = await openPlace(options.published, options, open);
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
 }
 
 const say = (lines: readonly string[]): number => {
@@ -115,15 +136,14 @@ function init({ out, name = 'root', roots, rootThreshold }: KeyringOptions): num
 }
 
 /** Writes an unsigned step, and says what it changes. */
-async function propose(o: KeyringOptions, now: Date): Promise<number> {
+async function propose(o: KeyringOptions, published: Store | null, now: Date): Promise<number> {
   if (o.keys === undefined)
     throw new HostError('CONFIG', "keyring propose needs --keys DIR: a gateway's key directory");
-  const published = o.published === undefined ? null : folderOf(o.published);
   const { keys, rootKeys } = keyFolder(o.keys);
   if (rootKeys.size === 0)
     throw new PublishError('KEY', `${path.join(o.keys, 'root')} holds no root key: no step can change these keys`);
   const start: Start = {
-    name: o.name ?? publishedName(o.published),
+    name: o.name ?? (await publishedName(published)),
     keys,
     threshold: number('--start-threshold', o.startThreshold, keys.size) ?? 1,
     rootKeys,
@@ -171,14 +191,18 @@ async function propose(o: KeyringOptions, now: Date): Promise<number> {
   ]);
 }
 
-function publishedName(folder: string | undefined): string {
-  if (folder === undefined) throw new HostError('CONFIG', 'keyring propose needs --name NAME, or --published DIR');
-  const file = path.join(folder, 'manifest.json');
+async function publishedName(store: Store | null): Promise<string> {
+  if (store === null) throw new HostError('CONFIG', 'keyring propose needs --name NAME, or --published DIR');
+  const file = store.place(MANIFEST);
+  const refuse = (why: string, cause?: unknown) =>
+    new PublishError('KEY', `cannot read the name in ${file}: ${why}; give --name`, cause);
+  const stored = await store.get(MANIFEST);
+  if (stored === null) throw refuse('it is not there');
   try {
-    return parseManifest(decodeEnvelope(readFileSync(file)).payload).name;
+    return parseManifest(decodeEnvelope(stored.bytes).payload).name;
   } catch (error) {
-    const why = error instanceof StepError ? error.message : whyUnread(error, file);
-    throw new PublishError('KEY', `cannot read the name in ${file}: ${why}; give --name`, error);
+    if (error instanceof StepError) throw refuse(error.message, error);
+    throw error;
   }
 }
 
@@ -227,9 +251,4 @@ function status(files: readonly string[]): number {
     `its digest is ${file.digest}`,
   ]);
   return signedBy(file).missing.length === 0 ? 0 : 1;
-}
-
-async function rehearse(files: readonly string[], { published }: KeyringOptions): Promise<number> {
-  const store = published === undefined ? null : folderOf(published);
-  return say((await rehearsed(readSteps(files), store)).lines);
 }

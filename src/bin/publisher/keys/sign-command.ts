@@ -20,9 +20,10 @@ import { publicKeyIn } from '../../../publisher/keys/publisher-keys.ts';
 import type { Signer, TrustedKey } from '../../../publisher/keys/signer.ts';
 import { readKey } from '../../../publisher/keys/signing-key.ts';
 import { encodeStepFile, newest, parseStepFile, type StepFile } from '../../../publisher/keys/step-file.ts';
+import { openPlace, type OpenBucket, type S3Options } from '../s3/options.ts';
 import { changeWords, SHORT, signedWords, stepWords } from '../../../publisher/keys/step-words.ts';
 
-export interface SignOptions {
+export interface SignOptions extends S3Options {
   readonly key?: string;
   readonly agent?: string;
   readonly command?: readonly string[];
@@ -45,11 +46,12 @@ interface Signable {
   readonly write: (signatures: readonly Signature[]) => readonly string[];
 }
 
-export async function signCommand(file: string, options: SignOptions): Promise<number> {
+/** @param open opens a bucket; null for a program without a network. */
+export async function signCommand(file: string, options: SignOptions, open: OpenBucket | null): Promise<number> {
   const given = [options.key, options.agent, options.command].filter((each) => each !== undefined);
   if (given.length !== 1)
     throw new HostError('CONFIG', 'sign needs one of --key FILE, --agent KEYID, --command PROGRAM');
-  const signable = await signableIn(file, options);
+  const signable = await signableIn(file, options, open);
   process.stdout.write(`${signable.lines.map(printable).join('\n')}\n`);
   await confirmed(signable.digest, options.yes);
   const message = pae(signable.type, signable.payload);
@@ -67,17 +69,16 @@ export async function signCommand(file: string, options: SignOptions): Promise<n
   return 0;
 }
 
-async function signableIn(file: string, options: SignOptions): Promise<Signable> {
+async function signableIn(file: string, options: SignOptions, open: OpenBucket | null): Promise<Signable> {
   const isFolder = statSync(file, { throwIfNoEntry: false })?.isDirectory() === true;
-  if (isFolder) return candidate(await candidateIn(file, options.base ?? null), options);
+  if (isFolder) return await candidateOf(file, options, open);
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(file);
   } catch (error) {
     throw new PublishError('KEY', `cannot read ${file}: ${whyUnread(error, file)}`, error);
   }
-  if (typeOf(bytes) === MANIFEST_TYPE)
-    return candidate(await candidateIn(path.dirname(path.resolve(file)), options.base ?? null), options);
+  if (typeOf(bytes) === MANIFEST_TYPE) return await candidateOf(path.dirname(path.resolve(file)), options, open);
   return step(file, parseStepFile(file, bytes));
 }
 
@@ -109,6 +110,15 @@ function step(file: string, found: StepFile): Signable {
       return signedWords(next);
     },
   };
+}
+
+async function candidateOf(folder: string, options: SignOptions, open: OpenBucket | null): Promise<Signable> {
+  const base = options.base === undefined ? null : await openPlace(options.base, options, open);
+  try {
+    return candidate(await candidateIn(folder, base), options);
+  } finally {
+    await base?.close();
+  }
 }
 
 function candidate(found: CandidateFolder, { allowShrink }: SignOptions): Signable {

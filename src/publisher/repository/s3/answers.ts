@@ -31,11 +31,17 @@ export function errorWords(body: string): string | null {
 
 export const errorCode = (body: string): string | null => element(body, 'Code')?.slice(0, 80) ?? null;
 
+/** The region that the bucket is in, where the store says that another one was asked; null if it does not. */
+export const errorRegion = (body: string): string | null => element(body, 'Region')?.slice(0, 40) ?? null;
+
 /** A ListBucketResult; null if the text is not one, or says that there is more without saying where. */
 export function parseListing(xml: string): Listing | null {
   if (!/<ListBucketResult[\s>]/.test(xml) || !xml.trimEnd().endsWith('</ListBucketResult>')) return null;
   const objects: { key: string; modified: Date }[] = [];
-  for (const [, contents = ''] of xml.matchAll(/<Contents>([\s\S]*?)<\/Contents>/g)) {
+  for (const part of xml.split('<Contents>').slice(1)) {
+    const end = part.indexOf('</Contents>');
+    if (end < 0) return null;
+    const contents = part.slice(0, end);
     const [key, time] = [element(contents, 'Key'), Date.parse(element(contents, 'LastModified') ?? '')];
     if (key === null || Number.isNaN(time)) return null;
     objects.push({ key, modified: new Date(time) });

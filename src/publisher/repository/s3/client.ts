@@ -1,17 +1,17 @@
 /**
- * Signed requests to one bucket, path style. aws4fetch signs, io/http sends: no redirect is followed, each body is
+ * Signed requests to one bucket. aws4fetch signs, io/http sends: no redirect is followed, each body is
  * bounded, and each request has an idle and a total time limit. What fails on the way is sent again a few times; the
  * answer says whether an earlier one may have arrived.
  */
-import { createHash } from 'node:crypto';
+import { createHash, getFips } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AwsV4Signer } from 'aws4fetch';
 import { SourceError } from '../../../errors.ts';
 import { HttpClient, type Answer as HttpAnswer } from '../../../io/http.ts';
 import { PublishError } from '../../errors.ts';
-import { errorCode, errorWords } from './answers.ts';
+import { errorCode, errorRegion, errorWords } from './answers.ts';
 import type { Credentials } from './credentials-text.ts';
-import type { Access, Location } from './location.ts';
+import { urlOf, type Access, type Location } from './location.ts';
 
 export interface Request {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'DELETE';
@@ -32,6 +32,8 @@ export interface Answer {
   readonly code: string | null;
   /** An earlier try was sent and not answered: the store may have done what was asked. */
   readonly repeated: boolean;
+  /** By how much the store's clock is ahead of the time that the request named, in milliseconds; null if unknown. */
+  readonly ahead: number | null;
 }
 
 const IDLE = 20_000;
@@ -41,6 +43,10 @@ const SLOW = 50;
 /** Milliseconds before each further try. */
 const PAUSES = [200, 1000, 3000];
 const MOST_ANSWER = 4 * 1024 * 1024;
+/** Milliseconds after which a long run reads its credentials anew: those of an instance hold for a while only. */
+const FRESH = 60_000;
+/** Milliseconds. Stores refuse requests whose time is a quarter of an hour from theirs. */
+const SKEWED = 300_000;
 
 export interface Timing {
   readonly idle: number;
@@ -54,10 +60,11 @@ export class S3Client {
   readonly #credentials: () => Promise<Credentials>;
   readonly #http: HttpClient;
   readonly #timing: Timing;
-  #own: Promise<Credentials> | null = null;
+  /** The credentials, and when they were read, by the store's time in milliseconds; null before its first answer. */
+  #own: { readonly credentials: Promise<Credentials>; at: number | null } | null = null;
   #storeTime: Date | null = null;
 
-  /** @param credentials are read once, at the first request. */
+  /** @param credentials are read at the first request, and each minute that a run takes. */
   constructor(
     location: Location,
     access: Access,
@@ -104,17 +111,24 @@ export class S3Client {
   }
 
   /** The error that an answer stands for. */
-  refusal({ method, key }: Pick<Request, 'method' | 'key'>, { status, body, header }: Answer): PublishError {
-    const said = errorWords(Buffer.from(body).toString());
+  refusal({ method, key }: Pick<Request, 'method' | 'key'>, answer: Answer): PublishError {
+    const { status, body, header, ahead, code } = answer;
+    const text = Buffer.from(body).toString();
+    const said = errorWords(text);
     const to = status >= 300 && status < 400 ? header('location')?.slice(0, 200) : undefined;
-    const region = header('x-amz-bucket-region');
+    const region = header('x-amz-bucket-region') ?? errorRegion(text);
+    const isRead = method === 'GET' || method === 'HEAD';
     const words = [
       `status ${status}`,
       ...(said === null ? [] : [said]),
       ...(to === undefined ? [] : [`redirected to ${to}; name that endpoint`]),
-      ...(region === undefined || region === this.#access.region
+      ...(region === null || region === this.#access.region
         ? []
-        : [`the bucket's region is ${region.slice(0, 40)}`]),
+        : [`the bucket's region is ${region.slice(0, 40)}, [s3] says ${this.#access.region}`]),
+      ...(status === 403 && ahead !== null && Math.abs(ahead) > SKEWED ? [skewWords(ahead, this.#storeTime)] : []),
+      ...(status === 403 && isRead && key !== '' && (code ?? 'AccessDenied') === 'AccessDenied'
+        ? ['without s3:ListBucket a store says so also of what is not there']
+        : []),
     ];
     return this.#failed({ method, key }, words.join(', '));
   }
@@ -127,34 +141,70 @@ export class S3Client {
 
   async #once(request: Request, repeated: boolean): Promise<Answer> {
     const { method, key, query, headers = {}, body, most = MOST_ANSWER } = request;
-    this.#own ??= this.#credentials();
-    const url = new URL(`${this.#location.bucket}${key === '' ? '' : `/${key}`}`, this.#access.endpoint);
+    const url = urlOf(this.#access, this.#location, key);
     for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value);
     const hash = createHash('sha256')
       .update(body ?? new Uint8Array())
       .digest('hex');
     const signer = new AwsV4Signer({
-      ...(await this.#own),
+      ...(await this.#freshCredentials()),
       method,
       url: url.href,
-      headers: { ...headers, 'x-amz-content-sha256': hash },
+      headers: { ...headers, ...(body === undefined ? {} : md5Of(body)), 'x-amz-content-sha256': hash },
       service: 's3',
       region: this.#access.region,
     });
     const signed = await signer.sign();
     const { idle, total } = this.#timing;
     const time = total + (body?.length ?? 0) / SLOW;
+    const reading = most > MOST_ANSWER ? total * 10 : total;
     // While a body is sent no byte comes back.
-    const limits = { idle: body === undefined ? idle : time, total: body === undefined ? total * 10 : time };
+    const limits = { idle: body === undefined ? idle : time, total: body === undefined ? reading : time };
     const sending = { method, headers: Object.fromEntries(signed.headers), ...(body === undefined ? {} : { body }) };
     const answer = await this.#http.send(signed.url, sending, limits);
     const bytes = await whole(answer, most);
     this.#storeTime = timeOf(answer.header('date')) ?? this.#storeTime;
     const { status } = answer;
     const code = status < 300 ? null : errorCode(Buffer.from(bytes).toString());
-    return { status, header: (name) => answer.header(name), body: bytes, code, repeated };
+    const ahead = aheadOf(signed.headers.get('x-amz-date'), answer.header('date'));
+    return { status, header: (name) => answer.header(name), body: bytes, code, repeated, ahead };
+  }
+
+  async #freshCredentials(): Promise<Credentials> {
+    const now = this.#storeTime?.getTime() ?? null;
+    const old = this.#own;
+    if (old !== null) {
+      old.at ??= now;
+      if (now === null || old.at === null || now - old.at < FRESH) return await old.credentials;
+    }
+    const next = { credentials: this.#credentials(), at: now };
+    this.#own = next;
+    try {
+      return await next.credentials;
+    } catch (error) {
+      if (old === null) throw error;
+      this.#own = { ...old, at: now }; // they may be good yet: the store says so
+      return await old.credentials;
+    }
   }
 }
+
+/** @param asked `20261127T020000Z`, as the request was signed. @param date of the answer. */
+function aheadOf(asked: string | null, date: string | undefined): number | null {
+  const [own, store] = [asked?.replace(/^(....)(..)(..T..)(..)/, '$1-$2-$3:$4:') ?? '', timeOf(date)];
+  const ahead = (store?.getTime() ?? Number.NaN) - Date.parse(own);
+  return Number.isNaN(ahead) ? null : ahead;
+}
+
+function skewWords(ahead: number, store: Date | null): string {
+  const minutes = Math.round(Math.abs(ahead) / 60_000);
+  const says = store === null ? '' : ` (${store.toISOString()})`;
+  return `the clock of this host is ${minutes} min ${ahead > 0 ? 'behind' : 'ahead of'} that of the store${says}: set it right`;
+}
+
+/** A bucket with Object Lock takes no object without it. Where a host forbids MD5 (FIPS), none is sent. */
+const md5Of = (body: Uint8Array): Record<string, string> =>
+  getFips() === 0 ? { 'content-md5': createHash('md5').update(body).digest('base64') } : {};
 
 /** Whether the store asks to come again: it is busy, or two conditional writes met. */
 const isLater = ({ status, code }: Answer): boolean =>

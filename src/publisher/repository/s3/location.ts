@@ -16,6 +16,8 @@ export const S3Config = z.strictObject({
   region: z.optional(
     text().check(z.refine((value) => /^[a-z0-9-]{1,64}$/.test(value), { error: 'must be like "eu-central-1"' })),
   ),
+  /** Whether the bucket is in the path of a URL, or before the endpoint's host name. */
+  addressing_style: z._default(z.enum(['path', 'virtual'], { error: 'must be "path" or "virtual"' }), 'path'),
   credentials_file: z.optional(absolute()),
   /** Credentials of the instance, from the metadata service of its cloud. */
   instance_metadata: z._default(flag(), false),
@@ -23,7 +25,7 @@ export const S3Config = z.strictObject({
   single_publisher: z._default(flag(), false),
 });
 export type S3Config = z.infer<typeof S3Config>;
-export const NO_S3: S3Config = { instance_metadata: false, single_publisher: false };
+export const NO_S3: S3Config = { addressing_style: 'path', instance_metadata: false, single_publisher: false };
 
 export interface Location {
   readonly bucket: string;
@@ -35,6 +37,7 @@ export interface Access {
   /** Ends in a slash. */
   readonly endpoint: URL;
   readonly region: string;
+  readonly style: S3Config['addressing_style'];
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -69,7 +72,7 @@ export function locationOf(place: string): Location {
 }
 
 /** Settings that were given as options. @throws HostError CONFIG */
-export function checkedS3(given: S3Config): S3Config {
+export function checkedS3(given: Readonly<Record<string, unknown>>): S3Config {
   const { success, data, error } = z.safeParse(S3Config, given);
   if (success) return data;
   const [issue] = error.issues;
@@ -77,15 +80,36 @@ export function checkedS3(given: S3Config): S3Config {
 }
 
 /** @throws HostError CONFIG if nothing says where Amazon's bucket is */
-export function accessOf({ endpoint, region }: Pick<S3Config, 'endpoint' | 'region'>, env: Environment): Access {
+export function accessOf(
+  { endpoint, region, addressing_style: style = 'path' }: Pick<S3Config, 'endpoint' | 'region'> & Partial<S3Config>,
+  env: Environment,
+): Access {
   const named = region ?? env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'];
   if (endpoint !== undefined)
-    return { endpoint: new URL(`${endpoint.replace(/\/+$/, '')}/`), region: named ?? 'us-east-1' };
+    return { endpoint: new URL(`${endpoint.replace(/\/+$/, '')}/`), region: named ?? 'us-east-1', style };
   if (named === undefined || !/^[a-z0-9-]{1,64}$/.test(named))
     throw new HostError(
       'CONFIG',
       '[s3] names neither the region of an Amazon bucket nor the endpoint of another store',
     );
   const domain = named.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
-  return { endpoint: new URL(`https://s3.${named}.${domain}/`), region: named };
+  return { endpoint: new URL(`https://s3.${named}.${domain}/`), region: named, style };
+}
+
+/**
+ * @param key below the bucket; empty for the bucket itself.
+ * @throws HostError CONFIG for a bucket that no host name can have
+ */
+export function urlOf({ endpoint, style }: Access, { bucket }: Location, key: string): URL {
+  if (style === 'path') return new URL(`${bucket}${key === '' ? '' : `/${key}`}`, endpoint);
+  const { protocol, hostname, host } = endpoint;
+  // A certificate for *.HOST holds for one label more.
+  const isLabel = /^[a-z0-9-]+$/.test(bucket) || (protocol === 'http:' && /^[a-z0-9.-]+$/.test(bucket));
+  if (!isLabel || /^(\[|[0-9.]+$)/.test(hostname))
+    throw new HostError(
+      'CONFIG',
+      `s3.addressing_style = "virtual" cannot name the bucket ${bucket} at ${host}: the bucket has to be one label of ` +
+        'lower-case letters, digits and "-", and the endpoint a host name',
+    );
+  return new URL(key, `${protocol}//${bucket}.${host}${endpoint.pathname}`);
 }

@@ -17,6 +17,8 @@ const HOUR = 3_600_000;
 const [MOST_DOCUMENT, MOST_BLOB] = [1024 * 1024, 2 ** 31 - 1];
 /** Bytes of blobs that one run remembers, to put one back that another publisher has deleted. */
 const REMEMBERED = 2 ** 29;
+/** The most parts of a listing: a store has a thousand keys in each. */
+const PARTS = 1000;
 /** How often a write that is said to be done, but does not show, is sent. */
 const TRIES = 3;
 
@@ -111,10 +113,21 @@ export class S3Store implements Store {
   }
 
   async list(folder: string): Promise<Listed[]> {
-    const prefix = `${this.#key(folder)}/`;
+    const prefix = folder === '' ? this.#key('') : `${this.#key(folder)}/`;
     const found: Listed[] = [];
+    let parts = 0;
     for (let after: string | null = ''; after !== null;) {
-      const query = { 'list-type': '2', prefix, ...(after === '' ? {} : { 'continuation-token': after }) };
+      if (++parts > PARTS)
+        throw new PublishError(
+          'OUTPUT',
+          `${this.label}: the store's list of ${folder}/ does not end after ${PARTS} parts`,
+        );
+      const query = {
+        'list-type': '2',
+        delimiter: '/',
+        prefix,
+        ...(after === '' ? {} : { 'continuation-token': after }),
+      };
       const request = { method: 'GET' as const, key: '', query };
       const answer = await this.#client.send(request);
       if (answer.status !== 200) throw this.#refused(request, answer);
@@ -124,7 +137,9 @@ export class S3Store implements Store {
           'OUTPUT',
           `${this.label}: the store's list of ${folder}/ cannot be read, or is cut short`,
         );
-      for (const { key } of listing.objects) if (key.startsWith(prefix)) found.push({ name: key.slice(prefix.length) });
+      for (const { key, modified } of listing.objects)
+        if (key.startsWith(prefix) && !key.includes('/', prefix.length))
+          found.push({ name: key.slice(prefix.length), modified });
       after = listing.next;
     }
     return found;
@@ -205,7 +220,7 @@ const isAbsent = ({ status, code }: Answer): boolean => status === 404 && code !
 
 /** What web servers and caches before the bucket hand on. */
 function headersOf(key: string): Record<string, string> {
-  const isShort = key === MANIFEST || key.startsWith('candidate/');
+  const isShort = key === MANIFEST || key === 'refused.json' || key.startsWith('candidate/');
   const type = key.endsWith('.json')
     ? 'application/json'
     : key.endsWith('.gz')

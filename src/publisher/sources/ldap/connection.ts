@@ -1,25 +1,15 @@
 /**
  * One connection to a directory for one export: verifies TLS, binds, reads page by page. Anything that would make a
- * part look like the whole (a limit, a referral, a missing page, a new connection) is an error. The only user of
- * ldapts.
+ * part look like the whole (a limit, a referral, a missing page, a new connection) is an error.
  */
 import net from 'node:net';
 import tls from 'node:tls';
-import {
-  BerWriter,
-  Client,
-  Control,
-  PagedResultsControl,
-  ResultCodeError,
-  SearchResponse,
-  type Entry,
-  type MessageParser,
-} from 'ldapts';
+import { Client, PagedResultsControl, ResultCodeError, SearchResponse, type Entry, type MessageParser } from 'ldapts';
 import { PublishError } from '../../errors.ts';
+import { Page } from './page.ts';
 import { bare, reach } from './reach.ts';
+import { NO_SUCH_METHOD, RESULT } from './results.ts';
 
-/** By default, directories give at most 1000 (Active Directory) or 500 (OpenLDAP) entries at a time. */
-const PAGE = 500;
 const DN_OF_NO_RECIPIENTS = /^(DC=(DomainDnsZones|ForestDnsZones)|CN=(Configuration|Schema)),/i;
 
 export interface Login {
@@ -46,28 +36,6 @@ export interface Patience {
   readonly answer: number;
   /** Milliseconds for everything. */
   readonly total: number;
-}
-
-/**
- * RFC 2696. With ldapts the caller may not pass its paging control, and its own paging takes an empty page for the
- * last one.
- */
-class Page extends Control {
-  readonly #cookie: Buffer;
-
-  constructor(cookie: Buffer) {
-    super(PagedResultsControl.type, { critical: true });
-    this.#cookie = cookie;
-  }
-
-  protected override writeControl(writer: BerWriter): void {
-    const value = new BerWriter();
-    value.startSequence();
-    value.writeInt(PAGE);
-    value.writeBuffer(this.#cookie, 4);
-    value.endSequence();
-    writer.writeBuffer(value.buffer, 4);
-  }
 }
 
 export class Directory {
@@ -279,21 +247,6 @@ export class Directory {
     return this.#error(`${RESULT[error.code] ?? 'refused it'} (LDAP result ${error.code}: ${message})`, error);
   }
 }
-
-const NO_SUCH_METHOD = 7;
-const RESULT: Readonly<Record<number, string>> = {
-  3: 'gave only a part, up to its time limit',
-  4: 'gave only a part, up to its size limit; let this reader have all (OpenLDAP: limits ... size=unlimited)',
-  8: 'wants TLS or another way to log in',
-  7: 'does not know this way to log in',
-  10: 'refers to another server; name that one',
-  11: 'gave only a part, up to a limit of its own; let this reader have all (OpenLDAP: limits ... size.prtotal=unlimited)',
-  12: 'cannot give its entries in pages (RFC 2696), and so nobody could tell a part from the whole; name a server that can',
-  32: 'has no such base_dn',
-  49: 'refused bind_dn and password',
-  51: 'is too busy',
-  52: 'is not available',
-};
 
 /** The DN of an LDAP URL; empty if it cannot be read. */
 function dnOf(url: string): string {
