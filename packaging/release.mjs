@@ -102,6 +102,20 @@ function npmPackages() {
     ]);
 }
 
+/** An image of another version, or a file that is none, is seen before anything of the last release is removed. */
+function judgeImages() {
+  const names = new Set();
+  for (const file of values.image) {
+    const name = path.basename(file);
+    if (names.has(name)) fail(`--image: two files are called ${name}`);
+    names.add(name);
+    const { status, stdout } = spawnSync('tar', ['-xOf', file, 'index.json'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    if (status !== 0) fail(`--image ${file} is no image that npm run image has made`);
+    const found = JSON.parse(stdout.toString()).manifests[0].annotations['org.opencontainers.image.ref.name'];
+    if (found !== version) fail(`--image ${file} is of version ${found}, the release of version ${version}`);
+  }
+}
+
 /** Of every architecture, since the packages are of none. */
 const ARCHITECTURES = 'amd64 arm64 armhf i386 ppc64el riscv64 s390x';
 
@@ -143,6 +157,7 @@ function sign(file, key) {
 }
 
 const key = fingerprint();
+judgeImages();
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 changelog();

@@ -152,26 +152,36 @@ function renameDurable(from: string, to: string): void {
   }
 }
 
-/** Replaces `target` by these bytes, wholly or not at all. */
-export function writeFileAtomic(target: string, bytes: Uint8Array | string, mode: number): void {
+/** Replaces `target` by these bytes, wholly or not at all. @param bytes also in pieces, if they are many */
+export function writeFileAtomic(target: string, bytes: Uint8Array | string | Pieces, mode: number): void {
   const file = new AtomicFile(target, mode);
   try {
-    file.write(typeof bytes === 'string' ? Buffer.from(bytes) : bytes);
+    writeAll(file, bytes);
     file.commit();
   } finally {
     file.discard();
   }
 }
 
+interface Pieces {
+  chunks(): Iterable<Uint8Array>;
+}
+
+function writeAll(file: AtomicFile, bytes: Uint8Array | string | Pieces): void {
+  if (typeof bytes === 'string') file.write(Buffer.from(bytes));
+  else if (bytes instanceof Uint8Array) file.write(bytes);
+  else for (const chunk of bytes.chunks()) file.write(chunk);
+}
+
 /**
  * The same for a file that web servers and rsync compare by size and modification time. The new file's time is at
  * least one whole second later, so a changed file never looks unchanged.
  */
-export function writeFileWithLaterTime(target: string, bytes: Uint8Array, mode: number): void {
+export function writeFileWithLaterTime(target: string, bytes: Uint8Array | Pieces, mode: number): void {
   const last = lstatSync(target, { throwIfNoEntry: false });
   const file = new AtomicFile(target, mode);
   try {
-    file.write(bytes);
+    writeAll(file, bytes);
     if (last !== undefined) setLaterTime(file.fd, last.mtimeMs);
     file.commit();
   } finally {

@@ -20,14 +20,17 @@ const COPIED = 1024 * 1024;
 export class ScratchFile {
   readonly #fd: number;
   readonly #mayBeNamed: boolean;
+  readonly #what: string;
   #open = true;
   #length = 0;
 
   /**
    * @param folder the file takes its space on this folder's file system.
    * @param isLarge copying the file would cost more than starting a program.
+   * @param what the file holds, for the message that there is no space for it.
    */
-  constructor(folder: string, isLarge = false) {
+  constructor(folder: string, isLarge = false, what = 'what is downloaded') {
+    this.#what = what;
     const fd = isLarge ? openUnnamed(folder) : null;
     this.#mayBeNamed = fd !== null;
     this.#fd = fd ?? openNameless(path.join(folder, SCRATCH_NAME));
@@ -41,6 +44,11 @@ export class ScratchFile {
     return spawnSync('ln', ['-L', '-T', '/proc/self/fd/3', file], { stdio: [...stdio] }).status === 0;
   }
 
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length;
+  }
+
   /** Appends, or writes at `position` (bytes from the start). @throws HostError NO_SPACE */
   write(bytes: Uint8Array, position = this.#length): void {
     if (!this.#open) throw new Error('a scratch file was written to after it was given up');
@@ -49,7 +57,7 @@ export class ScratchFile {
         done += writeSync(this.#fd, bytes, done, bytes.length - done, position + done);
       }
     } catch (error) {
-      throw translateSpace(error, 'what is downloaded');
+      throw translateSpace(error, this.#what);
     }
     this.#length = Math.max(this.#length, position + bytes.length);
   }
@@ -74,7 +82,14 @@ export class ScratchFile {
     }
   }
 
+  /** Reads bytes from `position` on, as many as there are and fit. @returns how many; 0 at the end. */
+  readAt(position: number, into: Uint8Array): number {
+    if (position >= this.#length) return 0;
+    return this.#read(into, position);
+  }
+
   #read(chunk: Uint8Array, at: number): number {
+    if (!this.#open) throw new Error('a scratch file was read after it was given up');
     const read = readSync(this.#fd, chunk, 0, Math.min(chunk.length, this.#length - at), at);
     if (read === 0) throw new Error(`a scratch file ends at ${at} bytes, ${this.#length} were written`);
     return read;

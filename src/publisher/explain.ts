@@ -9,6 +9,7 @@ import { HostError } from '../errors.ts';
 import type { PublisherConfig } from './config.ts';
 import { addressOf, EntryError, rowsOf } from './entry.ts';
 import { gather, type Gathered, type Origin } from './gather/gather.ts';
+import { RowSpace } from './gather/row-space.ts';
 import { isNamedBy } from './policy-domains.ts';
 import { removals, waitingRows, type WaitingRow } from './removals/removals.ts';
 import type { Repository } from './repository/repository.ts';
@@ -30,13 +31,21 @@ export interface Explanation {
  * @throws PublishError if the sources cannot be read or would be refused; HostError CONFIG if it is not an address.
  */
 export const explain = (config: PublisherConfig, address: string, now: Date): Promise<Explanation> =>
-  lookAt(config, (repository) => explained(config, repository, address, now));
+  lookAt(config, async (repository) => {
+    const space = new RowSpace(config.state_dir);
+    try {
+      return await explained(config, repository, address, now, space);
+    } finally {
+      space.close();
+    }
+  });
 
 async function explained(
   config: PublisherConfig,
   repository: Repository,
   address: string,
   now: Date,
+  space: RowSpace,
 ): Promise<Explanation> {
   const rows = wanted(address);
   const domains = rows.map(domainOf);
@@ -56,7 +65,7 @@ async function explained(
   const fault = (entry: string, message: string) => {
     if (entry.toLowerCase().includes(typed)) meant.push(`not an address: ${message}`);
   };
-  const given = await gather(lenient, now, { each, fault, apart: apart(config) });
+  const given = await gather(lenient, now, { each, fault, apart: apart(config), space });
   const published = await repository.publishedHere();
   const lines: string[] = [];
   for (const row of [...rows, ...wildcards]) {

@@ -90,7 +90,8 @@ export async function goOut(work: Work, same: boolean, judged: Judged): Promise<
 async function commit(work: Work, result: Result, signed: VerifiedManifest): Promise<Manifest> {
   const { config, repository, state, table, now } = work;
   const { same, judged, entry } = result;
-  if (!same) await keepSources(repository.kept, apart(config) ? work.gathered.sources : new Map());
+  const { sources, space } = work.gathered;
+  if (!same) await keepSources(repository.kept, apart(config) ? sources : new Map(), space);
   await keepRemovals(repository.kept, work.waits, same);
   const { sha256 } = table;
   const current = same ? state.tables.find((t) => t.sha256 === sha256) : undefined;
@@ -185,10 +186,11 @@ async function entryOf(work: Work, same: boolean, found: Step['found']): Promise
   const { sha256, rows, bytes } = table;
   const name = `${sha256}.gz`;
   const there = repository.kept.hasKept(sha256) ? await sizeOfSound(repository, name, sha256) : null;
-  const member = there === null ? (work.member ?? packed(gathered.table)) : null;
+  const member = there === null ? (work.member ?? packed(gathered.table, gathered.space)) : null;
   const wireBytes = member === null ? Promise.resolve(there ?? 0) : member.then(({ length }) => length);
   const bases = basesOf(repository, state.tables, entry ?? null).filter((base) => base !== sha256);
-  const step = { table: gathered.table, sha256, wireBytes, before: entry ?? null, found };
+  const { table: rowTable, space } = gathered;
+  const step = { table: rowTable, space, sha256, wireBytes, before: entry ?? null, found };
   const deltas = await makeDeltas(repository, step, newest(bases));
   const size = member === null ? await wireBytes : await writeTable(repository, sha256, await member);
   const made = { rows, bytes, sha256, encoding: 'gzip' as const, wireBytes: size };

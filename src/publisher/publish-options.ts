@@ -7,6 +7,8 @@ export interface PublishOptions {
   readonly nextVersion: number | null;
   /** Publish although the clock is far behind the published manifest: for one run by hand. */
   readonly acceptClock?: boolean;
+  /** Bytes of rows that may be in memory before they are sorted on disk. */
+  readonly inMemory?: number;
   /** A folder for a candidate that is signed elsewhere; nothing goes out. */
   readonly unsigned?: string;
 }

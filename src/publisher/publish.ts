@@ -12,6 +12,7 @@ import type { PublisherConfig } from './config.ts';
 import { PublishError } from './errors.ts';
 import { ofSource } from './failing-source.ts';
 import { gather, type Gathered, type LeftOut } from './gather/gather.ts';
+import { RowSpace } from './gather/row-space.ts';
 import { goOut, LostRace } from './go-out.ts';
 import { approvalOf, isWhole, namedBy, type Work } from './work.ts';
 import { trustedBy, type PublisherKeys } from './keys/publisher-keys.ts';
@@ -30,7 +31,7 @@ import { difference, type Difference } from './tables/difference.ts';
 import { judgeList, refusalOf } from './tables/list-guard.ts';
 import { goneWords } from './tables/loss-words.ts';
 import { apart, sourceTooSmall } from './tables/source-guard.ts';
-import { hashOf, measure, streamed } from './tables/tables.ts';
+import { measured, streamed } from './tables/tables.ts';
 import { areHopsWhole, hopsRefusal, isSameHops, namedByHops, readNextHops } from './transport/next-hops.ts';
 
 /** Milliseconds, before a publisher that lost a race tries once more. */
@@ -88,6 +89,18 @@ async function run(
   repository: Repository,
   now: Date,
 ): Promise<PublishResult> {
+  const space = new RowSpace(config.state_dir, options.inMemory);
+  try {
+    return await runIn(space, { config, keys, options, repository, now });
+  } finally {
+    space.close();
+  }
+}
+
+async function runIn(
+  space: RowSpace,
+  { config, keys, options, repository, now }: Pick<Work, 'config' | 'keys' | 'options' | 'repository' | 'now'>,
+): Promise<PublishResult> {
   const published = await repository.published(keys.own);
   const record = repository.kept.record();
   const { isShared } = repository.store;
@@ -99,7 +112,7 @@ async function run(
     const goOn = 'Set the clock right; if it is right: relaymap-publish publish --accept-clock, once and by hand';
     throw new PublishError('CLOCK', `${behind}. ${goOn}`);
   }
-  const given = await gather(config, now, { apart: apart(config) });
+  const given = await gather(config, now, { apart: apart(config), space });
   const small = sourceTooSmall(config, given);
   const shown = published?.manifest.tables.recipients.sha256 ?? state.tables.at(-1)?.sha256 ?? null;
   const base = shown !== null && (await repository.hasTable(shown)) ? () => repository.table(shown) : null;
@@ -107,13 +120,13 @@ async function run(
   const waits = await removals(config, given, known, now);
   const { gathered } = waits;
   const allowed = options.allowShrink;
-  const hops = await readNextHops({ config, repository, state, published, allowed, now });
-  const sha256 = hashOf(gathered.table);
+  const hops = await readNextHops({ config, repository, state, published, allowed, now, space });
+  const { sha256 } = gathered.table;
   const same = published?.manifest.tables.recipients.sha256 === sha256;
   // Compresses in another thread while this one judges the table. If the table is refused, that was in vain.
-  const member = options.dryRun || same || repository.kept.hasKept(sha256) ? null : packed(gathered.table);
+  const member = options.dryRun || same || repository.kept.hasKept(sha256) ? null : packed(gathered.table, space);
   member?.catch(() => undefined); // its reader gets the error
-  const table = measure(gathered.table, sha256);
+  const table = await measured(gathered.table, sha256, gathered.domains);
   const read = { gathered, waits, table, hops, member };
   const work: Work = { config, options, keys, repository, state, published, isOthers, ...read, now };
   const isSame = same && isSameHops(hops);
@@ -144,7 +157,7 @@ async function run(
     throw new PublishError('DIVERGED', `${diverged}. ${divergedGoOn(work)}`);
   }
   if (!options.dryRun && isSame && !(await isDue(work))) {
-    await repository.dropUnnamed(state, namedBy(published.manifest.tables.recipients), now);
+    if (published !== null) await repository.dropUnnamed(state, namedBy(published.manifest.tables.recipients), now);
     await hops.repository.dropUnnamed(state.transport, namedByHops(hops.entry), now);
     await settle(work);
     return result('unchanged');

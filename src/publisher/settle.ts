@@ -9,7 +9,8 @@ import { isSameTables, judgeReading, withReading, type Tables } from './reposito
 import { keepRemovals } from './removals/removals.ts';
 import type { StateFolder } from './repository/state-folder.ts';
 import type { PublisherState } from './repository/state.ts';
-import type { SortedRows } from './gather/sorted-rows.ts';
+import type { RowSpace } from './gather/row-space.ts';
+import type { RowTable } from './gather/row-table.ts';
 import { packedToKeep } from './tables/compress.ts';
 import { apart, keepSources, sourceHistories } from './tables/source-guard.ts';
 import { streamed, writeFiles } from './tables/tables.ts';
@@ -70,7 +71,8 @@ export async function settle(work: Work): Promise<void> {
   const reading = readingOf(work);
   const last = state.readings.at(-1);
   const isNew = last === undefined || !isSameTables(last, reading);
-  if (isNew && isOthers) await keepSources(repository.kept, apart(config) ? gathered.sources : new Map());
+  if (isNew && isOthers)
+    await keepSources(repository.kept, apart(config) ? gathered.sources : new Map(), gathered.space);
   await keepRemovals(repository.kept, waits, !(isNew && isOthers));
   const next: PublisherState = {
     ...state,
@@ -83,11 +85,11 @@ export async function settle(work: Work): Promise<void> {
 /** Keeps the tables of another publisher that are out and are what the sources give: later deltas start from them. */
 export async function keepPublished({ repository, gathered, table, hops, published }: Work): Promise<void> {
   if (published?.manifest.tables.recipients.sha256 === table.sha256)
-    await keepTable(repository.kept, table.sha256, gathered.table);
+    await keepTable(repository.kept, table.sha256, gathered.table, gathered.space);
   if (hops.gathered !== null && hops.sha256 !== null && hops.entry?.sha256 === hops.sha256)
-    await keepTable(repository.kept.ofTransport(), hops.sha256, hops.gathered.table);
+    await keepTable(repository.kept.ofTransport(), hops.sha256, hops.gathered.table, gathered.space);
 }
 
-async function keepTable(kept: StateFolder, sha256: string, table: SortedRows): Promise<void> {
-  if (!kept.hasKept(sha256)) writeFiles([kept.keptTable(sha256)], await packedToKeep(table));
+async function keepTable(kept: StateFolder, sha256: string, table: RowTable, space: RowSpace): Promise<void> {
+  if (!kept.hasKept(sha256)) writeFiles([kept.keptTable(sha256)], await packedToKeep(table, space));
 }

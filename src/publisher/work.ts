@@ -5,6 +5,7 @@ import type { Gathered } from './gather/gather.ts';
 import { type PublisherKeys } from './keys/publisher-keys.ts';
 import type { PublishOptions } from './publish-options.ts';
 import { type Removals } from './removals/removals.ts';
+import type { Content } from './repository/content.ts';
 import type { Repository } from './repository/repository.ts';
 import { type Approval } from './repository/sign-manifest.ts';
 import type { Published, PublisherState } from './repository/state.ts';
@@ -28,7 +29,7 @@ export interface Work {
   readonly table: Measure;
   readonly hops: NextHops;
   /** The table's gzip member, if it is being made. */
-  readonly member: Promise<Uint8Array> | null;
+  readonly member: Promise<Content> | null;
   readonly now: Date;
 }
 

@@ -121,6 +121,43 @@ test('inspect reads a bucket as its owner, and says whether strangers can', asyn
   expect([bad.status, bad.stderr]).toEqual([1, expect.stringMatching(/LENGTH_MISMATCH/)]);
 });
 
+const VERSIONS = '<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>';
+const LOCK =
+  '<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>' +
+  '<Mode>COMPLIANCE</Mode><Days>1</Days></DefaultRetention></Rule></ObjectLockConfiguration>';
+
+test.each([
+  ['that keeps versions', 'versioning', VERSIONS, {}],
+  ['whose objects are locked', 'object-lock', LOCK, { 'x-amz-bucket-object-lock-enabled': 'true' }],
+] as [string, string, string, Environment][])(
+  'a bucket %s is for one publisher alone at radosgw',
+  async (_, what, setting, headers) => {
+    const store = inject('store');
+    const client = new S3Client(store);
+    const name = `relaymap-${what}`;
+    expect((await client.send('PUT', name, { headers })).status).toBe(200);
+    const set = await client.send('PUT', `${name}?${what}=`, { body: Buffer.from(setting) });
+    expect(set.status, set.body.toString()).toBe(200);
+    const desk = await BucketDesk.open({ name, store, client });
+    desk.list(people(60));
+    const refused = await run(['publish', '--config', desk.configFile()]);
+    expect([refused.status, refused.stderr]).toEqual([
+      2,
+      expect.stringMatching(/CONFIG: .*ignores If-Match.* It keeps versions of its objects.*single_publisher = true/),
+    ]);
+    expect(await desk.keys()).toEqual([]);
+    desk.toml.s3 = 'single_publisher = true';
+    const config = desk.configFile();
+    for (const version of [1, 2, 3]) {
+      desk.list(people(60 + version));
+      expect(await runs(['publish', '--config', config])).toMatch(`published version ${version}`);
+      expect(await desk.rows()).toHaveLength(60 + version);
+    }
+    expect(await desk.keys('probe')).toEqual([]);
+    expect(await runs(['publish', '--config', config])).toMatch(/unchanged, version 3/);
+  },
+);
+
 test('the bucket stands before the host name where that is asked for', async () => {
   const store = inject('store');
   const bucket = { name: 'elsewhere', store, client: new S3Client(store) };

@@ -154,6 +154,20 @@ test('a store that ignores conditions is refused before anything is written, unl
   expect(await desk.rows()).toHaveLength(30);
 });
 
+test('a bucket that keeps versions from now on, where radosgw ignores conditions, gets no further list', async () => {
+  const desk = await BucketDesk.open();
+  await desk.publishes(people(20), START);
+  const setting = '<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>';
+  const place = `${desk.bucket.name}?versioning=`;
+  expect((await desk.bucket.client.send('PUT', place, { body: Buffer.from(setting) })).status).toBe(200);
+  desk.list(people(21));
+  expect(await desk.refusal(later(HOUR))).toMatchObject({
+    code: 'CONFIG',
+    message: expect.stringMatching(/ignores If-Match.*keeps versions of its objects/) as string,
+  });
+  expect(await desk.manifest()).toMatchObject({ version: 1 });
+});
+
 test('a lost state, and an emptied bucket, say how to go on', async () => {
   const desk = await BucketDesk.open();
   await desk.publishes(people(20), START);

@@ -32,11 +32,15 @@ export class Containers {
     return String(this.#wire?.pid ?? 0);
   }
 
-  podman(...args: readonly string[]): Promise<Finished> {
+  /** What podman is told before each of its commands. */
+  get global(): readonly string[] {
     const [store, state] = ['store', 'state'].map((name) => path.join(this.folder, name));
     const how = ['--storage-driver', 'vfs', '--root', store ?? '', '--runroot', state ?? '', '--runtime', 'runc'];
-    const more = ['--cgroup-manager', 'cgroupfs', '--events-backend', 'none'];
-    return run(['podman', ...how, ...more, ...args], { env: { TMPDIR: this.folder } });
+    return [...how, '--cgroup-manager', 'cgroupfs', '--events-backend', 'none'];
+  }
+
+  podman(...args: readonly string[]): Promise<Finished> {
+    return run(['podman', ...this.global, ...args], { env: { TMPDIR: this.folder } });
   }
 
   async ok(...args: readonly string[]): Promise<string> {

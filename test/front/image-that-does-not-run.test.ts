@@ -6,11 +6,13 @@ import { once } from 'node:events';
 import {
   appendFileSync,
   chmodSync,
+  copyFileSync,
   cpSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
@@ -18,6 +20,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BIN_FOLDER } from '../support/bin-folder.ts';
 import { run } from '../support/finished.ts';
+import { blocksOf, commandsOf } from '../support/pages.ts';
 import { startPostfix, until, type Postfix } from '../support/postfix.ts';
 import { relayAttempts, relaySenders } from '../support/relay-attempts.ts';
 import { createSite, type Site } from '../support/site.ts';
@@ -59,7 +62,7 @@ beforeAll(async () => {
   for (const image of images()) await own.ok('load', '--input', image);
   site = await createSite();
   await site.publish(['alice@example.org', 'bob@sub.example.org']);
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '3', '-subj', '/CN=central', '-addext', `subjectAltName=IP:${OUTSIDE}`, '-keyout', at('key.pem'), '-out', at('ca.pem')], { stdio: 'ignore' }); // prettier-ignore
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '3', '-subj', '/CN=central', '-addext', `subjectAltName=IP:${OUTSIDE},DNS:mx-central.example.org`, '-keyout', at('key.pem'), '-out', at('ca.pem')], { stdio: 'ignore' }); // prettier-ignore
   writeFileSync(at('token'), '0123456789abcdef0123456789abcdef\n', { mode: 0o600 });
   appendFileSync(
     site.publisherConfig,
@@ -98,6 +101,38 @@ const told = (more: readonly string[] = []): readonly string[] =>
 const mx = (name: string, more: readonly string[] = []): Promise<string> =>
   own.ok('run', '--detach', '--name', name, ...own.network, '--hostname', 'mx2.example.org', ...told(['RELAYMAP_PRIMARY=192.0.2.1:2525']), '--volume', `${at('secrets')}:/run/secrets:ro`, '--volume', 'state:/var/lib/relaymap', '--volume', 'queue:/var/spool/postfix', ...more, 'localhost/relaymap-backup-mx'); // prettier-ignore
 
+/**
+ * The lines of the README, in a folder as it says. What is given to podman beside them is the store of this test
+ * and its network, in which there is no nameserver. @returns the new container's id
+ */
+async function byTheReadme(): Promise<string> {
+  const here = at('newcomer');
+  mkdirSync(path.join(here, 'packaging/out'), { recursive: true });
+  symlinkSync(at('image'), path.join(here, 'packaging/out/image'));
+  mkdirSync(path.join(here, 'secrets'));
+  for (const [name, file] of [
+    ['example-org.pub', `${site.dir}/signing/example-org.pub`],
+    ['token', at('token')],
+    ['tls.pem', at('ca.pem')],
+  ] as const)
+    copyFileSync(file, path.join(here, 'secrets', name));
+  const words = (all: readonly string[]): string => all.map((word) => `'${word}'`).join(' ');
+  const more = [...own.network, '--add-host', `mx-central.example.org:${OUTSIDE}`];
+  const shim = `podman() { case $1 in run) shift; set -- run ${words(more)} "$@" ;; esac; command podman ${words(own.global)} "$@"; }`;
+  const [[build = '', load = ''] = [], start = ''] = blocksOf('README.md')
+    .filter(({ marks }) => marks[0] === 'image')
+    .flatMap(({ text }) => commandsOf(text))
+    .map((command, i) => (i === 0 ? command.split(' && ') : command));
+  expect(build).toBe('npm run image'); // what beforeAll does
+  let said = '';
+  for (const command of [load, start].flat()) {
+    const typed = await run(['bash', '-ec', `cd '${here}'\n${shim}\n${command}`], { env: { TMPDIR: own.folder } });
+    expect(typed.status, command + typed.stderr).toBe(0);
+    said = typed.stdout;
+  }
+  return said.trim();
+}
+
 const tagged = async (name: string): Promise<void> => {
   const listed = await own.ok('images', '--format', '{{.Repository}}:{{.Tag}}');
   const image = listed.split('\n').find((line) => line.startsWith(`localhost/${name}:`)) ?? '';
@@ -113,12 +148,12 @@ async function answer(recipient: string): Promise<number> {
 const answers = (recipient: string, code: number) =>
   until(`${code} for ${recipient}`, async () => (await answer(recipient).catch(() => 0)) === code);
 
-test('a backup MX: mail waits for the first list, then the list decides, and nobody relays', async () => {
+test('a backup MX as the README starts it: mail waits for the first list, then the list decides, and nobody relays', async () => {
   await tagged('relaymap-backup-mx');
-  await mx('one');
+  const one = await byTheReadme();
   await answers('alice@example.org', 451);
   const stop = await serve();
-  await until('the list is there', async () => (await own.podman('exec', 'one', 'relaymap', 'fetch')).status === 0);
+  await until('the list is there', async () => (await own.podman('exec', one, 'relaymap', 'fetch')).status === 0);
   await answers('alice@example.org', 250);
   await answers('alice+tag@example.org', 250);
   await answers('nobody@example.org', 550);
@@ -133,12 +168,12 @@ test('a backup MX: mail waits for the first list, then the list decides, and nob
     await client.quit();
   };
   for (let i = 0; i < tried.length; i += 12) await Promise.all(tried.slice(i, i + 12).map(refused));
-  await until('it is healthy', async () => (await own.podman('exec', 'one', '/usr/lib/relaymap/container/health')).status === 0); // prettier-ignore
+  await until('it is healthy', async () => (await own.podman('exec', one, '/usr/lib/relaymap/container/health')).status === 0); // prettier-ignore
   for (const { name, value } of QUEUE)
-    expect([name, (await own.ok('exec', 'one', 'postconf', '-xh', name)).trim()]).toEqual([name, value]);
-  expect(await own.ok('exec', 'one', 'stat', '-c', '%U %a', '/etc/relaymap/token')).toBe('root 640\n');
-  expect(await own.ok('exec', 'one', 'stat', '-c', '%G %a', '/var/lib/relaymap/maps/relay_recipients.cdb')).toBe('postfix 640\n'); // prettier-ignore
-  expect((await own.podman('logs', 'one')).stdout).toMatch(
+    expect([name, (await own.ok('exec', one, 'postconf', '-xh', name)).trim()]).toEqual([name, value]);
+  expect(await own.ok('exec', one, 'stat', '-c', '%U %a', '/etc/relaymap/token')).toBe('root 640\n');
+  expect(await own.ok('exec', one, 'stat', '-c', '%G %a', '/var/lib/relaymap/maps/relay_recipients.cdb')).toBe('postfix 640\n'); // prettier-ignore
+  expect((await own.podman('logs', one)).stdout).toMatch(
     /postfix\/smtpd\[\d+\]: NOQUEUE: reject: RCPT from .*192\.0\.2\.1/,
   );
 
@@ -149,9 +184,9 @@ test('a backup MX: mail waits for the first list, then the list decides, and nob
   expect((await sent.data('Subject: x\r\n\r\nx')).code).toBe(250);
   await sent.quit();
   await stop();
-  await own.ok('stop', '--time', '30', 'one');
-  expect((await own.ok('inspect', 'one', '--format', '{{.State.ExitCode}}')).trim()).toBe('0');
-  await own.ok('rm', 'one');
+  await own.ok('stop', '--time', '30', one);
+  expect((await own.ok('inspect', one, '--format', '{{.State.ExitCode}}')).trim()).toBe('0');
+  await own.ok('rm', one);
   await mx('two');
   await answers('alice@example.org', 250);
   await answers('nobody@example.org', 550);

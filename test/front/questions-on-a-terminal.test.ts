@@ -1,14 +1,13 @@
 // `init` asks on a terminal, and nowhere else, for what the command line does not say; ^C and the end of the input
 // change nothing. The terminal is script(1)'s.
 // Covers src/bin/gateway/init/ask-missing.ts
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { run } from '../support/finished.ts';
 import { startPostfix, type Postfix } from '../support/postfix.ts';
 import { createSite, type Site } from '../support/site.ts';
+import { dialogue as onTerminal, type Answer } from './dialogue.ts';
 import { initCommand } from './init-line.ts';
 
 let site: Site;
@@ -27,28 +26,8 @@ afterEach(async () => {
   await Promise.all([postfix?.stop(), site?.stop()]);
 });
 
-/** Types each answer once its question stands there. */
-async function dialogue(options: readonly string[], answers: readonly (readonly [RegExp, string])[]) {
-  const line = [...initCommand(site), ...options].map((word) => `'${word}'`).join(' ');
-  const child = spawn('script', ['--quiet', '--return', '--command', line, '/dev/null'], {
-    env: { ...process.env, NO_COLOR: '1', TERM: 'xterm', ...site.env },
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  let [said, seen, next] = ['', 0, 0];
-  child.stdout.on('data', (chunk: Buffer) => {
-    said += chunk.toString();
-    for (let found; next < answers.length;) {
-      const [question, answer] = answers[next] ?? [/$/, ''];
-      found = question.exec(said.slice(seen));
-      if (found === null) return;
-      seen = said.length;
-      next++;
-      child.stdin.write(answer);
-    }
-  });
-  const [status] = (await once(child, 'close')) as [number | null];
-  return { status, said: said.replaceAll('\r', '') };
-}
+const dialogue = (options: readonly string[], answers: readonly Answer[]) =>
+  onTerminal([...initCommand(site), ...options], answers, site.env);
 
 test('each question is answered, a wrong answer is asked again, and the whole line is said', async () => {
   const { status, said } = await dialogue(

@@ -46,12 +46,27 @@ const release = (out: string, ...more: string[]) =>
     encoding: 'utf8',
   });
 
+const version = (JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string }).version;
+
+/** As `npm run image` packs one, around a layer of one file: with Debian in it the same takes a minute. */
+function image(of: string): string {
+  const target = at(`image of ${of}.tar`);
+  run('tar', ['--format=ustar', '-cf', 'layer.tar', '--files-from=/dev/null']);
+  const script = `const { layout } = await import(process.argv[1]);
+    await layout({ name: 'relaymap-client', description: 'x', config: {} }, JSON.parse(process.argv[2]));`;
+  const how = { layer: at('layer.tar'), target, version: of, seconds: 1, architecture: 'amd64' };
+  run(process.execPath, ['--input-type=module', '-e', script, path.join(root, 'packaging/image/layout.mjs'), JSON.stringify(how)]); // prettier-ignore
+  return target;
+}
+
+let own: string;
 beforeAll(() => {
   mkdirSync(gnupg, { mode: 0o700 });
-  const own = key('builder');
+  own = key('builder');
+  const client = image(version);
   run(process.execPath, [path.join(root, 'packaging/package.mjs'), '--version', '0.0.9', '--out', at('last')]);
   for (const out of ['once', 'twice']) {
-    const { status, stderr } = release(out, '--key', own, '--previous', at('last'));
+    const { status, stderr } = release(out, '--key', own, '--previous', at('last'), '--image', client);
     expect(status, stderr).toBe(0);
   }
 });
@@ -70,6 +85,7 @@ test('two runs give the same files, byte for byte, signatures as well', () => {
     /^npm\/relaymap-.*\.tgz$/,
     /^npm\/haraka-plugin-relaymap-.*\.tgz$/,
     /^CHANGELOG\.md$/,
+    /^image\/image of .*\.tar$/,
   ])
     expect(files.filter((file) => part.test(file))).toHaveLength(1);
 });
@@ -122,10 +138,7 @@ test('apt takes the repository by the key that is in it, has both versions, and 
         .split('\n')
         .map((line) => line.split('|')[1]?.trim())
         .filter(Boolean),
-    ).toEqual([
-      (JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string }).version,
-      '0.0.9',
-    ]);
+    ).toEqual([version, '0.0.9']);
     const packages = path.join(place, 'dists/stable/main/binary-amd64/Packages');
     writeFileSync(packages, readFileSync(packages, 'utf8').replace('Section: mail', 'Section: evil'));
     rmSync(`${packages}.gz`);
@@ -185,6 +198,21 @@ test('without a key of the builder nothing is made, and what is there stays', ()
   ] as const) {
     const { status, stderr } = release('twice', ...args);
     expect([status, stderr]).toEqual([2, expect.stringMatching(new RegExp(`${why}|ended with 2`))]);
+  }
+  expect(sha256(at('twice/SHA256SUMS'))).toBe(before);
+});
+
+test('an image of another version, or a file that is none, ends it, and what is there stays', () => {
+  const before = sha256(at('twice/SHA256SUMS'));
+  const [good, old] = [image(version), image('0.0.9')];
+  for (const [files, why] of [
+    [[old], `is of version 0.0.9, the release of version ${version}`],
+    [[at('gnupg/pubring.kbx')], 'is no image that npm run image has made'],
+    [[at('nowhere')], 'is no image'],
+    [[good, good], 'two files are called'],
+  ] as const) {
+    const { status, stderr } = release('twice', '--key', own, ...files.flatMap((file) => ['--image', file]));
+    expect([status, stderr]).toEqual([2, expect.stringContaining(why)]);
   }
   expect(sha256(at('twice/SHA256SUMS'))).toBe(before);
 });

@@ -55,6 +55,7 @@ const linesOf = (page: string, who: Typist): string[] =>
     .map((line) =>
       line
         .replaceAll('https://packages.example.org', 'file:/srv/apt')
+        .replace('apt-get install --allow-downgrades', 'apt-get install -y --allow-downgrades') // it asks a person
         .replaceAll('mx-central.example.org', 'central.lab')
         .replaceAll('primary.example.org', 'primary.lab'),
     );
@@ -76,7 +77,10 @@ async function carried(host: LabHost): Promise<void> {
   await host.write(`/root/${path.basename(file)}`, readFileSync(file));
   const files = { 'example-org.pub': from.publicKey, 'tls.pem': from.certificate, token: from.token };
   await host.ok('mkdir -p /root/etc/relaymap-publish');
-  for (const [name, text] of Object.entries(files)) await host.write(`/root/etc/relaymap-publish/${name}`, text);
+  for (const [name, text] of Object.entries(files)) {
+    const mode = name === 'token' ? '0640' : '0644'; // which scp keeps
+    await host.write(`/root/etc/relaymap-publish/${name}`, text, mode);
+  }
   const scp = '#!/bin/bash\nset -e\nfor file in "${@:1:$#-1}"; do cp "/root${file#*:}" "${@: -1}"; done\n';
   await host.write('/usr/local/bin/scp', scp, '0755');
 }

@@ -87,6 +87,15 @@ describe.each(['relaymap', 'relaymap-publish'])('%s(1)', (name) => {
 const contract = readFileSync(new URL('../../docs/commands.md', import.meta.url), 'utf8');
 const sections = contract.split(/^(?=## \d\. )/m);
 
+test('docs/commands.md says which commands read no configuration', async () => {
+  const models = await Promise.all(['relaymap', 'relaymap-publish'].map(commandModel));
+  const without = models.flatMap(({ commands }) =>
+    commands.filter(({ options }) => options.every(({ long }) => long !== '--config')).map(({ name }) => name),
+  );
+  const said = /`--config FILE` but for (.*?), which read none/s.exec(contract)?.[1] ?? '';
+  expect([...said.matchAll(/`(\w+)`/g)].map(([, name]) => name)).toEqual([...new Set(without)].sort());
+});
+
 describe.each([
   ['relaymap', '## 2. '],
   ['relaymap-publish', '## 3. '],

@@ -29,8 +29,12 @@ async function outcome(dir: string, list: Uint8Array, skip: boolean, options: Ga
   try {
     const config = readPublisherConfig(path.join(dir, 'publish.toml'));
     const { table, sources, skipped } = await gather(config, new Date(), { ...options, apart: true });
-    const own = [...sources].map(([name, rows]) => [name, rows.rows, Buffer.from(rows.text).toString('latin1')]);
-    return { rows: table.rows, text: Buffer.from(table.text).toString('latin1'), own, skipped };
+    const own = [...sources].map(([name, rows]) => [
+      name,
+      rows.rows,
+      Buffer.from(rows.part(0, rows.bytes)).toString('latin1'),
+    ]);
+    return { rows: table.rows, text: Buffer.from(table.part(0, table.bytes)).toString('latin1'), own, skipped };
   } catch (error) {
     if (!(error instanceof PublishError)) throw error;
     return `${error.code} ${error.message}`;

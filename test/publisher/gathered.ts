@@ -23,7 +23,7 @@ export async function gathered(source: string | Uint8Array, policy = 'postmaster
     `name = "example-org"\noutput = "/nowhere"\nkeys = ["/nowhere/a.key"]\n\n[[source]]\ntype = "file"\nname = "list"\npath = ${JSON.stringify(path.join(dir, 'list'))}\n\n[policy]\n${policy}\n`,
   );
   const { table, skipped } = await gather(readPublisherConfig(config), new Date());
-  return { rows: Buffer.from(table.text).toString().split('\n').slice(0, -1), skipped };
+  return { rows: Buffer.from(table.part(0, table.bytes)).toString().split('\n').slice(0, -1), skipped };
 }
 
 /** The code and message with which a source is refused. */

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import type { RowBlock } from '../../src/bundle/table/rows.ts';
 import { changeOf } from '../../src/publisher/tables/compare-tables.ts';
 import { RowCollection, type SortedRows } from '../../src/publisher/gather/sorted-rows.ts';
+import { tableInPieces } from './in-pieces.ts';
 import { measure, text } from '../../src/publisher/tables/tables.ts';
 
 function tableOf(rows: readonly string[]): SortedRows {
@@ -28,7 +29,7 @@ const domains = (rows: readonly string[]) => new Set(rows.map(domainOf));
 
 async function check(before: readonly string[], after: readonly string[], size: number): Promise<void> {
   const [base, next] = [tableOf(before), tableOf(after)];
-  const found = await changeOf(pieces(base.text, size), next, measure(next).domains);
+  const found = await changeOf(pieces(base.text, size), tableInPieces(next, size + 17), measure(next).domains);
   const [old, now] = [[...new Set(before)], [...new Set(after)]];
   const removed = old.filter((row) => !now.includes(row));
   const added = now.filter((row) => !old.includes(row));

@@ -38,7 +38,7 @@ export async function sourcesFrom(
     `${top}${sources.map((keys, i) => sourceToml(i === 0 ? keys : { name: `list ${i + 1}`, ...keys })).join('')}[policy]\n${policy}\n`,
   );
   const { table } = await gather(readPublisherConfig(config), new Date());
-  return Buffer.from(table.text).toString().split('\n').slice(0, -1);
+  return Buffer.from(table.part(0, table.bytes)).toString().split('\n').slice(0, -1);
 }
 
 /** The code and message with which a source is refused. */

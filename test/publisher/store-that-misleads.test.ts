@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { publishedSteps } from '../../src/publisher/keys/key-folder.ts';
 import { openStore } from '../../src/publisher/repository/open-store.ts';
 import { NO_S3 } from '../../src/publisher/repository/s3/location.ts';
 import type { Store } from '../../src/publisher/repository/store.ts';
@@ -157,6 +158,45 @@ test('a listing of beginnings alone takes no time', async () => {
   expect(await message(listed.list('recipients'))).toMatch(/list of recipients\/ cannot be read/);
 });
 
+describe('a store that does not know conditions says so in place of ignoring them', () => {
+  const there = new Map<string, Buffer>();
+  const handler: Handler = async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const { method = '', url = '', headers } = request;
+    if (headers['if-none-match'] !== undefined || headers['if-match'] !== undefined)
+      return response.writeHead(501).end(xml('NotImplemented', 'A header you provided is not implemented.'));
+    if (method === 'PUT') there.set(url, Buffer.concat(chunks));
+    if (method === 'DELETE') there.delete(url);
+    const now = there.get(url);
+    if (now === undefined) return response.writeHead(method === 'DELETE' ? 204 : 404).end();
+    if (method === 'PUT') return response.writeHead(200, { etag: '"1"' }).end();
+    return response.writeHead(200, { etag: '"1"', 'content-length': now.length }).end(method === 'GET' ? now : '');
+  };
+
+  test('it is refused, and nothing is written', async () => {
+    there.clear();
+    expect(await message((await store(handler)).create('manifest.json', Buffer.from('{}')))).toMatch(
+      /s3:\/\/lists\/example-org ignores If-Match or If-None-Match, or does not know them.*single_publisher = true/,
+    );
+    expect([...there]).toEqual([]);
+  });
+
+  test('one publisher alone may use it', async () => {
+    there.clear();
+    const s3 = { ...NO_S3, endpoint: await server(handler), single_publisher: true };
+    const single = openStore('s3://lists', s3, { env: KEYS });
+    onTestFinished(() => single.close());
+    expect(await single.create('manifest.json', Buffer.from('{}'))).toBe(true);
+    expect([...there.keys()]).toEqual(['/lists/manifest.json']);
+  });
+});
+
+test('a store that has a key ring step of every number has none', async () => {
+  const endless = await store((_, response) => response.writeHead(200, { etag: '"1"' }).end('{}'));
+  expect(await message(publishedSteps(endless))).toMatch(/gives more than 1000 key ring steps/);
+});
+
 test('a listing that never ends is given up', async () => {
   let part = 0;
   const listed = await store((_, response) =>
@@ -199,9 +239,17 @@ describe('credentials of a container', () => {
     expect(seen).toEqual([expect.stringMatching(/Credential=AKIACONTAINER.* its-token$/)]);
   });
 
-  test('are not asked of another host in the open', async () => {
-    const env = { AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://192.0.2.1/v1', AWS_CONTAINER_AUTHORIZATION_TOKEN: 'x' };
-    expect((await asking(env, true)).said).toMatch(/FULL_URI is neither https: nor of this host/);
+  test.each<[Record<string, string>, RegExp]>([
+    [{ AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://192.0.2.1/v1' }, /FULL_URI is neither https: nor of this host/],
+    [{ AWS_CONTAINER_CREDENTIALS_FULL_URI: 'file:///etc/passwd' }, /FULL_URI is neither https: nor of this host/],
+    [{ AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '//192.0.2.1/v1' }, /RELATIVE_URI is no path/],
+    [{ AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: 'v1' }, /RELATIVE_URI is no path/],
+    [
+      { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/v1', AWS_CONTAINER_AUTHORIZATION_TOKEN: 'a\r\nb: c' },
+      /TOKEN holds what no header can have/,
+    ],
+  ])('are not asked of another host, nor with more than a token: %o', async (env, words) => {
+    expect((await asking(env, true)).said).toMatch(words);
   });
 
   test('are not there: the message says who gave none', async () => {

@@ -78,6 +78,18 @@ test('a connection that is cut is made again, and what changed meanwhile is publ
   expect(watching.central.published().rows).toContain('unsaid@d.example');
 });
 
+test('a role that may have one connection only: which option takes the second one is said', async () => {
+  await server.create(
+    'single',
+    `${TABLE} CREATE ROLE single LOGIN CONNECTION LIMIT 1; GRANT SELECT ON people TO single`,
+  );
+  const url = server.url('single').replace('user=postgres', 'user=single');
+  const watching = new Watching('single', { url, listen: CHANNEL });
+  await watching.says(
+    /too many connections for role "single"; `listen` keeps .*: single needs two .*or take listen out/,
+  );
+});
+
 test('a file that is touched makes the sources be read at once', async () => {
   await server.create('touched', `CREATE TABLE people (address text); INSERT INTO people VALUES ('a@d.example')`);
   const trigger = path.join(ownFolder(), 'changed');

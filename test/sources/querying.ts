@@ -32,7 +32,7 @@ export async function rowsOf(keys: Keys, policy = 'postmaster = false', now = ne
   const read = readPublisherConfig(config);
   rmSync(dir, { recursive: true });
   const { table } = await gather(read, now);
-  return Buffer.from(table.text).toString().split('\n').slice(0, -1);
+  return Buffer.from(table.part(0, table.bytes)).toString().split('\n').slice(0, -1);
 }
 
 /** The code and message of a refusal. */

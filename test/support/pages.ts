@@ -5,6 +5,8 @@
 //
 //   <!-- lab: central -->      root on the central host of the lab, in the order of the page (test/lab)
 //   <!-- lab: gateway -->      root on a gateway of the lab, in the order of the page (test/lab)
+//   <!-- lab: backup -->       root on a bare host of the lab (test/lab), and without --backup-mx on one in use
+//   <!-- lab: image -->        test/front/image-that-does-not-run, by its own podman
 //   <!-- lab: bare -->         root on a bare Debian of the lab, test/lab/an-upgrade-and-an-end
 //   <!-- lab: repository -->   root on a host of the lab that takes a release, test/lab/an-upgrade-and-an-end
 //   <!-- lab: many -->         root on a host of the lab that publishes for many, test/lab/a-host-of-many-lists
@@ -34,8 +36,10 @@ const HERE = 'test/commands/output-that-a-page-makes-up.test.ts';
 const TYPED_BY = {
   central: FIRST_HOUR,
   gateway: FIRST_HOUR,
+  backup: FIRST_HOUR,
   bare: UPGRADE,
   repository: UPGRADE,
+  image: 'test/front/image-that-does-not-run.test.ts',
   many: 'test/lab/a-host-of-many-lists.test.ts',
   emergency: 'test/postfix/emergency.test.ts',
   drill: 'test/commands/drill-that-does-not-help.test.ts',

@@ -18,6 +18,7 @@ import { mtaOf } from '../../gateway/mta/of-config.ts';
 import { sampleRows } from '../../gateway/maps/sample-rows.ts';
 import { today } from '../../gateway/init/current-recipients.ts';
 import { HostError } from '../../errors.ts';
+import { makeAliases, makeMainCf, missingMainCf, noMainCf, type Missing } from '../../gateway/init/first-main-cf.ts';
 import { kindFor } from './init/init-kind.ts';
 import { askMissing, isComplete, judgeOptions, type Unasked } from './init/ask-missing.ts';
 import { hostnameOf, lookAhead, primaryOf, relaysForStrangers, type Outlook } from './init/backup-mx.ts';
@@ -37,8 +38,9 @@ export async function initCommand(given: Unasked & { readonly takeBack: boolean 
   const options = isComplete(given) ? given : await askMissing(given);
   if (kind !== 'postfix') return (await import('./init/init-other-command.ts')).initOther(kind, options, now);
   const here = readPostfix();
-  if (options.apply) requireRootAndPostfix(here);
   const backup = options.backupMx === true ? backupOf(options) : null;
+  const bare = missingMainCf(here);
+  if (options.apply) requireRootAndPostfix(here, backup === null ? null : bare);
   // Nothing is written where it cannot be told which are meant.
   const meant = instancesFor(here, options.instance ?? []);
   process.umask(0o022); // the service must be able to read these files
@@ -62,8 +64,12 @@ export async function initCommand(given: Unasked & { readonly takeBack: boolean 
   const rootAgain = options.apply && beside === null ? keepRoot() : () => undefined;
   const status = await initCycle(options, prepared, beside);
   if (status !== 0) return status;
+  if (bare !== null && backup !== null && options.apply) {
+    rootAgain();
+    instances.push(await begin(bare, config, options.config));
+  }
   if (instances.length === 0) {
-    withoutPostfix(config);
+    withoutPostfix(config, bare);
     return 0;
   }
   const map = newMap(config);
@@ -99,6 +105,24 @@ export async function initCommand(given: Unasked & { readonly takeBack: boolean 
   unwatched(options.config, prepared.config, directories, several);
   lastLines();
   return isOpen ? 1 : 0;
+}
+
+/** A Postfix that had no main.cf: there is nothing to compare with, and it does not run yet. */
+async function begin(bare: Missing, config: GatewayConfig, configFile: string): Promise<Instance> {
+  const { file, beginning } = bare;
+  if (beginning === null) throw new HostError('CONFIG', noMainCf(bare));
+  const undo = makeMainCf({ file, beginning }, configFile);
+  try {
+    const here = readPostfix();
+    if (here.is !== 'here') throw new HostError('CONFIG', `${file}, a copy of ${beginning}, is not taken by postconf`);
+    requireType(config, here.config);
+    say(`There was no ${file}: it begins as a copy of ${beginning}.`);
+    if (!makeAliases(bare)) log('warning', 'The table of aliases could not be made: newaliases');
+    return { before: await today(config, here.config, [here.config.directory]), isNamed: false };
+  } catch (error) {
+    undo();
+    throw error;
+  }
 }
 
 const backupOf = ({ primary, hostname }: InitOptions): BackupOptions => ({
@@ -179,9 +203,16 @@ function newMap(config: GatewayConfig): NewMap & { close: () => void } {
   return { recipients: map.has, domains: domains.map((row) => row.split('\t')[0] ?? ''), close: map.close };
 }
 
-function requireRootAndPostfix(here: ReturnType<typeof readPostfix>): void {
+/** @param bare a Postfix without main.cf, where `init` may make it */
+function requireRootAndPostfix(here: ReturnType<typeof readPostfix>, bare: Missing | null): void {
   if (process.geteuid?.() !== 0) throw new HostError('CONFIG', '--apply changes main.cf: run it as root');
-  if (here.is === 'here') return;
+  if (here.is === 'here' || (bare !== null && bare.beginning !== null)) return;
+  const missing = missingMainCf(here);
+  if (missing !== null)
+    throw new HostError(
+      'CONFIG',
+      noMainCf(missing).map((line, i) => (i === 0 ? `--apply: ${line}` : line)),
+    );
   const why = here.is === 'absent' ? 'there is no Postfix here (no postconf)' : here.why;
   throw new HostError('CONFIG', `--apply: ${why}; apt-get install postfix postfix-cdb`);
 }

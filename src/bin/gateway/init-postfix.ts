@@ -1,4 +1,5 @@
 /** The last part of `relaymap init`: what one Postfix has to be told, printed, or told. */
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { applySettings, changes, REJECT_CODE, settings, type Setting } from '../../gateway/init/main-cf-settings.ts';
 import { compare, type NewMap } from '../../gateway/init/compare.ts';
@@ -6,6 +7,7 @@ import { comparisonLines } from '../../gateway/init/comparison-lines.ts';
 import type { Today } from '../../gateway/init/current-recipients.ts';
 import { DEFAULT_CONFIG, type GatewayConfig } from '../../gateway/config.ts';
 import type { BackupOptions, Reasoned } from '../../gateway/init/backup-mx.ts';
+import { noMainCf, type Missing } from '../../gateway/init/first-main-cf.ts';
 import { keepBefore } from '../../gateway/init/main-cf-before.ts';
 import { postfixRuns, type PostfixConfig } from '../../gateway/mta/postfix/main-cf.ts';
 import { ourTable } from '../../gateway/mta/postfix/map-references.ts';
@@ -67,6 +69,12 @@ function reasons(all: readonly Reasoned[]): void {
 const tool = (name: string, { before, isNamed }: Instance): string =>
   isNamed ? `${name} -c ${shell(before.postfix.directory)}` : name;
 
+/** systemd does not know of a Postfix that it did not start. */
+const startLine = (instance: Instance): string =>
+  !instance.isNamed && existsSync('/lib/systemd/system/postfix.service')
+    ? 'systemctl start postfix'
+    : `${tool('postfix', instance)} start`;
+
 const editLine = (instance: Instance, { name, value }: Setting): string =>
   `  ${tool('postconf', instance)} -e ${shell(`${name} = ${value}`)}`;
 
@@ -95,7 +103,7 @@ function apply(instance: Instance, wanted: readonly Setting[], configFile: strin
     say(`  relaymap init --take-back${more}`);
     deferringLine(instance, wanted);
   }
-  if (!postfixRuns(postfix)) say(`Postfix does not run: ${tool('postfix', instance)} start`);
+  if (!postfixRuns(postfix)) say(`Postfix does not run: ${startLine(instance)}`);
   else if (wanted.length === 0) say('It need not be reloaded.');
 }
 
@@ -120,8 +128,13 @@ function deferringLine(instance: Instance, wanted: readonly Setting[]): void {
   say(`  ${tool('postconf', instance)} -X ${REJECT_CODE}`);
 }
 
-export function withoutPostfix(config: GatewayConfig): void {
-  say('There is no Postfix here to compare with. Where there is one:');
+/** @param bare a Postfix without main.cf */
+export function withoutPostfix(config: GatewayConfig, bare: Missing | null): void {
+  if (bare === null) say('There is no Postfix here to compare with. Where there is one:');
+  else {
+    const [why = '', ...lines] = noMainCf(bare);
+    for (const line of [...paragraph(`Postfix is here, but ${why}`), ...lines, 'Then:']) say(line);
+  }
   for (const map of ['relay_recipients', 'relay_domains'] as const) {
     const [line = ''] = setting(map === 'relay_domains' ? map : 'relay_recipient_maps', [ourTable(config, null, map)]);
     say(`  ${line}`);

@@ -24,6 +24,19 @@ export class DomainSet {
   #slots = new Int32Array(2 * 1024);
 
   /**
+   * @param expected about how many domains there will be, and their bytes together. Memory that is there from the
+   * beginning need not be copied; what is not used of it takes nothing.
+   */
+  constructor(expected: { readonly domains: number; readonly bytes: number } = { domains: 0, bytes: 0 }) {
+    const { domains, bytes } = expected;
+    if (domains * 4 <= this.#slots.length) return;
+    this.#arena = new Uint8Array(bytes + domains + 1 + SPARE);
+    this.#starts = new Int32Array(domains + 2);
+    this.#rows = new Uint32Array(domains + 2);
+    this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(domains * 4)));
+  }
+
+  /**
    * Adds `bytes[start..end)`, first seen in row number `row`; gives the domain's id (0, 1, ... in order of
    * appearance).
    */

@@ -21,12 +21,14 @@ export class GzipWriter {
   readonly #ended: Promise<unknown>;
 
   /**
+   * @param options a level alone, or more.
    * @param take gets the member's bytes; what it throws (a full disk) comes out of `write` or `end`, never out of a
    * stream's event.
    */
-  constructor(level: number, take: (chunk: Uint8Array) => void) {
+  constructor(options: number | ZlibOptions, take: (chunk: Uint8Array) => void) {
+    const how = typeof options === 'number' ? { level: options } : options;
     // Room for what comes of a block: each time it is full, the other thread waits until this one has time for it.
-    this.#stream = createGzip({ level, chunkSize: 256 * 1024 });
+    this.#stream = createGzip({ ...how, chunkSize: 256 * 1024 });
     this.#ended = new Promise((resolve, reject) => {
       this.#stream.on('end', resolve).on('error', reject);
       this.#stream.on('data', (chunk: Buffer) => {

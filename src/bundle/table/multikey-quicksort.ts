@@ -69,11 +69,11 @@ export class RowSort {
   readonly #starts: Int32Array;
   readonly #keys: Uint32Array;
 
-  /** @param bytes with at least three bytes after the last row. */
-  constructor(bytes: Uint8Array, starts: Int32Array) {
+  /** @param bytes with at least three bytes after the last row. @param keys room for as many as there are rows. */
+  constructor(bytes: Uint8Array, starts: Int32Array, keys: Uint32Array = new Uint32Array(starts.length)) {
     this.#bytes = new RowKeys(bytes);
     this.#starts = starts;
-    this.#keys = new Uint32Array(starts.length);
+    this.#keys = keys;
   }
 
   /** Sorts the rows from `from` up to `to`. Their first `depth` bytes are the same and contain no LF. */

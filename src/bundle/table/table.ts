@@ -39,13 +39,18 @@ export interface RowFault {
 
 export class TableChecker {
   rows = 0;
-  readonly domains = new DomainSet();
+  readonly domains: DomainSet;
   fault: RowFault | null = null;
   #previous: Uint8Array = new Uint8Array(0);
   /** Of each row that is looked at: where its domain begins, or NOT_PLAIN, and its domain's hash. */
   readonly #domainAt = new Int32Array(AT_ONCE);
   readonly #hashes = new Int32Array(AT_ONCE);
   readonly #room = new Int32Array(AT_ONCE);
+
+  /** @param expected of the domains, if it is known */
+  constructor(expected?: ConstructorParameters<typeof DomainSet>[0]) {
+    this.domains = new DomainSet(expected);
+  }
 
   push(block: RowBlock): void {
     for (let from = 0; from < block.count; from += AT_ONCE)

@@ -59,6 +59,7 @@ function newTools({ config, now, log }: SessionContext): Tools {
   const gid = mapGroup(config);
   const copies = new Map(config.bundle.map((b) => [b.name, new Copies(config.state_dir, b.name, gid)]));
   const copiesOf = (name: string) => copies.get(name) ?? new Copies(config.state_dir, name, gid);
+  const said = new Set<string>();
   const maker: MapMaker = {
     config,
     files,
@@ -66,7 +67,11 @@ function newTools({ config, now, log }: SessionContext): Tools {
     gid,
     now,
     warn: (message) => log('warning', message),
-    log: (message) => log('notice', message),
+    // A reload that is still due is found at two steps of one cycle.
+    log: (message) => {
+      if (!said.has(message)) log('notice', message);
+      said.add(message);
+    },
   };
   return { files, copiesOf, maker };
 }

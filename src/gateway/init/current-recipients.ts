@@ -137,7 +137,9 @@ function everyone(
   if (said.length > 0) {
     const open = strangers.filter((address) => (answers?.get(address)?.code ?? 500) < 400);
     const taken = open.length > 0;
-    const delays = said.find(({ code, text }) => code >= 400 && code < 500 && !/User unknown|unknown in/.test(text));
+    const delays = said.find(
+      ({ code, text }) => code >= 400 && code < 500 && !/User unknown|unknown in|Relay access denied/.test(text),
+    );
     const unclear = delays === undefined ? [] : [`an answer of ${delays.code} ${delays.text}`];
     return {
       everyone: taken ? (reason ?? 'Postfix was asked, and takes them') : null,

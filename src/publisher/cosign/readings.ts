@@ -8,12 +8,13 @@ import type { RowStream } from '../../bundle/table/rows.ts';
 import type { PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
 import { gather } from '../gather/gather.ts';
+import { RowSpace } from '../gather/row-space.ts';
 import { domainWords, tableDifference } from '../keys/table-difference.ts';
 import { hasRemovals, keepRemovals, removals } from '../removals/removals.ts';
 import type { StateFolder } from '../repository/state-folder.ts';
 import { packedToKeep } from '../tables/compress.ts';
 import { apart, keepSources } from '../tables/source-guard.ts';
-import { hashOf, writeFiles } from '../tables/tables.ts';
+import { writeFiles } from '../tables/tables.ts';
 
 const KEPT = 600_000;
 /** A candidate that differs in more rows is refused without looking at older readings. */
@@ -38,16 +39,25 @@ export class Readings {
 
   /** Reads the sources. @throws PublishError SOURCE and the like */
   async read(now: Date): Promise<void> {
+    const space = new RowSpace(this.#config.state_dir);
+    try {
+      await this.#readIn(space, now);
+    } finally {
+      space.close();
+    }
+  }
+
+  async #readIn(space: RowSpace, now: Date): Promise<void> {
     const config = this.#config;
-    const given = await gather(config, now, { apart: apart(config) });
+    const given = await gather(config, now, { apart: apart(config), space });
     const waits = await removals(config, given, { kept: this.#kept, base: null, sources: [] }, now);
     if (hasRemovals(config)) {
-      await keepSources(this.#kept, apart(config) ? waits.gathered.sources : new Map());
+      await keepSources(this.#kept, apart(config) ? waits.gathered.sources : new Map(), space);
       await keepRemovals(this.#kept, waits, false);
     }
     const { table } = waits.gathered;
-    const sha256 = hashOf(table);
-    if (!this.#kept.hasKept(sha256)) writeFiles([this.#kept.keptTable(sha256)], await packedToKeep(table));
+    const { sha256 } = table;
+    if (!this.#kept.hasKept(sha256)) writeFiles([this.#kept.keptTable(sha256)], await packedToKeep(table, space));
     const young = this.#readings.filter((r) => r.sha256 !== sha256 && now.getTime() - r.at <= KEPT);
     this.#readings = [{ sha256, at: now.getTime() }, ...young];
   }

@@ -8,8 +8,11 @@ import type { PublisherConfig } from '../config.ts';
 import { addressOf, EntryError, rowsOf, simpleRow } from '../entry.ts';
 import { PublishError } from '../errors.ts';
 import { ofSource } from '../failing-source.ts';
+import type { KnownDomains } from './known-domains.ts';
 import { SimpleLines } from './simple-lines.ts';
-import { RowCollection, type SortedRows } from './sorted-rows.ts';
+import { RowRuns, settled } from './row-runs.ts';
+import { RowSpace } from './row-space.ts';
+import type { RowTable } from './row-table.ts';
 import { shownAddress } from '../shown-address.ts';
 import type { SourceConfig } from '../source-config.ts';
 import { openSource } from '../sources/open.ts';
@@ -23,6 +26,7 @@ import { DomainAliases } from './domain-aliases.ts';
 const NAMED_FAULTS = 20;
 const HYPHEN = 0x2d;
 const LF = 0x0a;
+const POSTMASTER = Buffer.from('postmaster@');
 /** The most characters of a row shown in a warning. */
 const SHOWN = 80;
 
@@ -39,6 +43,8 @@ export interface Origin {
 export interface GatherOptions {
   /** Also keep the rows of each source. */
   readonly apart?: boolean;
+  /** Where rows go that do not fit into memory. Without it all rows are held in memory. */
+  readonly space?: RowSpace;
   /** Called with each invalid entry and what the message says about it. */
   readonly fault?: (entry: string, message: string) => void;
   /** Called with each row, every time it occurs. */
@@ -46,9 +52,13 @@ export interface GatherOptions {
 }
 
 export interface Gathered {
-  readonly table: SortedRows;
+  readonly table: RowTable;
+  /** About how many domains it has, and their bytes together: memory can be made for them. */
+  readonly domains: { readonly domains: number; readonly bytes: number };
   /** The rows of each source, by its name. Empty unless asked for. */
-  readonly sources: ReadonlyMap<string, SortedRows>;
+  readonly sources: ReadonlyMap<string, RowTable>;
+  /** Where the rows lie that are not in memory. Whoever has made it closes it when nothing is read any more. */
+  readonly space: RowSpace;
   /** Entries skipped under `skip_invalid`: source, line and reason. */
   readonly skipped: readonly string[];
   /** Rows that a source's `skip_domains` leaves out. */
@@ -91,7 +101,8 @@ interface Place {
 }
 
 class Gathering {
-  readonly #rows = new RowCollection();
+  readonly #space: RowSpace;
+  readonly #rows: RowRuns;
   readonly #domains = new Set<string>();
   readonly #policy: PublisherConfig['policy'];
   readonly #wildcards: ReadonlySet<string>;
@@ -100,15 +111,22 @@ class Gathering {
   readonly #leftOut = new Map<string, { source: string; domain: string; rows: number }>();
   readonly #faults: string[] = [];
   readonly #options: GatherOptions;
-  readonly #sources = new Map<string, SortedRows>();
+  readonly #sources = new Map<string, RowTable>();
   readonly #aliases = new DomainAliases<Place>();
-  #own: RowCollection | null = null;
+  #own: RowRuns | null = null;
+  /** postmaster@ of the domains of simple lines. They are many, and never become strings. */
+  readonly #postmasters: RowRuns;
+  /** Of the table's domains: at least as many as there are of simple lines. */
+  readonly #expected = { domains: 0, bytes: 0 };
   #entries = 0;
   #refused = 0;
 
   constructor({ policy }: PublisherConfig, options: GatherOptions) {
     this.#policy = policy;
     this.#options = options;
+    this.#space = options.space ?? new RowSpace('', Infinity);
+    this.#rows = new RowRuns(this.#space);
+    this.#postmasters = new RowRuns(this.#space, this.#space.run);
     this.#wildcards = new Set(policy.wildcards.map((domain) => `@${domain}`));
     const isOurs = isNamedBy(policy.domains);
     this.#isForeign = policy.domains === undefined ? () => false : (domain) => !isOurs(domain);
@@ -117,9 +135,13 @@ class Gathering {
   async read(source: SourceConfig, { unit, domain, read }: SourceReader, now: Date): Promise<void> {
     const { name } = source;
     const before = this.#entries;
-    this.#own = this.#options.apart === true ? new RowCollection() : null;
+    this.#own = this.#options.apart === true ? new RowRuns(this.#space) : null;
     const isSkipped = isNamedBy(source.skip_domains);
-    const simple = new SimpleLines(this.#rows, (each) => isSkipped(each) || this.#isForeign(each));
+    const simple = new SimpleLines(
+      this.#rows.rows,
+      (each) => isSkipped(each) || this.#isForeign(each),
+      (domains) => this.#addDomains(domains),
+    );
     const left = new Omissions(name);
     const place: Place = { name, unit, domain, left, isSkipped, number: 0, begun: false };
     const seen: Seen = { lines: 0 };
@@ -135,9 +157,10 @@ class Gathering {
           this.#entry(address, place);
         }
       }
+      this.#spillIfFull();
     }
     left.tell();
-    for (const domain of simple.domains()) this.#domains.add(domain);
+    simple.end();
     this.#refuseFaults();
     if (this.#entries === before) {
       const all = [...this.#leftOut.values()].some((left) => left.source === name)
@@ -145,7 +168,29 @@ class Gathering {
         : '';
       throw new PublishError('SOURCE', `${name} gave no address${all}; an empty list would reject all mail`);
     }
-    if (this.#own !== null) this.#sources.set(name, this.#own.sorted());
+    this.#keepOwn(name);
+  }
+
+  #spillIfFull(): void {
+    this.#rows.spillIfFull();
+    this.#own?.spillIfFull();
+  }
+
+  /** Takes the domains of simple lines. */
+  #addDomains(domains: KnownDomains): void {
+    this.#expected.domains += domains.size;
+    this.#expected.bytes += domains.bytes;
+    if (!this.#policy.postmaster) return;
+    for (const domain of domains.names()) {
+      this.#postmasters.rows.addParts(POSTMASTER, domain);
+      this.#postmasters.spillIfFull();
+    }
+  }
+
+  /** Ends a source's own rows. They stay in memory if there is room for them beside the list. */
+  #keepOwn(name: string): void {
+    const own = this.#own?.sorted();
+    if (own !== undefined) this.#sources.set(name, settled(this.#space, own));
   }
 
   /** @param lines whole lines as bytes. Plain addresses never become strings. */
@@ -153,13 +198,13 @@ class Gathering {
     for (let at = 0; at < lines.length;) {
       // A caller that wants each row also gets its line, so it needs text.
       if (this.#options.each === undefined) {
-        const before = this.#rows.count;
+        const before = this.#rows.rows.count;
         at = simple.take(lines, at);
-        const taken = this.#rows.count - before;
+        const taken = this.#rows.rows.count - before;
         place.number += taken;
         this.#entries += taken;
         if (taken > 0) place.begun = true;
-        this.#own?.addFrom(this.#rows, before);
+        this.#own?.rows.addFrom(this.#rows.rows, before);
         if (at === lines.length) break;
       }
       const end = lines.indexOf(LF, at);
@@ -239,17 +284,18 @@ class Gathering {
         if (origin.name !== name) continue;
         if (row.startsWith('@')) this.#add(row, origin);
         else this.#take(row, origin, row);
+        this.#spillIfFull();
       }
-      if (this.#own !== null) this.#sources.set(name, this.#own.sorted());
+      this.#keepOwn(name);
     }
   }
 
   /** Makes a source's own rows a collection again, so that more can be added. */
-  #reopened(name: string): RowCollection | null {
+  #reopened(name: string): RowRuns | null {
     if (this.#options.apart !== true) return null;
-    const own = new RowCollection();
+    const own = new RowRuns(this.#space);
     const before = this.#sources.get(name);
-    if (before !== undefined) own.addSorted(before);
+    if (before !== undefined) own.addTable(before);
     return own;
   }
 
@@ -258,9 +304,17 @@ class Gathering {
     this.#expandAliases();
     const more = this.#refused - NAMED_FAULTS;
     if (more > 0) log('warning', `${more} more addresses are refused to strangers by Postfix`);
-    if (this.#policy.postmaster) for (const domain of this.#domains) this.#rows.add(`postmaster@${domain}`);
+    if (this.#policy.postmaster) {
+      for (const domain of this.#domains) {
+        this.#postmasters.rows.add(`postmaster@${domain}`);
+        this.#postmasters.spillIfFull();
+      }
+      this.#rows.addAll(this.#postmasters);
+    }
     const leftOut = [...this.#leftOut.values()];
-    return { table: this.#rows.sorted(), sources: this.#sources, skipped: this.#faults, leftOut };
+    const table = this.#rows.sorted();
+    const domains = this.#expected;
+    return { table, domains, sources: this.#sources, skipped: this.#faults, leftOut, space: this.#space };
   }
 
   #add(field: string, place: Place): void {
@@ -299,8 +353,8 @@ class Gathering {
       );
     }
     if (row.charCodeAt(0) === HYPHEN || /[!%]|@.*@/.test(row)) this.#noteRefused(row, placeOf(place));
-    this.#rows.add(row);
-    this.#own?.add(row);
+    this.#rows.rows.add(row);
+    this.#own?.rows.add(row);
     this.#options.each?.(row, { source, unit, number, entry });
     this.#domains.add(domain);
     return true;

@@ -62,6 +62,11 @@ export class KnownDomains {
     this.#placeFrom(0);
   }
 
+  /** Of the names together. */
+  get bytes(): number {
+    return this.#startOf(this.size);
+  }
+
   *names(): Generator<Uint8Array> {
     for (let id = 0; id < this.size; id++) yield this.#arena.subarray(this.#startOf(id), this.#ends[id]);
   }

@@ -20,6 +20,8 @@ const AT = 0x40;
 const [RE, DI, DE, ER] = [0x7265, 0x6469, 0x6465, 0x6572];
 const MAX_LOCAL = 120;
 const MAX_ROW = 253;
+/** Domains that are known at a time: some hundred MiB. */
+const MAX_KNOWN = 2_000_000;
 
 /** What each byte of a local part or a domain becomes; 0 if it is not part of a simple one. */
 const LOCAL = folded('abcdefghijklmnopqrstuvwxyz0123456789._+=-');
@@ -35,12 +37,22 @@ export class SimpleLines {
   readonly #rows: RowCollection;
   readonly #isOdd: (domain: string) => boolean;
   /** Domains that have been checked as text and are simple. */
-  readonly #known = new KnownDomains();
+  #known = new KnownDomains();
+  readonly #take: (domains: KnownDomains) => void;
 
-  /** @param isOdd whether the policy has a rule for a domain. Its lines are then not simple. */
-  constructor(rows: RowCollection, isOdd: (domain: string) => boolean) {
+  /**
+   * @param isOdd whether the policy has a rule for a domain. Its lines are then not simple.
+   * @param domains takes the domains of the rows that were added: all of them by the time of `end`, and some of them
+   *   more than once.
+   */
+  constructor(
+    rows: RowCollection,
+    isOdd: (domain: string) => boolean,
+    domains: (domains: KnownDomains) => void = () => undefined,
+  ) {
     this.#rows = rows;
     this.#isOdd = isOdd;
+    this.#take = domains;
   }
 
   /**
@@ -50,6 +62,7 @@ export class SimpleLines {
    * @returns where that line begins, or the end of the lines.
    */
   take(lines: Buffer, at: number): number {
+    if (this.#known.size >= MAX_KNOWN) this.end();
     const rows = this.#rows;
     const into = rows.room(lines.length - at);
     const seed = hashStart();
@@ -84,9 +97,10 @@ export class SimpleLines {
     return at;
   }
 
-  /** The domains of all rows that were added. */
-  *domains(): Generator<string> {
-    for (const name of this.#known.names()) yield Buffer.from(name).toString('latin1');
+  /** No rows are added any more, or the domains are too many to be known at a time. */
+  end(): void {
+    this.#take(this.#known);
+    this.#known = new KnownDomains();
   }
 }
 

@@ -27,13 +27,35 @@ export interface Ordered {
   readonly starts: Int32Array;
 }
 
+/** What sorting takes besides the heap. Whoever sorts heap after heap hands in the same room, and keeps no result. */
+export class SortRoom {
+  #text = new Uint8Array(0);
+  #places = new Int32Array(0);
+  #keys = new Uint32Array(0);
+
+  text(bytes: number): Uint8Array {
+    if (this.#text.length < bytes) this.#text = new Uint8Array(bytes);
+    return this.#text;
+  }
+
+  places(count: number): Int32Array {
+    if (this.#places.length < count) this.#places = new Int32Array(count);
+    return this.#places.subarray(0, count);
+  }
+
+  keys(count: number): Uint32Array {
+    if (this.#keys.length < count) this.#keys = new Uint32Array(count);
+    return this.#keys;
+  }
+}
+
 /** May overwrite the heap's bytes. Do not use the heap afterwards. */
-export function ordered(heap: Heap): Ordered {
-  return nearlyOrdered(heap) ?? (heap.starts.length < SMALL ? sortedInPlace(heap) : sorted(heap));
+export function ordered(heap: Heap, room = new SortRoom()): Ordered {
+  return nearlyOrdered(heap, room) ?? (heap.starts.length < SMALL ? sortedInPlace(heap) : sorted(heap, room));
 }
 
 /** Null if more than a few rows are out of order. */
-function nearlyOrdered({ bytes, starts }: Heap): Ordered | null {
+function nearlyOrdered({ bytes, starts }: Heap, room: SortRoom): Ordered | null {
   const count = starts.length - 1;
   const end = starts[count] ?? 0;
   const may = Math.floor(count / FEW);
@@ -53,14 +75,14 @@ function nearlyOrdered({ bytes, starts }: Heap): Ordered | null {
     if (dropped.length > may) return null;
   }
   if (dropped.length === 0) return { text: bytes.subarray(0, end), starts };
-  return inserted({ bytes, starts }, dropped, Int32Array.from(loose));
+  return inserted({ bytes, starts }, dropped, Int32Array.from(loose), room);
 }
 
 /** @param dropped numbers of the rows that are not in order. @param loose where those begin that must be inserted. */
-function inserted({ bytes, starts }: Heap, dropped: readonly number[], loose: Int32Array): Ordered {
+function inserted({ bytes, starts }: Heap, dropped: readonly number[], loose: Int32Array, room: SortRoom): Ordered {
   new RowSort(bytes, loose).sort(0, loose.length, 0);
-  const text = new Uint8Array(starts[starts.length - 1] ?? 0);
-  const places = new Int32Array(starts.length);
+  const text = room.text(starts[starts.length - 1] ?? 0);
+  const places = room.places(starts.length);
   let [used, rows, next] = [0, 0, 0];
   /** Copies rows `from` up to `to`, which are in order. */
   const copy = (from: number, to: number) => {
@@ -120,7 +142,7 @@ function sortedInPlace({ bytes, starts }: Heap): Ordered {
 }
 
 /** Groups rows by their first two bytes, so that rows sorted together lie together. Then sorts each group. */
-function sorted({ bytes, starts }: Heap): Ordered {
+function sorted({ bytes, starts }: Heap, room: SortRoom): Ordered {
   const count = starts.length - 1;
   const end = starts[count] ?? 0;
   const [sizes, counts] = [new Int32Array(65536), new Int32Array(65536)];
@@ -140,10 +162,10 @@ function sorted({ bytes, starts }: Heap): Ordered {
     used += (sizes[at] ?? 0) + SPARE;
     before += counts[at] ?? 0;
   }
-  const near = new Uint8Array(used + SPARE);
-  const order = new Int32Array(count + 1);
+  const near = room.text(used + SPARE);
+  const order = room.places(count + 1);
   move({ bytes, starts }, place, near, ends, firsts, order);
-  const sort = new RowSort(near, order);
+  const sort = new RowSort(near, order, room.keys(count + 1));
   for (let at = 0, from = 0; at < 65536; at++) {
     const size = counts[at] ?? 0;
     if ((at & 0xff) !== LF) sort.sort(from, from + size, 2); // else all are one byte long and equal

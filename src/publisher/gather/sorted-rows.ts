@@ -3,10 +3,11 @@
  * and one typed array of row starts, and copies them only if they are not in order. A million rows are never a
  * million JavaScript objects. Pure.
  */
+import { createHash } from 'node:crypto';
 import { compareBytes, type RowBlock } from '../../bundle/table/rows.ts';
-import { ordered, SPARE } from './sort-rows.ts';
+import type { RowTable } from './row-table.ts';
+import { ordered, SPARE, type SortRoom } from './sort-rows.ts';
 
-const AT = 0x40;
 const LF = 0x0a;
 /** Rows per block. */
 const BLOCK = 8192;
@@ -16,8 +17,8 @@ const MAX_BYTES = 2 ** 31 - 1024 * 1024;
 /** The most room made on the strength of an announced size. */
 const EXPECTED = 2 ** 29;
 
-/** A table's plain text (docs/bundle-format.md section 4), and where its rows begin. */
-export class SortedRows {
+/** A table's plain text (docs/bundle-format.md section 4) in memory, and where its rows begin. */
+export class SortedRows implements RowTable {
   readonly text: Uint8Array;
   readonly rows: number;
   /** One more than there are rows: the last is the text's length. */
@@ -27,6 +28,22 @@ export class SortedRows {
     this.text = text;
     this.rows = starts.length - 1;
     this.#starts = starts;
+  }
+
+  get bytes(): number {
+    return this.text.length;
+  }
+
+  get sha256(): string {
+    return createHash('sha256').update(this.text).digest('hex');
+  }
+
+  *pieces(): Generator<Uint8Array> {
+    if (this.text.length > 0) yield this.text;
+  }
+
+  part(from: number, to: number): Uint8Array {
+    return this.text.slice(from, to);
   }
 
   /** Whether row number `row` equals `bytes[start..end)`. */
@@ -61,6 +78,11 @@ export class RowCollection {
   #starts = new Int32Array(2048);
   #used = 0;
 
+  /** Bytes of rows added so far. */
+  get size(): number {
+    return this.#used;
+  }
+
   /** Reserves room for this many bytes of rows, unless the number is implausible. */
   expect(bytes: number): void {
     if (this.#used + bytes <= EXPECTED) this.#reserve(bytes + 1 + SPARE);
@@ -73,6 +95,15 @@ export class RowCollection {
     this.added(bytes.write(row, this.#used));
   }
 
+  /** Adds a canonical row that consists of two parts. */
+  addParts(first: Uint8Array, second: Uint8Array): void {
+    const length = first.length + second.length;
+    const bytes = this.room(length);
+    bytes.set(first, this.#used);
+    bytes.set(second, this.#used + first.length);
+    this.added(length);
+  }
+
   /** Adds the rows of another collection, from its row number `from` on. */
   addFrom(other: RowCollection, from: number): void {
     const startOf = (row: number) => (row < other.count ? (other.#starts[row] ?? 0) : other.#used);
@@ -81,29 +112,31 @@ export class RowCollection {
     for (let i = from; i < other.count; i++) this.added(startOf(i + 1) - startOf(i) - 1);
   }
 
-  /** The local parts of all rows so far, for the domains that are asked for. */
-  localParts(domains: ReadonlySet<string>): Map<string, string[]> {
-    const found = new Map<string, string[]>();
-    for (let i = 0; i < this.count; i++) {
-      const start = this.#starts[i] ?? 0;
-      const end = (i + 1 < this.count ? (this.#starts[i + 1] ?? 0) : this.#used) - 1;
-      const at = this.#bytes.lastIndexOf(AT, end - 1);
-      const domain = this.#bytes.toString('utf8', at + 1, end);
-      if (!domains.has(domain)) continue;
-      const locals = found.get(domain);
-      const local = this.#bytes.toString('utf8', start, at);
-      if (locals === undefined) found.set(domain, [local]);
-      else locals.push(local);
+  /** The rows so far in blocks, in the order in which they came. */
+  *blocks(): Generator<RowBlock> {
+    for (let from = 0; from < this.count; from += BLOCK) {
+      const count = Math.min(BLOCK, this.count - from);
+      if (from + count === this.count) this.#endLast();
+      yield { bytes: this.#bytes, starts: this.#starts.subarray(from, from + count + 1), count };
     }
-    return found;
   }
 
   /** Adds sorted rows. */
   addSorted(rows: SortedRows): void {
     this.room(rows.text.length).set(rows.text, this.#used);
-    for (const { starts, count } of rows.blocks()) {
-      for (let i = 0; i < count; i++) this.added((starts[i + 1] ?? 1) - (starts[i] ?? 0) - 1);
-    }
+    for (const block of rows.blocks()) this.#addedAll(block);
+  }
+
+  /** Adds the rows of a block. */
+  addBlock(block: RowBlock): void {
+    const { bytes, starts, count } = block;
+    const text = bytes.subarray(starts[0] ?? 0, starts[count] ?? 0);
+    this.room(text.length).set(text, this.#used);
+    this.#addedAll(block);
+  }
+
+  #addedAll({ starts, count }: RowBlock): void {
+    for (let i = 0; i < count; i++) this.added((starts[i + 1] ?? 1) - (starts[i] ?? 0) - 1);
   }
 
   /** Where the next row begins. */
@@ -130,14 +163,40 @@ export class RowCollection {
 
   /** Every row once, in byte order. Empties the collection and frees its memory. */
   sorted(): SortedRows {
-    this.#reserve(SPARE);
-    this.#starts[this.count] = this.#used;
-    const heap = { bytes: this.#bytes, starts: this.#starts.subarray(0, this.count + 1) };
+    const heap = this.#heap();
     this.#bytes = Buffer.alloc(0);
     this.#starts = new Int32Array(0);
     this.#used = this.count = 0;
     const { text, starts } = ordered(heap);
     return new SortedRows(text, starts);
+  }
+
+  /**
+   * The same, for many rows one after the other: the next ones go where these were.
+   * @param take gets the text, which is good until it returns, and the number of rows.
+   */
+  sortedRun(room: SortRoom, take: (text: Uint8Array, rows: number) => void): void {
+    const { text, starts } = ordered(this.#heap(), room);
+    this.#used = this.count = 0;
+    take(text, starts.length - 1);
+  }
+
+  /** Lets go of memory beyond this, if the collection is empty. */
+  shrink(bytes: number): void {
+    if (this.count > 0 || this.#bytes.length <= bytes + SPARE) return;
+    this.#bytes = Buffer.alloc(bytes + SPARE);
+    this.#starts = new Int32Array(2048);
+  }
+
+  #heap() {
+    this.#reserve(SPARE);
+    this.#endLast();
+    return { bytes: this.#bytes, starts: this.#starts.subarray(0, this.count + 1) };
+  }
+
+  /** Notes the end of the last row. */
+  #endLast(): void {
+    this.#starts[this.count] = this.#used;
   }
 
   #reserve(more: number): void {

@@ -28,12 +28,16 @@ function keysIn(folder: string): KeySet {
 /** Where a key ring step lies among the published files. */
 export const stepKey = (step: number): string => `keyring/${step}.json`;
 
-/** The envelopes of the published steps, from step 1 on. @throws PublishError STATE, OUTPUT */
+/** A store that has a step of any number has none. */
+const MOST_STEPS = 1000;
+
+/** The envelopes of the published steps, from step 1 on. @throws PublishError STATE, OUTPUT; KEY for too many */
 export async function publishedSteps(store: Store): Promise<Uint8Array[]> {
   const steps: Uint8Array[] = [];
-  for (;;) {
-    const stored = await store.get(stepKey(steps.length + 1));
+  for (let step = 1; step <= MOST_STEPS + 1; step++) {
+    const stored = await store.get(stepKey(step));
     if (stored === null) return steps;
     steps.push(stored.bytes);
   }
+  throw new PublishError('KEY', `${store.label} gives more than ${MOST_STEPS} key ring steps`);
 }

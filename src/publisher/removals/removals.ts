@@ -9,7 +9,9 @@ import { gzipped } from '../../bundle/table/gzip-writer.ts';
 import type { RowStream } from '../../bundle/table/rows.ts';
 import type { PublisherConfig } from '../config.ts';
 import type { Gathered } from '../gather/gather.ts';
-import { RowCollection, type SortedRows } from '../gather/sorted-rows.ts';
+import { RowRuns, settled, stored } from '../gather/row-runs.ts';
+import type { RowSpace } from '../gather/row-space.ts';
+import type { RowTable } from '../gather/row-table.ts';
 import { isNamedBy } from '../policy-domains.ts';
 import type { StateFolder } from '../repository/state-folder.ts';
 import { packedToKeep } from '../tables/compress.ts';
@@ -24,7 +26,7 @@ export interface SourceRemovals extends Waited {
   readonly source: string;
   readonly delay: number;
   /** The source's rows, including those that wait. */
-  readonly rows: SortedRows;
+  readonly rows: RowTable;
 }
 
 export interface Removals {
@@ -62,6 +64,7 @@ export async function removals(
 ): Promise<Removals> {
   if (!hasRemovals(config)) return { gathered, sources: [], rows: 0, next: null };
   const { kept, base } = known;
+  const { space } = gathered;
   const sources: SourceRemovals[] = [];
   let unknown = false;
   for (const source of config.source) {
@@ -73,10 +76,10 @@ export async function removals(
     const isAllowed = allowed(config, isSkipped);
     const waiting = await keptOf(kept, source.name);
     const waited = await waitingNow(before ?? streamed([]), given, waiting, { delay, now, isAllowed }, stream);
-    const rows = together([given, waited.waiting.rows]);
+    const rows = withWaiting(space, given, waited.waiting.rows);
     sources.push({ ...waited, hasOtherRows: waited.hasOtherRows || before === null, source: source.name, delay, rows });
   }
-  const table = together([gathered.table, ...sources.map(({ waiting }) => waiting.rows)]);
+  const table = together(space, [gathered.table, ...sources.map(({ waiting }) => waiting.rows)]);
   const left = config.policy.remove_after > 0 && known.sources.some((name) => !gathered.sources.has(name));
   const orphans = await keptOf(kept, ORPHANS);
   if (((unknown || left) && base !== null) || orphans.rows.rows > 0) {
@@ -95,7 +98,8 @@ function joined(config: PublisherConfig, gathered: Gathered, sources: readonly S
   const dues = waiting.map(({ waiting: { since }, delay }) => since.reduce((a, b) => Math.min(a, b)) + delay);
   const own = new Map(gathered.sources);
   for (const { source, rows } of sources) if (source !== ORPHANS) own.set(source, rows);
-  const table = together([gathered.table, ...waiting.map((each) => each.waiting.rows)], config.policy.postmaster);
+  const further = waiting.map((each) => each.waiting.rows);
+  const table = together(gathered.space, [gathered.table, ...further], config.policy.postmaster);
   return {
     gathered: { ...gathered, table, sources: own },
     sources,
@@ -108,17 +112,23 @@ function joined(config: PublisherConfig, gathered: Gathered, sources: readonly S
  * All rows of the first list and of the others. @param postmaster whether to add postmaster@ for the others'
  * domains.
  */
-function together([first, ...others]: readonly SortedRows[], postmaster = false): SortedRows {
-  const rows = new RowCollection();
+function together(space: RowSpace, [first, ...others]: readonly RowTable[], postmaster = false): RowTable {
   if (first !== undefined && others.every((each) => each.rows === 0)) return first;
-  if (first !== undefined) rows.addSorted(first);
+  const rows = new RowRuns(space);
+  const isOnDisk = first?.text === null;
+  if (first !== undefined && !isOnDisk) rows.addTable(first);
   const domains = new Set<string>();
   for (const each of others) {
-    rows.addSorted(each);
+    rows.addTable(each);
     if (postmaster) for (const row of rowsOf(each)) domains.add(domainOf(row));
   }
-  for (const domain of domains) rows.add(`postmaster@${domain}`);
-  return rows.sorted();
+  for (const domain of domains) rows.rows.add(`postmaster@${domain}`);
+  // What lies on disk is sorted already.
+  return first !== undefined && isOnDisk ? stored(space, [first, rows.sorted()]) : rows.sorted();
+}
+
+function withWaiting(space: RowSpace, given: RowTable, waiting: RowTable): RowTable {
+  return waiting.rows === 0 ? given : settled(space, together(space, [given, waiting]));
 }
 
 /** A row may wait only if a source may give it. A row that the policy no longer allows is removed at once. */
@@ -138,9 +148,9 @@ async function keptOf(kept: StateFolder, source: string): Promise<WaitingRows> {
   return (await readWaiting(text)) ?? kept.damagedWaiting(source);
 }
 
-const stream = (rows: SortedRows): RowStream => streamed(rows.blocks());
+const stream = (rows: RowTable): RowStream => streamed(rows.blocks());
 
-function* rowsOf(rows: SortedRows): Generator<string> {
+function* rowsOf(rows: RowTable): Generator<string> {
   for (const { bytes, starts, count } of rows.blocks()) {
     for (let i = 0; i < count; i++) yield Buffer.from(bytes.subarray(starts[i], (starts[i + 1] ?? 1) - 1)).toString();
   }
@@ -151,9 +161,13 @@ function* rowsOf(rows: SortedRows): Generator<string> {
  * started to wait has no time on record; the next run starts counting for it.
  * @param withRows the sources' rows have not been kept yet.
  */
-export async function keepRemovals(kept: StateFolder, { sources }: Removals, withRows: boolean): Promise<void> {
+export async function keepRemovals(
+  kept: StateFolder,
+  { gathered, sources }: Removals,
+  withRows: boolean,
+): Promise<void> {
   for (const { source, rows, hasOtherRows } of sources) {
-    if (withRows && hasOtherRows) writeFiles([kept.sourceTable(source)], await packedToKeep(rows));
+    if (withRows && hasOtherRows) writeFiles([kept.sourceTable(source)], await packedToKeep(rows, gathered.space));
   }
   for (const { source, waiting, isNew } of sources) {
     if (!isNew) continue;

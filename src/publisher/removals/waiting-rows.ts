@@ -4,6 +4,7 @@
  */
 import { compareBytes, cut, type RowStream } from '../../bundle/table/rows.ts';
 import { diffRows } from '../../bundle/table/delta.ts';
+import type { RowTable } from '../gather/row-table.ts';
 import { RowCollection, type SortedRows } from '../gather/sorted-rows.ts';
 
 const [TAB, LF, MINUS] = [0x09, 0x0a, 0x2d];
@@ -44,10 +45,10 @@ export const NONE_WAITING: WaitingRows = { rows: new RowCollection().sorted(), s
  */
 export async function waitingNow(
   before: RowStream,
-  given: SortedRows,
+  given: RowTable,
   kept: WaitingRows,
   rules: WaitingRules,
-  blocks: (rows: SortedRows) => RowStream,
+  blocks: (rows: RowTable) => RowStream,
 ): Promise<Waited> {
   const next = new WaitingBuilder();
   const now = rules.now.getTime();

@@ -6,6 +6,7 @@ import { HostError } from '../../errors.ts';
 import { isAbsent, makeFolder, writeFileAtomic, writeFileWithLaterTime } from '../../io/atomic-file.ts';
 import { whyUnread, whyUnwritten } from '../../io/denied.ts';
 import { PublishError } from '../errors.ts';
+import type { Content } from './content.ts';
 import type { Listed, Store, Stored } from './store.ts';
 
 // The folders keep the list confidential. Whoever may enter, such as a web server's group, may read the files.
@@ -46,7 +47,7 @@ export class FolderStore implements Store {
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await
-  async create(key: string, bytes: Uint8Array): Promise<boolean> {
+  async create(key: string, bytes: Content): Promise<boolean> {
     const file = this.place(key);
     if (statOf(file) !== null) return false;
     written(file, () => {
@@ -62,7 +63,7 @@ export class FolderStore implements Store {
    * equal (docs/bundle-format.md section 1).
    */
   // eslint-disable-next-line @typescript-eslint/require-await
-  async replace(key: string, bytes: Uint8Array, tag: string): Promise<boolean> {
+  async replace(key: string, bytes: Content, tag: string): Promise<boolean> {
     if (this.#stored(key)?.tag !== tag) return false;
     const file = this.place(key);
     written(file, () => writeFileWithLaterTime(file, bytes, FILE));

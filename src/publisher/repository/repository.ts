@@ -12,6 +12,7 @@ import { PublishError } from '../errors.ts';
 import type { TrustedKey } from '../keys/signer.ts';
 import { isSignedBy } from './sign-manifest.ts';
 import type { PublisherState, Published } from './state.ts';
+import type { Content } from './content.ts';
 import { putBack, removeOld } from './deletion.ts';
 import type { StateFolder, TableName } from './state-folder.ts';
 import { MANIFEST, putBlob, type Store } from './store.ts';
@@ -99,7 +100,7 @@ export class Repository {
    * Writes a blob whose plain text has this hash. One that is there and sound stays.
    * @returns the size of what is there then, in bytes.
    */
-  putBlob(name: string, member: Uint8Array, sha256: string): Promise<number> {
+  putBlob(name: string, member: Content, sha256: string): Promise<number> {
     return putBlob(this.store, this.#key(name), member, async (there) => (await hashOfPlain([there])) === sha256);
   }
 

@@ -4,6 +4,7 @@
  * repository.ts do.
  */
 import { PublishError } from '../errors.ts';
+import type { Content } from './content.ts';
 
 export const MANIFEST = 'manifest.json';
 
@@ -42,12 +43,12 @@ export interface Store {
    * Writes a file that must not exist.
    * @returns false if it does; nothing is written then. @throws PublishError OUTPUT
    */
-  create(key: string, bytes: Uint8Array): Promise<boolean>;
+  create(key: string, bytes: Content): Promise<boolean>;
   /**
    * Replaces the content that has this tag.
    * @returns false if another content is there, or none; nothing is written then. @throws PublishError OUTPUT
    */
-  replace(key: string, bytes: Uint8Array, tag: string): Promise<boolean>;
+  replace(key: string, bytes: Content, tag: string): Promise<boolean>;
   /** It is no error if it does not exist. @throws PublishError OUTPUT */
   remove(key: string): Promise<void>;
   /** The files directly below a folder; none if there is no such folder. @throws PublishError OUTPUT */
@@ -84,7 +85,7 @@ export async function putFile(store: Store, key: string, bytes: Uint8Array): Pro
 export async function putBlob(
   store: Store,
   key: string,
-  bytes: Uint8Array,
+  bytes: Content,
   isSound: (there: Uint8Array) => Promise<boolean>,
 ): Promise<number> {
   for (let i = 0; i < TRIES; i++) {

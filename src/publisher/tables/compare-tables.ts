@@ -7,7 +7,7 @@ import type { TableSize } from '../../bundle/offer/guard.ts';
 import { MAX_ROW, RowCollector, type RowBlock } from '../../bundle/table/rows.ts';
 import type { DomainLoss } from './loss-words.ts';
 import { compareRows } from '../../bundle/table/multikey-quicksort.ts';
-import type { SortedRows } from '../gather/sorted-rows.ts';
+import type { RowTable } from '../gather/row-table.ts';
 import { domainStart } from '../../bundle/address/row-domain.ts';
 
 const [LF, PLUS, MINUS] = [0x0a, 0x2b, 0x2d];
@@ -15,13 +15,18 @@ const [LF, PLUS, MINUS] = [0x0a, 0x2b, 0x2d];
 const PIECE = 2048;
 /** After this many equal rows, whole pieces are tried again. */
 const ALIKE = 3;
+/** Bytes of a delta that are held in memory. A larger one is found again when it is needed. */
+const MOST_DELTA = 2 ** 25;
 
 export interface Change {
   readonly installed: TableSize;
   readonly removed: TableSize;
   /** Domains from which rows were removed. */
   readonly lost: readonly DomainLoss[];
-  /** The text of the delta; null if it is over half as large as the new table: it would only fill memory. */
+  /**
+   * The text of the delta; null if it is over half as large as the new table, or over MOST_DELTA: it would only fill
+   * memory.
+   */
   readonly delta: readonly RowBlock[] | null;
 }
 
@@ -29,8 +34,8 @@ export interface Change {
  * @param base the earlier table's text, in pieces of whole rows. Its errors pass through.
  * @param domains those of `next`.
  */
-export async function changeOf(base: AsyncIterable<Uint8Array>, next: SortedRows, domains: DomainSet): Promise<Change> {
-  const walk = new Walk(next.text);
+export async function changeOf(base: AsyncIterable<Uint8Array>, next: RowTable, domains: DomainSet): Promise<Change> {
+  const walk = new Walk(next);
   for await (const rows of base) walk.push(rows);
   walk.end();
   const { removed, addedAt, removedRows, delta } = walk;
@@ -58,24 +63,42 @@ class Walk {
   /** Keyed by the domain's number in `removed`. */
   readonly removedOf: number[] = [];
   delta: RowBlock[] | null = [];
-  readonly #next: Buffer;
+  /** The new table is read in pieces of whole rows, one after the other. */
+  readonly #pieces: Iterator<Uint8Array>;
+  #next: Buffer = Buffer.alloc(0);
+  /** Where the piece begins in the table, and how far it has been read. */
+  #offset = 0;
   #at = 0;
   #out = new RowCollector();
   #room: number;
 
-  constructor(next: Uint8Array) {
-    this.#next = asBuffer(next);
-    this.#room = next.length / 2;
+  constructor(next: RowTable) {
+    this.#pieces = next.pieces()[Symbol.iterator]();
+    this.#room = Math.min(MOST_DELTA, next.bytes / 2);
+  }
+
+  /** Goes on to the next piece of the new table; false at its end. */
+  #load(): boolean {
+    const { done, value } = this.#pieces.next();
+    if (done === true) return false;
+    this.#offset += this.#next.length;
+    this.#next = asBuffer(value);
+    this.#at = 0;
+    return true;
   }
 
   /** Takes the next rows of the earlier table. */
   push(piece: Uint8Array): void {
     const rows = asBuffer(piece);
-    const next = this.#next;
-    let [i, j] = [0, this.#at];
+    let [i, j, next] = [0, this.#at, this.#next];
+    /** If the piece of the new table has been read, goes on to the next one: both stand at the start of a row there. */
+    const load = () => {
+      if (j === next.length && this.#load()) [j, next] = [0, this.#next];
+    };
     while (i < rows.length) {
       const from = i;
       for (;;) {
+        load();
         const length = Math.min(PIECE, rows.length - i, next.length - j);
         if (length === 0 || rows.compare(next, j, j + length, i, i + length) !== 0) break;
         i += length;
@@ -86,6 +109,7 @@ class Walk {
       j -= i - start;
       i = start;
       for (let alike = 0; i < rows.length && alike < ALIKE;) {
+        load();
         const order = j < next.length ? compareRows(rows, i, next, j) : -1;
         const [iEnd, jEnd] = [order <= 0 ? endOf(rows, i) : i, order >= 0 ? endOf(next, j) : j];
         if (order < 0) this.#remove(rows, i, iEnd);
@@ -100,15 +124,17 @@ class Walk {
 
   /** The earlier table has ended: the rest of the new one is added. */
   end(): void {
-    for (let end = 0; this.#at < this.#next.length; this.#at = end + 1) {
-      end = endOf(this.#next, this.#at);
-      this.#add(this.#next, this.#at, end);
-    }
+    do {
+      for (let end = 0; this.#at < this.#next.length; this.#at = end + 1) {
+        end = endOf(this.#next, this.#at);
+        this.#add(this.#next, this.#at, end);
+      }
+    } while (this.#load());
     this.delta?.push(this.#out.rest());
   }
 
   #add(bytes: Uint8Array, start: number, end: number): void {
-    this.addedAt.push(start);
+    this.addedAt.push(this.#offset + start);
     this.added.add(bytes, domainStart(bytes, start, end), end, this.addedAt.length);
     this.#note(bytes, start, end, PLUS);
   }
@@ -135,19 +161,20 @@ class Walk {
 }
 
 /** How many domains the earlier table did not have: those whose rows were all added. */
-function newDomains(next: SortedRows, { added, removed, addedAt }: Walk): number {
+function newDomains(next: RowTable, { added, removed, addedAt }: Walk): number {
   const left = new Set<number>();
   for (let id = 0; id < added.size; id++) {
     const name = added.name(id);
     if (removed.find(name, 0, name.length) < 0) left.add(id);
   }
-  let number = 0;
+  let [number, position] = [0, 0];
   // Most domains have an unchanged row among their first.
   for (const { bytes, starts, count } of left.size === 0 ? [] : next.blocks()) {
     for (let i = 0; i < count && left.size > 0; i++) {
       const [start, end] = [starts[i] ?? 0, (starts[i + 1] ?? 1) - 1];
-      if (addedAt[number] === start) number++;
+      if (addedAt[number] === position) number++;
       else left.delete(added.find(bytes, domainStart(bytes, start, end), end));
+      position += end + 1 - start;
     }
     if (left.size === 0) break;
   }

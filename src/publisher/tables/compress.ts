@@ -3,8 +3,10 @@
  * matches gives a smaller file in half the time; for others a larger one. A sample decides. Pure.
  */
 import { constants, gzipSync, type ZlibOptions } from 'node:zlib';
-import { gzipped } from '../../bundle/table/gzip-writer.ts';
-import type { SortedRows } from '../gather/sorted-rows.ts';
+import { gzipped, GzipWriter } from '../../bundle/table/gzip-writer.ts';
+import type { RowSpace } from '../gather/row-space.ts';
+import type { RowTable } from '../gather/row-table.ts';
+import type { Content } from '../repository/content.ts';
 
 /** A small buffer for each block, so that blocks get codes of their own sooner. */
 const COMMON = { level: 7, memLevel: 7 };
@@ -14,22 +16,42 @@ const WAYS: readonly ZlibOptions[] = [
 ];
 /** The number of pieces in a sample, spread over the text, and the bytes in each: more than either window. */
 const [PIECES, PIECE] = [4, 64 * 1024];
+/** Bytes of a table on disk that are compressed at once. */
+const CHUNK = 1024 * 1024;
 
 /**
  * The gzip member of a table to be published. The same table always gives the same bytes. Where measured, never
  * larger than `gzip -6`.
  */
-export function packed({ text }: SortedRows): Promise<Uint8Array> {
-  return gzipped(text, bestFor(text));
+export function packed(table: RowTable, space: RowSpace): Promise<Content> {
+  return memberOf(table, bestFor(table), space);
 }
 
 /** The gzip member of a table that only the publisher reads again. */
-export const packedToKeep = ({ text }: SortedRows): Promise<Uint8Array> => gzipped(text, { level: 1 });
+export const packedToKeep = (table: RowTable, space: RowSpace): Promise<Content> =>
+  memberOf(table, { level: 1 }, space);
+
+/** In memory if the table is there, else on disk. The bytes are the same. */
+async function memberOf(table: RowTable, options: ZlibOptions, space: RowSpace): Promise<Content> {
+  if (table.text !== null) return await gzipped(table.text, options);
+  const file = space.open();
+  const gzip = new GzipWriter(options, (chunk) => space.write(file, chunk));
+  try {
+    for (let at = 0; at < table.bytes; at += CHUNK) await gzip.write(table.part(at, at + CHUNK));
+    await gzip.end();
+  } finally {
+    gzip.destroy();
+  }
+  return file;
+}
 
 /** Compares sizes, not times, so every machine decides the same. */
-function bestFor(text: Uint8Array): ZlibOptions {
-  const part = text.length / PIECES;
-  const pieces = Array.from({ length: PIECES }, (_, i) => text.subarray(part * i, part * i + Math.min(part, PIECE)));
+function bestFor(table: RowTable): ZlibOptions {
+  const part = table.bytes / PIECES;
+  const pieces = Array.from({ length: PIECES }, (_, i) => {
+    const from = Math.trunc(part * i);
+    return table.part(from, Math.trunc(part * i + Math.min(part, PIECE)));
+  });
   const sample = Buffer.concat(pieces);
   const sizes = WAYS.map((way) => gzipSync(sample, way).length);
   return WAYS[sizes.indexOf(Math.min(...sizes))] ?? COMMON;

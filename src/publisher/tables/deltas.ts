@@ -13,16 +13,23 @@ import { HostError } from '../../errors.ts';
 import { log } from '../../io/log.ts';
 import { PublishError } from '../errors.ts';
 import type { Repository } from '../repository/repository.ts';
-import type { SortedRows } from '../gather/sorted-rows.ts';
+import type { RowSpace } from '../gather/row-space.ts';
+import type { RowTable } from '../gather/row-table.ts';
+import { chunksOf, type Content } from '../repository/content.ts';
 import { hashOfBase } from './reverse-delta.ts';
+import { Spool } from './spool.ts';
 import { expectBlob, isUnreachable, sizeOfSound, streamed, text } from './tables.ts';
 
 /** Deltas are small, so the best compression costs nothing. */
 const LEVEL = 9;
+/** Bytes of a delta's text. A larger one is inflated again whenever it is needed. */
+const IN_MEMORY = 2 ** 24;
 
 /** A table that is being offered, and what was offered before it. */
 export interface Step {
-  readonly table: SortedRows;
+  readonly table: RowTable;
+  /** Where deltas go that are too large for memory. */
+  readonly space: RowSpace;
   /** The hash of its text. */
   readonly sha256: string;
   /** Its compressed size, known once it is compressed. */
@@ -35,7 +42,7 @@ export interface Step {
 
 /** A delta that is not written yet. */
 interface Made extends DeltaEntry {
-  readonly member: Uint8Array;
+  readonly member: Content;
 }
 
 /**
@@ -60,7 +67,7 @@ export async function makeDeltas(repository: Repository, step: Step, bases: read
   const first = bases.find((from) => from === before?.sha256);
   const whole = first === undefined ? null : await optional(first, () => soundByReading(repository, step, first));
   const composed = new Map<string, Made>();
-  const last = whole === null ? null : await collected(rowsOf(whole.member));
+  const last = whole === null ? null : await again(whole);
   for (const from of bases) {
     const earlier = before?.deltas.find((d) => d.from === from);
     if (from === first || earlier === undefined || last === null) continue;
@@ -107,7 +114,7 @@ export async function writeDeltas(repository: Repository, to: string, deltas: re
 /** The deltas that are on disk as declared and make the table. */
 export async function soundDeltas(
   repository: Repository,
-  table: SortedRows,
+  table: RowTable,
   entry: TableEntry,
   deltas: readonly DeltaEntry[],
 ): Promise<DeltaEntry[]> {
@@ -132,7 +139,14 @@ async function sound({ table, sha256 }: Step, made: Made): Promise<Made> {
 
 const fileOf = (from: string, to: string): string => `${from}-${to}.delta.gz`;
 
-const rowsOf = (member: Uint8Array): RowStream => rowBlocks(gunzipOne(each([member])));
+const rowsOf = (member: Content): RowStream => rowBlocks(gunzipOne(each(chunksOf(member))));
+
+/** The rows of a delta, as often as they are asked for. */
+async function again({ member, bytes }: Made): Promise<() => RowStream> {
+  if (bytes > IN_MEMORY) return () => rowsOf(member);
+  const blocks = await collected(rowsOf(member));
+  return () => streamed(blocks);
+}
 
 // eslint-disable-next-line @typescript-eslint/require-await
 async function* each<T>(items: Iterable<T>): AsyncGenerator<T> {
@@ -153,12 +167,15 @@ async function byComposing(
   repository: Repository,
   step: Step,
   earlier: DeltaEntry,
-  last: readonly RowBlock[],
+  last: () => RowStream,
 ): Promise<Made | null> {
   const { before } = step;
   if (before === null) return null;
-  const chunks = await expectBlob(repository, fileOf(earlier.from, before.sha256), earlier, true);
-  return compressed(step, earlier.from, composeDeltas(rowBlocks(each(chunks)), streamed(last)));
+  const name = fileOf(earlier.from, before.sha256);
+  const isKept = earlier.bytes <= IN_MEMORY;
+  const chunks = await expectBlob(repository, name, earlier, isKept);
+  const first = isKept ? each(chunks) : repository.plain(name);
+  return compressed(step, earlier.from, composeDeltas(rowBlocks(first), last()));
 }
 
 async function collected(rows: RowStream): Promise<RowBlock[]> {
@@ -170,9 +187,9 @@ async function collected(rows: RowStream): Promise<RowBlock[]> {
 /** @returns null if the delta plainly does not pay. */
 async function compressed(step: Step, from: string, delta: RowStream): Promise<Made | null> {
   const hash = createHash('sha256');
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  const gzip = new GzipWriter(LEVEL, (chunk) => chunks.push(chunk));
+  const spool = new Spool(step.space);
+  let [bytes, isDone] = [0, false];
+  const gzip = new GzipWriter(LEVEL, (chunk) => spool.take(chunk));
   try {
     for await (const block of delta) {
       const rows = text(block);
@@ -180,13 +197,15 @@ async function compressed(step: Step, from: string, delta: RowStream): Promise<M
       bytes += rows.length;
       await gzip.write(rows);
       // Do not wait for the table's compressed size unless the delta is this large.
-      if (gzip.wireBytes > step.table.text.length / 16 && !(await pays(step, gzip.wireBytes))) return null;
+      if (gzip.wireBytes > step.table.bytes / 16 && !(await pays(step, gzip.wireBytes))) return null;
     }
     await gzip.end();
+    isDone = true;
   } finally {
     gzip.destroy();
+    if (!isDone) spool.discard();
   }
-  const member = Buffer.concat(chunks);
+  const member = spool.done();
   return { from, bytes, sha256: hash.digest('hex'), wireBytes: member.length, member };
 }
 
@@ -213,8 +232,8 @@ async function quietly<T>(
  * Checks that the one base from which this delta makes the table has the hash `from`. Reads only the delta.
  * @throws PublishError VERIFY, DeltaMismatch
  */
-async function expectBase(table: SortedRows, from: string, to: string, delta: RowStream): Promise<void> {
-  const found = await hashOfBase(table.text, delta);
+async function expectBase(table: RowTable, from: string, to: string, delta: RowStream): Promise<void> {
+  const found = await hashOfBase(table.pieces(), delta);
   if (found !== from)
     throw new PublishError('VERIFY', `${fileOf(from, to)} is a delta from a table with SHA-256 ${found}, not ${from}`);
 }

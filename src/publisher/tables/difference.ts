@@ -5,7 +5,7 @@
 import { diffRows } from '../../bundle/table/delta.ts';
 import { DomainSet } from '../../bundle/table/domain-set.ts';
 import type { RowBlock, RowStream } from '../../bundle/table/rows.ts';
-import type { SortedRows } from '../gather/sorted-rows.ts';
+import type { RowTable } from '../gather/row-table.ts';
 import type { WaitingRow } from '../removals/removals.ts';
 import { streamed } from './tables.ts';
 import { addDomains } from '../../bundle/address/row-domain.ts';
@@ -29,7 +29,7 @@ export interface Difference {
 }
 
 /** @param base the published rows; null if there are none. */
-export async function difference(base: RowStream | null, next: SortedRows): Promise<Difference> {
+export async function difference(base: RowStream | null, next: RowTable): Promise<Difference> {
   const [before, after] = [new DomainSet(), new DomainSet()];
   const rows: string[] = [];
   let [added, removed] = [0, 0];

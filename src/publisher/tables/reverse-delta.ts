@@ -14,17 +14,29 @@ const STEP = 4096;
  * which must be in the table. Puts in each row that it removes, which must not be. There is only one such base. If
  * its hash is the delta's `from`, then gateways have that base, and applying the delta to it gives the table. The
  * base itself is not needed.
- * @param text of a table.
+ * @param pieces the text of a table, in pieces of whole rows that are good until the next one.
  * @throws DeltaMismatch for a delta that makes no table, or another one. Errors of the stream pass through.
  */
-export async function hashOfBase(text: Uint8Array, delta: RowStream): Promise<string> {
+export async function hashOfBase(pieces: Iterable<Uint8Array>, delta: RowStream): Promise<string> {
   const rows = new DeltaRows(delta);
   const hash = createHash('sha256');
-  const table = Buffer.from(text.buffer, text.byteOffset, text.byteLength);
+  const further = pieces[Symbol.iterator]();
+  let table: Buffer = Buffer.alloc(0);
   let at = 0;
+  /** Goes on to the next piece, after the rest of this one; false at the end. */
+  const load = () => {
+    hash.update(table.subarray(at)); // before its memory is used again
+    at = table.length;
+    const { done, value } = further.next();
+    if (done === true) return false;
+    table = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+    at = 0;
+    return true;
+  };
   try {
     for (await rows.next(); !rows.ended; await rows.next()) {
-      const place = rows.placeIn(table, at);
+      let place = rows.placeIn(table, at);
+      while (place === table.length && load()) place = rows.placeIn(table, at);
       if (rows.isAt(table, place) !== rows.adds) throw unfit();
       hash.update(table.subarray(at, place));
       at = place;
@@ -34,7 +46,8 @@ export async function hashOfBase(text: Uint8Array, delta: RowStream): Promise<st
   } finally {
     await rows.close();
   }
-  return hash.update(table.subarray(at)).digest('hex');
+  while (load());
+  return hash.digest('hex');
 }
 
 const unfit = () => new DeltaMismatch('a row of the delta does not fit the table');

@@ -7,7 +7,8 @@ import { rememberRows, rowsDayAgo, shrunk } from '../../bundle/offer/guard.ts';
 import { DomainSet } from '../../bundle/table/domain-set.ts';
 import type { PublisherConfig } from '../config.ts';
 import type { Gathered } from '../gather/gather.ts';
-import type { SortedRows } from '../gather/sorted-rows.ts';
+import type { RowSpace } from '../gather/row-space.ts';
+import type { RowTable } from '../gather/row-table.ts';
 import { hasRemovals, ORPHANS } from '../removals/removals.ts';
 import type { PublisherState } from '../repository/state.ts';
 import type { StateFolder } from '../repository/state-folder.ts';
@@ -42,7 +43,7 @@ export async function sourceRefusals(
   config: PublisherConfig,
   kept: StateFolder,
   state: PublisherState,
-  sources: ReadonlyMap<string, SortedRows>,
+  sources: ReadonlyMap<string, RowTable>,
   now: Date,
 ): Promise<Map<string, string>> {
   const refusals = new Map<string, string>();
@@ -74,9 +75,13 @@ export const sourceHistories = (
   );
 
 /** Keeps the rows of these sources for the next publish. Drops those of all others. */
-export async function keepSources(kept: StateFolder, sources: ReadonlyMap<string, SortedRows>): Promise<void> {
+export async function keepSources(
+  kept: StateFolder,
+  sources: ReadonlyMap<string, RowTable>,
+  space: RowSpace,
+): Promise<void> {
   for (const [name, rows] of sources) {
-    const member = await packedToKeep(rows);
+    const member = await packedToKeep(rows, space);
     writeFiles([kept.sourceTable(name)], member);
   }
   const names = [...sources.keys()];

@@ -3,6 +3,7 @@
  * repository.
  */
 import { createHash } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { DomainSet } from '../../bundle/table/domain-set.ts';
 import type { TableEntry } from '../../bundle/offer/manifest.ts';
 import type { RowBlock } from '../../bundle/table/rows.ts';
@@ -10,7 +11,8 @@ import { TableChecker } from '../../bundle/table/table.ts';
 import type { AtomicFile } from '../../io/atomic-file.ts';
 import { PublishError } from '../errors.ts';
 import type { Repository } from '../repository/repository.ts';
-import type { SortedRows } from '../gather/sorted-rows.ts';
+import type { RowTable } from '../gather/row-table.ts';
+import { chunksOf, type Content } from '../repository/content.ts';
 
 /** What the manifest says of a plain text. */
 export interface Measure {
@@ -24,24 +26,40 @@ export interface Measure {
 export const text = ({ bytes, starts, count }: RowBlock): Uint8Array =>
   bytes.subarray(starts[0] ?? 0, starts[count] ?? 0);
 
-export const hashOf = (table: SortedRows): string => createHash('sha256').update(table.text).digest('hex');
-
 /**
  * Size, hash and domains of a table. @throws PublishError VERIFY if it is not canonical, which is a fault of the
  * publisher.
  */
-export function measure(table: SortedRows, sha256 = hashOf(table)): Measure {
+export function measure(table: RowTable, sha256 = table.sha256): Measure {
   const checker = new TableChecker();
   for (const block of table.blocks()) checker.push(block);
-  const { fault, rows, domains } = checker;
+  return measureOf(table, checker, sha256);
+}
+
+/** The same of a table that takes a while: other work, such as compressing it, goes on meanwhile. */
+export async function measured(
+  table: RowTable,
+  sha256: string,
+  expected: ConstructorParameters<typeof TableChecker>[0],
+): Promise<Measure> {
+  if (table.text !== null) return measure(table, sha256);
+  const checker = new TableChecker(expected);
+  for (const block of table.blocks()) {
+    checker.push(block);
+    await turn();
+  }
+  return measureOf(table, checker, sha256);
+}
+
+function measureOf({ bytes }: RowTable, { fault, rows, domains }: TableChecker, sha256: string): Measure {
   if (fault !== null) throw new PublishError('VERIFY', `row ${fault.row} of the new table ${fault.rule}`);
-  return { rows, bytes: table.text.length, sha256, domains };
+  return { rows, bytes, sha256, domains };
 }
 
 /** Writes each file wholly or not at all. All are on disk when this returns. */
-export function writeFiles(files: readonly AtomicFile[], bytes: Uint8Array): void {
+export function writeFiles(files: readonly AtomicFile[], content: Content): void {
   try {
-    for (const file of files) file.write(bytes);
+    for (const file of files) for (const chunk of chunksOf(content)) file.write(chunk);
     for (const file of files) file.commit();
   } finally {
     for (const file of files) file.discard();
@@ -49,7 +67,7 @@ export function writeFiles(files: readonly AtomicFile[], bytes: Uint8Array): voi
 }
 
 /** Writes a whole table, published and kept. @returns the size of the published blob. */
-export async function writeTable(repository: Repository, sha256: string, member: Uint8Array): Promise<number> {
+export async function writeTable(repository: Repository, sha256: string, member: Content): Promise<number> {
   const size = await repository.putBlob(`${sha256}.gz`, member, sha256);
   writeFiles([repository.kept.keptTable(sha256)], member);
   return size;

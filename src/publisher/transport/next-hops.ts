@@ -11,6 +11,7 @@ import { PublishError } from '../errors.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Approval } from '../repository/sign-manifest.ts';
 import type { Published, PublisherState } from '../repository/state.ts';
+import type { RowSpace } from '../gather/row-space.ts';
 import { packed } from '../tables/compress.ts';
 import { basesOf, makeDeltas, soundDeltas, writeDeltas } from '../tables/deltas.ts';
 import { sizeOfSound, verifyTable, writeTable } from '../tables/tables.ts';
@@ -19,6 +20,7 @@ import { gatherRoutes, type GatheredRoutes } from './gather-routes.ts';
 export interface NextHops {
   /** Of the files below `transport/`. */
   readonly repository: Repository;
+  readonly space: RowSpace;
   /** Null where no source gives next hops: then the bundle has no such table. */
   readonly gathered: GatheredRoutes | null;
   readonly sha256: string | null;
@@ -40,6 +42,7 @@ export interface HopsContext {
   /** A shrinking is allowed by hand. */
   readonly allowed: boolean;
   readonly now: Date;
+  readonly space: RowSpace;
 }
 
 /** Reads the sources and judges. Writes nothing. @throws PublishError, HostError */
@@ -51,7 +54,7 @@ export async function readNextHops(cx: HopsContext): Promise<NextHops> {
   const rows = gathered === null ? 0 : checked(gathered);
   const sha256 = gathered === null ? null : createHash('sha256').update(gathered.table.text).digest('hex');
   const base = entry?.sha256 ?? (published === null ? state.transport.tables.at(-1)?.sha256 : undefined) ?? null;
-  const hops = { repository, gathered, sha256, rows, entry };
+  const hops = { repository, space: cx.space, gathered, sha256, rows, entry };
   if (base === null || base === sha256) return { ...hops, changes: added(gathered, []), shrunken: null };
   if (!(await repository.hasTable(base))) {
     if (cx.allowed) return { ...hops, changes: [], shrunken: null };
@@ -148,10 +151,10 @@ export async function writeNextHops(hops: NextHops, config: PublisherConfig, sta
   if (isSameHops(hops) && entry !== null && (await areHopsWhole(hops)))
     return { ...entry, deltas: await soundDeltas(repository, table, entry, newest(entry.deltas)) };
   const there = repository.kept.hasKept(sha256) ? await sizeOfSound(repository, `${sha256}.gz`, sha256) : null;
-  const member = there === null ? await packed(table) : null;
+  const member = there === null ? await packed(table, hops.space) : null;
   const expected = member?.length ?? there ?? 0;
   const bases = basesOf(repository, state.transport.tables, entry).filter((base) => base !== sha256);
-  const step = { table, sha256, wireBytes: Promise.resolve(expected), before: entry, found: null };
+  const step = { table, space: hops.space, sha256, wireBytes: Promise.resolve(expected), before: entry, found: null };
   const deltas = await makeDeltas(repository, step, newest(bases));
   const wireBytes = member === null ? expected : await writeTable(repository, sha256, member);
   const made = { rows, bytes: table.text.length, sha256, encoding: 'gzip' as const, wireBytes };

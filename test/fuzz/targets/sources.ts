@@ -20,7 +20,7 @@ async function listed(type: 'file' | 'postfix-map', name: string, content: Uint8
   const made = hashOf(content) % 4 === 0 ? await attempt(() => gather(config, new Date(0))) : some;
   if ('value' in made) {
     must('value' in some, 'what is good is refused once invalid entries are skipped');
-    must(Buffer.compare(some.value.table.text, made.value.table.text) === 0, 'skipping makes another list');
+    must(some.value.table.sha256 === made.value.table.sha256, 'skipping makes another list');
     must(made === some || made.value.skipped.length === 0, 'skipped without leave');
   }
   if ('refused' in some) return 'refused' in made ? made.refused : 'taken';

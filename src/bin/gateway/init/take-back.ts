@@ -2,7 +2,10 @@
  * `relaymap init --take-back`: what `init --apply` changed in main.cf is as it was before, as far as nobody has changed
  * it since.
  */
+import path from 'node:path';
 import { HostError } from '../../../errors.ts';
+import { isAsBegun, missingMainCf, WHOLE_FILE } from '../../../gateway/init/first-main-cf.ts';
+import { removeDurable } from '../../../io/atomic-file.ts';
 import {
   beforeFile,
   forgetBefore,
@@ -24,7 +27,10 @@ export function takeBack(configFile: string): number {
     return 1;
   }
   for (const [directory, changes] of all) {
+    const made = changes[WHOLE_FILE];
     const here = readPostfix(directory);
+    // Somebody has taken it away since.
+    if (made !== undefined && missingMainCf(here, directory) !== null) continue;
     if (here.is !== 'here') {
       const why = here.is === 'absent' ? 'there is no Postfix here (no postconf)' : here.why;
       throw new HostError('CONFIG', `--take-back: ${directory}: ${why}`);
@@ -32,6 +38,7 @@ export function takeBack(configFile: string): number {
     const way = wayBack(changes, here.config);
     goBack(here.config, way);
     tell(directory, way);
+    if (made !== undefined && whole(path.join(directory, WHOLE_FILE), made.after, postfixRuns(here.config))) continue;
     if (!postfixRuns(here.config)) continue;
     const { status, stderr } = postfixCommand('postfix', ['reload'], directory);
     if (status !== 0) throw new HostError('CONFIG', `Postfix in ${directory} could not be reloaded: ${stderr}`);
@@ -40,6 +47,21 @@ export function takeBack(configFile: string): number {
   forgetBefore(configFile);
   say(`${configFile} and the maps stay; to stop asking for lists: systemctl disable --now relaymap`);
   return 0;
+}
+
+/** The file that `init` began goes again where Postfix does not need it. @returns whether it is gone */
+function whole(file: string, beginning: string, runs: boolean): boolean {
+  if (!isAsBegun(file, beginning)) {
+    say(`${file} was made by init, and stays: it says what somebody has added.`);
+    return false;
+  }
+  if (runs) {
+    say(`${file} was made by init, and stays while Postfix runs. To be as before: postfix stop && rm ${file}`);
+    return false;
+  }
+  removeDurable(file);
+  say(`${file} was made by init, and is gone again.`);
+  return true;
 }
 
 function tell(directory: string, { set, unset, theirs }: WayBack): void {

@@ -206,9 +206,12 @@ function skewWords(ahead: number, store: Date | null): string {
 const md5Of = (body: Uint8Array): Record<string, string> =>
   getFips() === 0 ? { 'content-md5': createHash('md5').update(body).digest('base64') } : {};
 
-/** Whether the store asks to come again: it is busy, or two conditional writes met. */
+/** Whether the store asks to come again: it is busy, or two conditional writes met. 501 is what it never does. */
 const isLater = ({ status, code }: Answer): boolean =>
-  status === 408 || status === 429 || status >= 500 || (status === 409 && code !== 'BucketAlreadyExists');
+  status === 408 ||
+  status === 429 ||
+  (status >= 500 && status !== 501) ||
+  (status === 409 && code !== 'BucketAlreadyExists');
 
 function timeOf(date: string | undefined): Date | null {
   const time = Date.parse(date ?? '');

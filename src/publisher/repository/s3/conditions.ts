@@ -21,16 +21,28 @@ const WRONG = '00000000000000000000000000000000';
 
 const isRefused = ({ status, code }: Answer): boolean => status === 412 || code === 'PreconditionFailed';
 
+/** Some stores say of a condition that they do not know it, in place of ignoring it. */
+const isUnknown = ({ status, code }: Answer): boolean => status === 501 || code === 'NotImplemented';
+
+/** What the probe has found. */
+export interface Probed {
+  readonly conditions: Conditions;
+  /** The bucket keeps versions of its objects: Ceph radosgw ignores conditions there. */
+  readonly isVersioned: boolean;
+}
+
 /**
  * @param key a scratch key of this publisher alone. It is gone afterwards.
- * @returns what the store needs; `ignored` if it writes whatever the conditions say.
+ * @returns what the store needs; `ignored` if it writes whatever the conditions say, or does not know them.
  * @throws PublishError OUTPUT if a request fails otherwise
  */
-export async function probe(client: S3Client, key: string): Promise<Conditions> {
+export async function probe(client: S3Client, key: string): Promise<Probed> {
+  let isVersioned = false;
   const put = async (text: string, headers: Record<string, string>): Promise<Answer> => {
     const request = { method: 'PUT' as const, key, headers, body: Buffer.from(text) };
     const answer = await client.send(request);
-    if (answer.status >= 300 && !isRefused(answer)) throw client.refusal(request, answer);
+    isVersioned ||= answer.header('x-amz-version-id') !== undefined;
+    if (answer.status >= 300 && !isRefused(answer) && !isUnknown(answer)) throw client.refusal(request, answer);
     return answer;
   };
   const remove = async () => {
@@ -38,29 +50,34 @@ export async function probe(client: S3Client, key: string): Promise<Conditions> 
     const answer = await client.send(request);
     if (answer.status >= 300 && answer.status !== 404) throw client.refusal(request, answer);
   };
-  await remove();
-  try {
-    await put('relaymap 1\n', IF_ABSENT);
+  const conditions = async (): Promise<Conditions> => {
+    if (isUnknown(await put('relaymap 1\n', IF_ABSENT))) return 'ignored';
     if (!isRefused(await put('relaymap 2\n', IF_ABSENT))) return 'ignored';
     for (const form of [`"${WRONG}"`, WRONG])
       if (!isRefused(await put('relaymap 3\n', { 'if-match': form }))) return 'ignored';
     for (const form of ['quoted', 'bare'] as const) {
       const etag = (await client.send({ method: 'HEAD', key })).header('etag') ?? '';
       if (etag === '') continue;
-      if (!isRefused(await put(`relaymap ${form}\n`, ifMatch(etag, form)))) return form;
+      const answer = await put(`relaymap ${form}\n`, ifMatch(etag, form));
+      if (!isRefused(answer) && !isUnknown(answer)) return form;
     }
     return 'ignored';
+  };
+  await remove();
+  try {
+    return { conditions: await conditions(), isVersioned };
   } finally {
     await remove();
   }
 }
 
 /** @throws HostError CONFIG for a store that several publishers cannot share, unless there is only one of them */
-export function requireConditions(conditions: Conditions, label: string, isSingle: boolean): void {
+export function requireConditions({ conditions, isVersioned }: Probed, label: string, isSingle: boolean): void {
   if (conditions !== 'ignored' || isSingle) return;
+  const why = isVersioned ? 'It keeps versions of its objects, and some stores (Ceph) ignore conditions there. ' : '';
   throw new HostError(
     'CONFIG',
-    `the store of ${label} ignores If-Match or If-None-Match, so two publishers could put out two lists of one version. ` +
-      'Nothing is written. If this one will always be the only publisher: single_publisher = true in [s3]',
+    `the store of ${label} ignores If-Match or If-None-Match, or does not know them, so two publishers could put out two lists of one version. ` +
+      `Nothing is written. ${why}If this one will always be the only publisher: single_publisher = true in [s3]`,
   );
 }

@@ -102,7 +102,11 @@ async function ofInstance(env: Environment): Promise<Credentials> {
 /** Where a container gets its credentials; null if this is none. @throws HostError CONFIG */
 function containerUrl(env: Environment): URL | null {
   const { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: relative, AWS_CONTAINER_CREDENTIALS_FULL_URI: full } = env;
-  if (relative !== undefined && relative !== '') return new URL(relative, CONTAINERS);
+  if (relative !== undefined && relative !== '') {
+    const url = /^\/(?![/\\])[!-~]*$/.test(relative) ? new URL(relative, CONTAINERS) : null;
+    if (url?.origin === CONTAINERS) return url;
+    throw new HostError('CONFIG', 'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI is no path');
+  }
   if (full === undefined || full === '') return null;
   const url = URL.canParse(full) ? new URL(full) : null;
   if (url !== null && (url.protocol === 'https:' || (url.protocol === 'http:' && OF_THIS_HOST.test(url.hostname))))
@@ -114,6 +118,8 @@ async function ofContainer(env: Environment): Promise<Credentials> {
   const url = containerUrl(env) ?? new URL(CONTAINERS);
   const { AWS_CONTAINER_AUTHORIZATION_TOKEN: given, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: file } = env;
   const token = file === undefined ? given : readGivenSecret('AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE', file);
+  if (token !== undefined && !/^[ -~]*$/.test(token))
+    throw new HostError('CONFIG', 'AWS_CONTAINER_AUTHORIZATION_TOKEN holds what no header can have');
   return await asked(`what gives this container its credentials, at ${url.host},`, async (client, read) => [
     url.pathname,
     await read(url.pathname, await client.get(url, token === undefined ? {} : { authorization: token }, LIMITS)),

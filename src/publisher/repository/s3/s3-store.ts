@@ -5,11 +5,12 @@
 import { createHash } from 'node:crypto';
 import { HostError } from '../../../errors.ts';
 import { PublishError } from '../../errors.ts';
+import { wholeOf, type Content } from '../content.ts';
 import { afterWriting } from '../several-publishers.ts';
 import { MANIFEST, type Listed, type Store, type Stored } from '../store.ts';
 import { parseListing } from './answers.ts';
 import type { Answer, Request, S3Client } from './client.ts';
-import { IF_ABSENT, ifMatch, probe, requireConditions, type Conditions } from './conditions.ts';
+import { IF_ABSENT, ifMatch, probe, requireConditions, type Conditions, type Probed } from './conditions.ts';
 import type { Location } from './location.ts';
 
 const HOUR = 3_600_000;
@@ -23,7 +24,7 @@ const PARTS = 1000;
 const TRIES = 3;
 
 /** What a store needs, by its label, and until when this process believes it (by the store's time). */
-const known = new Map<string, { readonly conditions: Conditions; readonly until: number }>();
+const known = new Map<string, Probed & { readonly until: number }>();
 
 export interface S3Options {
   /** The store may ignore conditions. */
@@ -93,14 +94,16 @@ export class S3Store implements Store {
     yield stored.bytes;
   }
 
-  async create(key: string, bytes: Uint8Array): Promise<boolean> {
+  async create(key: string, content: Content): Promise<boolean> {
+    const bytes = wholeOf(content);
     const conditions = await this.#conditions();
     if (conditions !== 'ignored') return await this.#write(key, bytes, IF_ABSENT, null);
     if ((await this.size(key)) !== null) return false;
     return await this.#write(key, bytes, {}, null);
   }
 
-  async replace(key: string, bytes: Uint8Array, tag: string): Promise<boolean> {
+  async replace(key: string, content: Content, tag: string): Promise<boolean> {
+    const bytes = wholeOf(content);
     const conditions = await this.#conditions();
     if (conditions === 'ignored' && (await this.get(key))?.tag !== tag) return false;
     return await this.#write(key, bytes, ifMatch(tag, conditions), tag);
@@ -155,6 +158,9 @@ export class S3Store implements Store {
     for (let i = 0; i < TRIES; i++) {
       const answer = await this.#client.send(request);
       const isDone = answer.status >= 200 && answer.status < 300;
+      // Versions are kept since the probe: whether conditions still count is found out before the next write.
+      const isNews = answer.header('x-amz-version-id') !== undefined && known.get(this.#name)?.isVersioned === false;
+      if (isNews) known.delete(this.#name);
       if (!isDone && answer.status !== 412 && !isAbsent(answer)) throw this.#refused(request, answer);
       if (isDone && isBlob(key)) {
         this.#remember(key, body);
@@ -174,15 +180,18 @@ export class S3Store implements Store {
   }
 
   async #conditions(): Promise<Conditions> {
-    const name = `${this.label} ${this.#options.owner}`;
-    const before = known.get(name);
+    const before = known.get(this.#name);
     const now = this.#client.storeTime?.getTime() ?? Number.POSITIVE_INFINITY;
     if (before !== undefined && now < before.until) return before.conditions;
     const scratch = createHash('sha256').update(this.#options.owner).digest('hex').slice(0, 16);
-    const conditions = await probe(this.#client, this.#key(`probe/${scratch}`));
-    requireConditions(conditions, this.label, this.#options.isSingle);
-    known.set(name, { conditions, until: (this.#client.storeTime?.getTime() ?? 0) + HOUR });
-    return conditions;
+    const probed = await probe(this.#client, this.#key(`probe/${scratch}`));
+    requireConditions(probed, this.label, this.#options.isSingle);
+    known.set(this.#name, { ...probed, until: (this.#client.storeTime?.getTime() ?? 0) + HOUR });
+    return probed.conditions;
+  }
+
+  get #name(): string {
+    return `${this.label} ${this.#options.owner}`;
   }
 
   #age(modified: string | undefined): number | null {

@@ -58,7 +58,7 @@ export class Notifications {
     try {
       return await listenPostgres(target, this.#channel, this.#told, this.#stop.signal);
     } catch (error) {
-      throw error instanceof HostError ? error : new PublishError('SOURCE', words(error as Error, target), error);
+      throw error instanceof HostError ? error : new PublishError('SOURCE', words(error as Error, target, true), error);
     }
   }
 

@@ -68,7 +68,7 @@ async function* addresses(source: SqlSource, now: Date): AsyncGenerator<string[]
     if (error instanceof HostError || error instanceof PublishError) throw error;
     const why = abort.signal.aborted
       ? `gave nothing for ${target.readTimeout / 1000} s`
-      : `failed: ${words(error as Error, target)}`;
+      : `failed: ${words(error as Error, target, source.listen !== undefined)}`;
     throw new PublishError('SOURCE', `${source.name} ${why}`, error);
   } finally {
     session?.close();
@@ -130,18 +130,29 @@ export function targetOf(source: SqlSource): SqlTarget {
   return { ...target, password: readSecret('password_file', secret) };
 }
 
-/** If all addresses of a host refuse, the error has no message of its own. No message ever contains a password. */
-export function words(error: Error & { errors?: unknown; code?: string }, target: SqlTarget): string {
+/**
+ * If all addresses of a host refuse, the error has no message of its own. No message ever contains a password.
+ * @param listens a connection of this source listens as well.
+ */
+export function words(error: Error & { errors?: unknown; code?: string }, target: SqlTarget, listens = false): string {
   const inner = Array.isArray(error.errors) ? (error.errors as Error[]).map(({ message }) => message).join('; ') : '';
-  const text = `${error.message || inner || (error.code ?? error.name)}${hint(error, target)}`;
+  const text = `${error.message || inner || (error.code ?? error.name)}${hint(error, target, listens)}`;
   return target.password === undefined ? text : text.replaceAll(target.password, '***');
 }
 
 /**
  * MySQL's ER_ACCESS_DENIED_ERROR and ER_SECURE_TRANSPORT_REQUIRED; PostgreSQL's invalid_authorization and
- * insufficient_privilege.
+ * insufficient_privilege, and its too_many_connections.
  */
-function hint({ code, message }: { code?: string; message: string }, { tls, host }: SqlTarget): string {
+function hint(
+  { code, message }: { code?: string; message: string },
+  { tls, host, user }: SqlTarget,
+  listens: boolean,
+): string {
+  if (code === '53300' && listens) {
+    const needs = `${user} needs two (ALTER ROLE ... CONNECTION LIMIT 2)`;
+    return `; \`listen\` keeps a connection open beside the one that reads: ${needs}, or take listen out`;
+  }
   if (
     tls === 'disable' &&
     (code === 'ER_ACCESS_DENIED_ERROR' || code === 'ER_SECURE_TRANSPORT_REQUIRED' || code === '28000')
