@@ -1,6 +1,7 @@
 /**
  * Compresses tables. Sorted rows resemble those just before them. For some lists a short window without short
- * matches gives a smaller file in half the time; for others a larger one. A sample decides. Writes nothing but scratch files.
+ * matches gives a smaller file in half the time; for others a larger one. A sample decides. Writes nothing but
+ * scratch files.
  */
 import { constants, gzipSync, type ZlibOptions } from 'node:zlib';
 import { gzipped, GzipWriter } from '../../bundle/table/gzip-writer.ts';
