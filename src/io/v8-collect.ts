@@ -7,7 +7,7 @@ import { runInNewContext } from 'node:vm';
 
 type Collect = (options: { readonly type: 'minor' }) => void;
 
-const BYTES = 8 * 1024 * 1024;
+const BYTES = 4 * 1024 * 1024;
 
 let collect: Collect | undefined;
 let passed = 0;

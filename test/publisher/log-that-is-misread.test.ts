@@ -9,10 +9,11 @@ import { gzipSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
 import { Block, blockOf, hashOf, isSame, quoteEnd } from '../../src/publisher/fleet/log/block.ts';
 import { FORMATS, readerOf, type Format } from '../../src/publisher/fleet/log/format.ts';
+import { MOST_LINE, type LogCounts } from '../../src/publisher/fleet/log/lines.ts';
 import { LogLine } from '../../src/publisher/fleet/log/log-line.ts';
 import { anyTime } from '../../src/publisher/fleet/log/log-time.ts';
 import { MANIFEST, OTHER, PART, PublishedPath, TABLE } from '../../src/publisher/fleet/log/published-path.ts';
-import { MOST_LINE, readLog, type LogCounts } from '../../src/publisher/fleet/log/read-log.ts';
+import { readLog } from '../../src/publisher/fleet/log/read-log.ts';
 import { commonName } from '../../src/publisher/fleet/who.ts';
 
 const AGENT = 'relaymap/0.1.0 (example-org=42; last=OK; id=mx1)';

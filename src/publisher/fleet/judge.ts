@@ -2,7 +2,8 @@
  * What the page says of the fleet: a row for each gateway, worst first; names that are only claimed; strangers that
  * took a whole table; how fast the last version spread. Told the time. Pure.
  */
-import { unseen, type Seen, type Tally } from './tally.ts';
+import { unseen, type Seen } from './seen.ts';
+import type { Tally } from './tally.ts';
 import type { Certainty } from './who.ts';
 
 export const STATES = ['never', 'silent', 'behind', 'ahead', 'unknown', 'current'] as const;

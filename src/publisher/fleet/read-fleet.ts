@@ -8,8 +8,9 @@ import { lookAt } from '../repository/with-repository.ts';
 import { expectedGateways } from './expected.ts';
 import { judgeFleet, type Fleet } from './judge.ts';
 import type { Format } from './log/format.ts';
+import { KnownLines } from './log/known-lines.ts';
 import { readLog } from './log/read-log.ts';
-import { Tally } from './tally.ts';
+import { Tally, type Said } from './tally.ts';
 import type { LogFacts } from './words.ts';
 
 export interface FleetReport {
@@ -36,11 +37,12 @@ export async function readFleet(
   const published =
     manifest === null ? null : { version: manifest.version, at: Math.floor(manifest.created.getTime() / 1000) };
   const tally = new Tally(config.name, published?.version ?? null, seconds, seed);
+  const knownLines = new KnownLines<Said>(seed, tally.latest, (...repeated) => tally.repeated(...repeated));
   const facts = { lines: 0, unread: 0, firstUnread: '', tooLong: 0 };
   for (const name of logs) {
     const isStdin = name === '-';
     const shown = isStdin ? 'on stdin' : name;
-    const counts = await readLog(shown, isStdin ? stdin : null, format, (line) => tally.add(line));
+    const counts = await readLog(shown, isStdin ? stdin : null, format, (line) => tally.add(line), knownLines);
     facts.lines += counts.lines;
     facts.tooLong += counts.tooLong;
     if (facts.unread === 0 && counts.unread > 0) facts.firstUnread = `${shown}, line ${counts.firstUnread}`;

@@ -1,11 +1,12 @@
 /**
- * What the lines of all logs say of each gateway. Memory grows with gateways and not with lines: a line whose bytes
- * that count were seen before costs a comparison; any other is taken apart. Pure.
+ * What the lines of all logs say of each gateway. Memory grows with gateways and not with lines. A line is taken apart
+ * once; of lines that differ from it in the time alone only the time counts. Pure.
  */
 import { parseUserAgent } from '../../bundle/fleet/user-agent.ts';
-import { Block, hashOf, isSame } from './log/block.ts';
+import { KnownClients } from './known-clients.ts';
 import type { LogLine } from './log/log-line.ts';
 import { MANIFEST, OTHER, PublishedPath, TABLE } from './log/published-path.ts';
+import { noteNewest, type Says, type Seen, unseen } from './seen.ts';
 import { CERTAINTIES, commonName, shortName, type Certainty } from './who.ts';
 
 /** So many claimed names are remembered, and so many addresses; what comes after them is counted. */
@@ -17,57 +18,32 @@ const MOST_VERSIONS = 20_000;
 /** A line from further in the future, in seconds, says nothing of when. */
 const FUTURE = 600;
 
-/** One name, by one certainty. Times are seconds since 1970. */
-export interface Seen {
-  readonly name: string;
-  readonly by: Certainty;
-  requests: number;
-  first: number;
-  last: number;
-  /** As it said last; null if it never said. */
-  version: number | null;
-  code: string | null;
-  software: string | null;
-  /** The highest version that it ever said, at most the published one, and when first. */
-  top: number;
-  topAt: number;
-  /** The name that it gave itself, where its certificate or token says another. */
-  says: string | null;
-  /** The address of its last request that was not like the one before; null if the log has none. */
-  address: string | null;
-  /** Whole tables that it took, when last, and the folders that they were in. */
-  tables: number;
-  tableAt: number;
-  prefixes: Set<string>;
-  /** Requests answered 401 or 403. */
-  refused: number;
-}
-
 interface Version {
   first: number;
 }
 
-/** What a line's own bytes say, kept for the next line that has the same. */
-interface Known {
+/** What a line says of its client, whatever it asked for. */
+interface Client extends Says {
   readonly seen: Seen;
-  readonly version: number | null;
+  /** When its version was seen. */
   readonly at: Version | null;
-  readonly code: string | null;
-  readonly software: string | null;
+  /** Whether it names this list; null if it names none. */
+  readonly isOurs: boolean | null;
 }
 /** Of another list: counted, and no more. */
 const ANOTHER = 'another list';
 
-/** Places for what was seen before: two for each hash. Each holds one line's agent, certificate, token and address. */
-const PLACES = 1 << 17;
-const KEY = 208;
-/** Before the bytes of an entry: how long each of its parts is. */
-const HEAD = 5;
+/** What a line says but for the time. */
+export type Said =
+  | { readonly what: 'other' | 'status' | 'another' }
+  | { readonly what: 'client'; readonly client: Client; readonly tookFrom: string | null };
+const SAYS = { other: { what: 'other' }, status: { what: 'status' }, another: { what: 'another' } } as const;
 
 export class Tally {
   readonly #bundle: string;
   readonly #published: number | null;
-  readonly #latest: number;
+  /** Lines after it say nothing of when: seconds since 1970. */
+  readonly latest: number;
   readonly #maps: Readonly<Record<Certainty, Map<string, Seen>>> = {
     certificate: new Map(),
     token: new Map(),
@@ -94,9 +70,7 @@ export class Tally {
     last: -Infinity,
   };
   readonly #path = new PublishedPath();
-  readonly #keys = new Block(PLACES * KEY);
-  readonly #known: (Known | typeof ANOTHER | null)[] = Array.from({ length: PLACES }, () => null);
-  readonly #seed: number;
+  readonly #clients: KnownClients<Client | typeof ANOTHER>;
 
   /**
    * @param published the version that is out; null if unknown. @param now seconds since 1970. @param seed of the hash:
@@ -105,64 +79,91 @@ export class Tally {
   constructor(bundle: string, published: number | null, now: number, seed: number) {
     this.#bundle = bundle;
     this.#published = published;
-    this.#latest = now + FUTURE;
-    this.#seed = seed | 0;
+    this.latest = now + FUTURE;
+    this.#clients = new KnownClients(seed);
   }
 
   of(by: Certainty): ReadonlyMap<string, Seen> {
     return this.#maps[by];
   }
 
-  add(line: LogLine): void {
+  /** @returns what to give to `repeated` for lines that differ in the time alone; null if those must be added too. */
+  add(line: LogLine): Said | null {
+    const said = this.#read(line);
+    if (said !== null) this.repeated(said, 1, line.time, line.time);
+    return said;
+  }
+
+  /** So many lines say what one before them said, between two times: seconds since 1970, not after `latest`. */
+  repeated(said: Said, lines: number, first: number, last: number): void {
     const { counts } = this;
+    const { what } = said;
+    if (what === 'other') {
+      counts.other += lines;
+      return;
+    }
+    this.#noteTime(first, last);
+    if (what === 'client') this.#count(said.client, said.tookFrom, lines, first, last);
+    else if (what === 'another') counts.otherBundles += lines;
+    else counts.other += lines;
+  }
+
+  #noteTime(first: number, last: number): void {
+    const { counts } = this;
+    if (first < counts.first) counts.first = first;
+    if (last > counts.last) counts.last = last;
+  }
+
+  /** Null where all was counted: the line is of the future, was refused, or is of somebody who is not remembered. */
+  #read(line: LogLine): Said | null {
     const { status, time } = line;
     this.#path.read(line);
-    const { kind } = this.#path;
-    if (kind === OTHER) {
-      counts.other++;
-      return;
+    const { kind, prefix } = this.#path;
+    if (kind === OTHER) return SAYS.other;
+    if (time > this.latest) {
+      this.counts.future++;
+      return null;
     }
-    if (time > this.#latest) {
-      counts.future++;
-      return;
+    if (status === 401 || status === 403) {
+      this.#noteTime(time, time);
+      this.#refuse(line);
+      return null;
     }
-    if (time < counts.first) counts.first = time;
-    if (time > counts.last) counts.last = time;
-    if (status !== 200 && status !== 304 && status !== 206) {
-      if (status === 401 || status === 403) this.#refuse(line);
-      else counts.other++;
-      return;
+    if (status !== 200 && status !== 304 && status !== 206) return SAYS.status;
+    const client = this.#clientOf(line);
+    if (client === null) {
+      this.#noteTime(time, time);
+      return null;
     }
-    const known = this.#knownOf(line);
-    if (known === ANOTHER) counts.otherBundles++;
-    if (known === null || known === ANOTHER) return;
-    const { seen, version } = known;
-    counts.requests++;
-    seen.requests++;
-    if (time < seen.first) seen.first = time;
-    if (time >= seen.last) {
-      seen.last = time;
-      if (version !== null) {
-        seen.version = version;
-        seen.code = known.code;
-      }
-      if (known.software !== null) seen.software = known.software;
+    if (kind === MANIFEST) {
+      const isOurs = client === ANOTHER ? false : client.isOurs;
+      if (isOurs !== null) this.#notePrefix(prefix, isOurs);
     }
+    if (client === ANOTHER) return SAYS.another;
+    return { what: 'client', client, tookFrom: kind === TABLE && status !== 304 && line.isGet ? prefix : null };
+  }
+
+  #count(client: Client, tookFrom: string | null, lines: number, first: number, last: number): void {
+    const { seen, version } = client;
+    this.counts.requests += lines;
+    seen.requests += lines;
+    if (first < seen.first) seen.first = first;
+    if (last > seen.last) seen.last = last;
+    noteNewest(seen, client, last);
     if (version !== null) {
-      const { at } = known;
-      if (at !== null && time < at.first) at.first = time;
+      const { at } = client;
+      if (at !== null && first < at.first) at.first = first;
       if (version > seen.top) {
         if (this.#published === null || version <= this.#published) {
           seen.top = version;
-          seen.topAt = time;
+          seen.topAt = first;
         }
-      } else if (version === seen.top && time < seen.topAt) seen.topAt = time;
+      } else if (version === seen.top && first < seen.topAt) seen.topAt = first;
     }
-    if (kind === TABLE && status !== 304 && line.isGet) {
-      seen.tables++;
-      if (time > seen.tableAt) seen.tableAt = time;
-      if (seen.prefixes.size < 8) seen.prefixes.add(this.#path.prefix);
-    }
+    if (tookFrom === null) return;
+    seen.tables += lines;
+    if (last > seen.tableAt) seen.tableAt = last;
+    if (seen.prefixes.size < 8) seen.prefixes.add(tookFrom);
   }
 
   /** Only names that are known already: whoever is refused must not fill the memory. */
@@ -177,83 +178,17 @@ export class Tally {
   }
 
   /** Null where the line counts for nobody. */
-  #knownOf(line: LogLine): Known | typeof ANOTHER | null {
-    const place = this.#place(line);
-    if (place < 0) return this.#apart(line);
-    const found = this.#known[place] ?? null;
+  #clientOf(line: LogLine): Client | typeof ANOTHER | null {
+    const found = this.#clients.find(line);
     if (found !== null) return found;
-    const known = this.#apart(line);
-    this.#known[place] = known;
-    return known;
-  }
-
-  /**
-   * The place for the bytes of the line that say who and what: with the entry that has the same bytes, or emptied and
-   * with these bytes. -1 if they are too long for one. Where there is a certificate, a token or a name, the address
-   * does not say who it is.
-   */
-  #place(line: LogLine): number {
-    const { block, agentStart, agentEnd, certificateStart, certificateEnd, tokenStart, tokenEnd } = line;
-    const agent = agentEnd - agentStart;
-    const certificate = certificateEnd - certificateStart;
-    const token = tokenEnd - tokenStart;
-    const isNamed = certificate + token > 0 || (agent > 0 && block.bytes[agentEnd - 1] === 0x29);
-    const address = isNamed ? 0 : line.addressEnd - line.addressStart;
-    const size = HEAD + agent + certificate + token + address;
-    if (size > KEY) return -1;
-    // The end of a User-Agent has the name. All bytes are compared afterwards.
-    let hash = hashOf(block, Math.max(agentStart, agentEnd - 16), agentEnd, this.#seed);
-    hash = hashOf(block, certificateStart, certificateEnd, hash);
-    if (token > 0) hash = hashOf(block, tokenStart, tokenEnd, hash);
-    if (address > 0) hash = hashOf(block, line.addressStart, line.addressEnd, hash);
-    const head = agent | (certificate << 8) | (token << 16) | (Number(line.isSubject) << 24);
-    const first = (hash >>> 0) % PLACES;
-    if (this.#isAt(first, line, head, address)) return first;
-    const second = first ^ 1;
-    if (this.#isAt(second, line, head, address)) return second;
-    // The newer one of two is in the first place.
-    this.#keys.bytes.copyWithin(second * KEY, first * KEY, first * KEY + KEY);
-    this.#known[second] = this.#known[first] ?? null;
-    this.#put(first, line, head, address);
-    return first;
-  }
-
-  #isAt(place: number, line: LogLine, head: number, address: number): boolean {
-    const keys = this.#keys;
-    let at = place * KEY;
-    if (keys.view.getInt32(at) !== head || keys.bytes[at + 4] !== address || this.#known[place] === null) return false;
-    at += HEAD;
-    const { block } = line;
-    const agent = line.agentEnd - line.agentStart;
-    if (!isSame(keys, at, block, line.agentStart, agent)) return false;
-    at += agent;
-    const certificate = line.certificateEnd - line.certificateStart;
-    if (!isSame(keys, at, block, line.certificateStart, certificate)) return false;
-    at += certificate;
-    const token = line.tokenEnd - line.tokenStart;
-    if (!isSame(keys, at, block, line.tokenStart, token)) return false;
-    return isSame(keys, at + token, block, line.addressStart, address);
-  }
-
-  #put(place: number, line: LogLine, head: number, address: number): void {
-    const keys = this.#keys;
-    const { bytes } = line.block;
-    let at = place * KEY;
-    keys.view.setInt32(at, head);
-    keys.bytes[at + 4] = address;
-    at += HEAD;
-    at += bytes.copy(keys.bytes, at, line.agentStart, line.agentEnd);
-    at += bytes.copy(keys.bytes, at, line.certificateStart, line.certificateEnd);
-    at += bytes.copy(keys.bytes, at, line.tokenStart, line.tokenEnd);
-    bytes.copy(keys.bytes, at, line.addressStart, line.addressStart + address);
-    this.#known[place] = null;
+    const client = this.#apart(line);
+    if (client !== null) this.#clients.keep(line, client);
+    return client;
   }
 
   /** Takes a line apart. */
-  #apart(line: LogLine): Known | typeof ANOTHER | null {
+  #apart(line: LogLine): Client | typeof ANOTHER | null {
     const report = parseUserAgent(line.text(line.agentStart, line.agentEnd));
-    const { kind, prefix } = this.#path;
-    if (report !== null && kind === MANIFEST) this.#notePrefix(prefix, report.bundle === this.#bundle);
     if (report !== null && report.bundle !== this.#bundle) return ANOTHER;
     const address = line.text(line.addressStart, line.addressEnd);
     const certificate = this.#certificate(line);
@@ -266,13 +201,19 @@ export class Tally {
           : report !== null
             ? ['claim', report.id]
             : ['address', address === '' ? 'unknown' : address];
-    const seen = this.#seenOf(by, shortName(name), kind === TABLE);
+    const seen = this.#seenOf(by, shortName(name), this.#path.kind === TABLE);
     if (seen === null) return null;
-    if (report !== null && by !== 'claim' && report.id !== name) seen.says = report.id;
-    if (address !== '') seen.address = shortName(address);
     const version = report?.installed ?? null;
-    const at = version === null ? null : this.#versionOf(version);
-    return { seen, version, at, code: report?.last ?? null, software: report?.software ?? plainSoftware(line) };
+    return {
+      seen,
+      version,
+      at: version === null ? null : this.#versionOf(version),
+      code: report?.last ?? null,
+      software: report?.software ?? plainSoftware(line),
+      says: report !== null && by !== 'claim' && report.id !== name ? report.id : null,
+      address: address === '' ? null : shortName(address),
+      isOurs: report === null ? null : true,
+    };
   }
 
   #certificate(line: LogLine): string {
@@ -315,26 +256,6 @@ export class Tally {
     else found.others = true;
   }
 }
-
-/** A name of which no request was seen. */
-export const unseen = (name: string, by: Certainty): Seen => ({
-  name,
-  by,
-  requests: 0,
-  first: Infinity,
-  last: -Infinity,
-  version: null,
-  code: null,
-  software: null,
-  top: -1,
-  topAt: Infinity,
-  says: null,
-  address: null,
-  tables: 0,
-  tableAt: -Infinity,
-  prefixes: new Set(),
-  refused: 0,
-});
 
 /** The first word of a User-Agent that is no gateway's: `curl/8.0`. */
 function plainSoftware(line: LogLine): string | null {

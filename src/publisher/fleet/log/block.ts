@@ -1,6 +1,7 @@
 /**
  * A block of bytes and the three things that are done to each line of millions: find a byte, compare, hash. Node's own
- * indexOf finds a byte ten times as fast as a loop; bytes are compared by eights. Pure.
+ * indexOf finds a byte ten times as fast as a loop over bytes, but a call of it costs as much as a short line: line
+ * feeds are found by fours of bytes, and bytes are compared by eights. Pure.
  */
 
 export class Block {
@@ -52,16 +53,37 @@ export function quoteEnd(block: Block, from: number, end: number): number {
   return end;
 }
 
+/** Lengths that are no multiple of eight end with eight bytes that were compared in part before. */
 export function isSame(a: Block, at: number, b: Block, bAt: number, length: number): boolean {
   let i = 0;
-  for (const last = length - 8; i <= last; i += 8) {
-    const x = a.view.getFloat64(at + i, true);
-    // Two numbers are equal only if all bits are, but for zeros; and a NaN is not equal to itself.
-    if (x !== b.view.getFloat64(bAt + i, true) || x === 0) break;
+  if (length >= 8) {
+    for (const last = length - 8; ; i = i + 8 < last ? i + 8 : last) {
+      const x = a.view.getFloat64(at + i, true);
+      // Two numbers are equal only if all bits are, but for zeros; and a NaN is not equal to itself.
+      if (x !== b.view.getFloat64(bAt + i, true) || x === 0) break;
+      if (i === last) return true;
+    }
   }
   for (; i < length; i++) if (a.bytes[at + i] !== b.bytes[bAt + i]) return false;
   return true;
 }
+
+/** The place of the first line feed from `from` on. There must be one, with seven more bytes of the block behind it. */
+export function lineFeed({ view }: Block, from: number): number {
+  for (let i = from; ; i += 8) {
+    const one = feedBits(view.getInt32(i, true));
+    const two = feedBits(view.getInt32(i + 4, true));
+    if ((one | two) !== 0) return one !== 0 ? i + lowestByte(one) : i + 4 + lowestByte(two);
+  }
+}
+
+/** 0 where none of four bytes is a line feed; else the lowest bit that is set belongs to the first that is. */
+function feedBits(four: number): number {
+  const x = four ^ 0x0a0a0a0a;
+  return (x - 0x01010101) & ~x & 0x80808080;
+}
+
+const lowestByte = (bits: number): number => (31 - Math.clz32(bits & -bits)) >> 3;
 
 export function hashOf({ bytes, view }: Block, from: number, end: number, seed: number): number {
   let hash = seed ^ (end - from);

@@ -7,7 +7,7 @@
  * servers escape `"` inside a quoted field, so no client can end one. Pure.
  */
 import { Block, isSame, quoteEnd } from './block.ts';
-import type { LogLine } from './log-line.ts';
+import { isDigit, isDigits, type LogLine, VARIES } from './log-line.ts';
 import { CLF_LENGTH, type LogClock } from './log-time.ts';
 
 const SPACE = 0x20;
@@ -67,6 +67,7 @@ export class CombinedReader {
       return false;
     line.time = this.#clock.common(block, time);
     if (Number.isNaN(line.time)) return false;
+    if (space < time) line.vary(VARIES.commonTime, time, time + CLF_LENGTH); // else the time is a part of the address
     const length = this.#lastLength;
     if (length > 0 && at + length < end && isSame(this.#last, 0, block, at, length)) {
       line.pathStart = at + this.#lastPath;
@@ -77,7 +78,8 @@ export class CombinedReader {
     } else if (!this.#readRequest(line, block, at, end)) return false;
     line.agentEnd = quoteEnd(block, line.agentStart, end);
     if (line.agentEnd >= end) return false;
-    if (this.#isNamed && line.agentEnd + 1 < end) readNamed(line, block, line.agentEnd + 1, end);
+    if (!this.#isNamed) line.vary(VARIES.rest, line.agentEnd + 1, end);
+    else if (line.agentEnd + 1 < end) readNamed(line, block, line.agentEnd + 1, end);
     return true;
   }
 
@@ -120,7 +122,13 @@ function readNamed(line: LogLine, block: Block, start: number, end: number): voi
   for (let at = start; at < end; at++) {
     const c = b[at];
     if (c === QUOTE) {
-      at = quoteEnd(block, at + 1, end);
+      const close = quoteEnd(block, at + 1, end);
+      if (isDigits(b, at + 1, close)) line.vary(VARIES.digits, at + 1, close);
+      at = close;
+    } else if (c !== undefined && isDigit(c)) {
+      const from = at;
+      while (at + 1 < end && isDigit(b[at + 1] ?? 0)) at++;
+      line.vary(VARIES.digits, from, at + 1);
     } else if (c === SPACE) {
       if (isAt(b, at, TLS)) {
         verified = true;

@@ -5,7 +5,7 @@
  */
 import { Block, quoteEnd } from './block.ts';
 import { readRequest, statusAt } from './combined-line.ts';
-import type { LogLine } from './log-line.ts';
+import { isDigits, type LogLine, VARIES } from './log-line.ts';
 import type { LogClock } from './log-time.ts';
 
 const QUOTE = 0x22;
@@ -167,6 +167,7 @@ export class JsonReader {
       const close = quoteEnd(this.#block, at + 1, end);
       if (close >= end) return -1;
       if (name.field !== null) this.#take(name.field, at + 1, close);
+      else if (isDigits(b, at + 1, close)) this.#line.vary(VARIES.digits, at + 1, close);
       return close + 1;
     }
     if (c === 0x7b) return depth >= MOST_DEPTH ? -1 : this.#object(at + 1, name.inside, depth + 1);
@@ -175,7 +176,9 @@ export class JsonReader {
     for (let d = b[to]; to < end && d !== 0x2c && d !== 0x7d && d !== 0x5d && d !== 0x20; d = b[++to]);
     if (to === at || to >= end) return -1;
     // A number; `null` says nothing.
-    if (name.field !== null && c !== 0x6e) this.#take(name.field, at, to);
+    if (name.field === null) {
+      if (isDigits(b, at, to)) this.#line.vary(VARIES.digits, at, to);
+    } else if (c !== 0x6e) this.#take(name.field, at, to);
     return to;
   }
 
@@ -200,6 +203,8 @@ export class JsonReader {
     switch (field) {
       case 'time':
         this.#time = this.#clock.any(this.#block, start, end);
+        if (isDigits(b, start, end)) line.vary(VARIES.seconds, start, end);
+        else if (b[start - 1] === QUOTE) line.vary(VARIES.time, start, end);
         break;
       case 'status':
         line.status = end - start === 3 ? statusAt(b, start) : 0;

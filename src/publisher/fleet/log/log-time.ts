@@ -41,15 +41,18 @@ export class LogClock {
   /** A time as JSON logs have it, without its quotes: ISO 8601, the common log format, seconds, or smaller units. */
   any(block: Block, start: number, end: number): number {
     const { bytes: b } = block;
+    const length = end - start;
+    if (length === CLF_LENGTH && b[start + 2] === 0x2f) return this.common(block, start);
     // `2026-11-26T22:12:02.123Z`, the most frequent form, by the minute before it.
-    const isUtc = end - start >= 20 && b[end - 1] === 0x5a;
+    const isUtc = length >= 20 && length <= 30 && b[end - 1] === 0x5a;
     const tens = (b[start + 17] ?? 0) - 48;
     const ones = (b[start + 18] ?? 0) - 48;
-    const isDigits = tens >= 0 && tens <= 6 && ones >= 0 && ones <= 9;
-    const fits = end - start === 20 || (end - start > 20 && b[start + 19] === 0x2e);
-    if (isUtc && isDigits && fits && isSame(this.#lastIso, 0, block, start, 17))
+    const isSecond = tens >= 0 && tens <= 6 && ones >= 0 && ones <= 9;
+    if (isUtc && isSecond && isFraction(b, start + 19, end - 1) && isSame(this.#lastIso, 0, block, start, 17))
       return this.#isoMinute + tens * 10 + ones;
-    if (end - start > 40) return NaN;
+    if (length > 40) return NaN;
+    const seconds = secondsAt(b, start, end);
+    if (seconds > 0) return seconds;
     const text = b.toString('latin1', start, end).replaceAll('\\/', '/');
     const time = anyTime(text);
     if (isUtc && !Number.isNaN(time)) {
@@ -58,6 +61,28 @@ export class LogClock {
     }
     return time;
   }
+}
+
+/** Nothing, or a dot and digits. */
+function isFraction(b: Uint8Array, start: number, end: number): boolean {
+  if (start === end) return true;
+  if (b[start] !== 0x2e || start + 1 === end) return false;
+  for (let i = start + 1; i < end; i++) if ((b[i] ?? 0) < 0x30 || (b[i] ?? 0) > 0x39) return false;
+  return true;
+}
+
+/** Ten digits of seconds, alone or with a fraction that no number rounds up. @returns 0 for any other form. */
+function secondsAt(b: Uint8Array, start: number, end: number): number {
+  const point = start + 10;
+  if (end < point || end - point > 10 || b[start] === 0x30 || b[point + 1] === 0x39) return 0;
+  if (!isFraction(b, point, end)) return 0;
+  let value = 0;
+  for (let i = start; i < point; i++) {
+    const digit = (b[i] ?? 0) - 48;
+    if (digit < 0 || digit > 9) return 0;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 function commonTime(text: string): number {

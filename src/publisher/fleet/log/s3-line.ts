@@ -9,7 +9,7 @@
  */
 import type { Block } from './block.ts';
 import { statusAt } from './combined-line.ts';
-import type { LogLine } from './log-line.ts';
+import { isDigit, type LogLine, VARIES } from './log-line.ts';
 import { CLF_LENGTH, type LogClock } from './log-time.ts';
 
 const SPACE = 0x20;
@@ -22,11 +22,14 @@ export function readS3(line: LogLine, block: Block, start: number, end: number, 
   if (b[at] !== 0x5b || b[at + CLF_LENGTH + 1] !== 0x5d) return false;
   line.time = clock.common(block, at + 1);
   if (Number.isNaN(line.time)) return false;
+  line.vary(VARIES.commonTime, at + 1, at + 1 + CLF_LENGTH);
   at += CLF_LENGTH + 3;
   line.addressStart = at;
   at = next(b, at, end);
   line.addressEnd = at - 1;
-  const operation = next(b, next(b, at, end), end);
+  const id = next(b, at, end);
+  const operation = next(b, id, end);
+  line.vary(VARIES.word, id, operation - 1);
   const key = next(b, operation, end);
   const request = next(b, key, end);
   line.isGet = isGetObject(b, operation);
@@ -43,13 +46,18 @@ export function readS3(line: LogLine, block: Block, start: number, end: number, 
     at++;
   }
   at += 6;
-  while (at < end && b[at] !== QUOTE) at++;
+  for (; at < end && b[at] !== QUOTE; at++) {
+    const from = at;
+    while (at < end && isDigit(b[at] ?? 0)) at++;
+    if (at > from) line.vary(VARIES.digits, from, at--);
+  }
   while (at < end && !(b[at] === QUOTE && b[at + 1] === SPACE && b[at + 2] === QUOTE)) at++;
   if (at >= end) return false;
   line.agentStart = at + 3;
   at += 3;
   while (at < end && b[at] !== QUOTE) at++;
   line.agentEnd = at;
+  line.vary(VARIES.rest, at + 1, end);
   return at < end;
 }
 
