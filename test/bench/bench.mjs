@@ -47,7 +47,7 @@ async function bench(rows, jobs, kind = 'organisation') {
   for (const { work, title, goal, measure } of jobs) {
     const measured = await measure(site);
     jobDone(title, measured);
-    const name = kind === 'provider' ? `${work}, provider` : work;
+    const name = GROWING.some((job) => job.work === work) ? `${work}, ${kind}` : work;
     done.push({ work: name, measured, goal: typeof goal === 'function' ? goal(rows, kind) : goal });
   }
   await site.close();

@@ -34,6 +34,22 @@ describe('piece by piece', () => {
     }
   });
 
+  test('each is taken before the write ends: its memory may be used again', async () => {
+    for (const size of [100, 16_000, 300_000]) {
+      const memory = new Uint8Array(size);
+      const bytes = noise(10 * size);
+      const chunks: Uint8Array[] = [];
+      const writer = new GzipWriter(1, (chunk) => chunks.push(chunk));
+      for (let at = 0; at < bytes.length; at += size) {
+        memory.set(bytes.subarray(at, at + size));
+        await writer.write(memory);
+      }
+      memory.fill(0);
+      await writer.end();
+      expect(gunzipSync(Buffer.concat(chunks)).equals(bytes)).toBe(true);
+    }
+  });
+
   test('at the level that was asked for', async () => {
     const sizes = await Promise.all([1, 9].map(async (level) => (await written([text], level)).size));
     expect(sizes).toEqual([1, 9].map((level) => gzipSync(text, { level }).length));

@@ -17,12 +17,14 @@ interface Merge {
   readonly take: (order: number, a: RowCursor, b: RowCursor, out: RowCollector) => void;
   /** What only the first one has is copied as it is, many rows at a time; `take` does not see it. */
   readonly copiesFirst?: boolean;
+  /** A block is good until the next one is asked for. */
+  readonly reusesMemory?: boolean;
 }
 
 /** Walks two sorted streams side by side. */
 async function* merge(first: RowStream, second: RowStream, how: Merge): AsyncGenerator<RowBlock> {
   const [a, b] = [new RowCursor(first), new RowCursor(second)];
-  const out = new RowCollector();
+  const out = new RowCollector(how.reusesMemory === true ? 'reused' : 'its own');
   const [signA, signB] = how.signs;
   try {
     let inA = await a.load();
@@ -90,6 +92,7 @@ export function applyDelta(base: RowStream, delta: RowStream): AsyncGenerator<Ro
   return merge(base, delta, {
     signs: [0, 1],
     copiesFirst: true,
+    reusesMemory: true,
     take: (order, _, d, out) => {
       if (last !== null && compareBytes(last, 0, last.length, d.bytes, d.start + 1, d.end) >= 0)
         throw new DeltaMismatch('a row of the delta is out of order or there twice');

@@ -43,11 +43,10 @@ export class GzipWriter {
     this.#ended.catch(() => undefined); // whoever writes or ends hears of it
   }
 
-  /** @param bytes may be overwritten afterwards, if they are more than 16 KiB: then they have been compressed. */
+  /** Afterwards the memory is the caller's again. */
   async write(bytes: Uint8Array): Promise<void> {
-    if (this.#stream.write(bytes)) return;
-    const drained = new Promise((resolve) => this.#stream.once('drain', resolve));
-    await Promise.race([drained, this.#ended]);
+    const taken = new Promise<void>((resolve) => this.#stream.write(bytes, () => resolve()));
+    await Promise.race([taken, this.#ended]);
   }
 
   /** @returns the size of the member in bytes. */

@@ -222,6 +222,14 @@ export class RowCollector {
   #starts: Int32Array = new Int32Array(BLOCK >>> 4);
   #count = 0;
   #used = 0;
+  readonly #reuses: boolean;
+
+  /**
+   * @param memory `reused`: a block is good until the next one is asked for. `its own`: it may be kept.
+   */
+  constructor(memory: 'its own' | 'reused' = 'its own') {
+    this.#reuses = memory === 'reused';
+  }
 
   /** Adds a row, with `prefix` (a byte) before it when that is not negative. */
   add(bytes: Uint8Array, start: number, end: number, prefix = -1): void {
@@ -267,8 +275,10 @@ export class RowCollector {
 
   rest(): RowBlock {
     const block = { bytes: this.#bytes.subarray(0, this.#used), starts: this.#starts, count: this.#count };
-    this.#bytes = Buffer.allocUnsafeSlow(BLOCK); // a block may be kept: its memory is its own
-    this.#starts = new Int32Array(BLOCK >>> 4);
+    if (!this.#reuses) {
+      this.#bytes = Buffer.allocUnsafeSlow(BLOCK);
+      this.#starts = new Int32Array(BLOCK >>> 4);
+    }
     this.#count = 0;
     this.#used = 0;
     return block;
