@@ -3,17 +3,15 @@
  * address, the whole gathering fails: half a list is worse than an old list.
  */
 import { domainOf } from '../../bundle/address/address.ts';
-import { log, logOnce } from '../../io/log.ts';
+import { logOnce } from '../../io/log.ts';
 import type { PublisherConfig } from '../config.ts';
-import { addressOf, EntryError, rowsOf, simpleRow } from '../entry.ts';
+import { addressOf, rowsOf, simpleRow } from '../entry.ts';
 import { PublishError } from '../errors.ts';
 import { ofSource } from '../failing-source.ts';
-import type { KnownDomains } from './known-domains.ts';
 import { SimpleLines } from './simple-lines.ts';
 import { RowRuns, settled } from './row-runs.ts';
 import { RowSpace } from './row-space.ts';
 import type { RowTable } from './row-table.ts';
-import { shownAddress } from '../shown-address.ts';
 import type { SourceConfig } from '../source-config.ts';
 import { openSource } from '../sources/open.ts';
 import { isNamedBy } from '../policy-domains.ts';
@@ -21,14 +19,12 @@ import type { Entries, SourceReader, Seen } from '../sources/source-reader.ts';
 import { Omissions } from '../sources/text/omissions.ts';
 import { listLine, type ListLine } from '../sources/text/list-line.ts';
 import { DomainAliases } from './domain-aliases.ts';
+import { Faults } from './faults.ts';
+import { placeOf, type Place } from './place.ts';
+import { Postmasters } from './postmasters.ts';
 
-/** The most faults reported before giving up. Whoever corrects a list wants to see more than the first. */
-const NAMED_FAULTS = 20;
 const HYPHEN = 0x2d;
 const LF = 0x0a;
-const POSTMASTER = Buffer.from('postmaster@');
-/** The most characters of a row shown in a warning. */
-const SHOWN = 80;
 
 /** Where a row comes from. */
 export interface Origin {
@@ -85,48 +81,27 @@ export async function gather(config: PublisherConfig, now: Date, options: Gather
   return gathering.result();
 }
 
-/** Where an entry stands, and what came before it. */
-interface Place {
-  readonly name: string;
-  /** `line`, `row` or `entry`, preceded by the page or the file. */
-  unit: string;
-  /** The domain for local parts without one in a plain list. */
-  readonly domain: string | undefined;
-  readonly left: Omissions;
-  readonly isSkipped: (domain: string) => boolean;
-  /** The number of the last entry, from 1. */
-  number: number;
-  /** Whether anything but a header has been read. */
-  begun: boolean;
-}
-
 class Gathering {
   readonly #space: RowSpace;
   readonly #rows: RowRuns;
-  readonly #domains = new Set<string>();
-  readonly #policy: PublisherConfig['policy'];
+  readonly #postmasters: Postmasters;
   readonly #wildcards: ReadonlySet<string>;
   readonly #isForeign: (domain: string) => boolean;
   /** Keyed by source and domain. */
   readonly #leftOut = new Map<string, { source: string; domain: string; rows: number }>();
-  readonly #faults: string[] = [];
+  readonly #faults: Faults;
   readonly #options: GatherOptions;
   readonly #sources = new Map<string, RowTable>();
   readonly #aliases = new DomainAliases<Place>();
   #own: RowRuns | null = null;
-  /** postmaster@ of the domains of simple lines. They are many, and never become strings. */
-  readonly #postmasters: RowRuns;
-  /** Of the table's domains: at least as many as there are of simple lines. */
-  readonly #expected = { domains: 0, bytes: 0 };
   #entries = 0;
-  #refused = 0;
 
   constructor({ policy }: PublisherConfig, options: GatherOptions) {
-    this.#policy = policy;
     this.#options = options;
+    this.#faults = new Faults(policy.skip_invalid, options.fault);
     this.#space = options.space ?? new RowSpace('', Infinity);
     this.#rows = new RowRuns(this.#space);
-    this.#postmasters = new RowRuns(this.#space, this.#space.run);
+    this.#postmasters = new Postmasters(this.#space, policy.postmaster);
     this.#wildcards = new Set(policy.wildcards.map((domain) => `@${domain}`));
     const isOurs = isNamedBy(policy.domains);
     this.#isForeign = policy.domains === undefined ? () => false : (domain) => !isOurs(domain);
@@ -140,7 +115,7 @@ class Gathering {
     const simple = new SimpleLines(
       this.#rows.rows,
       (each) => isSkipped(each) || this.#isForeign(each),
-      (domains) => this.#addDomains(domains),
+      (domains) => this.#postmasters.addKnown(domains),
     );
     const left = new Omissions(name);
     const place: Place = { name, unit, domain, left, isSkipped, number: 0, begun: false };
@@ -161,7 +136,7 @@ class Gathering {
     }
     left.tell();
     simple.end();
-    this.#refuseFaults();
+    this.#faults.refuse();
     if (this.#entries === before) {
       const all = [...this.#leftOut.values()].some((left) => left.source === name)
         ? ' but those of its skip_domains'
@@ -174,17 +149,6 @@ class Gathering {
   #spillIfFull(): void {
     this.#rows.spillIfFull();
     this.#own?.spillIfFull();
-  }
-
-  /** Takes the domains of simple lines. */
-  #addDomains(domains: KnownDomains): void {
-    this.#expected.domains += domains.size;
-    this.#expected.bytes += domains.bytes;
-    if (!this.#policy.postmaster) return;
-    for (const domain of domains.names()) {
-      this.#postmasters.rows.addParts(POSTMASTER, domain);
-      this.#postmasters.spillIfFull();
-    }
   }
 
   /** Ends a source's own rows. They stay in memory if there is room for them beside the list. */
@@ -220,7 +184,7 @@ class Gathering {
     try {
       found = simple === null ? listLine(line, place.begun, place.domain) : [line];
     } catch (error) {
-      this.#fault(line, place, error);
+      this.#faults.add(line, place, error);
     }
     if (found === 'header') logOnce('notice', `${placeOf(place)}: taken for a header and skipped, since it has no @`);
     else if (found === 'refusing' || found === 'other') place.left.add(found, place.unit);
@@ -248,7 +212,7 @@ class Gathering {
     try {
       this.#add(entry, place);
     } catch (error) {
-      this.#fault(entry, place, error);
+      this.#faults.add(entry, place, error);
     }
   }
 
@@ -257,7 +221,7 @@ class Gathering {
       this.#aliases.add(alias, target, { ...place });
       this.#entries++;
     } catch (error) {
-      this.#fault(alias, place, error);
+      this.#faults.add(alias, place, error);
     }
   }
 
@@ -302,19 +266,12 @@ class Gathering {
   /** @throws PublishError WILDCARD or FOREIGN_DOMAIN, for a domain alias. */
   result(): Gathered {
     this.#expandAliases();
-    const more = this.#refused - NAMED_FAULTS;
-    if (more > 0) log('warning', `${more} more addresses are refused to strangers by Postfix`);
-    if (this.#policy.postmaster) {
-      for (const domain of this.#domains) {
-        this.#postmasters.rows.add(`postmaster@${domain}`);
-        this.#postmasters.spillIfFull();
-      }
-      this.#rows.addAll(this.#postmasters);
-    }
+    this.#faults.end();
+    this.#postmasters.addTo(this.#rows);
     const leftOut = [...this.#leftOut.values()];
     const table = this.#rows.sorted();
-    const domains = this.#expected;
-    return { table, domains, sources: this.#sources, skipped: this.#faults, leftOut, space: this.#space };
+    const domains = this.#postmasters.expected;
+    return { table, domains, sources: this.#sources, skipped: this.#faults.named, leftOut, space: this.#space };
   }
 
   #add(field: string, place: Place): void {
@@ -352,44 +309,11 @@ class Gathering {
           'else leave it out with skip_domains of the source',
       );
     }
-    if (row.charCodeAt(0) === HYPHEN || /[!%]|@.*@/.test(row)) this.#noteRefused(row, placeOf(place));
+    if (row.charCodeAt(0) === HYPHEN || /[!%]|@.*@/.test(row)) this.#faults.noteStrangers(row, place);
     this.#rows.rows.add(row);
     this.#own?.rows.add(row);
     this.#options.each?.(row, { source, unit, number, entry });
-    this.#domains.add(domain);
+    this.#postmasters.add(domain);
     return true;
   }
-
-  /**
-   * Warns about a row that Postfix by default refuses from strangers. The row stays in the list: a gateway may be
-   * configured to accept it.
-   */
-  #noteRefused(row: string, where: string): void {
-    this.#refused++;
-    if (this.#refused > NAMED_FAULTS) return;
-    const why =
-      row.charCodeAt(0) === HYPHEN
-        ? 'begins with a hyphen (allow_min_user)'
-        : 'holds @, ! or %, a route (allow_untrusted_routing)';
-    log(
-      'warning',
-      `${where}: ${JSON.stringify(row.slice(0, SHOWN))} is refused to strangers by Postfix: its local part ${why}`,
-    );
-  }
-
-  #fault(entry: string, place: Place, cause: unknown): void {
-    if (!(cause instanceof EntryError)) throw cause;
-    const what = `${placeOf(place)}: ${shownAddress(entry.trimStart())} ${cause.message}`;
-    this.#options.fault?.(entry, what);
-    this.#faults.push(what);
-    if (!this.#policy.skip_invalid && this.#faults.length === NAMED_FAULTS) this.#refuseFaults(cause);
-  }
-
-  #refuseFaults(cause?: EntryError): void {
-    if (this.#policy.skip_invalid || this.#faults.length === 0) return;
-    throw new PublishError('INVALID_ENTRY', this.#faults, cause);
-  }
 }
-
-/** Where an entry stands, as text. */
-const placeOf = ({ name, unit, number }: Place): string => `${name}, ${unit} ${number}`;
