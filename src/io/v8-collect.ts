@@ -5,7 +5,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-type Collect = (options: { readonly type: 'minor' }) => void;
+type Collect = (options: { readonly type: 'minor' | 'major' }) => void;
 
 const BYTES = 4 * 1024 * 1024;
 
@@ -19,6 +19,12 @@ export function havePassed(bytes: number): void {
   passed = 0;
   collect ??= exposed();
   collect({ type: 'minor' });
+}
+
+/** Frees all that is no longer used, before much memory is taken at once. */
+export function collectAll(): void {
+  collect ??= exposed();
+  collect({ type: 'major' });
 }
 
 /** V8 gives `gc` to contexts that are made while the flag is set. */

@@ -47,12 +47,13 @@ export class RowRuns {
     }
   }
 
-  /** Adds the rows of another collection. */
+  /** Adds the rows of another collection, which is given up. */
   addAll(other: RowRuns): void {
     for (const block of other.#blocks()) {
       this.rows.addBlock(block);
       this.spillIfFull();
     }
+    if (other.#file !== null) this.#space.free(other.#file);
   }
 
   /** The local parts of all rows so far, for the domains that are asked for. */

@@ -1,9 +1,11 @@
 /**
  * Compresses tables. Sorted rows resemble those just before them. For some lists a short window without short
- * matches gives a smaller file in half the time; for others a larger one. A sample decides. Pure.
+ * matches gives a smaller file in half the time; for others a larger one. A sample decides. Writes nothing but
+ * scratch files.
  */
 import { constants, gzipSync, type ZlibOptions } from 'node:zlib';
 import { gzipped, GzipWriter } from '../../bundle/table/gzip-writer.ts';
+import { havePassed } from '../../io/v8-collect.ts';
 import type { RowSpace } from '../gather/row-space.ts';
 import type { RowTable } from '../gather/row-table.ts';
 import type { Content } from '../repository/content.ts';
@@ -37,7 +39,10 @@ async function memberOf(table: RowTable, options: ZlibOptions, space: RowSpace):
   const file = space.open();
   const gzip = new GzipWriter(options, (chunk) => space.write(file, chunk));
   try {
-    for (let at = 0; at < table.bytes; at += CHUNK) await gzip.write(table.part(at, at + CHUNK));
+    for (let at = 0; at < table.bytes; at += CHUNK) {
+      await gzip.write(table.part(at, at + CHUNK));
+      havePassed(CHUNK);
+    }
     await gzip.end();
   } finally {
     gzip.destroy();

@@ -9,6 +9,7 @@ import type { TableEntry } from '../../bundle/offer/manifest.ts';
 import type { RowBlock } from '../../bundle/table/rows.ts';
 import { TableChecker } from '../../bundle/table/table.ts';
 import type { AtomicFile } from '../../io/atomic-file.ts';
+import { collectAll } from '../../io/v8-collect.ts';
 import { PublishError } from '../errors.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { RowTable } from '../gather/row-table.ts';
@@ -43,6 +44,7 @@ export async function measured(
   expected: ConstructorParameters<typeof TableChecker>[0],
 ): Promise<Measure> {
   if (table.text !== null) return measure(table, sha256);
+  collectAll(); // what gathering has left, before the set of the domains is made
   const checker = new TableChecker(expected);
   for (const block of table.blocks()) {
     checker.push(block);
