@@ -32,11 +32,12 @@ function hosts(): [PublisherHost, PublisherHost] {
   return pair;
 }
 
-function expectGood(figures: Figures): void {
+/** @param refused what a gateway refused. */
+function expectGood(figures: Figures, refused: readonly string[] = []): void {
   console.log(JSON.stringify(figures));
   if (MINUTES > 0)
     writeFileSync(path.join(os.tmpdir(), `relaymap-buckets-${figures.seed}.json`), JSON.stringify(figures));
-  expect(figures).toMatchObject({ lost: [], doubled: [], back: [] });
+  expect({ ...figures, refused }).toMatchObject({ lost: [], doubled: [], back: [], refused: [] });
   expect(figures.versions).toBeGreaterThan(figures.rounds);
   if (MINUTES > 0) expect(figures.renewals).toBeGreaterThan(0);
 }
@@ -100,7 +101,7 @@ test('over one bucket', { timeout: 400_000 + MINUTES * 120_000 }, async () => {
         top: `output = "s3://${name}/list"`,
         tables: s3Tables(credentialsFile(host.dir, store), proxies[i]!.url),
         clock: CLOCKS.at(i - 1) ?? '+0s',
-        validity: '16s',
+        validity: MINUTES > 0 ? '16s' : '2m', // an expired list is refused, and a busy machine is slow
       },
       pair[1 - i]!,
     ),
@@ -115,8 +116,7 @@ test('over one bucket', { timeout: 400_000 + MINUTES * 120_000 }, async () => {
   };
   const figures = await interleave({ hosts: pair, place, line, seed: SEED, goOn: until(3), atRest });
   const refused = await polling.stop();
-  expectGood(figures);
-  expect(refused).toEqual([]);
+  expectGood(figures, refused);
 });
 
 test('over one folder', { timeout: 400_000 + MINUTES * 120_000 }, async () => {

@@ -151,7 +151,8 @@ async function rest(hosts: Run['hosts'], place: Place, line: Line, tables: reado
       const status = stand[i] ?? null;
       if (status === null) return false;
       if (table !== out?.table) return status.code === 'DIVERGED';
-      return status.outcome !== 'failed' && status.version === out.version;
+      // Renewals go on meanwhile, so it need not be the version that is out now.
+      return status.outcome !== 'failed' && status.version !== null && line.tableOf(status.version) === table;
     });
     if (out !== null && isEach.every(Boolean) && tables.includes(out.table)) return out;
     const words = stand.map((status) => `${status?.outcome} ${status?.code} at ${status?.version}`);

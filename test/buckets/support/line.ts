@@ -37,6 +37,11 @@ export class Line {
     return [...this.#tables].filter(([version, table]) => this.#tables.get(version - 1) === table).length;
   }
 
+  /** Of the table of recipients of a version; undefined for one that was never out. */
+  tableOf(version: number): string | undefined {
+    return this.#tables.get(version);
+  }
+
   /** A manifest that the store has taken, or that was read. Reads come in order, writes may cross on their way. */
   see(envelope: Uint8Array, isRead: boolean): Out {
     const out = outOf(envelope);
