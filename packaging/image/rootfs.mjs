@@ -38,10 +38,11 @@ const LEFT_OUT = [
   'path-include=/usr/share/doc/*/copyright',
 ];
 
-/** What remains of the installation: logs, caches, backups, who was here when. */
+/** What remains of the installation: logs, caches, backups, who was here when, and the mirror (there is no apt). */
 const CLEAN = `
+  rm -f "$1"/etc/apt/sources.list
   chroot "$1" rm -f /tmp/relaymap.deb /etc/machine-id /var/lib/dbus/machine-id
-  rm -rf "$1"/var/cache/* "$1"/var/log/* "$1"/var/lib/apt "$1"/var/lib/dpkg/*-old "$1"/etc/*- "$1"/run/* "$1"/tmp/*
+  rm -rf "$1"/var/cache/* "$1"/var/log/* "$1"/var/lib/apt "$1"/var/lib/dpkg/*-old "$1"/etc/*- "$1"/run/*
   rm -rf "$1"/usr/lib/*/gconv "$1"/usr/share/perl5 "$1"/usr/share/debconf "$1"/var/cache/debconf "$1"/var/lib/systemd "$1"/etc/hostname "$1"/etc/resolv.conf
   sed -i "s/^\\([^:]*:[^:]*\\):[0-9]*:/\\1:1:/" "$1"/etc/shadow
 `;
@@ -68,6 +69,8 @@ export function rootfs(image, { suite, mirror, deb, seconds, target }) {
   const options = [
     '--mode=root',
     '--variant=essential',
+    // CLEAN has removed apt's lists. apt-get, told to empty them all the same, would empty those of this host.
+    '--skip=cleanup/apt',
     '--format=tar',
     '--aptopt=Apt::Install-Recommends "false"',
     ...LEFT_OUT.map((each) => `--dpkgopt=${each}`),

@@ -26,6 +26,7 @@ import { relayAttempts, relaySenders } from '../support/relay-attempts.ts';
 import { createSite, type Site } from '../support/site.ts';
 import { SmtpClient } from '../support/smtp.ts';
 import { Containers, OUTSIDE } from './containers.ts';
+import { hostMirror } from '../../packaging/image/rootfs.mjs';
 import { QUEUE } from '../../src/gateway/init/backup-mx.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -39,25 +40,31 @@ const images = (): string[] => readdirSync(at('image')).map((name) => at('image'
 /** A folder with both images, for whoever works on this file: in place of minutes of building. */
 const BUILT = process.env['RELAYMAP_IMAGES'];
 
-async function build(out: string, only: string): Promise<string> {
+async function build(out: string, only: string, mirror: string): Promise<string> {
   if (BUILT !== undefined) {
     cpSync(BUILT, at(out), { recursive: true });
     return 'sha256:given';
   }
   const script = path.join(root, 'packaging/image.mjs');
-  const built = await run([process.execPath, script, '--only', only, '--out', at(out)]);
+  const built = await run([process.execPath, script, '--only', only, '--out', at(out), '--mirror', mirror]);
   if (built.status !== 0) throw new Error(`no image ${only}: ${built.stderr}`);
   return /sha256:[0-9a-f]{64}/.exec(built.stdout)?.[0] ?? '';
 }
 let digest: string;
 /** Built while the first one is tried. */
 let again: Promise<string>;
+/** Of this host. */
+const listsOfApt = (): string[] => readdirSync('/var/lib/apt/lists');
+let lists: string[];
 
 beforeAll(async () => {
   own = await Containers.start();
-  digest = await build('image', 'backup-mx');
-  await build('image', 'client');
-  again = build('again', 'backup-mx');
+  const mirror = (hostMirror() ?? '').replace(/\/$/, '');
+  lists = listsOfApt();
+  digest = await build('image', 'backup-mx', mirror);
+  await build('image', 'client', mirror);
+  // Where the packages come from is no part of it.
+  again = build('again', 'backup-mx', `${mirror}/`);
   again.catch(() => undefined); // told by the test that waits for it
   for (const image of images()) await own.ok('load', '--input', image);
   site = await createSite();
@@ -240,9 +247,10 @@ test('the client alone, without rights: a Postfix elsewhere sees the first map a
   await stop();
 });
 
-test('a second build has the same digest, and the image holds no trace of the first', async () => {
+test('a second build has the same digest, and neither the image nor this host a trace of the first', async () => {
   expect(digest).toMatch(/^sha256:/);
   expect(await again).toBe(digest);
+  expect(listsOfApt()).toEqual(lists);
   const top = at('layout');
   mkdirSync(top);
   const [image = ''] = images().filter((file) => file.includes('backup-mx'));

@@ -6,7 +6,7 @@ import { fileMark } from '../file-mark.ts';
 import type { InstanceLook, Mta, Reload } from '../mta.ts';
 import { postfixCommand } from './commands.ts';
 import { instancesOf } from './instances.ts';
-import { postfixRuns, readPostfix } from './main-cf.ts';
+import { postfixRuns, readServing } from './main-cf.ts';
 import { requestReload, requestServed } from '../reload-request.ts';
 import { usesOf } from './uses.ts';
 
@@ -28,14 +28,14 @@ export function postfix(config: GatewayConfig): Mta {
     reload: () => reloadPostfix(instances),
     reloadServed: requestServed,
     isRunning: (instance) => {
-      const here = readPostfix(instance);
+      const here = readServing(instance);
       return here.is === 'here' ? postfixRuns(here.config) : null;
     },
   };
 }
 
 function lookAt(config: GatewayConfig, instance: string): InstanceLook {
-  const here = readPostfix(instance);
+  const here = readServing(instance);
   if (here.is === 'here') return { instance, uses: usesOf(config, here.config), why: null };
   return { instance, uses: null, why: here.is === 'absent' ? 'there is no postconf' : here.why };
 }

@@ -5,7 +5,7 @@
 import type { GatewayConfig } from '../../config.ts';
 import { ASKED_MAPS, NEXT_HOPS } from '../../map-files.ts';
 import type { Use } from '../mta.ts';
-import type { PostfixConfig } from './main-cf.ts';
+import type { PostfixServing } from './main-cf.ts';
 import { isOurs } from './map-references.ts';
 
 /** Parameters whose tables say whether an address is known. */
@@ -25,7 +25,7 @@ export const RESTRICTIONS = [
 ];
 
 /** All places that name one of our maps. A service that has a parameter of its own counts by that one. */
-export function usesOf(config: GatewayConfig, postfix: PostfixConfig): Use[] {
+export function usesOf(config: GatewayConfig, postfix: PostfixServing): Use[] {
   const found = new Map<string, Use>();
   for (const main of effective(postfix)) {
     for (const use of namesOf(config, main)) found.set(`${use.map} ${use.where}`, use);
@@ -35,7 +35,7 @@ export function usesOf(config: GatewayConfig, postfix: PostfixConfig): Use[] {
 }
 
 /** Where mail goes, trivial-rewrite says, whatever service has taken it. */
-function routesOf(config: GatewayConfig, { main, services, overrides }: PostfixConfig): Use[] {
+function routesOf(config: GatewayConfig, { main, services, overrides }: PostfixServing): Use[] {
   const rewriting = services.filter(({ program }) => program === 'trivial-rewrite').map(({ name }) => name);
   const own = overrides.filter(({ service, parameter }) => rewriting.includes(service) && parameter === HOP_MAPS);
   const tables = tokens(own.at(-1)?.value ?? main.get(HOP_MAPS) ?? '');
@@ -43,7 +43,7 @@ function routesOf(config: GatewayConfig, { main, services, overrides }: PostfixC
 }
 
 /** What each service that takes mail from the network goes by: main.cf with its own options over it. */
-function effective({ main, services, overrides }: PostfixConfig): ReadonlyMap<string, string>[] {
+function effective({ main, services, overrides }: PostfixServing): ReadonlyMap<string, string>[] {
   const smtpd = services.filter(({ program }) => program === 'smtpd');
   return smtpd.map(({ name }) => {
     const own = overrides.filter(({ service }) => service === name);

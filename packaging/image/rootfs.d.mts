@@ -1,0 +1,1 @@
+export function hostMirror(): string | undefined;
