@@ -1,6 +1,7 @@
 // `relaymap-publish watch` reads its configuration again at SIGHUP. Where the new one is wrong, the old one goes on.
 // Covers src/bin/publisher/watch-command.ts
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { Central, finished, people } from '../publisher/central.ts';
 import { until } from '../support/postfix.ts';
@@ -15,6 +16,9 @@ test('SIGHUP: a wrong configuration leaves the old one, a right one counts at on
   onTestFinished(() => void child.kill('SIGKILL'));
   const says = (words: RegExp) => until(`${words} in:\n${stderr}`, () => words.test(stderr) || undefined, 60);
   await says(/published version 1 \(20 rows/);
+  // It says so before its status is on disk.
+  const status = path.join(central.stateDir, 'status.json');
+  await until('the status tells of it', () => existsSync(status) || undefined);
   const before = central.snapshot();
 
   central.configure({ policy: 'postmaster = false\npostmasters = true' });
