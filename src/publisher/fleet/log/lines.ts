@@ -1,6 +1,6 @@
 /**
  * Cuts blocks of bytes into lines, and reads them. A block is filled again and again. A line that is too long is passed
- * over; a last line without its line feed is still being written, and is passed over too.
+ * over. A last line without its line feed may still be being written: it counts if it is whole.
  */
 import { PublishError } from '../../errors.ts';
 import { Block, lineFeed } from './block.ts';
@@ -9,6 +9,7 @@ import type { KnownLines } from './known-lines.ts';
 import { BLOCK, halves, INPUT_BYTES, MOST_LINE } from './log-input.ts';
 import { LogLine, type ReadLine } from './log-line.ts';
 
+const QUOTE = 0x22;
 /** So many lines may come before the first that is one of the format. */
 const MOST_BEFORE = 100;
 
@@ -36,10 +37,13 @@ export class Lines<T> {
   #read: ReadLine | null = null;
   #format: Format | null;
   #good = 0;
-  /** Bytes of a line that is not whole yet, before the half. */
+  /** Bytes of a line that is not whole yet, and where they end: where the next bytes go. */
   #kept = 0;
+  #keptEnd = 0;
   /** The line is too long: pass over all up to its end. */
   #isSkipping = false;
+  /** Whether a line names a certificate or a token. */
+  #saysWho = false;
 
   constructor(
     name: string,
@@ -89,7 +93,7 @@ export class Lines<T> {
     const end = from + count;
     // No search runs on into what the block held before.
     block.bytes[end] = 10;
-    block.bytes[end + 1] = 0x22;
+    block.bytes[end + 1] = QUOTE;
     let at = from - this.#kept;
     for (;;) {
       const known = this.#read === null || this.#isSkipping ? null : this.#known;
@@ -111,16 +115,35 @@ export class Lines<T> {
     this.#kept = end - at;
     if (this.#kept > MOST_LINE) this.#isSkipping = true;
     if (this.#isSkipping) this.#kept = 0;
-    const next = this.#halves[from === this.#halves[0] ? 1 : 0];
-    block.bytes.copyWithin(next - this.#kept, end - this.#kept, end);
+    this.#keptEnd = this.#halves[from === this.#halves[0] ? 1 : 0];
+    block.bytes.copyWithin(this.#keptEnd - this.#kept, end - this.#kept, end);
   }
 
   end(): LogCounts {
     this.#known?.flush();
-    if (this.#kept > 0 || this.#isSkipping) this.counts.unfinished = 1;
+    if (this.#isSkipping || (this.#kept > 0 && !this.#last())) this.counts.unfinished = 1;
     const { unread, firstUnread } = this.counts;
     if (unread > this.#good) throw this.#another(firstUnread);
     return this.counts;
+  }
+
+  /** Takes a last line without its line feed. @returns whether it is whole */
+  #last(): boolean {
+    const block = this.#block;
+    const end = this.#keptEnd;
+    const start = end - this.#kept;
+    block.bytes[end] = 10;
+    block.bytes[end + 1] = QUOTE;
+    block.changed();
+    const format = this.#format ?? formatOf(block, start, end);
+    const line = this.#line;
+    if (format === null || !readerOf(format)(line, block, start, end)) return false;
+    // Who it was may be what is missing, where other lines say so behind all else.
+    if (format === 'nginx' && this.#saysWho) return false;
+    this.counts.lines++;
+    this.#good++;
+    this.#take(line);
+    return true;
   }
 
   #one(start: number, feed: number, known: KnownLines<NonNullable<T>> | null): void {
@@ -139,6 +162,7 @@ export class Lines<T> {
     }
     if (this.#read !== null && this.#read(this.#line, block, start, end)) {
       this.#good++;
+      if (this.#line.certificateEnd > 0 || this.#line.tokenEnd > 0) this.#saysWho = true;
       const said = this.#take(this.#line) ?? null;
       if (known !== null && said !== null) known.keep(this.#line, start, feed, said);
       return;
