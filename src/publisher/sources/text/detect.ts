@@ -2,7 +2,7 @@
  * Detects the format of a source from its first lines. It chooses another format only if the text cannot be a list
  * of addresses. If it chose wrongly, the lines would be refused one by one. Pure.
  */
-import { columnOf } from './columns.ts';
+import { columnOf, isNaming } from './columns.ts';
 import { DASHES, PROPERTY } from './formats/table.ts';
 import { separatorOf } from './formats/csv.ts';
 import type { Format, TextOptions } from './text-options.ts';
@@ -24,7 +24,7 @@ export function shapeOf(head: Buffer, { format, separator, columns }: TextOption
   return found === null ? (columns === undefined ? 'text' : 'csv') : found;
 }
 
-const isName = (cell: string): boolean => ['address', 'user', 'alias'].includes(columnOf(cell));
+const isName = (cell: string): boolean => isNaming(columnOf(cell));
 
 function screenOf(lines: readonly string[]): 'table' | 'properties' | null {
   const first = lines.findIndex((line) => line.trim() !== '');

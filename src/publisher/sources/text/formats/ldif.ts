@@ -2,6 +2,7 @@
 import { PublishError } from '../../../errors.ts';
 import type { Entry } from '../../source-reader.ts';
 import type { ReadingOptions } from '../text-options.ts';
+import { isNaming } from '../columns.ts';
 import { Records, type Field } from '../records.ts';
 
 const MAX_VALUE = 16 * 1024 * 1024;
@@ -89,7 +90,8 @@ class LdifReader {
     }
     const range = /;range=\d+-(\d+)$/.exec(name);
     if (range !== null) throw this.#failed('a part of the values (range=...) instead of all');
-    const isRead = ['address', 'alias', 'user', 'status', 'kind'].includes(this.#records.kindOf(attribute));
+    const column = this.#records.kindOf(attribute);
+    const isRead = isNaming(column) || column === 'status' || column === 'kind';
     if (kind === '<') {
       if (isRead) throw this.#failed('a value that stands at a URL');
       return [];

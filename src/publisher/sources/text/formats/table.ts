@@ -5,6 +5,7 @@
 import { PublishError } from '../../../errors.ts';
 import type { Entry } from '../../source-reader.ts';
 import type { ReadingOptions } from '../text-options.ts';
+import { isNaming } from '../columns.ts';
 import { Records, type Field } from '../records.ts';
 
 export const DASHES = /^\s*-{2,}(?: +-+)*\s*$/;
@@ -38,7 +39,7 @@ export async function* tableEntries(
         if (!DASHES.test(text))
           throw new PublishError('SOURCE', `${options.name}, line ${number}: no line of dashes under the header`);
         columns = columnsOf(header, text);
-        if (!columns.some(({ name }) => ['address', 'user', 'alias'].includes(records.kindOf(name))))
+        if (!columns.some(({ name }) => isNaming(records.kindOf(name))))
           throw new PublishError(
             'SOURCE',
             `${options.name}, line ${number - 1}: no column that is known for addresses; say with columns = [...] which to take`,
