@@ -108,12 +108,28 @@ describe('a value that is not all', () => {
       'no whole answer \\(result 4\\)',
     ],
     ['a cookie of a page', 'dn: cn=a\nmail: a@d.example\n\n# pagedresults: cookie=AQAAAA==\n', 'further pages'],
+    ['such a cookie without -L', 'dn: cn=a\nmail: a@d.example\n\npagedresults: cookie=AQAAAA==\n', 'further pages'],
     ['a referral', 'dn: cn=a\nmail: a@d.example\n\nref: ldap://b.example/dc=d\n', 'referral'],
     ['changes', 'dn: cn=a\nchangetype: modify\nadd: mail\nmail: a@d.example\n-\n', 'changes'],
     ['a value elsewhere', 'dn: cn=a\nmail:< file:///etc/mail\n', 'at a URL'],
   ])('LDIF: %s', async (_, text, words) => {
     expect(await entriesOf(text)).toMatch(refused(words));
   });
+});
+
+test('all pages of ldapsearch, and the references of Active Directory that lead to no recipients', async () => {
+  const page = (name: string, cookie: string) =>
+    `dn: cn=${name}\nmail: ${name}@d.example\n\n# search result\nsearch: 2\nresult: 0 Success\ncontrol: 1.2.840.113556.1.4.319 false MAUCAQAEAA==\npagedresults: cookie=${cookie}\n`;
+  const asked = 'Press [size] Enter for the next {|2} entries.\n';
+  for (const between of ['', asked, `${asked}\n`])
+    expect(await entriesOf(`${page('a', 'AQAAAA==')}${between}${page('b', '')}`)).toEqual([
+      'a@d.example',
+      'b@d.example',
+    ]);
+  const references = ['DC=ForestDnsZones', 'DC=DomainDnsZones', 'CN=Configuration']
+    .map((each) => `# search reference\nref: ldap://x.d.example/${each},DC=d,DC=example\n\n`)
+    .join('');
+  expect(await entriesOf(`dn: cn=a\nmail: a@d.example\n\n${references}`)).toEqual(['a@d.example']);
 });
 
 test.each<[string, string, string[]]>([

@@ -47,7 +47,7 @@ const LOCAL_ADDRESS = words(`
   メールアドレス 電子メールアドレス 电子邮件 电子邮件地址 邮箱 邮箱地址 邮件地址 電子郵件 電子郵件地址 이메일 이메일주소 전자메일주소
 `);
 const ALIAS = words('alias aliases useraliases alternateaddress alternateaddresses');
-const USER = words('username user account mailbox login loginname benutzername');
+const USER = words('username user account mailbox mailname login loginname benutzername');
 const LOCAL = words('localpart');
 const DOMAIN = words('domain domainname maildomain emaildomain');
 const STATUS = words(`
@@ -61,7 +61,10 @@ const STATUS = words(`
   habilitado desactivado suspendido eliminado bloqueado estado attivo abilitato disattivato sospeso eliminato bloccato stato
   actief ingeschakeld geblokkeerd ativo
 `);
-const KIND = words('type recipienttype recipienttypedetails usertype objectclass');
+const KIND = words(`
+  type typ tipo recipienttype recipienttypedetails usertype contacttype mailboxtype objectclass empfangertyp kontakttyp postfachtyp
+  typededestinataire tipodedestinatario tipodidestinatario
+`);
 /**
  * Addresses of other people, other addresses of the same person, login names, and what only looks like an address.
  */
@@ -77,7 +80,7 @@ const OTHER = words(`
   acceptmessagesonlyfromsendersormembers rejectmessagesfrom moderatedby bypassmoderationfromsendersormembers password userpassword
   passwordhash passwordhashfunction authpassword sambantpassword krbprincipalname krbcanonicalname krbprincipalaliases homephone
   objectid id etag selflink uri url schemas createdby modifiedby lastmodifiedby senders sender permittedsenders cc sendercc bcc
-  to externalmembers forwardmailto unixusername maildrops identities addressstring
+  to redirect redirects redirectto externalmembers forwardmailto unixusername maildrops identities addressstring
   replyto sendas sendonbehalf journalarchiveaddress sip sipaddress msrtcsipprimaryuseraddress im imaddresses jid xmpp jabber
   mailnickname maildir homedirectory quota labeleduri avatarurl thumbnailphotourl thumbnailphoto jpegphoto photo usercertificate
   usersmimecertificate sshpublickey organizationalunit serviceprovisioningstatus oauthtokenmetadata
@@ -170,5 +173,8 @@ export const isDirectoryColumn = (name: string): boolean =>
   /^(?:samaccountname|userprincipalname|distinguishedname|objectguid|objectid|accountenabled)$/.test(plainName(name));
 
 /** Kinds of records whose own address may be elsewhere: contacts, mail users, guests. */
-export const isElsewhere = (value: string): boolean =>
-  /^(?:mailcontact|mailuser|mailforestcontact|guestmailuser|guest|contact)$/i.test(value.trim());
+const ELSEWHERE = words(`
+  mailcontact mailuser mailforestcontact guestmailuser guest contact emailkontakt kontakt emailbenutzer gast contactdemessagerie
+  contactodecorreo contattodiposta
+`);
+export const isElsewhere = (value: string): boolean => ELSEWHERE.has(plainName(value));

@@ -33,6 +33,9 @@ export interface RecordOptions {
   readonly pending: PendingEntries;
 }
 
+/** Plesk says `Mailbox: true`. */
+const ANSWER = /^\s*(?:true|false|yes|no)\s*$/i;
+
 export class Records {
   readonly #options: RecordOptions;
   readonly #wanted: ReadonlySet<string> | null;
@@ -72,7 +75,7 @@ export class Records {
       if (kind === 'address' || kind === 'alias') {
         if (kind === 'address') addressed = true;
         found.push(...this.#addresses(number, column, value, kind));
-      } else if (kind === 'user') users.push(value);
+      } else if (kind === 'user') users.push(...(ANSWER.test(value) ? [] : [value]));
       else if (kind === 'unknown' && holdsAddress(value)) unread.push([column, value]);
     }
     // Others have the parts beside the whole.
