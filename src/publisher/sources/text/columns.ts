@@ -5,8 +5,9 @@
 
 /**
  * `address`: what the record accepts. `alias`: an address or, in Exchange, a name without one. `user`: an address,
- * but only if no column of the records is one. `local` and `domain`: an address in two parts. `status`: whether the record counts. `kind`: the record's kind.
- * `other`: known, and never an address of the record even if it looks like one. `unknown`: not read.
+ * but only if no column of the records is one. `local` and `domain`: an address in two parts. `status`: whether the
+ * record counts. `kind`: the record's kind. `other`: known, and never an address of the record even if it looks like
+ * one. `unknown`: not read.
  */
 export type Column = 'address' | 'alias' | 'user' | 'local' | 'domain' | 'status' | 'kind' | 'other' | 'unknown';
 
