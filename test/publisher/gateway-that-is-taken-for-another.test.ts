@@ -16,7 +16,7 @@ import { Central } from './central.ts';
 
 const NOW = Date.UTC(2026, 10, 26, 22, 0, 0) / 1000;
 const HASH = 'ab'.repeat(32);
-const LOGS = { lines: 0, unread: 0, firstUnread: '', tooLong: 0 };
+const LOGS = { lines: 0, unread: 0, firstUnread: '', tooLong: 0, unfinished: 0 };
 
 interface Request {
   /** Seconds before now. */
@@ -311,6 +311,9 @@ test.each([
 test('an empty log is no fleet in order', async () => {
   expect(sentence(await judged([]))).toBe('no gateway has asked for this list');
   expect(sentence(await judged([{ agent: 'curl/8' }]))).toBe('no gateway gives a name');
+  expect(fleetLines(await judged([]), { ...LOGS, unfinished: 1 }, false)).toContain(
+    '  1 last line without a line feed passed over',
+  );
   expect(sentence(await judged([], { expected: new Set(['mx1']) }))).toBe('0 of 1 current, 1 never seen');
 });
 

@@ -38,13 +38,14 @@ export async function readFleet(
     manifest === null ? null : { version: manifest.version, at: Math.floor(manifest.created.getTime() / 1000) };
   const tally = new Tally(config.name, published?.version ?? null, seconds, seed);
   const knownLines = new KnownLines<Said>(seed, tally.latest, (...repeated) => tally.repeated(...repeated));
-  const facts = { lines: 0, unread: 0, firstUnread: '', tooLong: 0 };
+  const facts = { lines: 0, unread: 0, firstUnread: '', tooLong: 0, unfinished: 0 };
   for (const name of logs) {
     const isStdin = name === '-';
     const shown = isStdin ? 'on stdin' : name;
     const counts = await readLog(shown, isStdin ? stdin : null, format, (line) => tally.add(line), knownLines);
     facts.lines += counts.lines;
     facts.tooLong += counts.tooLong;
+    facts.unfinished += counts.unfinished;
     if (facts.unread === 0 && counts.unread > 0) facts.firstUnread = `${shown}, line ${counts.firstUnread}`;
     facts.unread += counts.unread;
   }

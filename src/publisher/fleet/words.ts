@@ -94,6 +94,7 @@ export function logWords(fleet: Fleet, logs: LogFacts): string[] {
       : []),
     ...(logs.unread > 0 ? [`${many(logs.unread, 'line')} could not be read, the first is ${logs.firstUnread}`] : []),
     ...(logs.tooLong > 0 ? [`${many(logs.tooLong, 'line')} longer than 64 KiB passed over`] : []),
+    ...(logs.unfinished > 0 ? [`${many(logs.unfinished, 'last line')} without a line feed passed over`] : []),
     ...(tally.future > 0 ? [`${many(tally.future, 'line')} from the future passed over: is a clock wrong?`] : []),
     ...(tally.beyondClaims > 0
       ? [`${many(tally.beyondClaims, 'request')} by further claimed names not looked at`]
@@ -112,6 +113,8 @@ export interface LogFacts {
   /** `FILE, line N`; empty if all were read. */
   readonly firstUnread: string;
   readonly tooLong: number;
+  /** Last lines that are not whole. */
+  readonly unfinished: number;
 }
 
 /** So many rows a terminal and the page are given. */

@@ -1,6 +1,6 @@
 /**
  * Cuts blocks of bytes into lines, and reads them. A block is filled again and again. A line that is too long is passed
- * over; a last line without its line feed is still being written, and is passed over too.
+ * over. A last line without its line feed may still be being written: it counts if it is whole.
  */
 import { PublishError } from '../../errors.ts';
 import { Block, lineFeed } from './block.ts';
@@ -14,6 +14,7 @@ export const MOST_LINE = 64 * 1024;
 const BLOCK = 256 * 1024;
 /** Behind the bytes that were read: a line feed and a quote, and what a search by fours looks at. */
 const SENTINELS = 8;
+const QUOTE = 0x22;
 /** So many lines may come before the first that is one of the format. */
 const MOST_BEFORE = 100;
 
@@ -42,6 +43,8 @@ export class Lines<T> {
   #kept = 0;
   /** The line is too long: pass over all up to its end. */
   #isSkipping = false;
+  /** Whether a line names a certificate or a token. */
+  #saysWho = false;
 
   constructor(
     name: string,
@@ -85,7 +88,7 @@ export class Lines<T> {
     const end = this.#kept + count;
     // No search runs on into what the block held before.
     block.bytes[end] = 10;
-    block.bytes[end + 1] = 0x22;
+    block.bytes[end + 1] = QUOTE;
     let at = 0;
     for (;;) {
       // The first line may have come in many pieces.
@@ -110,10 +113,28 @@ export class Lines<T> {
 
   end(): LogCounts {
     this.#known?.flush();
-    if (this.#kept > 0 || this.#isSkipping) this.counts.unfinished = 1;
+    if (this.#isSkipping || (this.#kept > 0 && !this.#last())) this.counts.unfinished = 1;
     const { unread, firstUnread } = this.counts;
     if (unread > this.#good) throw this.#another(firstUnread);
     return this.counts;
+  }
+
+  /** Takes a last line without its line feed. @returns whether it is whole */
+  #last(): boolean {
+    const block = this.#block;
+    const end = this.#kept;
+    block.bytes[end] = 10;
+    block.bytes[end + 1] = QUOTE;
+    block.changed();
+    const format = this.#format ?? formatOf(block, 0, end);
+    const line = this.#line;
+    if (format === null || !readerOf(format)(line, block, 0, end)) return false;
+    // Who it was may be what is missing, where other lines say so behind all else.
+    if (format === 'nginx' && this.#saysWho) return false;
+    this.counts.lines++;
+    this.#good++;
+    this.#take(line);
+    return true;
   }
 
   #one(start: number, feed: number): void {
@@ -137,6 +158,7 @@ export class Lines<T> {
     }
     if (this.#read !== null && this.#read(this.#line, block, start, end)) {
       this.#good++;
+      if (this.#line.certificateEnd > 0 || this.#line.tokenEnd > 0) this.#saysWho = true;
       const said = this.#take(this.#line) ?? null;
       if (known !== null && said !== null) known.keep(this.#line, start, feed, said);
       return;

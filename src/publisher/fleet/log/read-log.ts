@@ -1,7 +1,7 @@
 /**
  * Reads access logs line by line: plain or gzipped files, and stdin. A block of bytes is filled again and again, so
- * memory does not grow with the log. A line that is too long is passed over; a last line without its line feed is
- * still being written, and is passed over too.
+ * memory does not grow with the log. A line that is too long is passed over, and so is a last line that is still being
+ * written.
  */
 import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
 import type { Readable } from 'node:stream';
