@@ -128,6 +128,7 @@ export interface PublisherConfig extends Omit<z.infer<typeof Config>, 'source' |
 
 const STATE = '/var/lib/relaymap-publish';
 const FOLDER = '/etc/relaymap-publish';
+const EXAMPLE = '/usr/share/doc/relaymap-publisher/examples/relaymap-publish.toml';
 
 /**
  * Of the lists that relaymap-publish@NAME publishes by /etc/relaymap-publish/NAME.toml each has a state of its own,
@@ -143,7 +144,7 @@ export function defaultStateDir(file: string): string {
 /** @throws HostError CONFIG */
 export function readPublisherConfig(file: string): PublisherConfig {
   requireUnwritable('the configuration', file);
-  const config = readConfigFile(file, Config, [], laterKey);
+  const config = readConfigFile(file, Config, [], laterKey, `To begin with: cp ${EXAMPLE} ${file}`);
   const refuse = (why: string) => new HostError('CONFIG', `${file}: ${why}`);
   // Without sources a cosigner judges the difference alone.
   if (config.candidate === undefined && (config.source ?? []).length === 0)

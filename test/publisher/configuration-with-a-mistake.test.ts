@@ -31,6 +31,12 @@ function message(text: string | Uint8Array): string {
   return 'accepted';
 }
 
+test('a configuration that is not there: what to begin with', () => {
+  expect(() => readPublisherConfig('/nonexistent/x.toml')).toThrow(
+    /^there is no configuration \/nonexistent\/x\.toml\. To begin with: cp \S+ \/nonexistent\/x\.toml$/,
+  );
+});
+
 test('what is not said has the values of docs/commands.md', () => {
   const config = read(TOP + SOURCE + SERVE);
   expect(config).toMatchObject({

@@ -66,7 +66,10 @@ function postfixFindings(facts: CheckFacts, postfix: PostfixFound): Finding[] {
   }
   if (postfix.is === 'broken') {
     const text = `Postfix has no configuration that can be read (${postfix.why}): nothing uses the maps.`;
-    return [{ level: 'error', text, type: ['dpkg-reconfigure postfix'] }];
+    // dpkg-reconfigure would write a new main.cf over one that has a slip in it.
+    const isAbsent = /No such file/.test(postfix.why);
+    const line = isAbsent ? 'dpkg-reconfigure postfix' : 'postfix check   # after you have corrected that line';
+    return [{ level: 'error', text, type: [line] }];
   }
   const found = [
     ...postfixDown(postfix),

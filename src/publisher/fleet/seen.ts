@@ -33,7 +33,7 @@ export interface Seen {
   /** The address of its last request; null if the log has none. */
   address: string | null;
   addressAt: number;
-  /** Whole tables that it took; when the last, by what program and from which address; the folders that they were in. */
+  /** Whole tables that it took; when the last, by what program, from which address; the folders that they were in. */
   tables: number;
   tableAt: number;
   tableSoftware: string | null;
