@@ -126,7 +126,7 @@ async function tallied(
     counts.push(await read.catch((error: Error) => error.message));
   }
   const of = (['certificate', 'token', 'claim', 'address'] as const).map((by) => tally.of(by));
-  return { all: [counts, tally.counts, tally.versions, tally.prefixes, of], repeated };
+  return { all: [counts, tally.counts, tally.versions.words, tally.refusals.names, tally.prefixes, of], repeated };
 }
 
 /** @returns how many lines were known. */
