@@ -135,6 +135,18 @@ test('a store that asks to come later is asked again, and named at the end', asy
   expect(await message(busy.get('manifest.json'))).toMatch(/status 503, SlowDown: Please reduce/);
 });
 
+test.each(['RequestTimeout', 'IncompleteBody', 'BadDigest', 'XAmzContentSHA256Mismatch'])(
+  'what did not arrive as it was sent (%s) is sent again',
+  async (code) => {
+    let asked = 0;
+    const spoilt = await store((_, response) => {
+      if (++asked < 2) response.writeHead(400).end(xml(code, ''));
+      else response.writeHead(200, { etag: '"1"' }).end('x');
+    });
+    expect((await spoilt.get('manifest.json'))?.bytes).toHaveLength(1);
+  },
+);
+
 test('a document without an end is not read to its end', async () => {
   const endless = await store((_, response) => {
     const more = () => void (response.destroyed || response.write(Buffer.alloc(65_536), () => setImmediate(more)));

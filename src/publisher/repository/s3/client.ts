@@ -245,12 +245,16 @@ const isPage = (text: string): boolean => /^\s*<(?:!doctype\s+html|html)[\s>]/i.
 const isFull = ({ status, code }: Answer): boolean =>
   status === 507 || /^(?:QuotaExceeded|XMinioStorageFull|InsufficientStorage|StorageFull)$/.test(code ?? '');
 
+/** Codes of a request that did not arrive as it was sent. */
+const SPOILT = new Set(['RequestTimeout', 'IncompleteBody', 'BadDigest', 'XAmzContentSHA256Mismatch']);
+
 /** Whether the store asks to come again: it is busy, or two conditional writes met. 501 is what it never does. */
 const isLater = ({ status, code }: Answer): boolean =>
   status === 408 ||
   status === 429 ||
   (status >= 500 && status !== 501) ||
-  (status === 409 && code !== 'BucketAlreadyExists');
+  (status === 409 && code !== 'BucketAlreadyExists') ||
+  (status === 400 && SPOILT.has(code ?? ''));
 
 function timeOf(date: string | undefined): Date | null {
   const time = Date.parse(date ?? '');
