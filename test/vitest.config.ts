@@ -2,7 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const setupFiles = ['test/support/environment.ts'];
+/** Vitest's own limit for `expect.poll` is one second, in which a busy machine may not even start a command. */
+const shared = { root, setupFiles: ['test/support/environment.ts'], expect: { poll: { timeout: 60_000 } } };
 
 /**
  * `unit` needs nothing but Node. `real` starts real servers (Postfix, Prometheus) as private instances. The others are
@@ -19,17 +20,17 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          root,
-          setupFiles,
+          ...shared,
           include: ['test/{bundle,map,io,gateway,publisher,house,fuzz}/**/*.test.ts'],
+          // One process for many files: a new one for each takes longer than what most of them test.
+          isolate: false,
           testTimeout: 180_000,
         },
       },
       {
         test: {
           name: 'real',
-          root,
-          setupFiles,
+          ...shared,
           globalSetup: ['test/support/build-for-others.ts'],
           include: ['test/{postfix,attacks,commands,packaging}/**/*.test.ts'],
           // Three files at once: each has servers, ports and folders of its own, and some of its time is waiting.
@@ -42,8 +43,7 @@ export default defineConfig({
       {
         test: {
           name: 'front',
-          root,
-          setupFiles,
+          ...shared,
           globalSetup: ['test/support/build-for-others.ts'],
           include: ['test/front/**/*.test.ts'],
           maxWorkers: 2,
@@ -54,8 +54,7 @@ export default defineConfig({
       {
         test: {
           name: 'trees',
-          root,
-          setupFiles,
+          ...shared,
           include: ['test/trees/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 400_000,
@@ -65,8 +64,7 @@ export default defineConfig({
       {
         test: {
           name: 'mta',
-          root,
-          setupFiles,
+          ...shared,
           globalSetup: ['test/support/build-for-others.ts', 'test/mta/summary.ts'],
           include: ['test/mta/**/*.test.ts'],
           maxWorkers: 2,
@@ -77,8 +75,7 @@ export default defineConfig({
       {
         test: {
           name: 'sources',
-          root,
-          setupFiles,
+          ...shared,
           globalSetup: ['test/support/build-for-others.ts'],
           include: ['test/sources/**/*.test.ts'],
           maxWorkers: 2,
@@ -89,8 +86,7 @@ export default defineConfig({
       {
         test: {
           name: 'places',
-          root,
-          setupFiles,
+          ...shared,
           include: ['test/places/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 900_000,
@@ -100,8 +96,7 @@ export default defineConfig({
       {
         test: {
           name: 'buckets',
-          root,
-          setupFiles,
+          ...shared,
           globalSetup: ['test/support/build-for-others.ts', 'test/buckets/support/store.ts'],
           include: ['test/buckets/**/*.test.ts'],
           maxWorkers: 2,
@@ -112,8 +107,7 @@ export default defineConfig({
       {
         test: {
           name: 'crash',
-          root,
-          setupFiles,
+          ...shared,
           include: ['test/crash/**/*.test.ts'],
           globalSetup: ['test/support/build-for-others.ts', 'test/crash/summary.ts'],
           fileParallelism: false,

@@ -39,6 +39,9 @@ describe.each([
     ':fail: unknown',
     ':defer:',
     ':blackhole:',
+    '":fail: No Such User Here"',
+    '5.1.1 unknown',
+    '"4.7.1 later"',
   ])('%s is no recipient', async (value) => {
     expect(await rows(`a@d.example OK\nb@d.example ${value}\nc@d.example\t \t${value}\nd@d.example OK\n`)).toEqual([
       'a@d.example',
@@ -66,6 +69,8 @@ describe.each([
     'eric',
     'RELAY',
     '|/bin/x',
+    '5.1',
+    '4.1.1.1',
   ])('%s is one', async (value) => {
     expect(await rows(`a@d.example ${value}\n`)).toEqual(['a@d.example']);
   });
@@ -179,4 +184,30 @@ describe('a domain alias', () => {
 
 test('a plain list with a domain alias in it is refused as a catch-all', async () => {
   expect(await refusal('a@d.example x\n@old.example @d.example\n')).toMatch(/^WILDCARD list, line 2: @old\.example/);
+});
+
+describe('a key that is no address is refused as what it is', () => {
+  test.each([
+    ['a regular expression', String.raw`/^(info|sales)@d\.example$/i OK`, 'is a regular expression'],
+    ['one without an @', '/^postmaster/ OK', 'is a regular expression'],
+    ['a condition', String.raw`if /@d\.example$/`, 'is a regular expression'],
+    ['a local part for every domain', 'abuse@ OK', 'is for every domain, and a list has no row for that'],
+    ["Mailu's pattern", '%@d.example OK', 'is a pattern elsewhere, with its %'],
+    ["Sendmail's pattern", 'info+*@d.example OK', 'is a pattern elsewhere, with its *'],
+  ])('%s', async (_, line, words) => {
+    expect(await refusalFrom(postfix(`a@d.example OK\n${line}\n`))).toContain(words);
+  });
+
+  test('what cyradm shows: a mailbox, and what is below it', async () => {
+    const shown = 'user/a@d.example (\\HasChildren)\nuser/a/Sent@d.example (\\HasNoChildren)\n';
+    expect(await refusal(shown)).toMatch(/line 1: "user\/a@d.example" is a mailbox of Cyrus, .*\n.*line 2: /);
+    expect(await refusal('user/a@d.example\n')).toContain('is a mailbox of Cyrus');
+    expect(await refusal('user.a@d.example (\\Noselect \\HasNoChildren)\n')).toContain('is a mailbox of Cyrus');
+  });
+
+  test('a sentence above a list is no local part', async () => {
+    const file = path.join(folder(), 'lists');
+    writeFileSync(file, '2 matching mailing lists found:\n    Dev - [no description available]\n');
+    expect(await refusalFrom({ type: 'file', path: file, domain: 'd.example' })).toMatch(/line 1: .* is a sentence/);
+  });
 });

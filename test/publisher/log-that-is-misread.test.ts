@@ -9,7 +9,8 @@ import { gzipSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
 import { Block, blockOf, hashOf, isSame, quoteEnd } from '../../src/publisher/fleet/log/block.ts';
 import { FORMATS, readerOf, type Format } from '../../src/publisher/fleet/log/format.ts';
-import { MOST_LINE, type LogCounts } from '../../src/publisher/fleet/log/lines.ts';
+import { MOST_LINE } from '../../src/publisher/fleet/log/log-input.ts';
+import type { LogCounts } from '../../src/publisher/fleet/log/lines.ts';
 import { LogLine } from '../../src/publisher/fleet/log/log-line.ts';
 import { anyTime } from '../../src/publisher/fleet/log/log-time.ts';
 import { MANIFEST, OTHER, PART, PublishedPath, TABLE } from '../../src/publisher/fleet/log/published-path.ts';
@@ -93,6 +94,43 @@ test.each<[string, Format, string, Partial<Said>]>([
     'json',
     `{"time_iso8601":"2026-11-26T23:12:02+01:00","remote_addr":"192.0.2.7","request":"GET /r/manifest.json HTTP/1.1","status":"304","http_user_agent":"${AGENT}","ssl_client_verify":"SUCCESS","ssl_client_s_dn":"CN=mx1,O=Example"}`,
     { certificate: 'mx1' },
+  ],
+  ['Apache, with the name of the site before all', 'combined', `mx.example.org:443 ${COMBINED}`, {}],
+  ['nginx, with the host before all', 'nginx', `2001.example.org ${COMBINED}`, {}],
+  ['nginx by way of syslog', 'nginx', `Nov 26 22:12:02 web nginx: ${COMBINED}`, {}],
+  ['IPv6', 'nginx', `a ${COMBINED.replace('192.0.2.7', '2001:db8::7')}`, { address: '2001:db8::7' }],
+  ['a host where others have a dash', 'nginx', COMBINED.replace('- - [', 'ab.de - ['), {}],
+  ['no address at all', 'nginx', COMBINED.replace('192.0.2.7', 'mx1.example.org'), { address: 'mx1.example.org' }],
+  ['the User-Agent before the referer', 'nginx', COMBINED.replace(/"-" (.*)/, '$1 "https://example.org/"'), {}],
+  ['the User-Agent alone', 'nginx', COMBINED.replace('"-" ', ''), {}],
+  [
+    'nginx in JSON, with the path beside the request',
+    'json',
+    `{"ts":${AT},"uri":"/r/manifest.json","request":"GET /r//manifest.json HTTP/1.1","status":304,"agent":"${AGENT}"}`,
+    { address: '' },
+  ],
+  ['no method', 'json', `{"ts":${AT},"uri":"/r/manifest.json","status":304,"agent":"${AGENT}"}`, { address: '' }],
+  [
+    'HEAD, by the request alone',
+    'json',
+    `{"ts":${AT},"uri":"/r/manifest.json","request":"HEAD / HTTP/1.1","status":304,"agent":"${AGENT}"}`,
+    { address: '', isGet: false },
+  ],
+  ['a request without a path', 'json', line({ path: null, userAgent: AGENT }), { address: '', path: '' }],
+  [
+    'Caddy behind a proxy that it trusts',
+    'caddy',
+    JSON.stringify({
+      ...CADDY,
+      request: { ...CADDY.request, remote_ip: '10.0.0.1', client_ip: '192.0.2.7' },
+    }),
+    { certificate: 'mx1' },
+  ],
+  [
+    'a certificate with other letters than ASCII',
+    'nginx',
+    `${COMBINED} tls=SUCCESS dn="CN=M\\x5CC3\\x5CBCnchen\\x5C, O,O=Example"`,
+    { certificate: 'München, O' },
   ],
   [
     'S3',
@@ -202,6 +240,7 @@ test('what is no line of a format is none', () => {
     ['s3', 'a b [26/Nov/2026:22:12:02 +0000] '],
     ['json', COMBINED],
     ['json', '{}'],
+    ['json', line({ path: undefined, url: '/r/manifest.json' })],
     ['json', line({ status: null })],
     ['json', line({ time: 'yesterday' })],
     ['json', `${line({})}}`],
@@ -354,10 +393,28 @@ test('no line is lost or read twice where blocks end', async () => {
 test('a line that is too long, torn, empty or binary costs itself alone', async () => {
   const long = (size: number) => `${'x'.repeat(size)}\n`;
   const noise = Buffer.from([0, 255, 34, 92, 0x1f, 0x8b, 10]).toString('latin1');
-  const text = `${numbered(1)}\n\n${long(MOST_LINE + 1)}${long(3_000_000)}${noise}${numbered(2)}\n${numbered(3)}\n${numbered(4)}`;
+  const text = `${numbered(1)}\n\n${long(MOST_LINE + 1)}${long(3_000_000)}${noise}${numbered(2)}\n${numbered(3)}\n${numbered(4).slice(0, -1)}`;
   const [counts, found] = await agents(text);
   expect(counts).toEqual({ lines: 7, unread: 1, firstUnread: 5, tooLong: 2, unfinished: 1 });
   expect(found).toEqual([1, 2, 3].map((n) => AGENT.replace('mx1', `mx${n}`)));
+});
+
+test('a last line without its line feed counts, unless it may be a part of one', async () => {
+  const named = (n: number) => `${numbered(n)} tls=SUCCESS dn="CN=mx${n}"`;
+  const json = (n: number) => line({ userAgent: AGENT.replace('mx1', `mx${n}`) });
+  for (const [one, whole] of [
+    [numbered, true],
+    [json, true],
+    [named, false],
+  ] as const) {
+    expect((await agents(`${one(1)}\n${one(2)}`))[0]).toMatchObject({
+      lines: whole ? 2 : 1,
+      unfinished: whole ? 0 : 1,
+    });
+    expect((await agents(`${one(1)}\n${one(2).slice(0, -1)}`))[0]).toMatchObject({ lines: 1, unfinished: 1 });
+  }
+  expect(await agents(numbered(1))).toEqual([{ ...WHOLE, lines: 1 }, [AGENT]]);
+  expect((await agents('hello'))[0]).toEqual({ ...WHOLE, lines: 0, unfinished: 1 });
 });
 
 test('a log of another format is refused, by the number of the line', async () => {

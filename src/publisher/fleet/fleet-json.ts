@@ -32,6 +32,7 @@ export function fleetJson(fleet: Fleet, logs: LogFacts): unknown {
       lines: logs.lines,
       unread: logs.unread,
       tooLong: logs.tooLong,
+      unfinished: logs.unfinished,
       ...tally,
       first: instant(tally.first),
       last: instant(tally.last),

@@ -37,19 +37,20 @@ export async function readFleet(
   const manifest = await publishedNow(config);
   const published =
     manifest === null ? null : { version: manifest.version, at: Math.floor(manifest.created.getTime() / 1000) };
-  const tally = new Tally(config.name, published?.version ?? null, seconds, seed);
+  const who = expectedGateways(config);
+  const tally = new Tally(config.name, published?.version ?? null, seconds, seed, who);
   const knownLines = new KnownLines<Said>(seed, tally.latest, (...repeated) => tally.repeated(...repeated));
-  const facts = { lines: 0, unread: 0, firstUnread: '', tooLong: 0 };
+  const facts = { lines: 0, unread: 0, firstUnread: '', tooLong: 0, unfinished: 0 };
   for (const name of logs) {
     const isStdin = name === '-';
     const shown = isStdin ? 'on stdin' : name;
     const counts = await readLog(shown, isStdin ? stdin : null, format, (line) => tally.add(line), knownLines);
     facts.lines += counts.lines;
     facts.tooLong += counts.tooLong;
+    facts.unfinished += counts.unfinished;
     if (facts.unread === 0 && counts.unread > 0) facts.firstUnread = `${shown}, line ${counts.firstUnread}`;
     facts.unread += counts.unread;
   }
-  const who = expectedGateways(config);
   const known = { bundle: config.name, published, ...who, silentAfter: config.fleet.silent_after / 1000 };
   return { fleet: judgeFleet(tally, known, seconds), logs: facts, someExpected: who.expected.size > 0 };
 }

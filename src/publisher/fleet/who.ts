@@ -21,9 +21,10 @@ export function commonName(subject: string): string | null {
   for (let i = 0; i < subject.length; i++) {
     const c = subject[i] ?? '';
     if (c === '\\') {
-      const hex = /^(?:[0-9a-fA-F]{2})/.exec(subject.slice(i + 1, i + 3))?.[0];
-      part += hex === undefined ? (subject[i + 1] ?? '') : String.fromCharCode(parseInt(hex, 16));
-      i += hex === undefined ? 1 : 2;
+      // Bytes of UTF-8, `\C3\BC`.
+      const hex = /^(?:\\[0-9a-fA-F]{2})+/.exec(subject.slice(i))?.[0];
+      part += hex === undefined ? (subject[i + 1] ?? '') : Buffer.from(hex.replaceAll('\\', ''), 'hex').toString();
+      i += hex === undefined ? 1 : hex.length - 1;
     } else if (c === ',' || c === '+') {
       parts.push(part);
       part = '';

@@ -19,7 +19,7 @@ import type { Entries, SourceReader, Seen } from '../sources/source-reader.ts';
 import { Omissions } from '../sources/text/omissions.ts';
 import { listLine, type ListLine } from '../sources/text/list-line.ts';
 import { DomainAliases } from './domain-aliases.ts';
-import { Faults } from './faults.ts';
+import { Faults, formatHint } from './faults.ts';
 import { placeOf, type Place } from './place.ts';
 import { Postmasters } from './postmasters.ts';
 
@@ -110,6 +110,7 @@ class Gathering {
   async read(source: SourceConfig, { unit, domain, read }: SourceReader, now: Date): Promise<void> {
     const { name } = source;
     const before = this.#entries;
+    this.#faults.hint = () => (this.#entries === before ? formatHint(source) : null);
     this.#own = this.#options.apart === true ? new RowRuns(this.#space) : null;
     const isSkipped = isNamedBy(source.skip_domains);
     const simple = new SimpleLines(

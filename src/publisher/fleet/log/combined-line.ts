@@ -12,10 +12,14 @@ import { CLF_LENGTH, type LogClock } from './log-time.ts';
 
 const SPACE = 0x20;
 const QUOTE = 0x22;
+const DASH = 0x2d;
+
+export const isGetRequest = (b: Uint8Array, at: number): boolean =>
+  b[at] === 0x47 && b[at + 1] === 0x45 && b[at + 2] === 0x54 && b[at + 3] === SPACE;
 
 /** Method and path of a request line, `GET /path HTTP/1.1`. */
 export function readRequest(line: LogLine, b: Uint8Array, start: number, end: number): void {
-  line.isGet = b[start] === 0x47 && b[start + 1] === 0x45 && b[start + 2] === 0x54 && b[start + 3] === SPACE;
+  line.isGet = isGetRequest(b, start);
   let from = start;
   while (from < end && b[from] !== SPACE) from++;
   // ` HTTP/1.1`; a request without it is HTTP/0.9
@@ -67,7 +71,9 @@ export class CombinedReader {
       return false;
     line.time = this.#clock.common(block, time);
     if (Number.isNaN(line.time)) return false;
-    if (space < time) line.vary(VARIES.commonTime, time, time + CLF_LENGTH); // else the time is a part of the address
+    // `ADDRESS - USER [`. Before it may be the name of a site (Apache's vhost_combined), or what syslog puts there.
+    if (b[space + 1] !== DASH || b[space + 2] !== SPACE) findAddress(line, b, time - 1);
+    if (line.addressEnd < time) line.vary(VARIES.commonTime, time, time + CLF_LENGTH); // else the time is a part of the address
     const length = this.#lastLength;
     if (length > 0 && at + length < end && isSame(this.#last, 0, block, at, length)) {
       line.pathStart = at + this.#lastPath;
@@ -93,6 +99,12 @@ export class CombinedReader {
     const referer = block.quote(close + 6, end);
     if (referer - close > 30) return false; // between them is the size
     const refererEnd = quoteEnd(block, referer + 1, end);
+    // Some write the User-Agent first, or no referer. A gateway sends none.
+    if (isAt(b, referer + 1, GATEWAY)) {
+      line.agentStart = referer + 1;
+      this.#lastLength = 0;
+      return true;
+    }
     if (refererEnd >= end || b[refererEnd + 1] !== SPACE || b[refererEnd + 2] !== QUOTE) return false;
     line.agentStart = refererEnd + 3;
     const length = line.agentStart - at;
@@ -106,6 +118,23 @@ export class CombinedReader {
   }
 }
 
+/** The client's address where it is not the first word: the one before the first ` - `. */
+function findAddress(line: LogLine, b: Buffer, end: number): void {
+  if (ADDRESS.test(b.toString('latin1', line.addressStart, Math.min(line.addressEnd, line.addressStart + 64)))) return;
+  let at = line.addressEnd;
+  while (at < end && !(b[at] === SPACE && b[at + 1] === DASH && b[at + 2] === SPACE)) at++;
+  let from = at;
+  while (from > line.addressEnd && b[from - 1] !== SPACE) from--;
+  if (at >= end || !ADDRESS.test(b.toString('latin1', from, Math.min(at, from + 64)))) return;
+  line.addressStart = from;
+  line.addressEnd = at;
+}
+
+/** Of IPv4, or of IPv6, which has two colons at least. */
+const ADDRESS =
+  /^(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|(?=.*:.*:)[0-9A-Fa-f:]{2,39}(?:\.[0-9.]{1,12})?(?:%[A-Za-z0-9.]{1,16})?)$/;
+
+const GATEWAY = Buffer.from('relaymap/');
 const TLS = Buffer.from(' tls=SUCCESS ');
 const DN = Buffer.from(' dn="');
 const TOKEN = Buffer.from(' token="');

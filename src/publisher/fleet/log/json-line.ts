@@ -4,7 +4,7 @@
  * the names of a client's headers, and a header named `status` is no status. Pure.
  */
 import { Block, quoteEnd } from './block.ts';
-import { readRequest, statusAt } from './combined-line.ts';
+import { isGetRequest, readRequest, statusAt } from './combined-line.ts';
 import { isDigits, type LogLine, VARIES } from './log-line.ts';
 import type { LogClock } from './log-time.ts';
 
@@ -56,7 +56,8 @@ const NAMES: Readonly<Record<Place, Readonly<Record<string, Field>>>> = {
     certificate: 'cn',
     token: 'token',
   },
-  request: { remote_ip: 'address', remote_addr: 'address', method: 'method', uri: 'path' },
+  // Behind a proxy that Caddy trusts, `client_ip` comes after `remote_ip` and is whom the proxy speaks for.
+  request: { remote_ip: 'address', client_ip: 'address', remote_addr: 'address', method: 'method', uri: 'path' },
   headers: { 'User-Agent': 'agent' },
   tls: { client_common_name: 'cn' },
   other: {},
@@ -113,6 +114,8 @@ export class JsonReader {
   #end = 0;
   #time = NaN;
   #isVerified = false;
+  #hasPath = false;
+  #hasMethod = false;
 
   constructor(clock: LogClock) {
     this.#clock = clock;
@@ -127,9 +130,13 @@ export class JsonReader {
     this.#end = end;
     this.#time = NaN;
     this.#isVerified = false;
+    this.#hasPath = false;
+    this.#hasMethod = false;
     if (b[start] !== 0x7b) return false;
     const at = this.#object(start + 1, 'top', 1);
-    if (at !== end || Number.isNaN(this.#time) || line.status === 0) return false;
+    if (at !== end || Number.isNaN(this.#time) || line.status === 0 || !this.#hasPath) return false;
+    // A log that does not say how it was asked for: who got a table is not to be missed.
+    if (!this.#hasMethod) line.isGet = true;
     if (line.isSubject && !this.#isVerified) line.certificateStart = line.certificateEnd = 0;
     line.time = this.#time;
     return true;
@@ -163,6 +170,8 @@ export class JsonReader {
     const b = this.#b;
     const end = this.#end;
     const c = b[at];
+    // Also where it is null.
+    if (name.field === 'path' || (name.field === 'request' && c !== 0x7b)) this.#hasPath = true;
     if (c === QUOTE) {
       const close = quoteEnd(this.#block, at + 1, end);
       if (close >= end) return -1;
@@ -211,6 +220,7 @@ export class JsonReader {
         break;
       case 'method':
         line.isGet = end - start === 3 && b[start] === 0x47 && b[start + 1] === 0x45 && b[start + 2] === 0x54;
+        this.#hasMethod = true;
         break;
       case 'path':
         line.pathStart = start;
@@ -218,6 +228,8 @@ export class JsonReader {
         break;
       case 'request':
         if (line.pathEnd === 0) readRequest(line, b, start, end);
+        else if (!this.#hasMethod) line.isGet = isGetRequest(b, start);
+        this.#hasMethod = true;
         break;
       case 'agent':
         line.agentStart = start;

@@ -10,6 +10,11 @@ export type ListLine = readonly string[] | 'header' | 'refusing' | 'other';
 /** An address with its type, as PowerShell prints `EmailAddresses`. */
 const TYPED = /^(?:smtp|x400|x500|sip|eum|spo|ms|ccmail|notes|gwise|airsync):/i;
 
+/** What Mailman says above its lists. Without this its first word would be a local part. */
+const SENTENCE = /^\s*(?:\d+|No) .*(?::|found)\s*$/i;
+/** How cyradm shows what is below a mailbox. */
+const IMAP_FLAGS = /\s\(\\[A-Za-z\\ ]+\)\s*$/;
+
 /**
  * @param begun whether anything but a header has been read.
  * @param domain for a local part without one.
@@ -21,9 +26,11 @@ export function listLine(line: string, begun: boolean, domain: string | undefine
   if (field === null) return null;
   if (TYPED.test(field)) return typedLine(line);
   if (!field.includes('@')) {
+    if (domain !== undefined && SENTENCE.test(line)) throw new EntryError('has no @, and its line is a sentence');
     if (domain !== undefined && !field.startsWith('"')) return [`${field}@${domain}`];
     return !begun && isHeader(line) ? 'header' : [field];
   }
+  if (IMAP_FLAGS.test(line)) throw new EntryError('is a mailbox of Cyrus, not its address');
   const rest = line.slice(line.indexOf(field) + field.length).trim();
   return rest !== '' && refusesMail(rest) ? 'refusing' : [field];
 }

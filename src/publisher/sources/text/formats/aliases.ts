@@ -1,6 +1,7 @@
 /** Aliases (aliases(5)), Exim's lsearch files and similar files of control panels: a key, a colon, a value. Pure. */
 import type { Entry } from '../../source-reader.ts';
 import { MapKeys } from '../map-keys.ts';
+import { refusesMail } from '../map-refusal.ts';
 import type { ReadingOptions } from '../text-options.ts';
 import { logicalLines } from './logical-lines.ts';
 
@@ -17,7 +18,11 @@ export async function* aliasEntries(
       const [, key = '', value = ''] = KEY.exec(text) ?? [];
       // The address rules refuse a line that is not an alias or has no domain.
       if (key === '') return [{ number, text }];
-      if (!key.includes('@') && options.domain === undefined) return [{ number, text: key }];
+      if (!key.includes('@') && options.domain === undefined) {
+        if (!refusesMail(value.trim())) return [{ number, text: key }];
+        options.left.add('refusing', 'line');
+        return [];
+      }
       if (value.trim() !== '') return keys.take(number, unquoted(key), value.trim());
       options.left.add('broken', 'line');
       return [];

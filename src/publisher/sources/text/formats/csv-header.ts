@@ -22,7 +22,7 @@ export function headerOf({ name, columns, domain }: ReadingOptions, cells: reado
   if (columns !== undefined) return chosen(columns, cells, hasAddress, failed);
   if (hasAddress) return { isRow: false, names: null, first: 0 };
   const kinds = cells.map(columnOf);
-  const first = ['address', 'user', 'alias']
+  const first = ['address', 'user', 'alias', 'local']
     .map((kind) => kinds.findIndex((each) => each === kind))
     .find((at) => at >= 0);
   if (first !== undefined) return { isRow: true, names: cells, first };
@@ -49,8 +49,9 @@ function chosen(
   const first = Math.min(...places);
   const count = Math.max(cells.length, ...places.map((at) => at + 1));
   const names = Array.from({ length: count }, (_, i) => {
-    if (places.includes(i)) return 'wanted';
-    return columnOf(cells[i] ?? '') === 'status' && !hasAddress ? (cells[i] ?? '') : `column ${i + 1}`;
+    const kind = hasAddress ? 'unknown' : columnOf(cells[i] ?? '');
+    if (places.includes(i)) return kind === 'local' ? (cells[i] ?? '') : 'wanted';
+    return kind === 'status' || kind === 'domain' ? (cells[i] ?? '') : `column ${i + 1}`;
   });
   // If columns are given only by number, the first row is a header only if its names are known: a mistyped address
   // must not pass for a header.
