@@ -1,13 +1,17 @@
 // A line that was read before is not read again: its bytes are compared, and its time is read. Whatever stands in a
 // log, what comes of it is the same as if each line had been read alone.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { array, assert, asyncProperty, constantFrom, integer, oneof, record, tuple, type Arbitrary } from 'fast-check';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { blockOf, lineFeed } from '../../src/publisher/fleet/log/block.ts';
 import type { Format } from '../../src/publisher/fleet/log/format.ts';
 import { KnownLines, type Repeated } from '../../src/publisher/fleet/log/known-lines.ts';
+import { BLOCK, MOST_LINE } from '../../src/publisher/fleet/log/log-input.ts';
 import { readLog } from '../../src/publisher/fleet/log/read-log.ts';
 import { Tally, type Said } from '../../src/publisher/fleet/tally.ts';
 
@@ -91,6 +95,9 @@ const WRITE: Readonly<Record<string, { readonly format: Format; readonly line: (
 
 const newTally = () => new Tally('example-org', 50, NOW + 7200, 7);
 
+const dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-log-'));
+afterAll(() => rmSync(dir, { recursive: true }));
+
 /** What came of logs, and how many of their lines were known. */
 async function tallied(
   format: Format | null,
@@ -98,6 +105,7 @@ async function tallied(
   isAlone = false,
   tally = newTally(),
   further: KnownLines<Said> | null = null,
+  isFile = false,
 ): Promise<{ readonly all: unknown; readonly repeated: number }> {
   let repeated = 0;
   const tell: Repeated<Said> = (said, lines, first, last) => {
@@ -111,17 +119,20 @@ async function tallied(
     const pieces = Array.from({ length: Math.ceil(log.length / 997) }, (_, at) =>
       log.subarray(at * 997, at * 997 + 997),
     );
-    const read = readLog(`log ${i}`, Readable.from(pieces), format, (line) => tally.add(line), known);
+    const file = path.join(dir, `${i}.log`);
+    if (isFile) writeFileSync(file, log);
+    const stdin = isFile ? null : Readable.from(pieces);
+    const read = readLog(isFile ? file : `log ${i}`, stdin, format, (line) => tally.add(line), known);
     counts.push(await read.catch((error: Error) => error.message));
   }
   const of = (['certificate', 'token', 'claim', 'address'] as const).map((by) => tally.of(by));
-  return { all: [counts, tally.counts, tally.versions, tally.prefixes, of], repeated };
+  return { all: [counts, tally.counts, tally.versions.words, tally.refusals.names, tally.prefixes, of], repeated };
 }
 
 /** @returns how many lines were known. */
-async function expectSame(format: Format | null, logs: readonly Buffer[]): Promise<number> {
-  const read = await tallied(format, logs, true);
-  const known = await tallied(format, logs);
+async function expectSame(format: Format | null, logs: readonly Buffer[], isFile = false): Promise<number> {
+  const read = await tallied(format, logs, true, newTally(), null, isFile);
+  const known = await tallied(format, logs, false, newTally(), null, isFile);
   if (!isDeepStrictEqual(known.all, read.all)) expect(known.all).toEqual(read.all);
   expect(read.repeated).toBe(0);
   return known.repeated;
@@ -276,6 +287,51 @@ test('a log in which no line is like another, and then one that is', async () =>
   const odd = Array.from({ length: 70_000 }, (_, i) => SERVE.replace('/r/manifest.json', `/r/${i}/manifest.json`));
   const log = Buffer.from([...odd, ...odd.slice(0, 10).flatMap((each) => [each, each])].join('\n') + '\n');
   await expectSame('json', [log]);
+});
+
+// Bytes are compared by sixteens.
+test.each(Object.entries(WRITE))('any byte of a line of %s is another, wherever the line begins', async (_, one) => {
+  const line = Buffer.from(one.line(usual));
+  const feed = Buffer.from('\n');
+  const lines = Array.from(line).flatMap((byte, at) =>
+    [byte ^ 0x80, byte ^ 1].map((other) => {
+      const changed = Buffer.from(line);
+      changed[at] = other === 10 ? 0 : other;
+      return changed;
+    }),
+  );
+  // Empty lines move all that follows.
+  const log = lines.flatMap((changed) => [line, feed, changed, feed, feed]);
+  await expectSame(one.format, [Buffer.concat(log)]);
+  const cuts = Array.from(line, (_, at) => [line, feed, line.subarray(0, at), feed, line, line.subarray(at), feed]);
+  await expectSame(one.format, [Buffer.concat(cuts.flat())]);
+});
+
+test('lines that end at the end of what is read at once, before it and behind it', async () => {
+  const line = `${WRITE.combined?.line(usual)} `;
+  for (const size of [BLOCK, 2 * BLOCK, 3 * BLOCK])
+    for (const by of [-17, -16, -1, 0, 1, 2]) {
+      const lines: string[] = [];
+      let left = size + by;
+      for (let i = 0; left > 600; i++) {
+        const next = `${line}${'x'.repeat(i % 33)}\n`;
+        lines.push(next);
+        left -= next.length;
+      }
+      lines.push(`${line.padEnd(left - 1, 'x')}\n`, `${line}\n`, `${line}without an end`);
+      const log = Buffer.from(lines.join(''));
+      expect(await expectSame('combined', [log, log], true)).toBeGreaterThan(lines.length);
+    }
+});
+
+test('a line that is too long is passed over, although one like it was read before', async () => {
+  const line = WRITE.combined?.line(usual) ?? '';
+  const long = [MOST_LINE - 1, MOST_LINE, MOST_LINE + 1, MOST_LINE + 2, 70_000].map((length) =>
+    line.padEnd(length, 'x'),
+  );
+  const log = Buffer.from([line, line, ...long, line, ''].join('\n'));
+  expect(await expectSame('combined', [log, log], true)).toBeGreaterThan(6);
+  expect((await tallied('combined', [log], false, newTally(), null, true)).all).toMatchObject({ 0: [{ tooLong: 3 }] });
 });
 
 test('the first line feed is found wherever it stands', () => {

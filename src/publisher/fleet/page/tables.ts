@@ -1,6 +1,7 @@
 /** The page's tables: gateways, strangers, claimed names. On a narrow screen each row is a card. Pure. */
-import type { Claim, Fleet, GatewayRow, Stranger } from '../judge.ts';
-import { BY_WORDS, MOST_ROWS, moment, remarks, span, STATE_WORDS } from '../words.ts';
+import type { Claim, Fleet, Stranger } from '../judge.ts';
+import type { GatewayRow } from '../row.ts';
+import { BY_WORDS, isNobody, MOST_ROWS, moment, remarks, span, STATE_WORDS, strangerBy, TAKEN } from '../words.ts';
 import { markup, type Markup } from './markup.ts';
 
 interface Column<T> {
@@ -86,11 +87,11 @@ export const strangerTable = ({ strangers, now, bundle }: Fleet): Markup =>
     strangers.slice(0, MOST_ROWS),
     {
       title: 'Client',
-      cell: ({ name, posesAs }) =>
-        markup`${name}${posesAs === null ? null : markup`<small>poses as a gateway, without its certificate or token</small>`}`,
+      cell: (each) =>
+        markup`${each.name}${each.posesAs !== null || isNobody(each) ? markup`<small>${strangerBy(each)}</small>` : null}`,
     },
     [
-      { title: 'Known by', cell: ({ by }) => text(BY_WORDS[by]) },
+      { title: 'Known by', cell: (each) => text(isNobody(each) ? null : BY_WORDS[each.by]) },
       { title: 'Address', cell: ({ address }) => text(address) },
       { title: 'Tables', cell: ({ tables }) => text(tables) },
       { title: 'Last', cell: ({ last }) => ago(last, now, ' ago') },
@@ -107,8 +108,7 @@ export function claimTable({ claims, now, bundle }: Fleet): Markup {
     claims.slice(0, MOST_CLAIMS_SHOWN),
     {
       title: 'Name',
-      cell: ({ name, isTaken }) =>
-        markup`${name}${isTaken ? markup`<small>a gateway has this name, and this was not it</small>` : null}`,
+      cell: ({ name, isTaken }) => markup`${name}${isTaken ? markup`<small>${TAKEN}</small>` : null}`,
     },
     [
       { title: 'Version', cell: ({ version }) => text(version) },
