@@ -8,7 +8,7 @@ import { askedFindings } from './asked.ts';
 import { besideFindings, unaskedFinding } from './beside-the-list.ts';
 import type { CheckFacts, PostfixFacts, PostfixFound } from './facts.ts';
 import { inConfig, several, type Finding, type Level } from './finding.ts';
-import { nextHopFindings } from './next-hops.ts';
+import { deniedNameFindings, nextHopFindings } from './next-hops.ts';
 import { postfixDown, runningFindings } from './running.ts';
 import { tableFindings } from './tables.ts';
 import { mapFindings, recipientFindings } from './recipients.ts';
@@ -76,6 +76,7 @@ function postfixFindings(facts: CheckFacts, postfix: PostfixFound): Finding[] {
     ...recipientFindings(facts, postfix),
     ...domainFindings(facts, postfix),
     ...nextHopFindings(facts, postfix),
+    ...deniedNameFindings(postfix),
     ...catchAllFindings(postfix),
     ...tableFindings(postfix),
     ...refusingFindings(facts, postfix),
