@@ -3,7 +3,8 @@ import type { Readable } from 'node:stream';
 import type { Manifest } from '../../bundle/offer/manifest.ts';
 import { log } from '../../io/log.ts';
 import type { PublisherConfig } from '../config.ts';
-import { PublishError } from '../errors.ts';
+import { isUnreachable, PublishError } from '../errors.ts';
+import { othersOf } from '../repository/other-publisher.ts';
 import { lookAt } from '../repository/with-repository.ts';
 import { expectedGateways } from './expected.ts';
 import { judgeFleet, type Fleet } from './judge.ts';
@@ -57,9 +58,9 @@ export async function readFleet(
 /** Null where nothing is out that was signed here, and where the bucket does not say: the logs tell enough then. */
 async function publishedNow(config: PublisherConfig): Promise<Manifest | null> {
   try {
-    return (await lookAt(config, (repository) => repository.publishedHere()))?.manifest ?? null;
+    return (await lookAt(config, (repository) => repository.publishedHere(othersOf(config))))?.manifest ?? null;
   } catch (error) {
-    if (!(error instanceof PublishError) || error.code !== 'OUTPUT') throw error;
+    if (!(error instanceof PublishError) || !isUnreachable(error)) throw error;
     log('warning', `what is published is not known, and taken from the logs: ${error.message}`);
     return null;
   }
