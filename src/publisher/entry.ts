@@ -77,7 +77,7 @@ export function addressOf(field: string): string {
 function plain(field: string): string {
   const [local = '', domain, more] = field.split('@');
   if (domain === undefined) throw new EntryError('has no @');
-  if (domain === '' && local !== '')
+  if (domain === '' && local !== '' && more === undefined)
     throw new EntryError('is for every domain, and a list has no row for that; name the addresses that it stands for');
   if (MAILBOX.test(local))
     throw new EntryError('is a mailbox of Cyrus, not its address; leave out user/, and what stands below a mailbox');

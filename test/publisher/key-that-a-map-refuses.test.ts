@@ -205,9 +205,49 @@ describe('a key that is no address is refused as what it is', () => {
     expect(await refusal('user.a@d.example (\\Noselect \\HasNoChildren)\n')).toContain('is a mailbox of Cyrus');
   });
 
-  test('a sentence above a list is no local part', async () => {
-    const file = path.join(folder(), 'lists');
-    writeFileSync(file, '2 matching mailing lists found:\n    Dev - [no description available]\n');
-    expect(await refusalFrom({ type: 'file', path: file, domain: 'd.example' })).toMatch(/line 1: .* is a sentence/);
+  describe('with `domain`, the first word of a line that says more is no local part', () => {
+    const from = async (text: string) => {
+      const file = path.join(folder(), 'lists');
+      writeFileSync(file, text);
+      return await refusalFrom({ type: 'file', path: file, domain: 'd.example' });
+    };
+
+    test.each([
+      '2 matching mailing lists found:',
+      'Uma Wolf uma@d.example',
+      '1. uma@d.example',
+      '* uma@d.example',
+      'drwx------ 3 vmail vmail 4096 uma',
+      '--------------',
+      'Error: cannot connect to server',
+    ])('%s', async (line) => {
+      expect(await from(`${line}\n`)).toMatch(/^INVALID_ENTRY list, line 1: the entry has no @/);
+    });
+
+    test('and what does say a local part still does', async () => {
+      expect(await from('Username  Quota\na 100\nb OK\nc # of sales\nd\ne REJECT\nf 550 gone for good\n')).toBe(
+        'accepted: ["a@d.example","b@d.example","c@d.example","d@d.example"]',
+      );
+      expect(await from('info: a\ninfo: b\nsales: a\nsales: b\n')).toBe(
+        'accepted: ["info@d.example","sales@d.example"]',
+      );
+    });
+  });
+
+  test('an instruction to NIS is no account', async () => {
+    const file = path.join(folder(), 'passwd');
+    writeFileSync(file, 'a:x:1001:1001:A:/home/a:/bin/sh\n+::::::\n-b::::::\n');
+    expect(await rowsFrom({ type: 'file', path: file, format: 'passwd', domain: 'd.example' })).toEqual([
+      'a@d.example',
+    ]);
+  });
+
+  test('a file of a folder that ends as an export does is the file of a domain, or refused', async () => {
+    const dir = folder();
+    writeFileSync(path.join(dir, 'd.example.txt'), 'a\n');
+    writeFileSync(path.join(dir, 'README.md'), 'a word\n');
+    expect(await rowsFrom({ type: 'file', path: dir })).toEqual(['a@d.example']);
+    writeFileSync(path.join(dir, 'users.csv'), 'mail\nb@d.example\n');
+    expect(await refusalFrom({ type: 'file', path: dir })).toMatch(/^SOURCE .*"users.csv" is not named after a domain/);
   });
 });

@@ -61,6 +61,13 @@ describe('a header', () => {
     );
   });
 
+  test('a name of the configuration that stands above several columns', async () => {
+    const both = ['a@d.example', 'b@d.example'];
+    expect(await csv('Mail,n,Mail\na@d.example,x,b@d.example\n', { columns: ['Mail'] })).toEqual(both);
+    expect(await csv('Mail 1,n,Mail 2\na@d.example,x,b@d.example\n', { columns: ['Mail'] })).toEqual(both);
+    expect(await csv('Mail,n,Mail 2\na@d.example,x,b@d.example\n', { columns: ['Mail'] })).toEqual(['a@d.example']);
+  });
+
   test('by numbers alone, a first row that is a mistyped address is no header', async () => {
     expect(await csv('x,a.d.example\ny,b@d.example\n', { columns: [2] })).toEqual(['a.d.example', 'b@d.example']);
     expect(await csv('Name,Postfach\ny,b@d.example\n', { columns: [2] })).toEqual(['b@d.example']);
@@ -177,6 +184,8 @@ test('what is inactive, and what only looks like it', async () => {
     { status: 'DEPROVISIONED' },
     { inetUserStatus: 'inactive' },
     { '@removed': { reason: 'deleted' } },
+    { status: { code: 'DISABLED' } },
+    { gesperrt: 'x' },
   ])
     expect(await json(users(off)), JSON.stringify(off)).toEqual(['b@d.example']);
   for (const on of [

@@ -63,7 +63,7 @@ const STATUS = words(`
   actief ingeschakeld geblokkeerd ativo
 `);
 const KIND = words(`
-  type typ tipo recipienttype recipienttypedetails usertype contacttype mailboxtype objectclass empfangertyp kontakttyp postfachtyp
+  type typ tipo recipienttype recipienttypedetails usertype odatatype contacttype mailboxtype objectclass empfangertyp kontakttyp postfachtyp
   typededestinataire tipodedestinatario tipodidestinatario
 `);
 /**
@@ -125,12 +125,13 @@ export function columnOf(name: string): Column {
 
 const NO = words(`
   0 false f no n off inactive suspended disabled deleted closed blocked deactivated banned archived removed deprovisioned terminated
+  left former ausgeschieden
   falsch faux falso fałsz onwaar nein non nee nie нет ложь
   inaktiv gesperrt deaktiviert geloscht inactif desactive suspendu supprime bloque inactivo desactivado suspendido eliminado bloqueado
   inattivo disattivato sospeso eliminato bloccato inactief geblokkeerd inativo
 `);
 const YES = words(`
-  1 true t yes y on suspended disabled deleted closed blocked archived banned inactive removed deactivated
+  1 x true t yes y on suspended disabled deleted closed blocked archived banned inactive removed deactivated
   wahr vrai verdadero vero waar prawda ja oui si tak да истина
 `);
 /** Columns in which yes means that the record does not count. */
@@ -175,7 +176,7 @@ export const isDirectoryColumn = (name: string): boolean =>
 
 /** Kinds of records whose own address may be elsewhere: contacts, mail users, guests. */
 const ELSEWHERE = words(`
-  mailcontact mailuser mailforestcontact guestmailuser guest contact emailkontakt kontakt emailbenutzer gast contactdemessagerie
+  mailcontact mailuser mailforestcontact guestmailuser guest contact microsoftgraphorgcontact emailkontakt kontakt emailbenutzer gast contactdemessagerie
   contactodecorreo contattodiposta
 `);
 export const isElsewhere = (value: string): boolean => ELSEWHERE.has(plainName(value));

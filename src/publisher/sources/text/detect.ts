@@ -63,8 +63,10 @@ function isPlainList(lines: readonly string[], domain: string | undefined): bool
     lines.some((line) => /^[^\s:]*@[^\s:]*:/.test(line))
   )
     return false;
-  const again = new Set(names.filter((name, i) => name !== '' && names.indexOf(name) < i));
-  if (again.size > 1 || names.filter((name) => ACCOUNT.test(name)).length > 2) return true;
+  // The second record has the names of the first in the same order. Aliases that are there twice do not.
+  const next = names.indexOf(names[0] ?? '', 1);
+  const isAgain = next > 1 && (names[next + 1] ?? '') === names[1];
+  if (isAgain || names.filter((name) => ACCOUNT.test(name)).length > 2) return true;
   const isKnown = found.some((each) => each !== null && isName(each[1] ?? '') && (each[2] ?? '').includes('@'));
   return isKnown && domain === undefined && names.every((name) => !/^(?:postmaster|root|mailer-daemon)$/i.test(name));
 }

@@ -8,6 +8,9 @@ import { logicalLines } from './logical-lines.ts';
 /** A key, quoted or plain, followed by a colon or, as Exim allows, white space. */
 const KEY = /^("(?:[^"\\]|\\.)*"(?:@[^\s:]*)?|[^\s":]+)\s*(?::|\s)\s*(.*)$/su;
 
+/** Words without a comma are no targets: `Error: cannot connect to the server` is what a program says. */
+const SENTENCE = /^[^\s",:|/@]+(?:\s+[^\s",:|/@]+){2,}$/;
+
 export async function* aliasEntries(
   options: ReadingOptions,
   batches: AsyncIterable<readonly string[]>,
@@ -18,6 +21,7 @@ export async function* aliasEntries(
       const [, key = '', value = ''] = KEY.exec(text) ?? [];
       // The address rules refuse a line that is not an alias or has no domain.
       if (key === '') return [{ number, text }];
+      if (SENTENCE.test(value)) return [{ number, text: key }];
       if (!key.includes('@') && options.domain === undefined) {
         if (!refusesMail(value.trim())) return [{ number, text: key }];
         options.left.add('refusing', 'line');

@@ -38,12 +38,15 @@ function chosen(
   failed: (why: string) => PublishError,
 ): Header {
   const plain = cells.map(plainName);
-  const places = columns.map((column) => {
-    if (typeof column === 'number') return column - 1;
-    const at = hasAddress ? -1 : cells.indexOf(column) >= 0 ? cells.indexOf(column) : plain.indexOf(plainName(column));
-    if (at < 0)
+  // A name may stand above several columns, and `Mail` for `Mail 1` and `Mail 2`.
+  const allOf = (names: readonly string[], name: string) => names.flatMap((each, i) => (each === name ? [i] : []));
+  const places = columns.flatMap((column) => {
+    if (typeof column === 'number') return [column - 1];
+    const exact = hasAddress ? [] : allOf(cells, column);
+    const found = hasAddress || exact.length > 0 ? exact : allOf(plain, plainName(column));
+    if (found.length === 0)
       throw failed(`there is no column ${JSON.stringify(column)}${hasAddress ? ', since it is no header' : ''}`);
-    return at;
+    return found;
   });
   const byName = columns.some((column) => typeof column === 'string');
   const first = Math.min(...places);

@@ -119,7 +119,8 @@ export class JsonRecords {
         const found = unreadIn(key, value);
         return found === null ? [] : [found];
       }
-      return within ? [] : scalar(value).map((text): Field => [key, text]);
+      const texts = kind === 'status' ? statusOf(value) : scalar(value);
+      return within ? [] : texts.map((text): Field => [key, text]);
     });
   }
 
@@ -172,7 +173,7 @@ export class JsonRecords {
   #status(members: Members): Field[] {
     return Object.entries(members).flatMap(([key, value]): Field[] => {
       if (key === REMOVED) return [[key, 'yes']];
-      return this.#records.kindOf(key) === 'status' ? scalar(value).map((text): Field => [key, text]) : [];
+      return this.#records.kindOf(key) === 'status' ? statusOf(value).map((text): Field => [key, text]) : [];
     });
   }
 
@@ -181,6 +182,14 @@ export class JsonRecords {
     return new PublishError('SOURCE', `${this.#options.name} entry ${number}${why.startsWith(':') ? '' : ' '}${why}`);
   }
 }
+
+/** The text of a status, which may be an object with its name: `{ "code": "DISABLED" }`. */
+const statusOf = (value: unknown): string[] =>
+  isObject(value)
+    ? Object.entries(value).flatMap(([key, each]) =>
+        /^(?:name|code|value|state|status)$/i.test(key) ? scalar(each) : [],
+      )
+    : scalar(value);
 
 /** The text of a scalar value. */
 function scalar(value: unknown): string[] {
