@@ -48,6 +48,7 @@ const PACKAGES = [
       'relaymap-stale.timer',
     ],
     manual: ['relaymap.1', 'relaymap.toml.5'],
+    pages: ['operations.md', 'mtas.md', 'commands.md', 'SECURITY.md'],
     more(tree) {
       tree.add('/usr/lib/relaymap/reload-postfix', own('relaymap', 'reload-postfix'), 0o755);
       for (const file of ['prometheus/relaymap.rules.yml', 'grafana/relaymap.json']) {
@@ -79,6 +80,7 @@ const PACKAGES = [
       'relaymap-publish-cosign.service',
     ],
     manual: ['relaymap-publish.1', 'relaymap-publish.toml.5'],
+    pages: ['operations.md', 'sources.md', 'commands.md', 'SECURITY.md'],
     more(tree) {
       tree.add('/usr/lib/relaymap-publish/hide-keys', own('relaymap-publisher', 'hide-keys'), 0o755);
       tree.add('/etc/logrotate.d/relaymap-publisher', own('relaymap-publisher', 'logrotate'));
@@ -138,6 +140,7 @@ async function build(each) {
 
   const bundled = await bundledPackages(each.source);
   const doc = `/usr/share/doc/${name}`;
+  for (const page of each.pages) tree.add(`${doc}/${page}`, readFileSync(path.join(root, 'docs', page), 'utf8'));
   tree.add(`${doc}/copyright`, copyright(bundled));
   tree.add(`${doc}/changelog.gz`, gzipped(changelog(name, version, maintainer, seconds, commit)));
   tree.add(`${doc}/sbom.cdx.json`, sbom(name, version, bundled, seconds));

@@ -19,8 +19,8 @@ const command = (name: string, description: string) => configured(program, name,
 
 addFetch(program, done);
 
-command('run', 'the daemon: last good copy first, then a cycle on schedule')
-  .addHelpText('after', '\nSIGUSR2: a cycle now. SIGHUP: read configuration and keys again. SIGTERM: end.')
+command('run', 'run as the daemon: restore the last good maps, then a cycle on schedule')
+  .addHelpText('after', '\nSIGUSR2: run a cycle now. SIGHUP: reload configuration and keys. SIGTERM: exit.')
   .action(async (options: Common) => {
     const { runCommand } = await import('./gateway/run-command.ts');
     status = await runCommand(options.config, fileURLToPath(new URL('./cycle-child.cjs', import.meta.url)));
@@ -28,30 +28,30 @@ command('run', 'the daemon: last good copy first, then a cycle on schedule')
 
 addImport(program, done);
 
-command('health', 'monitoring-plugin output: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN')
-  .option('--json', 'print the facts as JSON', false)
-  .option('--deep', 'hash the live maps too', false)
+command('health', 'report to monitoring: exit 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN')
+  .option('--json', 'print JSON', false)
+  .option('--deep', 'also hash the live maps', false)
   .action(async (options: Common & { json: boolean; deep: boolean }) => {
     const { healthCommand } = await import('./gateway/health-command.ts');
     status = await healthCommand(options, new Date());
   });
 
-command('status', 'everything at a glance: lists, keys, mirrors, maps, mail server, what comes next')
-  .option('--json', 'print the facts as JSON', false)
+command('status', 'show lists, keys, mirrors, maps, mail server and the next cycle')
+  .option('--json', 'print JSON', false)
   .action(async (options: Common & { json: boolean }) => {
     const { statusCommand } = await import('./gateway/status-command.ts');
     status = await statusCommand(options, new Date());
   });
 
-command('keys', 'the keys that are trusted, by keyid and file, and who signed the live copy').action(
+command('keys', 'show the trusted keys and their files, and which keys signed the live copy').action(
   async (options: Common) => {
     const { keysCommand } = await import('./gateway/keys-command.ts');
     status = await keysCommand(options);
   },
 );
 
-command('check', 'does this host use the maps, and safely? Each finding with the line to type')
-  .addHelpText('after', '\nExit status: 0 nothing found, or notes only; 1 errors or warnings; 2 could not.')
+command('check', 'examine this host and its mail server; print commands that correct faults')
+  .addHelpText('after', '\nExit status: 0 nothing or notes only, 1 errors or warnings, 2 failed.')
   .action(async (options: Common) => {
     const { checkCommand } = await import('./gateway/check-command.ts');
     status = await checkCommand(options, new Date());
@@ -68,25 +68,25 @@ function requireOptions(options: Unasked & { takeBack: boolean }, self: Command)
 
 const collected = (value: string, all: readonly string[] = []): string[] => [...all, value];
 
-command('init', 'configure this host for a list: write, fetch, compare, say what to type')
-  .option('--name <NAME>', 'the name of the list, as its publisher says')
-  .option('--url <URL>', 'where it is: https, a folder')
-  .option('--key <FILE>', "the publisher's public key, brought here by a way that you trust")
-  .option('--domains <LIST>', 'all that it may speak for: example.org,*.example.org')
-  .option('--token-file <FILE>', 'the bearer token that its server asks for')
-  .option('--ca-file <FILE>', "the CA of its server's certificate, where it is one of your own")
-  .option('--next-hops <LIST>', 'take its next hops too, to these hosts and networks only')
-  .option('--backup-mx', 'a whole backup MX of it: relaying, queue, TLS, and what DNS has to say', false)
-  .option('--primary <HOST>', 'with --backup-mx: where the mailboxes are; else the MX of each domain')
-  .option('--hostname <NAME>', 'with --backup-mx: the name that this host has in DNS (myhostname)')
-  .option('--mta <KIND>', 'the mail server: postfix, exim, opensmtpd, haraka; else the one that is here')
-  .option('--instance <DIR>', 'a Postfix of several, by its configuration folder; may be typed again', collected)
-  .option('--replace', 'write these values over other ones in the configuration', false)
-  .option('--apply', 'have Postfix use it, once a good list is installed; unknown recipients get 450', false)
-  .option('--take-back', 'have main.cf say again what it said before --apply', false)
+command('init', 'set up this host: write the configuration, fetch, compare, print commands')
+  .option('--name <NAME>', 'name of the list, as its publisher has configured it')
+  .option('--url <URL>', 'URL of the list: https, with a slash at the end')
+  .option('--key <FILE>', 'public key of the publisher; bring it here in a way that you trust')
+  .option('--domains <LIST>', 'domains that the list may contain: example.org,*.example.org')
+  .option('--token-file <FILE>', 'file with the bearer token, if the server requires one')
+  .option('--ca-file <FILE>', 'CA certificate of the server, if it is a private one')
+  .option('--next-hops <LIST>', 'use next hops of the list, only these hosts and networks')
+  .option('--backup-mx', 'configure Postfix as a complete backup MX', false)
+  .option('--primary <HOST>', 'with --backup-mx: host with the mailboxes (default: MX of each domain)')
+  .option('--hostname <NAME>', 'with --backup-mx: name of this host in DNS (myhostname)')
+  .option('--mta <KIND>', 'postfix, exim, opensmtpd or haraka (default: the one that is installed)')
+  .option('--instance <DIR>', 'configuration folder of one of several Postfix instances; repeatable', collected)
+  .option('--replace', 'replace differing values in the configuration', false)
+  .option('--apply', 'make Postfix use the list once it is installed; unknown recipients get 450', false)
+  .option('--take-back', 'restore the settings that Postfix had before --apply', false)
   .addHelpText(
     'after',
-    '\nAn existing configuration that says something else is changed by --replace only.\nOn a terminal it asks for the name, the URL and the key where they are missing.',
+    '\nOnly --replace changes differing values in an existing configuration.\nOn a terminal it asks for the name, the URL and the key if they are missing.',
   )
   .action(async (options: Unasked & { takeBack: boolean }, self: Command) => {
     requireOptions(options, self);
@@ -94,24 +94,22 @@ command('init', 'configure this host for a list: write, fetch, compare, say what
     status = await initCommand(options, new Date());
   });
 
-command('lookup', 'what Postfix will answer for these addresses, and why')
+command('lookup', 'print what Postfix will answer for these addresses, and why')
   .argument('<address...>')
-  .option('--delimiter <CHARS>', 'recipient_delimiter where there is no postconf')
-  .option('--history', 'since which kept version', false)
+  .option('--delimiter <CHARS>', 'recipient_delimiter, if there is no postconf')
+  .option('--history', 'also print since which kept version', false)
   .action(async (addresses: string[], options: Common & { delimiter?: string; history: boolean }) => {
     const { lookupCommand } = await import('./gateway/lookup-command.ts');
     status = await lookupCommand(addresses, options);
   });
 
-command('stale', 'grade the lists and bring stale_domains up to date; for a timer of its own').action(
-  async (options: Common) => {
-    const { staleCommand } = await import('./gateway/stale-command.ts');
-    status = await staleCommand(options, new Date());
-  },
-);
+command('stale', 'update the map stale_domains; run by relaymap-stale.timer').action(async (options: Common) => {
+  const { staleCommand } = await import('./gateway/stale-command.ts');
+  status = await staleCommand(options, new Date());
+});
 
-command('history', 'the copies kept, and what is live')
-  .option('--diff <V>', 'what changed from version V to version W')
+command('history', 'list the kept copies, the floor and the live copy')
+  .option('--diff <V>', 'print the rows that changed from version V to W')
   .argument('[W]')
   .usage('[--bundle NAME] [--diff V W]')
   .option('--bundle <NAME>', 'this bundle only')
@@ -129,11 +127,11 @@ const changeCommand = (name: 'rollback' | 'hold' | 'resume', description: string
     });
 
 changeCommand('rollback', 'go back to an earlier copy and hold there')
-  .option('--to <VERSION>', 'this version; else the newest older one')
-  .option('--dry-run', 'say what would change, install nothing', false)
-  .option('--accept-shrink', 'go back although the copy is much smaller than the live one', false);
+  .option('--to <VERSION>', 'this version (default: the newest older one)')
+  .option('--dry-run', 'print what would change, install nothing', false)
+  .option('--accept-shrink', 'go back even if the copy is much smaller than the live one', false);
 changeCommand('hold', 'install nothing new until resume');
-changeCommand('resume', 'go on after hold or rollback');
+changeCommand('resume', 'install new versions again after hold or rollback');
 
 addHelp(program);
 

@@ -64,7 +64,7 @@ export const subcommand = (program: Command, name: string, description: string):
 
 /** `help [COMMAND]` */
 export function addHelp(program: Command): void {
-  subcommand(program, 'help', 'show the commands, or the options of one')
+  subcommand(program, 'help', 'show the commands, or the options of one command')
     .argument('[COMMAND]')
     .action((name: string | undefined) => {
       if (name === undefined) program.help();

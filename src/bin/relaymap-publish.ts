@@ -17,13 +17,11 @@ let status = 0;
 
 const DEFAULT_CONFIG = '/etc/relaymap-publish/relaymap-publish.toml';
 
-const program = newProgram('relaymap-publish', "Signs a site's recipient list into static files for its gateways.", [
-  'explain',
-  'fleet',
-  'health',
-  'help',
-  'inspect',
-]).addHelpText('after', '\nExit status: 0 done, 1 refused, 2 could not.');
+const program = newProgram(
+  'relaymap-publish',
+  'Signs the recipient list of a site and writes static files for its gateways.',
+  ['explain', 'fleet', 'health', 'help', 'inspect'],
+).addHelpText('after', '\nExit status: 0 done, 1 refused, 2 failed.');
 
 const command = (name: string, description: string) => subcommand(program, name, description);
 
@@ -44,20 +42,20 @@ addKeyring(
   openBucket,
 );
 
-command('publish', 'read all sources, guard, sign, and write the files')
+command('publish', 'read all sources, check the list, sign it, and write the files')
   .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
-  .option('--dry-run', 'show the difference, write nothing', false)
-  .option('--allow-shrink', 'let a shrunk list pass here and, for 24 h, at the gateways', false)
-  .option('--next-version <N>', 'continue with this version')
-  .option('--accept-clock', 'publish although the clock is behind what is published', false)
-  .option('--unsigned <DIR>', 'make a candidate to be signed elsewhere; nothing goes out')
+  .option('--dry-run', 'show the differences, write nothing', false)
+  .option('--allow-shrink', 'accept a shrunk list here and, for 24 h, on the gateways', false)
+  .option('--next-version <N>', 'continue with this version, after the state was lost')
+  .option('--accept-clock', 'publish although the published version is ahead of the clock', false)
+  .option('--unsigned <DIR>', 'write a candidate to be signed elsewhere; publish nothing')
   .option('--json', 'print the result as JSON', false)
   .action(async (options: PublishCommandOptions) => {
     const { publishCommand } = await import('./publisher/publish-command.ts');
     await publishCommand(options, new Date());
   });
 
-command('release', 'put out a candidate that enough have signed')
+command('release', 'publish a candidate that enough keys have signed')
   .argument('<DIR>')
   .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
   .action(async (folder: string, options: { config: string }) => {
@@ -65,11 +63,11 @@ command('release', 'put out a candidate that enough have signed')
     status = await releaseCommand(folder, options, new Date());
   });
 
-command('cosign', 'a second signer on a host of its own')
+command('cosign', 'run as a second signer on a separate host')
   .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
-  .option('--once', 'one look, and end', false)
-  .option('--allow-shrink', 'let a candidate that approves a shrinking pass here for 48 h', false)
-  .option('--next-version <N>', 'let candidates continue with this version')
+  .option('--once', 'check once, then exit', false)
+  .option('--allow-shrink', 'for 48 h, accept an approved candidate that has shrunk', false)
+  .option('--next-version <N>', 'accept candidates from this version on')
   .action(async (options: CosignOptions) => {
     const { cosignCommand } = await import('./publisher/cosign-command.ts');
     status = await cosignCommand(options);
@@ -82,27 +80,27 @@ command('watch', 'publish whenever a source changes, and renew in time')
     await watchCommand(options.config);
   });
 
-command('serve', 'the embedded HTTPS endpoint over the published files')
+command('serve', 'serve the published files over HTTPS')
   .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
   .action(async (options: { config: string }) => {
     const { serveCommand } = await import('./publisher/serve-command.ts');
     await serveCommand(options.config);
   });
 
-command('health', 'is the list published, and in time? For monitoring; exit 0, 1, 2 or 3')
+command('health', 'report to monitoring: exit 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN')
   .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
-  .option('--json', 'print the answer as JSON', false)
+  .option('--json', 'print JSON', false)
   .action(async (options: { config: string; json: boolean }) => {
     const { healthCommand } = await import('./publisher/health-command.ts');
     status = await healthCommand(options, new Date());
   });
 
-command('fleet', 'which gateway runs which version, from the logs of the web server')
+command('fleet', 'show which gateway runs which version, from the logs of the web server')
   .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
-  .option('--log <FILE>', 'access log, also gzipped; - for stdin; by default that of serve; repeatable', more, [])
-  .option('--format <FORMAT>', 'nginx, caddy, combined, json or s3; by default the first lines decide')
-  .option('--json', 'print the answer as JSON', false)
-  .option('--html <FILE>', 'write a page for people')
+  .option('--log <FILE>', 'access log, also gzipped, or - for stdin (default: that of serve); repeatable', more, [])
+  .option('--format <FORMAT>', 'nginx, caddy, combined, json or s3 (default: detected from the first lines)')
+  .option('--json', 'print JSON', false)
+  .option('--html <FILE>', 'write a web page')
   .option('--prom <FILE>', "write metrics for node_exporter's textfile collector")
   .action(async (options: FleetOptions) => {
     const { fleetCommand } = await import('./publisher/fleet/fleet-command.ts');
@@ -112,16 +110,16 @@ command('fleet', 'which gateway runs which version, from the logs of the web ser
 withS3Options(
   command('inspect', 'verify published files as a gateway would, and print the manifest').argument('<URL-or-DIR>'),
 )
-  .option('--keys <DIR>', 'public keys (*.pub) to verify by')
+  .option('--keys <DIR>', 'folder of the public keys (*.pub) to verify with')
   .option('--token-file <FILE>', 'bearer token, as on a gateway')
   .option('--client-cert <FILE>', 'client certificate, as on a gateway')
-  .option('--client-key <FILE>', 'its key')
+  .option('--client-key <FILE>', 'key of the client certificate')
   .action(async (place: string, options: InspectOptions) => {
     const { inspectCommand } = await import('./publisher/inspect/inspect-command.ts');
     status = await inspectCommand(place, options, new Date());
   });
 
-command('explain', 'why an address is or is not in the list')
+command('explain', 'print why an address is or is not in the list')
   .argument('<ADDRESS>')
   .option('--config <FILE>', 'configuration', DEFAULT_CONFIG)
   .action(async (address: string, options: { config: string }) => {

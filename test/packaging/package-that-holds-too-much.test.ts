@@ -80,6 +80,17 @@ test('the gateway has its own files and nothing of the publisher, in less than 5
   expect(text).not.toContain('relaymap-publish.toml');
 });
 
+test.each([
+  ['relaymap', ['operations.md', 'mtas.md']],
+  ['relaymap-publisher', ['operations.md', 'sources.md']],
+])('%s has the pages that a postmaster reads, as its manual says', (name, pages) => {
+  const tree = name === 'relaymap' ? gateway : publisher;
+  for (const page of pages)
+    expect(readFileSync(path.join(tree, 'usr/share/doc', name, page), 'utf8')).toBe(
+      readFileSync(path.join(root, 'docs', page), 'utf8'),
+    );
+});
+
 test.each(['relaymap', 'relaymap-publisher'])(
   '%s names each bundled library with its licence, from the lock file',
   (name) => {

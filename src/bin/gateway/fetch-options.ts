@@ -9,9 +9,9 @@ import { main, newProgram, subcommand } from '../program.ts';
 type Done = (status: number) => void;
 
 export const gatewayProgram = (): Command =>
-  newProgram('relaymap', 'Fetches signed recipient lists and makes maps for the mail server.', READ_ONLY).addHelpText(
+  newProgram('relaymap', 'Fetches signed recipient lists and builds maps for the mail server.', READ_ONLY).addHelpText(
     'after',
-    '\nExit status: 0 done, 1 refused or not found, 2 could not.',
+    '\nExit status: 0 done, 1 refused or not found, 2 failed.',
   );
 
 /** The commands that change nothing on this host. */
@@ -23,16 +23,16 @@ export const configured = (program: Command, name: string, description: string):
 
 const cycleCommand = (program: Command, name: string, description: string) =>
   configured(program, name, description)
-    .option('--force', 'take the whole table and install it again', false)
-    .option('--accept-shrink', 'let a list that has shrunk pass, this time', false)
-    .option('--partial', 'install although other bundles have no copy yet', false)
+    .option('--force', 'fetch the whole table and install it again', false)
+    .option('--accept-shrink', 'accept a list that has shrunk, this time', false)
+    .option('--partial', 'install even if other bundles have no copy yet', false)
     .option('--bundle <NAME>', 'this bundle only')
     .option('--json', 'print the outcome as JSON', false);
 
 export function addFetch(program: Command, done: Done): void {
-  cycleCommand(program, 'fetch', 'one cycle now: fetch, verify, compile, install')
-    .option('--dry-run', 'say what would change, install nothing', false)
-    .option('--rebuild-state', 'give up the rollback floor and what is damaged of the record', false)
+  cycleCommand(program, 'fetch', 'run one cycle now: fetch, verify, compile, install')
+    .option('--dry-run', 'print what would change, install nothing', false)
+    .option('--rebuild-state', 'discard the rollback floor and the damaged parts of the record', false)
     .action(async (options: CycleCommandOptions) => {
       const { fetchCommand } = await import('./fetch-command.ts');
       done(await fetchCommand(options));
@@ -40,7 +40,7 @@ export function addFetch(program: Command, done: Done): void {
 }
 
 export function addImport(program: Command, done: Done): void {
-  cycleCommand(program, 'import', 'the same cycle from a directory or a USB stick')
+  cycleCommand(program, 'import', 'run the same cycle from a directory or a USB stick')
     .argument('<DIR>')
     .action(async (folder: string, options: Omit<CycleCommandOptions, 'dryRun' | 'rebuildState'>) => {
       const { importCommand } = await import('./fetch-command.ts');

@@ -136,12 +136,12 @@ async function relays(instances: readonly Instance[], domains: readonly string[]
   for (const { before } of instances) {
     const { directory } = before.postfix;
     const taken = await relaysForStrangers(before.postfix, domains);
-    if (taken === null) say(`Whether strangers can relay through it was not tried: Postfix does not run.`);
+    if (taken === null) say('Postfix does not run, so it was not tested whether strangers can relay through it.');
     else if (taken.length === 0) say('Postfix was asked as a stranger, and relays to no other domain.');
     else {
       isOpen = true;
-      log('error', `Postfix in ${directory} takes mail of strangers for ${taken.join(', ')}: it is an open relay.`);
-      log('error', `Look for what lets them: postconf -c ${directory} ${RELAY}; postconf -c ${directory} -P`);
+      log('error', `Postfix in ${directory} accepts mail from strangers for ${taken.join(', ')}: it is an open relay.`);
+      log('error', `To see what allows it: postconf -c ${directory} ${RELAY}; postconf -c ${directory} -P`);
     }
   }
   return isOpen;
@@ -171,7 +171,7 @@ function afterwards(
     if (mtaOf(config).reload() === 'pending') log('error', 'Postfix could not be reloaded: postfix reload');
     else say('Postfix has been reloaded.');
     if (changed.some(({ name }) => name === INTERFACES))
-      log('warning', `${INTERFACES} counts only once Postfix has been started anew: systemctl restart postfix`);
+      log('warning', `${INTERFACES} takes effect only after a restart: systemctl restart postfix`);
   }
   const beside = ownerBeside(config.state_dir);
   if (beside === null) becomeOwner(config.state_dir);

@@ -98,7 +98,7 @@ function apply(instance: Instance, wanted: readonly Setting[], configFile: strin
     applySettings(postfix, wanted);
     say('Postfix has been told:');
     for (const each of wanted) say(editLine(instance, each));
-    back(instance, wanted);
+    printUndo(instance, wanted);
     const more = configFile === DEFAULT_CONFIG ? '' : ` --config ${shell(path.resolve(configFile))}`;
     say('All of it in one line:');
     say(`  relaymap init --take-back${more}`);
@@ -113,7 +113,7 @@ function usedLine(uses: Today['uses']): string {
   return `Postfix uses the map already (${places.join(', ')})`;
 }
 
-function back(instance: Instance, wanted: readonly Setting[]): void {
+function printUndo(instance: Instance, wanted: readonly Setting[]): void {
   const { raw, set }: PostfixConfig = instance.before.postfix;
   say('To go back to what was before:');
   for (const { name } of wanted) {
@@ -128,14 +128,15 @@ function back(instance: Instance, wanted: readonly Setting[]): void {
 
 function deferringLine(instance: Instance, wanted: readonly Setting[]): void {
   if (!wanted.some(({ name }) => name === REJECT_CODE)) return;
-  const text = `With 450 whoever is not on the list is deferred, not refused. Read the log for "User unknown in relay recipient table"; after 7 days relaymap check reminds you to end that:`;
+  const text = `With 450, Postfix defers unknown recipients instead of rejecting them. Search the mail log for "User unknown in relay recipient table". If no valid address is among them, reject them; after 7 days relaymap check reminds you:`;
   for (const line of paragraph(text)) say(line);
   say(`  ${tool('postconf', instance)} -X ${REJECT_CODE}`);
+  say(`  ${tool('postfix', instance)} reload`);
 }
 
 /** @param bare a Postfix without main.cf */
 export function withoutPostfix(config: GatewayConfig, bare: Missing | null): void {
-  if (bare === null) say('There is no Postfix here to compare with. Where there is one:');
+  if (bare === null) say('There is no Postfix on this host to compare with. On a host with Postfix:');
   else {
     const [why = '', ...lines] = noMainCf(bare);
     for (const line of [...paragraph(`Postfix is here, but ${why}`), ...lines, 'Then:']) say(line);

@@ -59,8 +59,8 @@ function named({ main, services }: PostfixConfig, { hostname }: BackupOptions): 
   return [
     ...(hostname === undefined
       ? []
-      : [{ name: 'myhostname', value: hostname, why: 'the name it says in HELO, as --hostname has it' }]),
-    ...(isDeaf ? [{ name: INTERFACES, value: 'all', why: 'it listened to this host alone' }] : []),
+      : [{ name: 'myhostname', value: hostname, why: 'the name in HELO, from --hostname' }]),
+    ...(isDeaf ? [{ name: INTERFACES, value: 'all', why: 'it listened for connections from this host only' }] : []),
   ];
 }
 
@@ -98,7 +98,7 @@ function closed({ raw, main, set }: PostfixConfig): Reasoned[] {
   const wide = words(main.get('mynetworks') ?? '').filter(isWide);
   if (wide.length > 0) {
     throw new HostError('CONFIG', [
-      `mynetworks has ${wide.join(', ')}: whoever is in it may send mail through this host to anybody`,
+      `mynetworks has ${wide.join(', ')}: hosts in it may send mail through this host to anybody`,
       'Name this host and your own networks alone; of a backup MX the first is enough:',
       "  postconf -e 'mynetworks = 127.0.0.0/8, [::1]/128'",
     ]);
@@ -109,10 +109,10 @@ function closed({ raw, main, set }: PostfixConfig): Reasoned[] {
     {
       name: RELAY,
       value,
-      why: 'strangers may send to the domains of the list and to no others: 554, for good',
+      why: 'strangers may send to the domains of the list only; other domains get 554',
     },
     ...(!set.has('mynetworks') && (style === 'subnet' || style === 'class')
-      ? [{ name: 'mynetworks_style', value: 'host', why: 'neighbours in its network are strangers too' }]
+      ? [{ name: 'mynetworks_style', value: 'host', why: 'hosts in the same network are strangers too' }]
       : []),
   ];
 }
@@ -138,7 +138,13 @@ function listDecides(postfix: PostfixConfig, domains: readonly string[]): Reason
           },
         ]),
     ...(postfix.main.get('smtpd_reject_unlisted_recipient') === 'no'
-      ? [{ name: 'smtpd_reject_unlisted_recipient', value: 'yes', why: 'who is not on the list is refused' }]
+      ? [
+          {
+            name: 'smtpd_reject_unlisted_recipient',
+            value: 'yes',
+            why: 'Postfix refuses recipients that are not on the list',
+          },
+        ]
       : []),
   ];
 }
@@ -157,7 +163,10 @@ function route(postfix: PostfixConfig, { primary }: BackupOptions): Reasoned[] {
         ]
       : [];
   if (primary === undefined) return loops;
-  return [{ name: 'relay_transport', value: `relay:${primary}`, why: 'mail for the list goes to --primary' }, ...loops];
+  return [
+    { name: 'relay_transport', value: `relay:${primary}`, why: 'mail for the list goes to the host in --primary' },
+    ...loops,
+  ];
 }
 
 const LOOPS = 'best_mx_transport';
@@ -167,7 +176,7 @@ function patient(postfix: PostfixConfig): Reasoned[] {
   if (!canWait(postfix)) return [];
   const why = 'mail waits while DNS denies the name of its next hop; by default it is returned to its sender';
   const filter = { name: NAME_FILTER, value: NAMES_WAIT, why };
-  const own = { name: FILTERED, value: `$${NAME_FILTER}`, why: 'so it is for mail to the list, and for no other' };
+  const own = { name: FILTERED, value: `$${NAME_FILTER}`, why: 'so it applies only to mail for the list' };
   return [...(postfix.set.has(NAME_FILTER) ? [] : [filter]), own];
 }
 
@@ -175,17 +184,17 @@ export const QUEUE: readonly Reasoned[] = [
   {
     name: 'maximal_queue_lifetime',
     value: '21d',
-    why: 'its sender thinks it delivered: it outlasts a primary that is away for three weeks (else 5d)',
+    why: 'mail waits for three weeks if the primary is down (default 5d)',
   },
   {
     name: 'bounce_queue_lifetime',
     value: '2d',
-    why: 'a bounce that cannot be delivered is mostly for a forged sender (else 5d)',
+    why: 'a bounce that cannot be delivered is mostly for a forged sender (default 5d)',
   },
   {
     name: 'maximal_backoff_time',
     value: '30m',
-    why: 'what waits goes out within half an hour of the primary being back (else 4000s)',
+    why: 'waiting mail goes out at most half an hour after the primary is back (default 4000s)',
   },
 ];
 
@@ -193,13 +202,13 @@ export const QUEUE: readonly Reasoned[] = [
 function noWarnings({ main }: PostfixConfig): Reasoned[] {
   const value = main.get('delay_warning_time') ?? '0h';
   if (/^0[a-z]?$/.test(value)) return [];
-  return [{ name: 'delay_warning_time', value: '0h', why: 'a warning of a delay would go to senders who are forged' }];
+  return [{ name: 'delay_warning_time', value: '0h', why: 'warnings of a delay would go to forged senders' }];
 }
 
 /** What Debian's own main.cf says, where nothing is said yet. */
 function encrypted({ main, set }: PostfixConfig, { snakeoil, authorities }: BackupHost): Reasoned[] {
   const says = (name: string) => (main.get(name) ?? '') !== '';
-  const why = 'TLS where the other side has it, as Debian sets it up';
+  const why = 'TLS if the other side offers it, as Debian configures it';
   const found: Reasoned[] = [];
   if (!set.has('smtpd_tls_security_level') && main.get('smtpd_use_tls') !== 'yes') {
     if (!says('smtpd_tls_cert_file') && !says('smtpd_tls_chain_files') && snakeoil !== null) {

@@ -30,7 +30,7 @@ export function comparisonLines(before: Today, found: Comparison): string[] {
     ),
     ...(found.staying === 0
       ? []
-      : paragraph(`In the list's own domains it keeps ${people(found.staying)} accepted that the list does not have.`)),
+      : paragraph(`It still accepts ${people(found.staying)} in the domains of the list that the list does not have.`)),
     '',
   ];
 }
@@ -46,7 +46,7 @@ function notRelayed({ uses }: Today, { otherClasses }: Comparison): string[] {
   if (uses.some(({ map, where }) => map === 'relay_recipients' && where !== 'relay_recipient_maps')) return [];
   return otherClasses.flatMap(({ parameter, domains }) =>
     paragraph(
-      `${parameter} covers ${several(domains)}, so Postfix does not relay there and never asks the list. For the list to decide take ${domains.length === 1 ? 'it' : 'them'} out of ${parameter}; relaymap check gives the line.`,
+      `${parameter} covers ${several(domains)}, so Postfix does not relay there and never asks the list. To let the list decide, take ${domains.length === 1 ? 'it' : 'them'} out of ${parameter}; relaymap check prints the command.`,
     ),
   );
 }
@@ -55,7 +55,7 @@ function everyone(before: Today): string[] {
   if (before.everyone === null) return [];
   return [
     ...paragraph(
-      `Today Postfix accepts every address of ${before.open === null ? 'its relay domains' : several(before.open)}: ${before.everyone}. Whoever is not on the list would be rejected; who that is, no map can tell.`,
+      `Today Postfix accepts every address of ${before.open === null ? 'its relay domains' : several(before.open)}: ${before.everyone}. With the list, it would reject every recipient that is not on it. No map shows which of them exist.`,
     ),
   ];
 }

@@ -47,7 +47,7 @@ export async function initCycle(options: InitOptions, prepared: Prepared, beside
     beside === null
       ? await fetchCommand({ ...cycleOptions(options.config), rebuildState })
       : startAgain(beside, ['fetch', '--config', options.config, ...(rebuildState ? ['--rebuild-state'] : [])]);
-  if (status !== 0) howOn(options, prepared);
+  if (status !== 0) printNextSteps(options, prepared);
   return status;
 }
 
@@ -86,24 +86,26 @@ const cycleOptions = (config: string) => ({
 });
 
 /** The cycle has reported what is wrong. Prints the command that goes on from here. */
-function howOn(options: InitOptions, { bundle, config }: Prepared): void {
+function printNextSteps(options: InitOptions, { bundle, config }: Prepared): void {
   const { config: file, apply } = options;
   const { name: server } = KINDS[config.mta.kind];
   const folder = path.dirname(path.resolve(file));
   const notice = (text: string) => {
     for (const line of paragraph(text)) log('notice', line);
   };
-  notice(`Nothing of ${server} has been changed. ${file} is there; when the reason is mended, type the same again.`);
+  notice(
+    `The configuration of ${server} was not changed. ${file} was written. When you have corrected the problem, type the same command again.`,
+  );
   if (bundle.token_file === undefined) {
-    notice('If the server asks for a token, put it into a file that only root and relaymap may read, and type:');
+    notice('If the server requires a token, put it into a file that only root and relaymap can read, and type:');
     log('notice', `  ${typed(options)} --replace --token-file ${shell(path.join(folder, 'token'))}`);
   }
   if (bundle.ca_file === undefined) {
-    notice('If its certificate is of a CA of your own, put that into a file, and type:');
+    notice('If its certificate is from a private CA, put the certificate of the CA into a file, and type:');
     log('notice', `  ${typed(options)} --replace --ca-file ${shell(path.join(folder, 'ca.pem'))}`);
   }
-  notice('If the URL is mistyped, type the line with the right one and --replace.');
-  if (apply) notice(`--apply changes ${server} only when a good list is installed.`);
+  notice('If the URL is wrong, type the command with the right one and --replace.');
+  if (apply) notice(`--apply changes ${server} only after a good list has been installed.`);
 }
 
 /** The command line that was typed, but for what it says of the server's token and certificate. */
@@ -123,5 +125,5 @@ export function typed(options: InitOptions): string {
 
 export function lastLines(): void {
   if (existsSync('/lib/systemd/system/relaymap.service')) say('To keep it up to date: systemctl start relaymap');
-  say('To look at the whole: relaymap check');
+  say('To check everything: relaymap check');
 }

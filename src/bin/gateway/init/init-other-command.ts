@@ -63,7 +63,7 @@ function applied(name: string, { snippets, back, deferring }: SetUp): void {
   for (const line of back) say(`  ${line}`);
   if (deferring.length === 0) return;
   const text =
-    'Whoever is not on the list is deferred at first, not refused. Read the log for those who are; after 7 days relaymap check reminds you to end that:';
+    'At first, unknown recipients are deferred, not rejected. Search the mail log for them. If no valid address is among them, reject them; after 7 days relaymap check reminds you:';
   for (const line of paragraph(text)) say(line);
   for (const line of deferring) say(`  ${line}`);
 }

@@ -11,8 +11,8 @@ const several = (word: string, before: readonly string[] = []): readonly string[
 const orBucket = (open: OpenBucket | null): string => (open === null ? '' : ', or s3://BUCKET/PREFIX');
 
 export function addKeygen(program: Command): void {
-  subcommand(program, 'keygen', 'make a signing key: N.key (secret) and N.pub (for the gateways)')
-    .requiredOption('--out <DIR>', 'folder to write them into')
+  subcommand(program, 'keygen', 'create a signing key: N.key (secret) and N.pub (for the gateways)')
+    .requiredOption('--out <DIR>', 'folder for both files')
     .option('--name <N>', 'name of the two files', 'relaymap')
     .action(async (options: { out: string; name: string }) => {
       const { randomBytes } = await import('node:crypto');
@@ -32,11 +32,11 @@ export function addSign(program: Command, done: (status: number) => void, open: 
     .argument('<FILE>', "a step's file, or a candidate's folder")
     .option('--key <FILE>', 'sign with this key')
     .option('--agent <KEYID>', 'sign with a key of the ssh-agent')
-    .option('--command <PROGRAM...>', 'sign with a program: bytes in, signature out')
-    .option('--public <FILE>', "the program's public key, for a candidate")
+    .option('--command <PROGRAM...>', 'sign with a program: bytes on stdin, signature on stdout')
+    .option('--public <FILE>', 'public key of the program, for a candidate')
     .option('--base <DIR>', `the published folder${orBucket(open)}, to compare a candidate with`)
     .option('--allow-shrink', 'sign a candidate that has shrunk too far', false)
-    .option('--yes <DIGEST>', 'the whole digest, for scripts')
+    .option('--yes <DIGEST>', 'the whole digest, instead of the question')
     .action(async (file: string, options: SignOptions) => {
       const { signCommand } = await import('./sign-command.ts');
       done(await signCommand(file, options, open));
@@ -64,16 +64,16 @@ export function addKeyring(
     .option('--roots <N>', 'init: how many root keys (default 3)')
     .option('--keys <DIR>', "propose: a gateway's key directory")
     .option('--published <DIR>', `propose, rehearse: the published folder${orBucket(open)}`)
-    .option('--add <FILE>', 'propose: a key that comes (.pub)', several)
-    .option('--remove <KEYID>', 'propose: a key that goes; or its .pub', several)
-    .option('--add-root <FILE>', 'propose: a root key that comes (.pub)', several)
-    .option('--remove-root <KEYID>', 'propose: a root key that goes', several)
-    .option('--threshold <N>', 'propose: how many keys sign a manifest')
-    .option('--root-threshold <N>', 'init, propose: how many root keys sign a step')
+    .option('--add <FILE>', 'propose: add this key (.pub)', several)
+    .option('--remove <KEYID>', 'propose: remove this key, by keyid or .pub', several)
+    .option('--add-root <FILE>', 'propose: add this root key (.pub)', several)
+    .option('--remove-root <KEYID>', 'propose: remove this root key', several)
+    .option('--threshold <N>', 'propose: how many keys must sign a manifest')
+    .option('--root-threshold <N>', 'init, propose: how many root keys must sign a step')
     .option('--start-threshold <N>', 'propose: the threshold of the gateways')
     .option('--start-root-threshold <N>', 'propose: the root_threshold of the gateways')
-    .option('--floor <N>', 'propose: gateways forget all versions and go on from N')
-    .option('--without-old', 'publish: the old key cannot sign any more', false)
+    .option('--floor <N>', 'propose: gateways forget all versions and continue from N')
+    .option('--without-old', 'publish: the old key can no longer sign', false)
     .action(async (action: string, files: string[], options: KeyringOptions) => {
       const { keyringCommand } = await import('./keyring-command.ts');
       done(await keyringCommand(action, files, options, { now: new Date(), publish, open }));

@@ -21,12 +21,12 @@ export type OpenBucket = (place: string, options: S3Options) => Promise<Store>;
 
 export const withS3Options = (command: Command): Command =>
   command
-    .option('--endpoint <URL>', 'of s3://BUCKET/PREFIX: where the object store is')
-    .option('--region <REGION>', 'of s3://: its region')
-    .option('--addressing-style <STYLE>', 'of s3://: path or virtual')
-    .option('--credentials-file <FILE>', 'of s3://: its credentials, else AWS_ACCESS_KEY_ID and the like')
-    .option('--instance-metadata', 'of s3://: credentials of the instance')
-    .option('--ca-file <FILE>', 'CA of its server');
+    .option('--endpoint <URL>', 'for s3://BUCKET/PREFIX: URL of the object store')
+    .option('--region <REGION>', 'for s3://: region')
+    .option('--addressing-style <STYLE>', 'for s3://: path or virtual')
+    .option('--credentials-file <FILE>', 'for s3://: credentials (default: AWS_ACCESS_KEY_ID etc.)')
+    .option('--instance-metadata', 'for s3://: use the credentials of the instance')
+    .option('--ca-file <FILE>', 'CA of the server');
 
 /**
  * Published files in a folder or a bucket. The caller closes it.
