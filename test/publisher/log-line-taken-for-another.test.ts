@@ -266,6 +266,39 @@ test('what was known of a log of another format is forgotten', async () => {
   expect(seen.map((each) => each.map(({ requests }) => requests))).toEqual([[6], [], [3]]);
 });
 
+test('each line counts for whom it names, whichever of certificate, token, address and agent were seen before', async () => {
+  const gateway = (version: number, id: string) => `relaymap/0.1.0 (example-org=${version}; last=OK; id=${id})`;
+  // They are told apart by more than their ends.
+  const [one, two] = ['mx1.mail.example.net', 'mx2.mail.example.net'];
+  const agents = [gateway(41, one), gateway(42, one), gateway(42, two), `curl/8.0 ${one})`, `curl/8.1 ${one})`, 'x'];
+  const lines = agents.flatMap((agent) =>
+    ['', 'CN=mx1', 'CN=mx2.mail.example.net,O=x'].flatMap((dn) =>
+      ['', 'mx1', 'mx3'].flatMap((token) =>
+        ['10.0.0.1', '::ffff:10.0.0.1', '10.0.0.2'].map(
+          (address) => `"${agent}" tls=SUCCESS dn="${dn || '-'}" token="${token || '-'}"#${address}`,
+        ),
+      ),
+    ),
+  );
+  // In an order in which each comes after many others: 5 and the number of lines have no divisor in common.
+  const log = lines.map((_, i) => {
+    const [rest, address] = (lines[(i * 5) % lines.length] ?? '').split('#');
+    return `${address} - - [${common(NOW + i)}] "GET /r/manifest.json HTTP/1.1" 304 0 "-" ${rest}\n`;
+  });
+  const seenIn = async (text: string) => {
+    const tally = newTally();
+    await tallied('nginx', [Buffer.from(text)], true, tally);
+    return (['certificate', 'token', 'claim', 'address'] as const).flatMap((by) => [...tally.of(by).values()]);
+  };
+  const told = new Map<string, unknown>();
+  for (const text of log)
+    for (const { by, name, address, software, last } of await seenIn(text))
+      told.set(`${by} ${name}`, { address, software, last });
+  const all = await seenIn(log.join(''));
+  expect(new Map(all.map((seen) => [`${seen.by} ${seen.name}`, seen]))).toMatchObject(told);
+  expect(all.length).toBe(told.size);
+});
+
 test('a line of the future is not counted with those before it', async () => {
   const { line } = WRITE.serve ?? {};
   const later = [usual, usual, { ...usual, time: NOW + 7200 + 700 }, usual].map((each) => `${line?.(each)}\n`);

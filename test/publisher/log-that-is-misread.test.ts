@@ -118,6 +118,12 @@ test.each<[string, Format, string, Partial<Said>]>([
   ],
   ['a request without a path', 'json', line({ path: null, userAgent: AGENT }), { address: '', path: '' }],
   [
+    'Caddy by way of journalctl',
+    'caddy',
+    `Nov 26 22:12:02 web caddy[7]: ${JSON.stringify(CADDY)}`,
+    { certificate: 'mx1' },
+  ],
+  [
     'Caddy behind a proxy that it trusts',
     'caddy',
     JSON.stringify({
@@ -239,6 +245,8 @@ test('what is no line of a format is none', () => {
     ['s3', COMBINED],
     ['s3', 'a b [26/Nov/2026:22:12:02 +0000] '],
     ['json', COMBINED],
+    ['json', `"a: ${line({})}`],
+    ['json', `a:${line({})}`],
     ['json', '{}'],
     ['json', line({ path: undefined, url: '/r/manifest.json' })],
     ['json', line({ status: null })],

@@ -202,14 +202,15 @@ export class Tally {
     return client;
   }
 
-  /** Takes a line apart. */
+  /** Takes a line apart: all of it, or only what it says otherwise than one before it did. */
   #apart(line: LogLine): Client | typeof ANOTHER | null {
     const report = parseUserAgent(line.text(line.agentStart, line.agentEnd));
     if (report !== null && report.bundle !== this.#bundle) return ANOTHER;
-    const [by, name] = this.#nameOf(line, report);
-    const address = addressOf(line);
-    const seen = this.#seenOf(by, name, this.#path.kind === TABLE);
-    if (seen === null) return null;
+    const { near } = this.#clients;
+    const who = near !== null && near !== ANOTHER && isSameClient(near, report) ? near : this.#whoOf(line, report);
+    if (who === null) return null;
+    const { seen, address } = who;
+    const { by, name } = seen;
     const version = report?.installed ?? null;
     return {
       seen,
@@ -218,9 +219,16 @@ export class Tally {
       code: report?.last ?? null,
       software: report?.software ?? plainSoftware(line),
       says: report !== null && by !== 'claim' && report.id !== name ? report.id : null,
-      address: address === '' ? null : address,
+      address,
       isOurs: report !== null,
     };
+  }
+
+  #whoOf(line: LogLine, report: GatewayReport | null): Pick<Client, 'seen' | 'address'> | null {
+    const [by, name] = this.#nameOf(line, report);
+    const address = addressOf(line);
+    const seen = this.#seenOf(by, name, this.#path.kind === TABLE);
+    return seen === null ? null : { seen, address: address === '' ? null : address };
   }
 
   /** Who made the request. */
@@ -272,6 +280,10 @@ export class Tally {
     else found.others = true;
   }
 }
+
+/** Whether a line with the certificate, token and address of this client is of it too. */
+const isSameClient = ({ seen }: Client, report: GatewayReport | null): boolean =>
+  seen.by === 'claim' ? report?.id === seen.name : seen.by !== 'address';
 
 /** IPv4 within IPv6 is what it stands for: `::ffff:192.0.2.7`. Empty if the log has none. */
 const addressOf = (line: LogLine): string =>

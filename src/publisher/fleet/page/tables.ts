@@ -9,6 +9,8 @@ interface Column<T> {
   readonly cell: (row: T) => Markup;
   /** May be broken, and has a line of its own on a narrow screen. */
   readonly isWide?: boolean;
+  /** A word of ours, which is not broken. */
+  readonly isWord?: boolean;
 }
 
 const DASH = markup`<span class="soft">–</span>`;
@@ -18,8 +20,8 @@ function table<T>(caption: string, rows: readonly T[], head: Column<T>, columns:
   const titles = [head, ...columns].map(({ title }) => markup`<th role="columnheader" scope="col">${title}</th>`);
   const lines = rows.map((row) => {
     const cells = columns.map(
-      ({ title, cell, isWide = false }) =>
-        markup`<td role="cell" ${isWide ? markup` class="wide"` : null} data-label="${title}">${cell(row)}</td>`,
+      ({ title, cell, isWide = false, isWord = false }) =>
+        markup`<td role="cell" ${isWide ? markup` class="wide"` : isWord ? markup` class="word"` : null} data-label="${title}">${cell(row)}</td>`,
     );
     return markup`<tr role="row">
       <th role="rowheader" scope="row">${head.cell(row)}</th>
@@ -49,11 +51,19 @@ const ago = (at: number | null, now: number, after: string): Markup =>
         >${span(now - at)}${after}</time
       >`;
 
-export function gatewayTable({ rows, now, bundle }: Fleet, someExpected: boolean): Markup {
-  const shown = rows.slice(0, MOST_ROWS);
+/** At most so many of the rows, which are sorted. */
+export function gatewayTable(
+  { now, bundle }: Fleet,
+  rows: readonly GatewayRow[],
+  most: number,
+  title: string,
+  someExpected: boolean,
+): Markup {
+  const shown = rows.slice(0, most);
   const left = rows.length - shown.length;
+  if (shown.length === 0) return markup`<p class="soft">${left}, not shown here.</p>`;
   const made = table<GatewayRow>(
-    `Gateways of ${bundle}, the worst first`,
+    `${title}, of ${bundle}`,
     shown,
     {
       title: 'Gateway',
@@ -72,7 +82,7 @@ export function gatewayTable({ rows, now, bundle }: Fleet, someExpected: boolean
         cell: ({ code }) => (code === null || code === 'OK' ? text(code) : markup`<span class="bad">${code}</span>`),
       },
       { title: 'Software', cell: ({ software }) => text(software) },
-      { title: 'Known by', cell: ({ by }) => text(by === null ? null : BY_WORDS[by]) },
+      { title: 'Known by', cell: ({ by }) => text(by === null ? null : BY_WORDS[by]), isWord: true },
     ],
   );
   return left === 0
@@ -91,8 +101,8 @@ export const strangerTable = ({ strangers, now, bundle }: Fleet): Markup =>
         markup`${each.name}${each.posesAs !== null || isNobody(each) ? markup`<small>${strangerBy(each)}</small>` : null}`,
     },
     [
-      { title: 'Known by', cell: (each) => text(isNobody(each) ? null : BY_WORDS[each.by]) },
-      { title: 'Address', cell: ({ address }) => text(address) },
+      { title: 'Known by', cell: (each) => text(isNobody(each) ? null : BY_WORDS[each.by]), isWord: true },
+      { title: 'Address', cell: ({ name, address }) => text(address === name ? null : address) },
       { title: 'Tables', cell: ({ tables }) => text(tables) },
       { title: 'Last', cell: ({ last }) => ago(last, now, ' ago') },
       { title: 'Program', cell: ({ software }) => text(software), isWide: true },
