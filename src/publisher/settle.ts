@@ -77,6 +77,7 @@ export async function settle(work: Work): Promise<void> {
   await keepRemovals(repository.kept, waits, !(isNew && isOthers));
   const next: PublisherState = {
     ...state,
+    sent: published?.manifest.tables.recipients.sha256 === state.sent ? null : state.sent,
     seen: published === null || published.digest === state.digest ? state.seen : published.digest,
     readings: withReading(state.readings, reading),
     sources: isNew && isOthers ? sourceHistories(work) : state.sources,

@@ -38,6 +38,18 @@ test('the loser of a race reads again, and puts its own list out: its sources ha
   await expect(b.publish(now())).rejects.toMatchObject({ code: 'DIVERGED' });
 });
 
+test('a first publish that ended before its list was out goes on by itself; one whose list was out does not', async () => {
+  const store = await ObjectStore.start();
+  const desk = store.desk();
+  desk.list(people(20));
+  store.instead = ({ method, key }) => (method === 'PUT' && key === MANIFEST ? refusal(400, 'Killed') : null);
+  await expect(desk.publish(now())).rejects.toMatchObject({ code: 'OUTPUT' });
+  store.instead = () => null;
+  expect(await desk.publish(now())).toMatchObject({ outcome: 'published', version: 2 });
+  store.objects.delete(MANIFEST);
+  await expect(desk.publish(now())).rejects.toMatchObject({ code: 'STATE' });
+});
+
 test('a publisher that was killed before its list was out puts it out, over one of another', async () => {
   const { store, a, b } = await pair();
   a.list(people(30));

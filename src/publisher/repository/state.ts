@@ -108,7 +108,7 @@ export function continued(
     // Its versions are not signed here, so the record need not know them.
   } else if (state === null) {
     if (published !== null) throw refuse(`${output} has version ${version}, but ${stateDir} is empty. ${goOn}`);
-  } else if (published === null && state.tables.length > 0) {
+  } else if (published === null && state.tables.some((t) => t.sha256 !== state.sent)) {
     throw refuse(`version ${state.highest} was signed, but ${output} has no manifest.json. ${goOn}`);
   } else if (published !== null && version > state.highest && !isShared) {
     throw refuse(`${output} has version ${version}, but ${stateDir} ends at ${state.highest}: an old backup? ${goOn}`);
