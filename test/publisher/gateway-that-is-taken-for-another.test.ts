@@ -439,6 +439,16 @@ test.each([
   expect(span(seconds)).toBe(words);
 });
 
+test('a log of something else is told from one that is empty', async () => {
+  const told = async (requests: readonly Request[], lines: number) =>
+    fleetLines(await judged(requests), { ...LOGS, lines }, false).join('\n');
+  expect(await told([], 0)).toMatch(/^  there is no line in the logs$/m);
+  expect(await told([{ path: '/index.html' }], 1)).toMatch(
+    /^  no line of 1 asks for a file of a list: is this the right log\?$/m,
+  );
+  for (const status of [200, 401, 500]) expect(await told([{ status }], 1)).not.toMatch(/the right log|no line in/);
+});
+
 test('an empty log is no fleet in order', async () => {
   expect(sentence(await judged([]))).toBe('no gateway has asked for this list');
   expect(sentence(await judged([{ agent: 'curl/8' }]))).toBe('no gateway gives a name');

@@ -108,6 +108,13 @@ export function logWords(fleet: Fleet, logs: LogFacts): string[] {
           'nobody is expected ([fleet] expect), and no gateway has a certificate or token of its own: all is by their own word',
         ]
       : []),
+    ...(tally.requests + tally.refused + tally.failed + tally.otherBundles + tally.future > 0
+      ? []
+      : [
+          logs.lines === 0
+            ? 'there is no line in the logs'
+            : `no line of ${logs.lines} asks for a file of a list: is this the right log?`,
+        ]),
     ...(tally.requests > 0 && now - tally.last > silentAfter
       ? [`the newest line is ${span(now - tally.last)} old: is this log still written?`]
       : []),
