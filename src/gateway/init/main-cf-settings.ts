@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { HostError } from '../../errors.ts';
 import type { Comparison } from './compare.ts';
 import type { GatewayConfig } from '../config.ts';
-import { postfixCommand } from '../mta/postfix/commands.ts';
+import { postfixCommand, reasonOf } from '../mta/postfix/commands.ts';
 import type { PostfixConfig } from '../mta/postfix/main-cf.ts';
 import { PARAMETER, withStaleCheck } from '../mta/postfix/stale-check.ts';
 import { asksNextHops, ENDINGS, NEXT_HOPS, STALE_MAP } from '../map-files.ts';
@@ -122,5 +122,6 @@ export function requireType(config: GatewayConfig, { types }: PostfixConfig): vo
 export function applySettings({ directory }: PostfixConfig, all: readonly Setting[]): void {
   const lines = all.map(({ name, value }) => `${name} = ${value}`);
   const { status, stderr } = postfixCommand('postconf', ['-e', ...lines], directory);
-  if (status !== 0) throw new HostError('CONFIG', `postconf -e failed, ${directory}/main.cf is as it was: ${stderr}`);
+  if (status !== 0)
+    throw new HostError('CONFIG', `postconf -e failed, ${directory}/main.cf is as it was: ${reasonOf(stderr)}`);
 }
