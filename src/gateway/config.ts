@@ -145,7 +145,7 @@ export function readOwnConfig(file: string): GatewayConfig {
 
 /** @throws HostError CONFIG */
 export function readGatewayConfig(file: string): GatewayConfig {
-  const config = readConfigFile(file, Config, LATER);
+  const config = readConfigFile(file, Config, LATER, undefined, 'To write one: relaymap init');
   const wrong = (message: string) => new HostError('CONFIG', `${file}: ${message}`);
   const names = new Set<string>();
   for (const [i, b] of config.bundle.entries()) {

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
 import * as z from 'zod/mini';
 import { HostError } from '../errors.ts';
+import { isAbsent } from './atomic-file.ts';
 import { whyUnread } from './denied.ts';
 import { nearest } from './nearest.ts';
 
@@ -41,6 +42,7 @@ export const list = <T extends z.ZodMiniType>(item: T) => z.array(item, { error:
 /**
  * @param later keys of later versions (`bundle.sealed`). They are refused by that name.
  * @param refusal says why these values are refused before the schema sees them; null if they are not.
+ * @param begin what to do where there is no such file.
  * @returns the file's values, as the schema gives them.
  * @throws HostError CONFIG, naming the file, the key and the rule; the line if the file is not TOML.
  */
@@ -49,17 +51,20 @@ export function readConfigFile<T>(
   schema: z.ZodMiniType<T>,
   later: readonly string[] = [],
   refusal: (values: unknown) => string | null = () => null,
+  begin = '',
 ): T {
-  const values = parseToml(file, readText(file));
+  const values = parseToml(file, readText(file, begin));
   const refused = refusal(values);
   if (refused !== null) throw new HostError('CONFIG', `${file}: ${refused}`);
   return checkConfig(file, values, schema, later);
 }
 
-function readText(file: string): string {
+function readText(file: string, begin: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file));
   } catch (error) {
+    if (begin !== '' && isAbsent(error))
+      throw new HostError('CONFIG', `there is no configuration ${file}. ${begin}`, error);
     const why = error instanceof TypeError ? 'it is not UTF-8' : whyUnread(error, file);
     throw new HostError('CONFIG', `cannot read the configuration ${file}: ${why}`, error);
   }

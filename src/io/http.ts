@@ -284,7 +284,8 @@ function translate(error: unknown, url: URL): Error {
   if (!(error instanceof Error)) return new SourceError('NETWORK', `${url.host}: ${String(error)}`, error);
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (TLS_CODE.test(code)) return new SourceError('TLS', `${url.host}: ${firstLine(error)} (${code})`, error);
-  return new SourceError('NETWORK', `${url.host}: ${firstLine(error)}${code === '' ? '' : ` (${code})`}`, error);
+  const text = firstLine(error);
+  return new SourceError('NETWORK', `${url.host}: ${text}${text.includes(code) ? '' : ` (${code})`}`, error);
 }
 
 function firstLine(error: Error): string {

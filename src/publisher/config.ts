@@ -128,6 +128,21 @@ export interface PublisherConfig extends Omit<z.infer<typeof Config>, 'source' |
 
 const STATE = '/var/lib/relaymap-publish';
 const FOLDER = '/etc/relaymap-publish';
+const EXAMPLE = '/usr/share/doc/relaymap-publisher/examples/relaymap-publish.toml';
+
+/** The files and folders of a `state_dir`. */
+export const STATE_NAMES = {
+  record: 'state.json',
+  status: 'status.json',
+  cosigned: 'cosign.json',
+  keyringStart: 'keyring-start.json',
+  lock: 'lock',
+  tables: 'tables',
+  transport: 'transport',
+  sources: 'sources',
+  waiting: 'waiting',
+  candidates: 'candidates',
+} as const;
 
 /**
  * Of the lists that relaymap-publish@NAME publishes by /etc/relaymap-publish/NAME.toml each has a state of its own,
@@ -140,10 +155,20 @@ export function defaultStateDir(file: string): string {
   return isInstance ? path.join(STATE, name) : STATE;
 }
 
+/** @throws HostError CONFIG where the list of /etc/relaymap-publish/relaymap-publish.toml keeps something of its own */
+function requireFree(file: string, stateDir: string): void {
+  const name = path.basename(stateDir);
+  if (path.dirname(path.resolve(stateDir)) !== STATE || !Object.values<string>(STATE_NAMES).includes(name)) return;
+  throw new HostError('CONFIG', [
+    `${file}: state_dir would be ${stateDir}, and "${name}" is a name that ${STATE} has for its own files`,
+    'Give the file another name, or name another state_dir in it',
+  ]);
+}
+
 /** @throws HostError CONFIG */
 export function readPublisherConfig(file: string): PublisherConfig {
   requireUnwritable('the configuration', file);
-  const config = readConfigFile(file, Config, [], laterKey);
+  const config = readConfigFile(file, Config, [], laterKey, `To begin with: cp ${EXAMPLE} ${file}`);
   const refuse = (why: string) => new HostError('CONFIG', `${file}: ${why}`);
   // Without sources a cosigner judges the difference alone.
   if (config.candidate === undefined && (config.source ?? []).length === 0)
@@ -163,6 +188,7 @@ export function readPublisherConfig(file: string): PublisherConfig {
   const domains = policy.domains?.flatMap((domain, i) => domainForms(file, `policy.domains.${i}`, domain));
   const wildcards = policy.wildcards.flatMap((domain, i) => domainForms(file, `policy.wildcards.${i}`, domain, false));
   const state_dir = config.state_dir ?? defaultStateDir(file);
+  requireFree(file, state_dir);
   const sources = { source: source ?? [], transport: transport ?? [] };
   return { ...config, state_dir, ...sources, policy: { ...policy, domains, wildcards } };
 }

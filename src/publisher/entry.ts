@@ -17,6 +17,12 @@ const NOT_ASCII_SPACE = /[\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205
  * characters.
  */
 const UNQUOTED = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\u0080-\u{10ffff}-]*$/u;
+/** Quotes that word processors and spreadsheets make of `"` and `'`: anywhere, and around an address. */
+const CURLY = /[\u00ab\u00bb\u201c-\u201f]|^[\u2018-\u201b\u2039]|[\u2018-\u201b\u203a]$/;
+/** A key of a regexp: or pcre: map. */
+const EXPRESSION = /^!?\/.*\/[a-z]*$/i;
+/** A mailbox, as Cyrus lists it. */
+const MAILBOX = /^user\//;
 const LABEL_BYTES = 63;
 
 /** Excludes domains that may be internationalised. */
@@ -54,6 +60,10 @@ export function firstField(line: string): string | null {
  */
 export function addressOf(field: string): string {
   if (NOT_ASCII_SPACE.test(field)) throw new EntryError('holds white space that is not ASCII');
+  if (CURLY.test(field))
+    throw new EntryError('has a typographic quote (\u201c \u201d \u2018 \u2019 \u00ab \u00bb) in it');
+  if (EXPRESSION.test(field))
+    throw new EntryError('is a regular expression, and a list holds none; name the addresses that it stands for');
   const address = field.startsWith('"') ? unquoted(field) : plain(field);
   // Only the local part: in a domain the IDN rules decide, since some languages need such characters there.
   const unseen = INVISIBLE.exec(address.slice(0, address.lastIndexOf('@')))?.[0].codePointAt(0);
@@ -67,12 +77,18 @@ export function addressOf(field: string): string {
 function plain(field: string): string {
   const [local = '', domain, more] = field.split('@');
   if (domain === undefined) throw new EntryError('has no @');
+  if (domain === '' && local !== '' && more === undefined)
+    throw new EntryError('is for every domain, and a list has no row for that; name the addresses that it stands for');
+  if (MAILBOX.test(local))
+    throw new EntryError('is a mailbox of Cyrus, not its address; leave out user/, and what stands below a mailbox');
   if (more !== undefined) throw new EntryError('has more than one @, and its local part is not quoted');
   if (!UNQUOTED.test(local)) throw new EntryError('has a character in its local part that has to be quoted');
   if (local === '*') return `@${domain}`;
-  if (/^\*|\*$/.test(local))
+  // Mailu writes % for any characters.
+  const sign = /^[*%]|[*%]$/.exec(local)?.[0];
+  if (sign !== undefined)
     throw new EntryError(
-      'is a pattern elsewhere, with its *, and a list holds none; put the local part in quotes if it is meant',
+      `is a pattern elsewhere, with its ${sign}, and a list holds none; put the local part in quotes if it is meant`,
     );
   return field;
 }

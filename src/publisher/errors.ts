@@ -2,7 +2,7 @@
  * The publisher's own failures and their exit statuses (docs/commands.md section 3.4): 1 if a guard refused, 2 if
  * it could not publish.
  */
-import { printable } from '../errors.ts';
+import { HostError, printable } from '../errors.ts';
 
 const EXIT = {
   /** A source failed or gave nothing. */
@@ -36,6 +36,10 @@ const EXIT = {
 } as const;
 
 export type PublishCode = keyof typeof EXIT;
+
+/** Whether the place of the published files fails, rather than a file in it. */
+export const isUnreachable = (error: unknown): boolean =>
+  error instanceof HostError || (error instanceof PublishError && (error.code === 'OUTPUT' || error.code === 'CLOCK'));
 
 export class PublishError extends Error {
   readonly code: PublishCode;

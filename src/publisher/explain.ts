@@ -12,8 +12,10 @@ import { gather, type Gathered, type Origin } from './gather/gather.ts';
 import { RowSpace } from './gather/row-space.ts';
 import { isNamedBy } from './policy-domains.ts';
 import { removals, waitingRows, type WaitingRow } from './removals/removals.ts';
+import { othersOf } from './repository/other-publisher.ts';
 import type { Repository } from './repository/repository.ts';
 import type { Published } from './repository/state.ts';
+import { MANIFEST } from './repository/store.ts';
 import { lookAt } from './repository/with-repository.ts';
 import { apart } from './tables/source-guard.ts';
 import { gatherRoutes } from './transport/gather-routes.ts';
@@ -66,7 +68,7 @@ async function explained(
     if (entry.toLowerCase().includes(typed)) meant.push(`not an address: ${message}`);
   };
   const given = await gather(lenient, now, { each, fault, apart: apart(config), space });
-  const published = await repository.publishedHere();
+  const published = await repository.publishedHere(othersOf(config));
   const lines: string[] = [];
   for (const row of [...rows, ...wildcards]) {
     const origins = found.get(row);
@@ -163,7 +165,10 @@ async function publishedLine(
   rows: readonly string[],
   accepted: boolean,
 ): Promise<string> {
-  if (published === null) return 'nothing is published yet: relaymap-publish publish';
+  if (published === null)
+    return (await repository.store.look(MANIFEST)) === null
+      ? 'nothing is published yet: relaymap-publish publish'
+      : `what is out in ${repository.store.label} was not put out here: relaymap-publish inspect shows it`;
   const { version, tables } = published.manifest;
   const there = (await presentRows(repository.table(tables.recipients.sha256), rows)).size > 0;
   if (there === accepted) return `the published version ${version} ${there ? 'has it' : 'does not have it either'}`;

@@ -18,6 +18,7 @@ import { keepRemovals } from './removals/removals.ts';
 import { dropCandidates } from './repository/candidates.ts';
 import { createdAt } from './repository/clock.ts';
 import type { Repository } from './repository/repository.ts';
+import { mayHaveOthers } from './repository/other-publisher.ts';
 import { nextVersion, withReading, type Tables } from './repository/several-publishers.ts';
 import { approvalFor, manifestPayload, signaturesOf, signedManifest } from './repository/sign-manifest.ts';
 import type { Published, PublisherState } from './repository/state.ts';
@@ -32,8 +33,8 @@ import { readingOf } from './settle.ts';
 import { type Work, type Result, namedBy, recorded, withoutUnnamed, approvalOf, isWhole } from './work.ts';
 
 /**
- * An object store may do later what it did not answer, so the version counts before anything is signed: another run
- * takes a higher one.
+ * An object store may do later what it did not answer, and another publisher may have seen what was signed here, so the
+ * version counts before anything is signed: another run takes a higher one.
  */
 function noteVersion(repository: Repository, state: PublisherState, version: number, payload: Uint8Array): void {
   const digest = createHash('sha256').update(payload).digest('hex');
@@ -78,7 +79,7 @@ export async function goOut(work: Work, same: boolean, judged: Judged): Promise<
   }
   if (keys.signers.length >= keys.threshold) {
     const payload = payloadOf(version);
-    if (repository.store.isShared || repository.store.leastAge > 0) noteVersion(repository, state, version, payload);
+    if (repository.store.leastAge > 0 || mayHaveOthers(config)) noteVersion(repository, state, version, payload);
     const signatures = await signaturesOf(MANIFEST_TYPE, payload, keys.signers);
     return await commit(work, result, signedManifest(payload, signatures, trustedBy(keys), keys.threshold));
   }
@@ -143,20 +144,27 @@ export async function putOut(
   { signed, replaced, named, reading }: Outgoing,
   now: Date,
 ): Promise<void> {
-  const waiting = repository.kept.record()?.candidates ?? [];
+  const before = repository.kept.record();
+  const waiting = before?.candidates ?? [];
   await requireNewestStep(repository.store, Math.max(next.keyring, signed.manifest.keyring), signed);
-  repository.kept.writeRecord(next); // before publishing: a version is never signed twice
+  const sent = signed.manifest.tables.recipients.sha256;
+  repository.kept.writeRecord({ ...next, sent }); // before publishing: a version is never signed twice
   if (!(await repository.writeManifest(signed.envelope, replaced))) {
     const { label } = repository.store;
+    const { highest, digest } = next;
+    if (before !== null) repository.kept.writeRecord({ ...before, highest, digest }); // this list was never out
     throw new LostRace(`another publisher was faster at ${label}: version ${signed.manifest.version} is not out`);
   }
   try {
+    const readings = reading === null ? next.readings : withReading(next.readings, reading);
+    const out = { ...next, sent: null, readings };
+    // What follows takes a while in a bucket, and another publisher may replace the list meanwhile.
+    if (repository.store.isShared) repository.kept.writeRecord(out);
     await repository.mend();
     const hops = await repository
       .ofTransport()
       .clean(next.transport, namedByHops(nextHopsOf(signed.manifest).entry), now);
-    const readings = reading === null ? next.readings : withReading(next.readings, reading);
-    repository.kept.writeRecord(await repository.clean({ ...next, readings, transport: hops }, named, now));
+    repository.kept.writeRecord(await repository.clean({ ...out, transport: hops }, named, now));
     const digests = waiting.map(({ digest }) => digest);
     if (digests.length > 0) await dropCandidates(repository, digests, true);
   } catch (error) {

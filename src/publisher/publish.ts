@@ -11,7 +11,8 @@ import { log } from '../io/log.ts';
 import type { PublisherConfig } from './config.ts';
 import { PublishError } from './errors.ts';
 import { ofSource } from './failing-source.ts';
-import { gather, type Gathered, type LeftOut } from './gather/gather.ts';
+import { gather, type Gathered } from './gather/gather.ts';
+import type { LeftOut } from './gather/row-policy.ts';
 import { RowSpace } from './gather/row-space.ts';
 import { goOut, LostRace } from './go-out.ts';
 import { approvalOf, isWhole, namedBy, type Work } from './work.ts';
@@ -21,7 +22,7 @@ import { removals, waitingRows, type Removals, type WaitingRow } from './removal
 import { clockBehind } from './repository/clock.ts';
 import type { Repository } from './repository/repository.ts';
 import { isSignedBy } from './repository/sign-manifest.ts';
-import { continued } from './repository/state.ts';
+import { continued, type PublisherState } from './repository/state.ts';
 import { following, isByAnother } from './repository/other-publisher.ts';
 import { dryRun, withRepository } from './repository/with-repository.ts';
 import { divergedGoOn, divergence, keepPublished, settle } from './settle.ts';
@@ -157,9 +158,7 @@ async function runIn(
     throw new PublishError('DIVERGED', `${diverged}. ${divergedGoOn(work)}`);
   }
   if (!options.dryRun && isSame && !(await isDue(work))) {
-    if (published !== null) await repository.dropUnnamed(state, namedBy(published.manifest.tables.recipients), now);
-    await hops.repository.dropUnnamed(state.transport, namedByHops(hops.entry), now);
-    await settle(work);
+    await settle({ ...work, state: await withoutOld(work) });
     return result('unchanged');
   }
   const meant =
@@ -189,6 +188,14 @@ async function runIn(
   const deltas = manifest.tables.recipients.deltas.length;
   const outcome = options.unsigned !== undefined ? 'unsigned' : isSame ? 'renewed' : 'published';
   return { ...result(outcome, manifest.version), validity, deltas };
+}
+
+/** Deletes what no manifest has named for long. @returns the record of what is still to be deleted. */
+async function withoutOld({ repository, state, published, hops, now }: Work): Promise<PublisherState> {
+  const named = published === null ? new Set<string>() : namedBy(published.manifest.tables.recipients);
+  const unnamed = await repository.dropUnnamed(state, named, now);
+  const ofHops = await hops.repository.dropUnnamed(state.transport, namedByHops(hops.entry), now);
+  return { ...state, unnamed, transport: { ...state.transport, unnamed: ofHops } };
 }
 
 const validityOf = ({ created, expires }: Manifest) => ({ created, expires });

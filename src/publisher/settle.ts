@@ -28,7 +28,8 @@ export async function divergence(work: Work): Promise<string | null> {
   if (published === null || !isOthers || options.nextVersion !== null) return null;
   const { recipients } = published.manifest.tables;
   const now = readingOf(work);
-  const earlier = new Set([...state.tables.map((t) => t.sha256), ...recipients.deltas.map((d) => d.from)]);
+  const own = state.tables.map((t) => t.sha256).filter((sha256) => sha256 !== state.sent);
+  const earlier = new Set([...own, ...recipients.deltas.map((d) => d.from)]);
   earlier.delete(recipients.sha256);
   const out = {
     tables: { recipients: recipients.sha256, transport: hops.entry?.sha256 ?? null },
@@ -67,7 +68,7 @@ const rows = (count: number): string => `${count} ${count === 1 ? 'row' : 'rows'
 
 /** Remembers the reading, and keeps what the next deltas and guards start from. Writes only what is new. */
 export async function settle(work: Work): Promise<void> {
-  const { config, repository, state, gathered, waits, isOthers } = work;
+  const { config, repository, state, published, gathered, waits, isOthers } = work;
   const reading = readingOf(work);
   const last = state.readings.at(-1);
   const isNew = last === undefined || !isSameTables(last, reading);
@@ -76,6 +77,8 @@ export async function settle(work: Work): Promise<void> {
   await keepRemovals(repository.kept, waits, !(isNew && isOthers));
   const next: PublisherState = {
     ...state,
+    sent: published?.manifest.tables.recipients.sha256 === state.sent ? null : state.sent,
+    seen: published === null || published.digest === state.digest ? state.seen : published.digest,
     readings: withReading(state.readings, reading),
     sources: isNew && isOthers ? sourceHistories(work) : state.sources,
   };

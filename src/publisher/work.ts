@@ -62,7 +62,7 @@ export function recorded(approval: Approval | null): PublisherState['approval'] 
 }
 
 /** A blob that is named again has no deletion date any more, even if this run ends before it cleans up. */
-export const withoutUnnamed = (state: PublisherState, named: ReadonlySet<string>): PublisherState => ({
+export const withoutUnnamed = <S extends Pick<PublisherState, 'unnamed'>>(state: S, named: ReadonlySet<string>): S => ({
   ...state,
   unnamed: Object.fromEntries(Object.entries(state.unnamed).filter(([name]) => !named.has(name))),
 });

@@ -103,8 +103,16 @@ test('a delta that stalls costs its time, not the update', async () => {
   expect((await scene.installs(2, NEXT)).bundle.via).toBe('full');
 });
 
-// One request gets a third of what is left: two seconds.
-const IMPATIENT = '[limits]\ntotal_timeout = "6s"\nidle_timeout = "1s"';
+/**
+ * The limit that is meant, and the other one far beyond it: a machine that is busy decides nothing. One request gets a
+ * third of what is left of the total, and the table still has five seconds after the delta.
+ */
+const limits = (idle: string, total: string) => `[limits]\nidle_timeout = "${idle}"\ntotal_timeout = "${total}"`;
+const LIMITS: Record<string, string> = {
+  'stops in its middle': limits('2s', '3h'),
+  'lacks its last byte, which never comes': limits('2s', '3h'),
+  drips: limits('2h', '24s'),
+};
 const head = (file: Buffer) => ({ 'content-length': file.length });
 const PRANKS: Record<string, Misbehaviour> = {
   'stops in its middle': ({ response, file }) => void response.writeHead(200, head(file)).write(file.subarray(0, 20)),
@@ -144,9 +152,9 @@ const PRANKS: Record<string, Misbehaviour> = {
 };
 
 describe('the whole table is taken in the same cycle when the server’s answer for the delta', () => {
-  test.each(Object.entries(PRANKS))('%s', async (_, prank) => {
+  test.each(Object.entries(PRANKS))('%s', async (name, prank) => {
     const { scene, first } = await open();
-    scene.configure({ config: IMPATIENT });
+    scene.configure({ config: LIMITS[name] ?? limits('2h', '3h') });
     const { table, delta } = publishWithDelta(scene.forger, first, NEXT);
     scene.endpoint.misbehaviour = (exchange) => (exchange.path === delta ? prank(exchange) : false);
     const { bundle, stderr, ms } = await scene.installs(2, NEXT);
@@ -154,7 +162,7 @@ describe('the whole table is taken in the same cycle when the server’s answer 
     expect(stderr).toContain('the delta did not work');
     expect(scene.endpoint.take()).toEqual(['manifest.json', delta, table]);
     expect(bundle.wireBytes).toBeLessThan(2 ** 20);
-    expect(ms).toBeLessThan(15_000); // at most a third of the six seconds, and what a loaded machine adds
+    expect(ms).toBeLessThan(60_000); // eight seconds, and what a loaded machine adds
   });
 });
 

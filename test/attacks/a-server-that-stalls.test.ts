@@ -11,7 +11,7 @@ import { LONGER, Scene } from '../support/scene.ts';
  * The limit that is meant, and the other one far beyond it: a machine that is busy decides nothing. One URL gets a
  * third of the total.
  */
-const IDLE = '[limits]\nidle_timeout = "1s"\ntotal_timeout = "3h"';
+const IDLE = '[limits]\nidle_timeout = "2s"\ntotal_timeout = "3h"';
 const TOTAL = '[limits]\nidle_timeout = "2h"\ntotal_timeout = "9s"';
 let scene: Scene;
 beforeAll(async () => {
@@ -31,7 +31,7 @@ async function times(
   onTestFinished(() => void (scene.endpoint.misbehaviour = null));
   const requests = which === 'manifest' ? ['manifest.json'] : ['manifest.json', table];
   const { bundle } = await scene.refused('TIMEOUT', requests);
-  expect(bundle.message).toMatch(limit === IDLE ? /no byte for 1 s/ : /not done within/);
+  expect(bundle.message).toMatch(limit === IDLE ? /no byte for 2 s/ : /not done within/);
 }
 
 const drip: Misbehaviour = ({ response, file }) => {

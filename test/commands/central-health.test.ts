@@ -37,7 +37,7 @@ test('critical before the first publish, ok after it, warning with code and sour
     outcome: 'failed',
     code: 'SOURCE',
     source: 'the list',
-    reasons: [expect.stringMatching(/^the last run failed \d+s ago: SOURCE of the source the list$/)],
+    reasons: [expect.stringMatching(/^the last run failed \d+s ago: SOURCE in source the list$/)],
   });
 });
 
@@ -135,7 +135,11 @@ test('/healthz and /metrics beside serve: they tell of what is published, and SI
   const good = readFileSync(at.config, 'utf8');
   writeFileSync(at.config, `${good}listens = true\n`);
   serves.kill('SIGHUP');
-  await until('the mistake is told', () => /CONFIG: .*The old configuration goes on/.test(stderr) || undefined, 60);
+  await until(
+    'the mistake is told',
+    () => /CONFIG: .*the old configuration stays in use/.test(stderr) || undefined,
+    60,
+  );
   expect((await page(first, 'healthz'))[0]).toBe(200);
   writeFileSync(at.config, good);
   serves.kill('SIGHUP');

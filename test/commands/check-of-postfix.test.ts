@@ -530,6 +530,12 @@ describe('without a Postfix', () => {
     expect([status, findings.map((f) => [f.level, f.type])]).toEqual([1, [['error', ['dpkg-reconfigure postfix']]]]);
   });
 
+  test('whose main.cf has a slip: its line, and nothing that would write another main.cf', async () => {
+    add('garbage');
+    const finding = await found('error', /main\.cf, line \d+: missing '=' after attribute name: "garbage"/);
+    expect(finding.type[0]).toMatch(/^postfix check /);
+  });
+
   test('at all', async () => {
     const bin = path.join(host.site.dir, 'bin');
     mkdirSync(bin);

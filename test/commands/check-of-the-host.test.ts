@@ -88,6 +88,12 @@ test('a token that everybody can read', async () => {
   rmSync(at('token'));
 });
 
+test('a token that is not there', async () => {
+  bundleLine(`token_file = "${at('token')}"`);
+  const finding = await found('error', /token_file .*token: there is no such file\. Nothing new can be fetched/);
+  expect(finding.type).toEqual([`install -m 0600 TOKEN ${at('token')}`]);
+});
+
 test('the user postfix cannot reach or read the maps', async () => {
   chmodSync(at('maps'), 0o700);
   await mends(await found('warning', /postfix cannot enter .*maps/));

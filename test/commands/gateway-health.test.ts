@@ -163,16 +163,16 @@ describe('maps', () => {
 const NO_LOCKS = ['unshare', '--mount', 'sh', '-c', 'mount -t proc -o subset=pid proc /proc && exec "$@"', 'sh'];
 
 test('a cycle is just putting new maps in place, slowly: that is no damage', async () => {
-  const rename = ['-e', 'trace=rename', '-e', 'inject=rename:delay_exit=200000'];
   const looks: { args: string; status: number | null; stdout: string }[] = [];
-  // One in whose midst no look began, on a machine that is busy, has shown nothing.
+  // One in whose midst no look began, on a machine that is busy, has shown nothing: the next one takes longer.
   for (let version = 2; looks.length === 0 && version < 12; version++) {
     const rows = [...LIST, `new-${version}@example.org`];
     scene.publish(rows);
     const before = JSON.stringify(scene.gateway.maps());
     const cycle = { isOver: false };
+    const rename = `-e trace=rename -e inject=rename:delay_exit=${(version - 1) * 200_000}`;
     const fetched = scene.gateway
-      .fetch([], { under: ['strace', '-f', '-qq', '-o', '/dev/null', ...rename] })
+      .fetch([], { under: `strace -f -qq -o /dev/null ${rename}`.split(' ') })
       .finally(() => (cycle.isOver = true));
     while (!cycle.isOver) {
       for (const args of [['health'], ['health', '--deep']]) {

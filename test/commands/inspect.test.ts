@@ -54,7 +54,7 @@ describe('a directory', () => {
     const { status, stdout, stderr } = await inspect(desk.folder(), '--keys', desk.at('keys'));
     expect(status, stderr).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ name: 'example-org', version: 1, tables: { recipients: { rows: 3 } } });
-    expect(stderr).toContain(`signed by ${desk.forger.signers[0]?.keyid ?? ''}, a trusted key`);
+    expect(stderr).toContain(`it has a signature by the key ${desk.forger.signers[0]?.keyid ?? ''}, a trusted key`);
     expect(stderr).toContain('the table is whole: 3 rows in 2 domains');
     expect(stderr).not.toMatch(/error|warning|anonymous/);
     for (const row of ROWS) expect(stdout + stderr).not.toContain(row);
@@ -63,7 +63,7 @@ describe('a directory', () => {
   test('without keys: shown, and said to be unverified', async () => {
     const { status, stdout, stderr } = await inspect(new Desk().folder());
     expect([status, (JSON.parse(stdout) as { version: number }).version]).toEqual([0, 1]);
-    expect(stderr).toMatch(/warning: nothing is verified without keys; to verify: --keys DIR/);
+    expect(stderr).toMatch(/warning: no signature was verified; to verify them: --keys DIR/);
   });
 
   test.each<[string, Lies, number]>([

@@ -61,13 +61,18 @@ test('it can be read on a telephone and a screen, by day and by night', { timeou
       await look(file, width, dark);
       if (pictures === undefined || width === 400) continue;
       await browser.show(`file://${file}`, { width, dark });
-      writeFileSync(path.join(pictures, `fleet-${dark ? 'dark' : 'light'}.png`), await browser.picture(1100));
+      writeFileSync(path.join(pictures, `fleet-${dark ? 'dark' : 'light'}.png`), await browser.picture(1340));
     }
   const headings = await browser.evaluate<string[]>(
     '[...document.querySelectorAll("h1, h2")].map((h) => h.textContent)',
   );
-  expect(headings[0]).toMatch(/^56 of 61 current, 2 behind, 2 silent for up to 4\u00a0h, 1 never seen/);
-  expect(headings.slice(1)).toEqual(['Strangers that took a whole table', 'How version 42 spread', 'Gateways']);
+  expect(headings[0]).toMatch(/^56 of 61 current, 2\u00a0behind, 2\u00a0silent for up to 4\u00a0h, 1\u00a0never seen/);
+  expect(headings.slice(1)).toEqual([
+    'Strangers that took a whole table',
+    'Gateways to look at',
+    'How version 42 spread',
+    'Gateways in order',
+  ]);
 });
 
 test('nothing that a log says becomes a part of the page', { timeout: 300_000 }, async () => {
@@ -97,7 +102,10 @@ const SECRET = 'a-token-for-people-0123456789';
 
 test('serve shows it to whoever has its own token, and to no gateway', { timeout: 300_000 }, async () => {
   const central = new Central();
-  configure(central, 'token_file = @token\nfleet_page = @fleet.html\nfleet_token_file = @secret');
+  configure(
+    central,
+    'token_file = @token\nfleet_page = @fleet.html\nfleet_token_file = @secret\naccess_log = @served.json',
+  );
   writeFileSync(central.at('secret'), `${SECRET}\n`, { mode: 0o600 });
   central.rows(people(20));
   await central.publish();
@@ -130,6 +138,11 @@ test('serve shows it to whoever has its own token, and to no gateway', { timeout
   expect(await browser.evaluate('getComputedStyle(document.querySelector("main")).maxWidth')).toBe('1080px');
   await browser.headers({});
   expect((await stop(run)).status).toBe(0);
+  const sizes = readFileSync(central.at('served.json'), 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('"path":"/fleet","status":200'))
+    .map((line) => (JSON.parse(line) as { bytes: number }).bytes);
+  expect(sizes).toEqual([page.body.length, page.body.length]);
 });
 
 test.each([

@@ -114,7 +114,7 @@ describe('by HTTP', () => {
     const good = readFileSync(scene.gateway.config);
     writeFileSync(scene.gateway.config, 'x');
     daemon.signal('SIGHUP');
-    await daemon.says(/old configuration goes on/);
+    await daemon.says(/old configuration stays in use/);
     expect((await get(`${url}/metrics`)).body).toContain('relaymap_config_last_reload_successful 0\n');
     writeFileSync(scene.gateway.config, good);
     daemon.signal('SIGHUP');

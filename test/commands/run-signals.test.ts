@@ -81,7 +81,7 @@ describe('SIGHUP', () => {
       () => scene.configure({ config: '[schedule]\ncron = "61 * * * *"' }),
       /cron "61 /,
     ],
-    ['is gone', () => rmSync(scene.gateway.config), /cannot read the configuration/],
+    ['is gone', () => rmSync(scene.gateway.config), /there is no configuration .* To write one: relaymap init/],
     ['names keys that are gone', () => rmSync(scene.gateway.keyDir(), { recursive: true }), /key directory/],
     [
       'has an address without a port',
@@ -94,7 +94,7 @@ describe('SIGHUP', () => {
     const good = readFileSync(scene.gateway.config);
     spoil();
     daemon.signal('SIGHUP');
-    await daemon.says(/^error: CONFIG.*The old configuration goes on$/);
+    await daemon.says(/^error: CONFIG.*\(the old configuration stays in use\)$/);
     expect(daemon.log).toMatch(reason);
     expect(scene.endpoint.take()).toEqual([]);
     daemon.signal('SIGUSR2');

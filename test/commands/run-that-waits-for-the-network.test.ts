@@ -46,8 +46,11 @@ function drips(scene: Scene, which: (path: string) => boolean): Waiting {
 const isTable = (path: string): boolean => path.startsWith('recipients/');
 const isManifest = (path: string): boolean => path === 'manifest.json';
 
-async function open(options: SceneOptions = {}): Promise<Scene> {
-  const scene = await Scene.open(options);
+/** However long the other commands of a test take, the one that is held does not give up by itself. */
+const PATIENT = '[limits]\nidle_timeout = "2h"\ntotal_timeout = "3h"\n';
+
+async function open({ config = '' }: SceneOptions = {}): Promise<Scene> {
+  const scene = await Scene.open({ config: `${PATIENT}${config}` });
   onTestFinished(() => scene.close());
   return scene;
 }

@@ -96,7 +96,7 @@ test('SIGHUP: another configuration counts at once, and a wrong one leaves the o
   await begin('token_file = @token');
   configure(central, 'token_file = @token\npublik = true', `127.0.0.1:${at.port}`);
   at.child.kill('SIGHUP');
-  await says(/CONFIG: .*publik.*The old configuration goes on/);
+  await says(/CONFIG: .*publik.*the old configuration stays in use/);
   expect((await ask(at.port, '/manifest.json', { token: null })).status).toBe(401);
   configure(central, 'public = true', '127.0.0.1:0');
   at.child.kill('SIGHUP');

@@ -23,7 +23,7 @@ test('SIGHUP: a wrong configuration leaves the old one, a right one counts at on
 
   central.configure({ policy: 'postmaster = false\npostmasters = true' });
   child.kill('SIGHUP');
-  await says(/error: CONFIG: .*postmasters.*\. The old configuration goes on\n/);
+  await says(/error: CONFIG: .*postmasters.* \(the old configuration stays in use\)\n/);
   expect(central.snapshot()).toEqual(before);
   central.rows(people(21));
   await says(/published version 2 \(21 rows/);
@@ -31,7 +31,7 @@ test('SIGHUP: a wrong configuration leaves the old one, a right one counts at on
   writeFileSync(central.keyFile(0), 'no key');
   central.configure({ policy: 'postmaster = true' });
   child.kill('SIGHUP');
-  await says(/error: KEY: .*\. The old configuration goes on\n/);
+  await says(/error: KEY: .* \(the old configuration stays in use\)\n/);
   central.rows(people(22));
   await says(/published version 3 \(22 rows/);
   expect(stderr).not.toMatch(/read again/);

@@ -37,6 +37,10 @@ afterEach(async () => {
 
 const at = (...names: string[]): string => path.join(site.dir, 'etc', ...names);
 const mainCf = (): string => readFileSync(path.join(postfix.configDir, 'main.cf'), 'utf8');
+const postconf = (...args: string[]): string =>
+  execFileSync('postconf', ['-c', postfix.configDir, ...args], { encoding: 'utf8' }).trim();
+/** What of the services master.cf sets, and how the one for the list is written. */
+const services = (): string => postconf('-P') + postconf('-M', 'relay/unix');
 
 async function host(mainCfMore: Record<string, string> = {}): Promise<void> {
   postfix = await startPostfix({ mainCf: { ...DEBIAN, ...mainCfMore } });
@@ -50,6 +54,7 @@ const init = (...more: string[]) => initLine(site, more);
 test('of a Postfix as Debian has it: the list decides, strangers relay nowhere, one line takes all back', async () => {
   await host();
   const before = mainCf();
+  const servicesBefore = services();
   const open = await SmtpClient.connect(postfix.port);
   expect((await open.ask('anybody@example.org')).code).toBe(250); // taken for a mailbox of this host
   await open.quit();
@@ -57,7 +62,10 @@ test('of a Postfix as Debian has it: the list decides, strangers relay nowhere, 
   const shown = await init('--backup-mx', '--primary', 'primary.invalid:2525');
   expect([shown.status, shown.stderr]).toEqual([0, '']);
   expect(mainCf()).toBe(before);
+  expect(services()).toBe(servicesBefore);
   expect(shown.stdout).toContain("postconf -e 'relay_transport = relay:[primary.invalid]:2525'");
+  const waits = "postconf -P 'relay/unix/smtp_delivery_status_filter=$relay_delivery_status_filter'";
+  expect(shown.stdout).toContain(waits);
   expect(readFileSync(at('relaymap.toml'), 'utf8')).toMatch(/^\[stale\]\nafter = "3d"/m);
 
   const run = await init('--backup-mx', '--primary', 'primary.invalid:2525', '--apply');
@@ -65,6 +73,8 @@ test('of a Postfix as Debian has it: the list decides, strangers relay nowhere, 
   expect(run.stdout).toContain('Postfix was asked as a stranger, and relays to no other domain.');
   expect(run.stdout).toMatch(/^- HELO: this host calls itself mx.test.invalid|^- HELO: .*mx\.test\.invalid/m);
   expect(run.stdout).toMatch(/^- PTR: /m);
+  expect(run.stdout).toMatch(/To go back[^]*^ {2}postconf -PX relay\/unix\/smtp_delivery_status_filter$/m);
+  expect(postconf('-P')).toBe('relay/unix/smtp_delivery_status_filter = $relay_delivery_status_filter');
   for (const [parameter, value] of [
     ['smtpd_relay_restrictions', 'permit_mynetworks, reject_unauth_destination'],
     ['mydestination', 'mx.test.invalid, localhost'],
@@ -90,17 +100,18 @@ test('of a Postfix as Debian has it: the list decides, strangers relay nowhere, 
   );
 
   // Typed again it changes nothing.
-  const once = mainCf();
+  const once = mainCf() + services();
   const again = await init('--backup-mx', '--primary', 'primary.invalid:2525', '--apply');
   expect([again.status, again.stdout]).toEqual([0, expect.stringContaining('nothing to change')]);
-  expect(mainCf()).toBe(once);
+  expect(mainCf() + services()).toBe(once);
 
   // What somebody has changed since is theirs.
-  execFileSync('postconf', ['-c', postfix.configDir, '-e', 'maximal_queue_lifetime=9d']);
+  postconf('-e', 'maximal_queue_lifetime=9d');
   const back = await site.relaymap('init', '--config', at('relaymap.toml'), '--take-back');
   expect([back.status, back.stderr]).toEqual([0, '']);
   expect(back.stdout).toMatch(/These have been changed since, and stay:\n {2}maximal_queue_lifetime$/m);
   expect(mainCf()).toBe(`${before}maximal_queue_lifetime = 9d\n`);
+  expect(services()).toBe(servicesBefore);
   expect(existsSync(at('init-before.json'))).toBe(false);
   await answersSo(postfix.port, [250], ['anybody@example.org']);
   const none = await site.relaymap('init', '--config', at('relaymap.toml'), '--take-back');
@@ -110,7 +121,7 @@ test('of a Postfix as Debian has it: the list decides, strangers relay nowhere, 
 test('each way to have it send to a third party is refused, for good, whoever the sender is', async () => {
   await host();
   expect((await init('--backup-mx', '--primary', 'primary.invalid', '--apply')).status).toBe(0);
-  execFileSync('postconf', ['-c', postfix.configDir, '-X', 'unknown_relay_recipient_reject_code']);
+  postconf('-X', 'unknown_relay_recipient_reject_code');
   await postfix.reload();
   await answersSo(postfix.port, [250, 550], ['alice@example.org', 'nobody@example.org']);
   const attempts = relayAttempts('example.org');
@@ -152,7 +163,7 @@ test('a network of half the Internet, and names that are none, are refused; main
     ['127.0.0.0/8', ['--primary', '192.0.2.1:70000'], '--primary 192.0.2.1:70000 is not HOST'],
     ['127.0.0.0/8', ['--hostname', 'mx2'], '--hostname mx2 is no name with a domain'],
   ] as const) {
-    execFileSync('postconf', ['-c', postfix.configDir, '-e', `mynetworks = ${networks}`]);
+    postconf('-e', `mynetworks = ${networks}`);
     const before = mainCf();
     const run = await init('--backup-mx', ...options, '--apply');
     expect([run.status, run.stderr]).toEqual([2, expect.stringContaining(why)]);
@@ -176,10 +187,13 @@ test('--primary and --hostname without --backup-mx, and --backup-mx for another 
 
 test('what an administrator set of queue and TLS is left, and the name is set by --hostname', async () => {
   await host({ maximal_queue_lifetime: '40d', best_mx_transport: 'local' });
+  postconf('-P', 'relay/unix/smtp_delivery_status_filter=regexp:/etc/mine');
   const run = await init('--backup-mx', '--primary', '192.0.2.1', '--hostname', 'MX2.example.org', '--apply');
   expect(run.status).toBe(0);
   expect(await postfix.postconf('maximal_queue_lifetime')).toBe('40d');
   expect(await postfix.postconf('best_mx_transport')).toBe('local');
+  expect(postconf('-P')).toBe('relay/unix/smtp_delivery_status_filter = regexp:/etc/mine');
+  expect(postconf('-n')).not.toContain('relay_delivery_status_filter');
   expect(await postfix.postconf('smtp_tls_security_level')).toBe('none');
   expect(await postfix.postconf('myhostname')).toBe('mx2.example.org');
 });

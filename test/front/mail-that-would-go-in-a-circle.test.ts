@@ -1,7 +1,9 @@
 // `init --backup-mx` where mail goes by the MX of each domain: a host that is the best MX itself is told before
-// anything is changed; what DNS lacks is said, and only what DNS said. The nameserver is dnsmasq.
-// Covers src/gateway/init/where-mail-goes.ts, src/io/net/mail-names.ts
-import { spawn } from 'node:child_process';
+// anything is changed; what DNS lacks is said, and only what DNS said. Mail whose primary has a name that DNS denies
+// waits. The nameserver is dnsmasq.
+// Covers src/gateway/init/where-mail-goes.ts, src/io/net/mail-names.ts, src/gateway/mta/postfix/denied-names.ts
+// Covers src/gateway/mta/postfix/edit.ts
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -117,17 +119,61 @@ test('a nameserver that is not there: nothing is claimed of it', async () => {
   expect(said).not.toMatch(/does not name this host yet|DNS has no address|NAT:/);
 });
 
+/** What the queue has of a message of `sender` for alice, once an attempt to hand it on has ended. */
+async function sent(sender: string) {
+  const client = await SmtpClient.connect(postfix.port);
+  await client.mail(sender);
+  expect((await client.rcpt('alice@example.org')).code).toBe(250);
+  const { text } = await client.data('Subject: x\r\n\r\nx');
+  await client.quit();
+  const [id = ''] = /\w+$/.exec(text) ?? [];
+  await until('an attempt has ended', async () => (await postfix.log(new RegExp(`${id}: to=.* status=`))).length > 0);
+  return await until('the queue says why, or it is gone', async () => {
+    const own = (await postfix.queue()).filter((message) => message.id === id);
+    return own.every(({ reason }) => reason !== '') && own;
+  });
+}
+
 test('mail that comes back to this host all the same waits, and is not returned', async () => {
   const set = await init(NO_NAMESERVER, '--primary', '127.0.0.1', '--apply');
   expect(set.status).toBe(0);
-  const client = await SmtpClient.connect(postfix.port);
-  await client.mail('a@stranger.invalid');
-  expect((await client.rcpt('alice@example.org')).code).toBe(250);
-  expect((await client.data('Subject: x\r\n\r\nx')).code).toBe(250);
-  await client.quit();
-  const [message] = await until('it waits', async () => {
-    const queue = await postfix.queue();
-    return queue.some(({ reason }) => reason !== '') && queue;
-  });
+  const [message] = await sent('a@stranger.invalid');
   expect(message).toMatchObject({ sender: 'a@stranger.invalid', reason: expect.stringContaining('best MX itself') });
+});
+
+test('a primary whose name DNS denies: mail waits, and is not returned; what the primary refuses is', async () => {
+  const nameserver = await dns();
+  // The service `relay` runs in the jail, as Debian has it, and asks the nameserver that is named there.
+  const jail = path.join(postfix.configDir, '../queue/etc');
+  mkdirSync(jail);
+  writeFileSync(path.join(jail, 'resolv.conf'), `nameserver ${nameserver}\n`);
+  const postconf = (...args: string[]) => execFileSync('postconf', ['-c', postfix.configDir, ...args]);
+  postconf('-e', 'smtp_dns_support_level = enabled', 'smtp_host_lookup = dns');
+  postconf('-F', 'relay/unix/chroot=y');
+
+  postconf('-e', 'relay_transport = relay:[127.0.0.1]');
+  expect((await init(nameserver, '--primary', 'gone.example.org', '--apply')).status).toBe(0);
+  const reason = expect.stringContaining('name=gone.example.org type=A: Host not found');
+  expect(await sent('b@stranger.invalid')).toMatchObject([{ sender: 'b@stranger.invalid', reason }]);
+  expect(await postfix.log(/fatal|warning: .*filter/)).toEqual([]);
+
+  const filter = await postfix.postconf('relay_delivery_status_filter');
+  for (const [says, becomes] of [
+    ['5.4.4 Host or domain name not found. Name', '4.4.4 Host or domain name not found. Name'],
+    ['5.4.3 Host or domain name not found. Name', '4.4.3 Host or domain name not found. Name'],
+    ['5.4.4 unable to look up host x: No address', '4.4.4 unable to look up host x: No address'],
+    ['5.4.4 host x[192.0.2.1] said: 554 5.4.4 Host or domain name not found', undefined],
+    ['5.1.1 host x[192.0.2.1] said: 550 5.1.1 no such user', undefined],
+    ['5.1.0 Domain example.org does not accept mail (nullMX)', undefined],
+    ['2.0.0 Ok', undefined],
+  ] as const)
+    expect([says, await postfix.query(filter, says)]).toEqual([says, becomes]);
+
+  const check = async () => (await site.relaymap('check', '--config', `${site.dir}/etc/relaymap.toml`)).stdout;
+  const line = "postconf -P 'relay/unix/smtp_delivery_status_filter=$relay_delivery_status_filter'";
+  expect(await check()).not.toContain(line);
+  postconf('-PX', 'relay/unix/smtp_delivery_status_filter');
+  expect(await check()).toContain(`\n    ${line}\n`);
+  postconf('-e', 'relay_transport = relay:[192.0.2.1]:25');
+  expect(await check()).not.toContain(line);
 });

@@ -45,7 +45,7 @@ const unless =
 
 const FS = /^(node:)?fs(\/promises)?$/;
 const READS = new Set(
-  'accessSync closeSync constants createReadStream existsSync fstatSync lstatSync open openSync readdirSync readFileSync readlinkSync readSync realpathSync statSync watch'.split(
+  'accessSync closeSync constants createReadStream existsSync fstatSync lstatSync open openSync read readdirSync readFileSync readlinkSync readSync realpathSync statSync watch'.split(
     ' ',
   ),
 );

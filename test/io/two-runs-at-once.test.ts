@@ -100,7 +100,7 @@ test.each(WAYS)('BUSY tells which process has it, since when and how to look at 
   });
   expect(said).toEqual([expect.stringMatching(since)]);
   held.release();
-  (await second.take(5)).release();
+  (await second.take(120)).release();
   for (const one of [first, second]) one.end();
 });
 

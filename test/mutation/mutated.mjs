@@ -4,6 +4,7 @@ import { createInstrumenter } from '@stryker-mutator/instrumenter';
 import { build } from 'esbuild';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 
 /** Tests that take their time over what a shorter one shows as well, or that read files beside themselves. */
@@ -132,9 +133,12 @@ export async function tryMutants(root, file, out) {
             path: new URL('harness.mjs', import.meta.url).href,
             external: true,
           }));
-          build.onLoad({ filter: /\.ts$/ }, ({ path: name }) =>
-            path.relative(root, name) === file ? { contents: files[0].content, loader: 'ts' } : null,
-          );
+          build.onLoad({ filter: /\.ts$/ }, ({ path: name }) => {
+            const text = path.relative(root, name) === file ? files[0].content : readFileSync(name, 'utf8');
+            // What a test reads beside itself is found from the bundle too.
+            const own = JSON.stringify(pathToFileURL(name).href);
+            return { contents: text.replaceAll('import.meta.url', own), loader: 'ts' };
+          });
         },
       },
     ],

@@ -1,4 +1,6 @@
 // An address that the list lacks and a local table beside it has: Postfix accepts it, and lookup says so.
+import { appendFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Postfix, startGateway } from '../support/postfix.ts';
 import { createSite, type Site } from '../support/site.ts';
@@ -39,5 +41,16 @@ test('lookup answers as Postfix does, and names the table', async () => {
       ),
       'nobody@example.org: rejected, no such recipient',
     ],
+  ]);
+});
+
+test('while Postfix defers unknown recipients lookup says deferred, and by which parameter', async () => {
+  appendFileSync(path.join(postfix.configDir, 'main.cf'), 'unknown_relay_recipient_reject_code = 450\n');
+  await postfix.reload();
+  await answersSo(postfix.port, [450], ['nobody@example.org']);
+  const { status, stdout } = await site.relaymap('lookup', 'nobody@example.org');
+  expect([status, stdout]).toEqual([
+    1,
+    'nobody@example.org: deferred, no such recipient (unknown_relay_recipient_reject_code = 450)\n',
   ]);
 });

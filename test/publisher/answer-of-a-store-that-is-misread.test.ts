@@ -19,6 +19,12 @@ test('a listing', () => {
   expect(found?.objects.map(({ key }) => key)).toEqual(['a/1.gz', 'a/x&yA']);
 });
 
+test('keys that are encoded as in a URL', () => {
+  const text = `<EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>${object('a%2F1+%2B.gz')}`;
+  expect(parseListing(listing(text))?.objects.map(({ key }) => key)).toEqual(['a/1 +.gz']);
+  expect(parseListing(listing(`<EncodingType>url</EncodingType>${object('100%')}`))).toBeNull();
+});
+
 test('one that goes on says where', () => {
   const text = `<IsTruncated>true</IsTruncated><NextContinuationToken>1/x==</NextContinuationToken>${object('a')}`;
   expect(parseListing(listing(text))?.next).toBe('1/x==');
@@ -73,7 +79,7 @@ test('without an endpoint the bucket is in a region of Amazon, which must be nam
   expect(accessOf({}, { AWS_REGION: 'eu-north-1' }).endpoint.href).toBe('https://s3.eu-north-1.amazonaws.com/');
   expect(accessOf({ region: 'cn-north-1' }, {}).endpoint.href).toBe('https://s3.cn-north-1.amazonaws.com.cn/');
   expect(accessOf({ endpoint: 'https://s3.example.net/' }, {})).toMatchObject({ region: 'us-east-1' });
-  expect(() => accessOf({}, {})).toThrow(/neither the region/);
+  expect(() => accessOf({}, {})).toThrow(/neither the region .* \[s3\].* --endpoint/);
 });
 
 describe('where an object is asked for', () => {

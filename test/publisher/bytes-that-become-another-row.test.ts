@@ -146,7 +146,7 @@ test('a fault far down in a long list is named by its line', async () => {
     /^INVALID_ENTRY list, line 40001: /,
   );
   expect(await sameBothWays(dir, Buffer.concat([Buffer.from(many), Buffer.of(0xff, 0x0a)]), true)).toBe(
-    'SOURCE list, line 40001: not UTF-8',
+    'SOURCE list, line 40001: not UTF-8; encoding says what else it is, such as "windows-1252"',
   );
 });
 

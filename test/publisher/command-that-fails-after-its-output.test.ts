@@ -85,6 +85,8 @@ function alive(pid: string): boolean {
 }
 
 test('output that is not UTF-8, or one line without end', async () => {
-  expect(await refusalFrom(sh(`printf 'a@example.org\\n\\374@example.org\\n'`))).toBe('SOURCE list, line 2: not UTF-8');
+  expect(await refusalFrom(sh(`printf 'a@example.org\\n\\374@example.org\\n'`))).toBe(
+    'SOURCE list, line 2: not UTF-8; encoding says what else it is, such as "windows-1252"',
+  );
   expect(await refusalFrom(sh('head -c 300000 /dev/zero | tr "\\0" x'))).toContain('line 1: over 65536 bytes');
 });

@@ -31,6 +31,12 @@ function message(text: string | Uint8Array): string {
   return 'accepted';
 }
 
+test('a configuration that is not there: what to begin with', () => {
+  expect(() => readPublisherConfig('/nonexistent/x.toml')).toThrow(
+    /^there is no configuration \/nonexistent\/x\.toml\. To begin with: cp \S+ \/nonexistent\/x\.toml$/,
+  );
+});
+
 test('what is not said has the values of docs/commands.md', () => {
   const config = read(TOP + SOURCE + SERVE);
   expect(config).toMatchObject({
@@ -247,3 +253,14 @@ test.each([
 ])('two lists of one host do not share a state: %s', (file, state) => {
   expect(defaultStateDir(file)).toBe(state);
 });
+
+test.each(['tables', 'sources', 'waiting', 'transport', 'candidates', 'lock', 'state.json'])(
+  'a list whose state would lie among the files of another one is refused: %s',
+  (name) => {
+    const state = defaultStateDir(`/etc/relaymap-publish/${name}.toml`);
+    expect(state).toBe(`/var/lib/relaymap-publish/${name}`);
+    const said = message(`state_dir = "${state}"\n${TOP}${SOURCE}`);
+    expect(said).toContain(`CONFIG FILE: state_dir would be ${state}, and "${name}" is a name that`);
+    expect(read(`state_dir = "/srv/state/${name}"\n${TOP}${SOURCE}`).state_dir).toBe(`/srv/state/${name}`);
+  },
+);

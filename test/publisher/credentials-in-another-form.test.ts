@@ -11,6 +11,10 @@ test.each<[string, string]>([
     'AWS, with a mark and Windows lines',
     `\uFEFF[default]\r\naws_access_key_id=${id}\r\naws_secret_access_key=${secret}\r\n`,
   ],
+  [
+    'AWS, with comments',
+    `# of the store\n[default]\naws_access_key_id = ${id} # of 2026\n; next\naws_secret_access_key = ${secret} ; rotate\n`,
+  ],
   ['AWS, one section of another name', `[backup]\naws_access_key_id=${id}\naws_secret_access_key=${secret}`],
   [
     'AWS, [default] among others',

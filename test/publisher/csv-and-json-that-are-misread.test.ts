@@ -69,8 +69,8 @@ describe('JSON: one entry an element', () => {
     ['a number', '["a@x.org",12]', 'list entry 2 is neither text nor an object'],
     [
       'an object without an address',
-      '[{"login":"a@x.org"}]',
-      'list, entry 1: column "login" is not read and holds an address; say with columns = [...] which to take',
+      '[{"handle":"a@x.org"}]',
+      'list, entry 1: column "handle" is not read and holds an address; say with columns = [...] which to take',
     ],
     ['an address that is a number', '[{"email":12}]', 'list entry 1: email is not text'],
     ['brackets that do not match', '[{"email":"a@x.org"]]', 'list entry 1 is not JSON'],

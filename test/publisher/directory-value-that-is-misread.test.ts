@@ -41,6 +41,12 @@ describe('an attribute of any name', () => {
     const { take } = ownQuestion('(otherMailbox=*)', ['otherMailbox']);
     expect(take(entry({ othermailbox: ['smtp:a@x.example', 'X400:c=US'] })).accepted).toEqual(['a@x.example']);
     expect(openldap.take(entry({ mail: [' a@x.example'] })).accepted).toEqual(['a@x.example']);
+    for (const off of [
+      { inetuserstatus: ['inactive'] },
+      { mailuserstatus: ['Removed'] },
+      { accountstatus: ['disabled'] },
+    ])
+      expect(openldap.take(entry({ mail: ['a@x.example'], ...off })).accepted, JSON.stringify(off)).toEqual([]);
   });
 
   test('a preserved user of FreeIPA is nobody', () => {

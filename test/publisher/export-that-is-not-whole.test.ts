@@ -89,6 +89,34 @@ const EXPORTS: Record<string, Export> = {
     text: 'Type,Email,Target\nDomainPrimary,example.org,\nUser,uma@example.org,\nUserAlias,u@example.org,uma@example.org\nGroup,help@example.org,\nResource,room_1@example.org,\n',
     rows: ['help', 'room_1', 'u', 'uma'],
   },
+  Domino: {
+    text: 'Type:  Person\nInternetAddress:  uma@example.org\nFullName:  CN=Uma/O=Org\n\fType:  Person\nInternetAddress:  vic@example.org\n',
+    rows: ['uma', 'vic'],
+  },
+  Zimbra: {
+    text: '# name uma@example.org\nmail: uma@example.org\nzimbraAccountStatus: active\nzimbraMailAlias: u@example.org\n\n# name vic@example.org\nmail: vic@example.org\nzimbraAccountStatus: closed\n\n',
+    rows: ['u', 'uma'],
+  },
+  'Virtualmin, users': {
+    text: 'uma@example.org\n    Unix username: uma.example\n    Email address: uma@example.org\n    Extra email addresses: u@example.org\n    Forward mail to: x@example.net\n',
+    rows: ['u', 'uma'],
+  },
+  'MySQL client': {
+    text: '+-----------------+--------+\n| username        | active |\n+-----------------+--------+\n| uma@example.org |      1 |\n| vic@example.org |      0 |\n+-----------------+--------+\n2 rows in set (0.01 sec)\n',
+    rows: ['uma'],
+  },
+  psql: {
+    text: '    username     | active \n-----------------+--------\n uma@example.org | t\n vic@example.org | f\n(2 rows)\n\n',
+    rows: ['uma'],
+  },
+  'vpopmail, users': {
+    text: 'name:   uma\npasswd: $1$x\nclear passwd: secret\nuid:    0\n\nname:   vic\npasswd: $1$y\nclear passwd: secret\nuid:    0\n',
+    rows: ['uma', 'vic'],
+  },
+  'two columns, one address': {
+    text: 'local_part\tdomain\tactive\numa\texample.org\t1\nvic\texample.org\t0\nvic\texample.net\t1\n',
+    rows: ['uma', 'vic@example.net'],
+  },
   'Google sheet': { text: 'uma@example.org,u@example.org\nvic@example.org,\n', rows: ['u', 'uma', 'vic'] },
   'Excel in Europe': {
     text: windows('sep=;\nName;E-Mail-Adresse\nJörg Müller;jörg@example.org\n"Wölfl; Uma";uma@example.org\n'),

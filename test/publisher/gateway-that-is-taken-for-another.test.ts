@@ -63,11 +63,13 @@ async function judged(requests: readonly Request[], further: Partial<Known> = {}
     silentAfter: 3600,
     ...further,
   };
-  const tally = new Tally(known.bundle, known.published?.version ?? null, NOW, 7);
+  const tally = new Tally(known.bundle, known.published?.version ?? null, NOW, 7, known);
   const text = requests.map((each) => `${line(each)}\n`).join('');
   await readLog('a test', Readable.from([Buffer.from(text)]), 'json', (each) => tally.add(each));
   return judgeFleet(tally, known, NOW);
 }
+
+const backwards = <T>(all: readonly T[]): readonly T[] => all.map((_, i) => all[all.length - 1 - i] as T);
 
 const rows = (fleet: Fleet) => fleet.rows.map(({ name, by, state, version }) => [name, by, state, version]);
 
@@ -102,7 +104,9 @@ test('the sentence, and the worst first', async () => {
   ]);
   expect(fleet.rows.find(({ name }) => name === 'h')?.held).toBe(true);
   const text = fleetLines(fleet, LOGS, true).join('\n');
-  expect(text).toMatch(/^h +behind +41 +60 s +60 s ago +HELD +0\.1\.0 +certificate +held; not expected$/m);
+  expect(text).toMatch(
+    /^h +behind +41 +60 s +60 s ago +HELD +0\.1\.0 +certificate +behind for 10 min; held; not expected$/m,
+  );
   expect(text).toMatch(/^z +never seen +- +- +- +- +- +-$/m);
 });
 
@@ -255,16 +259,143 @@ test('claimed names beyond ten thousand are counted, and cost no memory', async 
   expect(fleetLines(fleet, LOGS, false).join('\n')).toMatch(/500 requests by further claimed names not looked at/);
 });
 
-test('whoever is refused is remembered only where the name is known', async () => {
-  const fleet = await judged([
-    { cn: 'mx1', id: 'mx1', ago: 2 * 3600 },
+test('whoever asks in vain is told by name, in whatever order the lines are', async () => {
+  const requests = [
     { id: 'mx1', status: 401 },
+    { cn: 'mx1', id: 'mx1', ago: 2 * 3600 },
     { id: 'nobody', status: 401 },
     { id: 'nobody', status: 403 },
+    { id: 'mx1', status: 401, bundle: 'other-org' },
+    { id: 'mx2', status: 401 },
+    { token: 'mx3', id: 'mx3', status: 500 },
+    { token: 'mx3', id: 'mx3', status: 404, ago: 50 },
+    // These say nothing: no gateway lacks anything.
+    { id: 'mx3', status: 404, path: '/r/keyring/2.json' },
+    { agent: 'relaymap', status: 404, path: '/r/candidate/manifest.json' },
+  ];
+  for (const order of [requests, backwards(requests)]) {
+    const fleet = await judged(order, { expected: new Set(['mx1', 'mx2', 'mx3']) });
+    expect(fleet.rows.map(({ name, state, refused, failed }) => [name, state, refused, failed])).toEqual([
+      ['mx2', 'never', 1, 0],
+      ['mx3', 'never', 0, 2],
+      ['mx1', 'silent', 1, 0],
+    ]);
+    expect([fleet.claims, fleet.tally.refused, fleet.tally.failed]).toEqual([[], 4, 2]);
+    const text = fleetLines(fleet, LOGS, false).join('\n');
+    expect(text).toMatch(/^mx1 .* 1 request by this name refused$/m);
+    expect(text).toMatch(/^mx3 .* 2 requests by this name failed, the last with 404$/m);
+    expect(text).toMatch(/^  2 requests for the manifest failed, the last with 404$/m);
+  }
+});
+
+test('who is refused by any name does not fill the memory, and hides nobody who is expected', async () => {
+  const many = Array.from({ length: MOST_CLAIMS + 500 }, (_, i) => ({ id: `x${i}`, status: 401 }));
+  const fleet = await judged([...many, { id: 'mx1', status: 401 }], { expected: new Set(['mx1']) });
+  expect([fleet.rows[0]?.refused, fleet.tally.refused]).toEqual([1, MOST_CLAIMS + 501]);
+});
+
+test('a log in which nobody got the list is not one in which nobody asked', async () => {
+  for (const status of [401, 403, 404, 301, 500, 502])
+    expect(sentence(await judged([{ id: 'mx1', status }])), String(status)).toBe('nobody was given this list');
+});
+
+test('a gateway that is held and in order is no gateway whose cycle failed', async () => {
+  const fleet = await judged([
+    { cn: 'mx1', id: 'mx1', last: 'HELD' },
+    { cn: 'mx2', id: 'mx2', last: 'SHRUNK' },
   ]);
-  expect(fleet.rows.map(({ name, refused }) => [name, refused])).toEqual([['mx1', 1]]);
-  expect([fleet.claims, fleet.tally.refused]).toEqual([[], 3]);
-  expect(fleetLines(fleet, LOGS, false).join('\n')).toMatch(/1 request by this name refused/);
+  expect(sentence(fleet)).toBe('2 of 2 current, 1 held, 1 whose last cycle did not end well');
+});
+
+test('a gateway of another list is none of this one, also where it names no list', async () => {
+  const other = { path: '/o/manifest.json', bundle: 'other-org' };
+  const fleet = await judged([
+    { cn: 'mx1', id: 'mx1' },
+    { ...other, cn: 'ox1', id: 'ox1' },
+    { ...other, cn: 'ox2', agent: 'relaymap' },
+    { ...other, token: 'ox3', agent: 'curl/8.0' },
+    { ...other, ip: '198.51.100.1' },
+    { token: 'mx2', agent: 'relaymap' },
+  ]);
+  expect(rows(fleet)).toEqual([
+    ['mx2', 'token', 'unknown', null],
+    ['mx1', 'certificate', 'current', 42],
+  ]);
+  expect([fleet.addresses, fleet.strangers]).toEqual([0, []]);
+});
+
+test('a claim changes no age of a version, nor when one was published', async () => {
+  const requests = [
+    { cn: 'mx1', id: 'mx1', version: 41, ago: 500 },
+    { cn: 'mx2', id: 'mx2', version: 42, ago: 400 },
+  ];
+  const claims = [
+    { id: 'mx1', version: 41, ago: 90_000 },
+    { id: 'x', version: 42, ago: 90_000 },
+  ];
+  for (const further of [[], claims]) {
+    const fleet = await judged([...requests, ...further], { published: null, expected: new Set(['mx1', 'mx2']) });
+    expect(fleet.rows.map(({ name, versionAt, behindFor }) => [name, NOW - (versionAt ?? 0), behindFor])).toEqual([
+      ['mx1', 500, 400],
+      ['mx2', 400, null],
+    ]);
+    expect([NOW - (fleet.publishedAt ?? 0), fleet.spread?.after]).toEqual([400, [0]]);
+  }
+});
+
+test('how long a gateway is behind counts from when a newer version was out', async () => {
+  const fleet = await judged([
+    { cn: 'mx1', id: 'mx1', version: 40 },
+    { cn: 'mx2', id: 'mx2', version: 41, ago: 5000 },
+    { cn: 'mx2', id: 'mx2', version: 42 },
+    { cn: 'mx3', id: 'mx3', version: 0, ago: 70 },
+    { cn: 'mx4', id: 'mx4', version: 41 },
+  ]);
+  const behind = Object.fromEntries(fleet.rows.map(({ name, behindFor }) => [name, behindFor]));
+  expect(behind).toEqual({ mx1: 5000, mx2: null, mx3: 70, mx4: 600 });
+  expect(fleetMetrics(fleet)).toMatch(/^relaymap_fleet_behind_seconds\{bundle="example-org"\} 5000$/m);
+  expect(fleetMetrics(await judged([]))).toMatch(/^relaymap_fleet_behind_seconds\{bundle="example-org"\} 0$/m);
+});
+
+test('an address that is expected counts for more than a name that is not', async () => {
+  const took = { ip: '192.0.2.7', path: TAKES };
+  const fleet = await judged(
+    [
+      { ...took, id: 'host' },
+      { ...took, id: 'mx2' },
+      { ip: '::ffff:192.0.2.8', agent: 'relaymap' },
+      { ip: '192.0.2.9', id: 'x' },
+    ],
+    { expected: new Set(['192.0.2.7', '192.0.2.8', 'mx2']) },
+  );
+  expect(fleet.rows.map(({ name, by, state, says }) => [name, by, state, says])).toEqual([
+    ['192.0.2.8', 'address', 'unknown', null],
+    ['192.0.2.7', 'address', 'current', 'host'],
+    ['mx2', 'claim', 'current', null],
+  ]);
+  expect([fleet.strangers, fleet.claims.map(({ name }) => name)]).toEqual([[], ['x']]);
+});
+
+test('of a stranger is told what it was when it took the table', async () => {
+  const took = { cn: 'mx1', id: 'mx1' };
+  const requests = [
+    took,
+    { id: 'mx1', path: TAKES, ip: '198.51.100.1', ago: 90 },
+    { id: 'mx1', ip: '198.51.100.2', ago: 10 },
+    { path: TAKES, ip: '198.51.100.3', agent: 'curl/8.0', ago: 90 },
+    { ip: '198.51.100.3', agent: 'monitor/1', ago: 10 },
+  ];
+  for (const order of [requests, backwards(requests)])
+    expect((await judged(order)).strangers.map(({ name, address, software }) => [name, address, software])).toEqual([
+      ['198.51.100.3', '198.51.100.3', 'curl/8.0'],
+      ['mx1', '198.51.100.1', '0.1.0'],
+    ]);
+});
+
+test('of a log without addresses nobody knows how many took a table', async () => {
+  const fleet = await judged([{ ip: '', path: TAKES }]);
+  expect(sentence(fleet)).toBe('no gateway gives a name; at least 1 stranger took a whole table');
+  expect(fleetLines(fleet, LOGS, false).join('\n')).toMatch(/^  unknown \(the log has no addresses\), 1 table/m);
 });
 
 test('no name or program from a log is more than text, wherever it is shown', async () => {
@@ -306,6 +437,16 @@ test.each([
   [-5, '0 s'],
 ])('%d seconds are %s', (seconds, words) => {
   expect(span(seconds)).toBe(words);
+});
+
+test('a log of something else is told from one that is empty', async () => {
+  const told = async (requests: readonly Request[], lines: number) =>
+    fleetLines(await judged(requests), { ...LOGS, lines }, false).join('\n');
+  expect(await told([], 0)).toMatch(/^  there is no line in the logs$/m);
+  expect(await told([{ path: '/index.html' }], 1)).toMatch(
+    /^  no line of 1 asks for a file of a list: is this the right log\?$/m,
+  );
+  for (const status of [200, 401, 500]) expect(await told([{ status }], 1)).not.toMatch(/the right log|no line in/);
 });
 
 test('an empty log is no fleet in order', async () => {

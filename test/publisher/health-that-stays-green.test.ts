@@ -61,7 +61,7 @@ describe.each<[string, Date, Partial<PublishStatus>, Partial<Facts>, string, Reg
     { outcome: 'failed', code: 'SOURCE', source: 'staff', endedAt: later(60_000).toISOString() },
     {},
     'warning',
-    /^the last run failed 60s ago: SOURCE of the source staff/,
+    /^the last run failed 60s ago: SOURCE in source staff/,
   ],
   ['nothing was ever published', later(0), { version: null, succeededAt: null }, {}, 'critical', /^nothing was ever/],
   [

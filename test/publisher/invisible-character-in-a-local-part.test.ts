@@ -25,3 +25,11 @@ test.each(
     expect(found).not.toContain(c);
   }
 });
+
+test.each(['“bob@d.example”', '‘bob@d.example’', '«bob@d.example»', '„bob@d.example“', 'bob@d.example’'])(
+  'the typographic quotes of %s are refused, and one within a name is not',
+  async (line) => {
+    expect(await refusal(`alice@d.example\n${line}\n`)).toMatch(/^INVALID_ENTRY list, line 2: .* typographic quote/);
+    expect(await refusal('o’brien@d.example\n')).toBe('accepted: ["o’brien@d.example"]');
+  },
+);

@@ -39,6 +39,9 @@ describe.each([
     ':fail: unknown',
     ':defer:',
     ':blackhole:',
+    '":fail: No Such User Here"',
+    '5.1.1 unknown',
+    '"4.7.1 later"',
   ])('%s is no recipient', async (value) => {
     expect(await rows(`a@d.example OK\nb@d.example ${value}\nc@d.example\t \t${value}\nd@d.example OK\n`)).toEqual([
       'a@d.example',
@@ -66,6 +69,8 @@ describe.each([
     'eric',
     'RELAY',
     '|/bin/x',
+    '5.1',
+    '4.1.1.1',
   ])('%s is one', async (value) => {
     expect(await rows(`a@d.example ${value}\n`)).toEqual(['a@d.example']);
   });
@@ -179,4 +184,70 @@ describe('a domain alias', () => {
 
 test('a plain list with a domain alias in it is refused as a catch-all', async () => {
   expect(await refusal('a@d.example x\n@old.example @d.example\n')).toMatch(/^WILDCARD list, line 2: @old\.example/);
+});
+
+describe('a key that is no address is refused as what it is', () => {
+  test.each([
+    ['a regular expression', String.raw`/^(info|sales)@d\.example$/i OK`, 'is a regular expression'],
+    ['one without an @', '/^postmaster/ OK', 'is a regular expression'],
+    ['a condition', String.raw`if /@d\.example$/`, 'is a regular expression'],
+    ['a local part for every domain', 'abuse@ OK', 'is for every domain, and a list has no row for that'],
+    ["Mailu's pattern", '%@d.example OK', 'is a pattern elsewhere, with its %'],
+    ["Sendmail's pattern", 'info+*@d.example OK', 'is a pattern elsewhere, with its *'],
+  ])('%s', async (_, line, words) => {
+    expect(await refusalFrom(postfix(`a@d.example OK\n${line}\n`))).toContain(words);
+  });
+
+  test('what cyradm shows: a mailbox, and what is below it', async () => {
+    const shown = 'user/a@d.example (\\HasChildren)\nuser/a/Sent@d.example (\\HasNoChildren)\n';
+    expect(await refusal(shown)).toMatch(/line 1: "user\/a@d.example" is a mailbox of Cyrus, .*\n.*line 2: /);
+    expect(await refusal('user/a@d.example\n')).toContain('is a mailbox of Cyrus');
+    expect(await refusal('user.a@d.example (\\Noselect \\HasNoChildren)\n')).toContain('is a mailbox of Cyrus');
+  });
+
+  describe('with `domain`, the first word of a line that says more is no local part', () => {
+    const from = async (text: string) => {
+      const file = path.join(folder(), 'lists');
+      writeFileSync(file, text);
+      return await refusalFrom({ type: 'file', path: file, domain: 'd.example' });
+    };
+
+    test.each([
+      '2 matching mailing lists found:',
+      'Uma Wolf uma@d.example',
+      '1. uma@d.example',
+      '* uma@d.example',
+      'drwx------ 3 vmail vmail 4096 uma',
+      '--------------',
+      'Error: cannot connect to server',
+    ])('%s', async (line) => {
+      expect(await from(`${line}\n`)).toMatch(/^INVALID_ENTRY list, line 1: the entry has no @/);
+    });
+
+    test('and what does say a local part still does', async () => {
+      expect(await from('Username  Quota\na 100\nb OK\nc # of sales\nd\ne REJECT\nf 550 gone for good\n')).toBe(
+        'accepted: ["a@d.example","b@d.example","c@d.example","d@d.example"]',
+      );
+      expect(await from('info: a\ninfo: b\nsales: a\nsales: b\n')).toBe(
+        'accepted: ["info@d.example","sales@d.example"]',
+      );
+    });
+  });
+
+  test('an instruction to NIS is no account', async () => {
+    const file = path.join(folder(), 'passwd');
+    writeFileSync(file, 'a:x:1001:1001:A:/home/a:/bin/sh\n+::::::\n-b::::::\n');
+    expect(await rowsFrom({ type: 'file', path: file, format: 'passwd', domain: 'd.example' })).toEqual([
+      'a@d.example',
+    ]);
+  });
+
+  test('a file of a folder that ends as an export does is the file of a domain, or refused', async () => {
+    const dir = folder();
+    writeFileSync(path.join(dir, 'd.example.txt'), 'a\n');
+    writeFileSync(path.join(dir, 'README.md'), 'a word\n');
+    expect(await rowsFrom({ type: 'file', path: dir })).toEqual(['a@d.example']);
+    writeFileSync(path.join(dir, 'users.csv'), 'mail\nb@d.example\n');
+    expect(await refusalFrom({ type: 'file', path: dir })).toMatch(/^SOURCE .*"users.csv" is not named after a domain/);
+  });
 });

@@ -1,13 +1,17 @@
 // A line that was read before is not read again: its bytes are compared, and its time is read. Whatever stands in a
 // log, what comes of it is the same as if each line had been read alone.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { array, assert, asyncProperty, constantFrom, integer, oneof, record, tuple, type Arbitrary } from 'fast-check';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { blockOf, lineFeed } from '../../src/publisher/fleet/log/block.ts';
 import type { Format } from '../../src/publisher/fleet/log/format.ts';
 import { KnownLines, type Repeated } from '../../src/publisher/fleet/log/known-lines.ts';
+import { BLOCK, MOST_LINE } from '../../src/publisher/fleet/log/log-input.ts';
 import { readLog } from '../../src/publisher/fleet/log/read-log.ts';
 import { Tally, type Said } from '../../src/publisher/fleet/tally.ts';
 
@@ -91,6 +95,9 @@ const WRITE: Readonly<Record<string, { readonly format: Format; readonly line: (
 
 const newTally = () => new Tally('example-org', 50, NOW + 7200, 7);
 
+const dir = mkdtempSync(path.join(os.tmpdir(), 'relaymap-log-'));
+afterAll(() => rmSync(dir, { recursive: true }));
+
 /** What came of logs, and how many of their lines were known. */
 async function tallied(
   format: Format | null,
@@ -98,6 +105,7 @@ async function tallied(
   isAlone = false,
   tally = newTally(),
   further: KnownLines<Said> | null = null,
+  isFile = false,
 ): Promise<{ readonly all: unknown; readonly repeated: number }> {
   let repeated = 0;
   const tell: Repeated<Said> = (said, lines, first, last) => {
@@ -111,17 +119,20 @@ async function tallied(
     const pieces = Array.from({ length: Math.ceil(log.length / 997) }, (_, at) =>
       log.subarray(at * 997, at * 997 + 997),
     );
-    const read = readLog(`log ${i}`, Readable.from(pieces), format, (line) => tally.add(line), known);
+    const file = path.join(dir, `${i}.log`);
+    if (isFile) writeFileSync(file, log);
+    const stdin = isFile ? null : Readable.from(pieces);
+    const read = readLog(isFile ? file : `log ${i}`, stdin, format, (line) => tally.add(line), known);
     counts.push(await read.catch((error: Error) => error.message));
   }
   const of = (['certificate', 'token', 'claim', 'address'] as const).map((by) => tally.of(by));
-  return { all: [counts, tally.counts, tally.versions, tally.prefixes, of], repeated };
+  return { all: [counts, tally.counts, tally.versions.words, tally.refusals.names, tally.prefixes, of], repeated };
 }
 
 /** @returns how many lines were known. */
-async function expectSame(format: Format | null, logs: readonly Buffer[]): Promise<number> {
-  const read = await tallied(format, logs, true);
-  const known = await tallied(format, logs);
+async function expectSame(format: Format | null, logs: readonly Buffer[], isFile = false): Promise<number> {
+  const read = await tallied(format, logs, true, newTally(), null, isFile);
+  const known = await tallied(format, logs, false, newTally(), null, isFile);
   if (!isDeepStrictEqual(known.all, read.all)) expect(known.all).toEqual(read.all);
   expect(read.repeated).toBe(0);
   return known.repeated;
@@ -255,6 +266,39 @@ test('what was known of a log of another format is forgotten', async () => {
   expect(seen.map((each) => each.map(({ requests }) => requests))).toEqual([[6], [], [3]]);
 });
 
+test('each line counts for whom it names, whichever of certificate, token, address and agent were seen before', async () => {
+  const gateway = (version: number, id: string) => `relaymap/0.1.0 (example-org=${version}; last=OK; id=${id})`;
+  // They are told apart by more than their ends.
+  const [one, two] = ['mx1.mail.example.net', 'mx2.mail.example.net'];
+  const agents = [gateway(41, one), gateway(42, one), gateway(42, two), `curl/8.0 ${one})`, `curl/8.1 ${one})`, 'x'];
+  const lines = agents.flatMap((agent) =>
+    ['', 'CN=mx1', 'CN=mx2.mail.example.net,O=x'].flatMap((dn) =>
+      ['', 'mx1', 'mx3'].flatMap((token) =>
+        ['10.0.0.1', '::ffff:10.0.0.1', '10.0.0.2'].map(
+          (address) => `"${agent}" tls=SUCCESS dn="${dn || '-'}" token="${token || '-'}"#${address}`,
+        ),
+      ),
+    ),
+  );
+  // In an order in which each comes after many others: 5 and the number of lines have no divisor in common.
+  const log = lines.map((_, i) => {
+    const [rest, address] = (lines[(i * 5) % lines.length] ?? '').split('#');
+    return `${address} - - [${common(NOW + i)}] "GET /r/manifest.json HTTP/1.1" 304 0 "-" ${rest}\n`;
+  });
+  const seenIn = async (text: string) => {
+    const tally = newTally();
+    await tallied('nginx', [Buffer.from(text)], true, tally);
+    return (['certificate', 'token', 'claim', 'address'] as const).flatMap((by) => [...tally.of(by).values()]);
+  };
+  const told = new Map<string, unknown>();
+  for (const text of log)
+    for (const { by, name, address, software, last } of await seenIn(text))
+      told.set(`${by} ${name}`, { address, software, last });
+  const all = await seenIn(log.join(''));
+  expect(new Map(all.map((seen) => [`${seen.by} ${seen.name}`, seen]))).toMatchObject(told);
+  expect(all.length).toBe(told.size);
+});
+
 test('a line of the future is not counted with those before it', async () => {
   const { line } = WRITE.serve ?? {};
   const later = [usual, usual, { ...usual, time: NOW + 7200 + 700 }, usual].map((each) => `${line?.(each)}\n`);
@@ -276,6 +320,51 @@ test('a log in which no line is like another, and then one that is', async () =>
   const odd = Array.from({ length: 70_000 }, (_, i) => SERVE.replace('/r/manifest.json', `/r/${i}/manifest.json`));
   const log = Buffer.from([...odd, ...odd.slice(0, 10).flatMap((each) => [each, each])].join('\n') + '\n');
   await expectSame('json', [log]);
+});
+
+// Bytes are compared by sixteens.
+test.each(Object.entries(WRITE))('any byte of a line of %s is another, wherever the line begins', async (_, one) => {
+  const line = Buffer.from(one.line(usual));
+  const feed = Buffer.from('\n');
+  const lines = Array.from(line).flatMap((byte, at) =>
+    [byte ^ 0x80, byte ^ 1].map((other) => {
+      const changed = Buffer.from(line);
+      changed[at] = other === 10 ? 0 : other;
+      return changed;
+    }),
+  );
+  // Empty lines move all that follows.
+  const log = lines.flatMap((changed) => [line, feed, changed, feed, feed]);
+  await expectSame(one.format, [Buffer.concat(log)]);
+  const cuts = Array.from(line, (_, at) => [line, feed, line.subarray(0, at), feed, line, line.subarray(at), feed]);
+  await expectSame(one.format, [Buffer.concat(cuts.flat())]);
+});
+
+test('lines that end at the end of what is read at once, before it and behind it', async () => {
+  const line = `${WRITE.combined?.line(usual)} `;
+  for (const size of [BLOCK, 2 * BLOCK, 3 * BLOCK])
+    for (const by of [-17, -16, -1, 0, 1, 2]) {
+      const lines: string[] = [];
+      let left = size + by;
+      for (let i = 0; left > 600; i++) {
+        const next = `${line}${'x'.repeat(i % 33)}\n`;
+        lines.push(next);
+        left -= next.length;
+      }
+      lines.push(`${line.padEnd(left - 1, 'x')}\n`, `${line}\n`, `${line}without an end`);
+      const log = Buffer.from(lines.join(''));
+      expect(await expectSame('combined', [log, log], true)).toBeGreaterThan(lines.length);
+    }
+});
+
+test('a line that is too long is passed over, although one like it was read before', async () => {
+  const line = WRITE.combined?.line(usual) ?? '';
+  const long = [MOST_LINE - 1, MOST_LINE, MOST_LINE + 1, MOST_LINE + 2, 70_000].map((length) =>
+    line.padEnd(length, 'x'),
+  );
+  const log = Buffer.from([line, line, ...long, line, ''].join('\n'));
+  expect(await expectSame('combined', [log, log], true)).toBeGreaterThan(6);
+  expect((await tallied('combined', [log], false, newTally(), null, true)).all).toMatchObject({ 0: [{ tooLong: 3 }] });
 });
 
 test('the first line feed is found wherever it stands', () => {

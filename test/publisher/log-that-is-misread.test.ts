@@ -9,7 +9,8 @@ import { gzipSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';
 import { Block, blockOf, hashOf, isSame, quoteEnd } from '../../src/publisher/fleet/log/block.ts';
 import { FORMATS, readerOf, type Format } from '../../src/publisher/fleet/log/format.ts';
-import { MOST_LINE, type LogCounts } from '../../src/publisher/fleet/log/lines.ts';
+import { MOST_LINE } from '../../src/publisher/fleet/log/log-input.ts';
+import type { LogCounts } from '../../src/publisher/fleet/log/lines.ts';
 import { LogLine } from '../../src/publisher/fleet/log/log-line.ts';
 import { anyTime } from '../../src/publisher/fleet/log/log-time.ts';
 import { MANIFEST, OTHER, PART, PublishedPath, TABLE } from '../../src/publisher/fleet/log/published-path.ts';
@@ -116,6 +117,12 @@ test.each<[string, Format, string, Partial<Said>]>([
     { address: '', isGet: false },
   ],
   ['a request without a path', 'json', line({ path: null, userAgent: AGENT }), { address: '', path: '' }],
+  [
+    'Caddy by way of journalctl',
+    'caddy',
+    `Nov 26 22:12:02 web caddy[7]: ${JSON.stringify(CADDY)}`,
+    { certificate: 'mx1' },
+  ],
   [
     'Caddy behind a proxy that it trusts',
     'caddy',
@@ -238,6 +245,8 @@ test('what is no line of a format is none', () => {
     ['s3', COMBINED],
     ['s3', 'a b [26/Nov/2026:22:12:02 +0000] '],
     ['json', COMBINED],
+    ['json', `"a: ${line({})}`],
+    ['json', `a:${line({})}`],
     ['json', '{}'],
     ['json', line({ path: undefined, url: '/r/manifest.json' })],
     ['json', line({ status: null })],

@@ -196,6 +196,12 @@ describe('refused', () => {
       { value: some, '@odata.nextLink': 'https://graph.example/users?x' },
       { users: some, nextPageToken: 'x' },
       { Resources: some, totalResults: 45, startIndex: 1 },
+      { hits: { total: { value: 45, relation: 'eq' }, hits: some.map((each) => ({ _source: each })) } },
+      { _scroll_id: 'x', hits: { total: 45, hits: some } },
+      { page: 1, pages: 3, items: some },
+      { data: some, meta: { current_page: 2, last_page: 3 } },
+      { users: some, total_pages: 3 },
+      { content: some, page: { number: 0, totalPages: 2 } },
     ]) {
       const file = path.join(folder(), 'page.json');
       writeFileSync(file, JSON.stringify(page));
@@ -213,6 +219,11 @@ test('a whole answer is not mistaken for a page', async () => {
     { count: 3, next: null, previous: null, results: people(0, 3) },
     { data: { users: { nodes: people(0, 3), pageInfo: { hasNextPage: false, endCursor: 'x' } } } },
     { total: 3, offset: 0, limit: 100, users: people(0, 3) },
+    { hits: { total: { value: 3, relation: 'eq' }, hits: people(0, 3).map((each) => ({ _source: each })) } },
+    { page: 1, pages: 1, items: people(0, 3) },
+    { page: 0, pages: 1, items: people(0, 3) },
+    { content: people(0, 3), page: { number: 1, totalPages: 2 } },
+    { data: people(0, 3), meta: { current_page: 3, last_page: 3 } },
   ]) {
     expect(await rowsFrom(api(() => ({ body })))).toEqual(ALL.slice(0, 3));
   }

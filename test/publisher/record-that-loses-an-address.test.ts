@@ -29,6 +29,8 @@ describe('a column that is not read must not hold an address', () => {
     ['beside the list', { contact: 'a@e.example', users: [{ mail: 'a@d.example' }] }],
     ['a list of addresses in a record', [{ name: 'a', recipients: ['a@e.example'], enabled: true }]],
     ['addresses for keys', { 'a@d.example': { name: 'A' } }],
+    ['a key with a list of aliases', { 'a@d.example': ['b@d.example'] }],
+    ['such keys within a page', { users: { 'a@d.example': { aliases: ['b@d.example'] } } }],
   ])('%s', async (_, value) => {
     expect(await json(value)).toMatch(refused('not read and holds an address'));
   });
@@ -57,6 +59,13 @@ describe('a header', () => {
     expect(await csv(text)).toBe(
       'list, row 1: no @ in it, and no column that is known for addresses; say with columns = [...] which to take',
     );
+  });
+
+  test('a name of the configuration that stands above several columns', async () => {
+    const both = ['a@d.example', 'b@d.example'];
+    expect(await csv('Mail,n,Mail\na@d.example,x,b@d.example\n', { columns: ['Mail'] })).toEqual(both);
+    expect(await csv('Mail 1,n,Mail 2\na@d.example,x,b@d.example\n', { columns: ['Mail'] })).toEqual(both);
+    expect(await csv('Mail,n,Mail 2\na@d.example,x,b@d.example\n', { columns: ['Mail'] })).toEqual(['a@d.example']);
   });
 
   test('by numbers alone, a first row that is a mistyped address is no header', async () => {
@@ -106,12 +115,28 @@ describe('a value that is not all', () => {
       'no whole answer \\(result 4\\)',
     ],
     ['a cookie of a page', 'dn: cn=a\nmail: a@d.example\n\n# pagedresults: cookie=AQAAAA==\n', 'further pages'],
+    ['such a cookie without -L', 'dn: cn=a\nmail: a@d.example\n\npagedresults: cookie=AQAAAA==\n', 'further pages'],
     ['a referral', 'dn: cn=a\nmail: a@d.example\n\nref: ldap://b.example/dc=d\n', 'referral'],
     ['changes', 'dn: cn=a\nchangetype: modify\nadd: mail\nmail: a@d.example\n-\n', 'changes'],
     ['a value elsewhere', 'dn: cn=a\nmail:< file:///etc/mail\n', 'at a URL'],
   ])('LDIF: %s', async (_, text, words) => {
     expect(await entriesOf(text)).toMatch(refused(words));
   });
+});
+
+test('all pages of ldapsearch, and the references of Active Directory that lead to no recipients', async () => {
+  const page = (name: string, cookie: string) =>
+    `dn: cn=${name}\nmail: ${name}@d.example\n\n# search result\nsearch: 2\nresult: 0 Success\ncontrol: 1.2.840.113556.1.4.319 false MAUCAQAEAA==\npagedresults: cookie=${cookie}\n`;
+  const asked = 'Press [size] Enter for the next {|2} entries.\n';
+  for (const between of ['', asked, `${asked}\n`])
+    expect(await entriesOf(`${page('a', 'AQAAAA==')}${between}${page('b', '')}`)).toEqual([
+      'a@d.example',
+      'b@d.example',
+    ]);
+  const references = ['DC=ForestDnsZones', 'DC=DomainDnsZones', 'CN=Configuration']
+    .map((each) => `# search reference\nref: ldap://x.d.example/${each},DC=d,DC=example\n\n`)
+    .join('');
+  expect(await entriesOf(`dn: cn=a\nmail: a@d.example\n\n${references}`)).toEqual(['a@d.example']);
 });
 
 test.each<[string, string, string[]]>([
@@ -150,6 +175,17 @@ test('what is inactive, and what only looks like it', async () => {
     { suspended_incoming: 1 },
     { IsInactiveMailbox: 'True' },
     { disabled: 'yes' },
+    { deleted_at: '2026-01-01T00:00:00Z' },
+    { mailEnabled: false, userPrincipalName: 'x' },
+    { aktiv: 'nein' },
+    { Activé: 'FAUX' },
+    { Gelöscht: 'WAHR' },
+    { Estado: 'Desactivado' },
+    { status: 'DEPROVISIONED' },
+    { inetUserStatus: 'inactive' },
+    { '@removed': { reason: 'deleted' } },
+    { status: { code: 'DISABLED' } },
+    { gesperrt: 'x' },
   ])
     expect(await json(users(off)), JSON.stringify(off)).toEqual(['b@d.example']);
   for (const on of [
@@ -166,8 +202,62 @@ test('what is inactive, and what only looks like it', async () => {
     { blocked: 'no' },
     { closed: false },
     { deletedDateTime: null },
+    { deleted_at: '0000-00-00 00:00:00' },
+    { Gelöscht: 'FALSCH' },
+    { Statut: 'Actif' },
   ])
     expect(await json(users(on)), JSON.stringify(on)).toEqual(['a@d.example', 'b@d.example']);
+});
+
+test('a record whose status stands above the object with its address, or above the named columns', async () => {
+  const users = [
+    { status: 'ACTIVE', profile: { login: 'x@e.example', email: 'a@d.example' } },
+    { status: 'DEPROVISIONED', profile: { login: 'y@e.example', email: 'b@d.example' } },
+  ];
+  expect(await json(users)).toEqual(['a@d.example']);
+  expect(await json({ status: 'disabled', users: [{ mail: 'a@d.example' }] })).toEqual(['a@d.example']);
+  const keycloak = [
+    { email: 'a@d.example', enabled: true, attributes: { alias: ['b@d.example'] } },
+    { email: 'c@d.example', enabled: false, attributes: { alias: ['d@d.example'] } },
+  ];
+  expect(await json(keycloak)).toMatch(refused('column "attributes.alias" is not read'));
+  expect(await json(keycloak, { columns: ['email', 'attributes.alias'] })).toEqual(['a@d.example', 'b@d.example']);
+});
+
+test('addresses of others are not looked for deeper inside', async () => {
+  const value = [{ mail: 'a@d.example', attributes: { recovery_email: 'x@e.example', otherMails: ['y@e.example'] } }];
+  expect(await json(value)).toEqual(['a@d.example']);
+});
+
+describe('a local part and a domain in columns of their own', () => {
+  const text = 'local_part,domain,active\na,d.example,1\nb,e.example,1\nc,e.example,0\n,e.example,1\n';
+
+  test('make the address, whatever `domain` says', async () => {
+    for (const more of [{}, { columns: ['local_part'], domain: 'd.example' }])
+      expect(await csv(text, more), JSON.stringify(more)).toEqual(['a@d.example', 'b@e.example']);
+    expect(await entriesOf(text)).toEqual(['a@d.example', 'b@e.example']);
+    expect(await json([{ local_part: 'a', domain: 'd.example' }])).toEqual(['a@d.example']);
+    expect(await csv('Local part,n\na,1\n', { domain: 'd.example' })).toEqual(['a@d.example']);
+  });
+
+  test('unless the address stands beside them', async () => {
+    const both = { username: 'a@d.example', local_part: 'x', domain: 'e.example' };
+    expect(await json([both, { mail: 'b@d.example', localpart: 'y', domain: 'e.example' }])).toEqual(['b@d.example']);
+    expect(await json([both])).toEqual(['a@d.example']);
+  });
+});
+
+test.each([
+  ['Name;E-Mail-Adresse', 'Anzeigename;Primäre SMTP-Adresse', 'Name;Proxyadressen'],
+  ['Nom;Adresse e-mail', 'Nom;Adresse de messagerie', 'Nom;Adresse électronique'],
+  ['Nombre;Correo electrónico', 'Nombre;Dirección de correo electrónico', 'Nome;Indirizzo di posta elettronica'],
+  ['Naam;E-mailadres', 'Nazwa;Adres e-mail', 'Namn;E-postadress', 'Nome;Endereço de e-mail'],
+  ['Имя;Адрес электронной почты', '名前;メールアドレス', '名前;メール アドレス', '이름;이메일 주소'],
+])('the header of an export in another language: %s', async (...headers) => {
+  for (const header of headers) {
+    expect(await entriesOf(`${header}\nU;a@d.example\n`), header).toEqual(['a@d.example']);
+    expect(await entriesOf(`${header.normalize('NFD')}\nU;a@d.example\n`), header).toEqual(['a@d.example']);
+  }
 });
 
 describe('what an independent writer puts in is what comes out', () => {

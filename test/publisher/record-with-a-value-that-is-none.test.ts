@@ -11,6 +11,8 @@ const whole = {
   name: 'example-org',
   highest: 42,
   digest: sha256,
+  sent: null,
+  seen: null,
   tables: [{ sha256, at }],
   history: [{ rows: 10, at }],
   sources: { 'the list': [{ rows: 10, at }] },

@@ -26,7 +26,12 @@ describe.each([1, 3, 100_000])('in pieces of %i bytes', (length) => {
   });
 
   test.each<[string, Buffer, Record<string, unknown>, string]>([
-    ['Latin-1 that is not named', Buffer.from(LIST, 'latin1'), {}, 'list, line 2: not UTF-8'],
+    [
+      'Latin-1 that is not named',
+      Buffer.from(LIST, 'latin1'),
+      {},
+      'list, line 2: not UTF-8; encoding says what else it is, such as "windows-1252"',
+    ],
     [
       'UTF-16 that is not named',
       utf16(LIST),

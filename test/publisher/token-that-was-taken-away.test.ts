@@ -107,6 +107,8 @@ test('a token that others can read, that is short, of two lines, or no file, doe
   put('empty', '');
   mkdirSync(path.join(folder, 'folder'));
   symlinkSync('nowhere', path.join(folder, 'link'));
+  // A folder is no gateway that one waits for.
+  expect(gatewayNames(folder)).toEqual(['empty', 'link', 'mx1', 'open', 'short', 'two']);
   const tokens = opened();
   for (const name of ['open', 'two', 'short']) expect(whose(tokens, tokenOf(name))).toBeNull();
   expect(['short', '', `${tokenOf('two')}\nmore`].map((token) => whose(tokens, token))).toEqual([null, null, null]);

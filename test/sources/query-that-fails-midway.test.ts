@@ -256,14 +256,21 @@ test('one snapshot: what is added while it is read is not in it', async () => {
   const { postgres } = servers;
   const query = `SELECT local, domain FROM people UNION ALL SELECT 'late' || n, 'late.example' FROM late`;
   await postgres.sql('mail', 'CREATE TABLE late (n int)');
-  const slow = `SELECT local, CASE WHEN n % 4 > 0 OR pg_sleep(0.0002) IS NOT NULL THEN domain END FROM people UNION ALL SELECT 'late', 'late.example' FROM late`;
   expect(await rowsOf({ url: url('postgres'), query })).toHaveLength(ROWS);
-  const reading = rowsOf({ url: url('postgres'), query: slow });
-  await until('the query runs', async () => {
-    const running = `SELECT count(*) FROM pg_stat_activity WHERE application_name = 'relaymap-publish' AND wait_event = 'PgSleep'`;
-    return (await postgres.sql('mail', running)).trim() === '1';
-  });
+  const count = async (of: string) => Number(await postgres.sql('mail', `SELECT count(*) FROM ${of}`));
+  // The query waits in its middle for a lock: however fast or slow a machine is, the row comes while it is read.
+  const holder = postgres.sql('mail', `SET application_name = 'holder'; SELECT pg_advisory_lock(18), pg_sleep(600)`);
+  holder.catch(() => undefined); // it is ended below
+  await until('the lock is held', async () => (await count(`pg_locks WHERE locktype = 'advisory'`)) === 1);
+  const held = `SELECT local, CASE WHEN n <> 15000 OR pg_advisory_lock(18) IS NOT NULL THEN domain END FROM people UNION ALL SELECT 'late', 'late.example' FROM late`;
+  const reading = rowsOf({ url: url('postgres'), query: held });
+  const waits = `pg_stat_activity WHERE application_name = 'relaymap-publish' AND wait_event = 'advisory'`;
+  await until('the query waits', async () => (await count(waits)) === 1);
   await postgres.sql('mail', 'INSERT INTO late VALUES (1)');
+  await postgres.sql(
+    'mail',
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holder'`,
+  );
   expect(await reading).toHaveLength(ROWS);
 });
 

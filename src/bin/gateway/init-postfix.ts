@@ -9,6 +9,7 @@ import { DEFAULT_CONFIG, type GatewayConfig } from '../../gateway/config.ts';
 import type { BackupOptions, Reasoned } from '../../gateway/init/backup-mx.ts';
 import { noMainCf, type Missing } from '../../gateway/init/first-main-cf.ts';
 import { keepBefore } from '../../gateway/init/main-cf-before.ts';
+import { setArguments, unsetOption } from '../../gateway/mta/postfix/edit.ts';
 import { postfixRuns, type PostfixConfig } from '../../gateway/mta/postfix/main-cf.ts';
 import { ourTable } from '../../gateway/mta/postfix/map-references.ts';
 import { setting, shell } from '../../gateway/mta/postfix/shell-lines.ts';
@@ -76,7 +77,7 @@ const startLine = (instance: Instance): string =>
     : `${tool('postfix', instance)} start`;
 
 const editLine = (instance: Instance, { name, value }: Setting): string =>
-  `  ${tool('postconf', instance)} -e ${shell(`${name} = ${value}`)}`;
+  `  ${tool('postconf', instance)} ${setArguments(name, value).map(shell).join(' ')}`;
 
 function suggest(instance: Instance, wanted: readonly Setting[]): void {
   if (wanted.length === 0) {
@@ -117,7 +118,11 @@ function back(instance: Instance, wanted: readonly Setting[]): void {
   say('To go back to what was before:');
   for (const { name } of wanted) {
     const value = raw.get(name) ?? '';
-    say(set.has(name) ? editLine(instance, { name, value }) : `  ${tool('postconf', instance)} -X ${name}`);
+    say(
+      set.has(name)
+        ? editLine(instance, { name, value })
+        : `  ${tool('postconf', instance)} ${unsetOption(name)} ${name}`,
+    );
   }
 }
 

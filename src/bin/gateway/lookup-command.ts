@@ -12,7 +12,7 @@ import { readGatewayConfig } from '../../gateway/config.ts';
 import { advisorOf } from '../../gateway/mta/advisor-of.ts';
 import { mtaOf } from '../../gateway/mta/of-config.ts';
 import { KINDS } from '../../gateway/mta-kinds.ts';
-import { postfixHabits } from '../../gateway/mta/postfix/commands.ts';
+import { deferringCode, postfixHabits } from '../../gateway/mta/postfix/commands.ts';
 import { CompileError, HostError } from '../../errors.ts';
 import { log } from '../../io/log.ts';
 import { printable } from '../../io/printable.ts';
@@ -60,10 +60,11 @@ export async function lookupCommand(
   }
   const ways = await whereTo(config, found);
   const warn = (message: string) => log('warning', message);
+  const code = advisor === null ? deferringCode() : null;
   const past = options.history ? await histories(config, asked, habits, warn) : null;
   for (const [i, a] of found.entries()) {
     const lines = [
-      lookupLine({ ...a, address: addresses[i] ?? a.address }, kind),
+      lookupLine({ ...a, address: addresses[i] ?? a.address }, kind, code),
       ...(ways[i] == null ? [] : [`  ${ways[i]}`]),
       ...(past?.get(a.address) ?? []).map(historyLine),
     ];

@@ -62,7 +62,7 @@ export async function cosignCommand(options: CosignOptions): Promise<number> {
         running.watch.stop(); // the next one starts when the current look ends
       } catch (error) {
         if (!(error instanceof StepError) && !(error instanceof PublishError)) throw error;
-        log('error', `${error.code}: ${error.message}. The old configuration goes on`);
+        log('error', `${error.code}: ${error.message} (the old configuration stays in use)`);
       }
     });
     for (;;) {

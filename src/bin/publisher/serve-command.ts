@@ -18,7 +18,7 @@ export async function serveCommand(file: string): Promise<void> {
       void pages.close().then(async () => (pages = await servePages(next)));
     } catch (error) {
       if (!(error instanceof StepError)) throw error;
-      log('error', `${error.code}: ${error.message}. The old configuration goes on`);
+      log('error', `${error.code}: ${error.message} (the old configuration stays in use)`);
     }
   });
   process.stdout.write(`serving ${serving.url}\n`);

@@ -37,7 +37,7 @@ export async function watchCommand(file: string): Promise<void> {
       watch?.stop(); // the next one starts when the current publish ends
     } catch (error) {
       if (!(error instanceof StepError) && !(error instanceof PublishError)) throw error;
-      log('error', `${error.code}: ${error.message}. The old configuration goes on`);
+      log('error', `${error.code}: ${error.message} (the old configuration stays in use)`);
     }
   });
   const now = () => new Date();

@@ -8,7 +8,7 @@ import { askedFindings, openRelay } from './asked.ts';
 import { besideFindings, unaskedFinding } from './beside-the-list.ts';
 import type { CheckFacts, PostfixFacts, PostfixFound } from './facts.ts';
 import { inConfig, several, type Finding, type Level } from './finding.ts';
-import { nextHopFindings } from './next-hops.ts';
+import { deniedNameFindings, nextHopFindings } from './next-hops.ts';
 import { postfixDown, runningFindings } from './running.ts';
 import { tableFindings } from './tables.ts';
 import { mapFindings, recipientFindings } from './recipients.ts';
@@ -66,13 +66,17 @@ function postfixFindings(facts: CheckFacts, postfix: PostfixFound): Finding[] {
   }
   if (postfix.is === 'broken') {
     const text = `Postfix has no configuration that can be read (${postfix.why}): nothing uses the maps.`;
-    return [{ level: 'error', text, type: ['dpkg-reconfigure postfix'] }];
+    // dpkg-reconfigure would write a new main.cf over one that has a slip in it.
+    const isAbsent = /No such file/.test(postfix.why);
+    const line = isAbsent ? 'dpkg-reconfigure postfix' : 'postfix check   # after you have corrected that line';
+    return [{ level: 'error', text, type: [line] }];
   }
   const found = [
     ...postfixDown(postfix),
     ...recipientFindings(facts, postfix),
     ...domainFindings(facts, postfix),
     ...nextHopFindings(facts, postfix),
+    ...deniedNameFindings(postfix),
     ...catchAllFindings(postfix),
     ...tableFindings(postfix),
     ...refusingFindings(facts, postfix),

@@ -1,7 +1,10 @@
-/** Does Postfix send mail where relaymap's next hops say, and nowhere else? Pure. */
+/** Does Postfix send mail where relaymap's next hops say, and nowhere else? And does it wait for their names? Pure. */
+import { isIP } from 'node:net';
 import { asksNextHops, NEXT_HOPS } from '../map-files.ts';
+import { canWait, FILTERED, NAME_FILTER, NAMES_WAIT } from '../mta/postfix/denied-names.ts';
+import { setArguments } from '../mta/postfix/edit.ts';
 import { isOurs, ourTable } from '../mta/postfix/map-references.ts';
-import { RELOAD, setting } from '../mta/postfix/shell-lines.ts';
+import { RELOAD, setting, shell } from '../mta/postfix/shell-lines.ts';
 import { isTable, words } from '../mta/postfix/tables.ts';
 import { HOP_MAPS } from '../mta/postfix/uses.ts';
 import type { CheckFacts, PostfixFacts } from './facts.ts';
@@ -90,6 +93,25 @@ function parents({ config: { main } }: PostfixFacts): Finding[] {
         'parent_domain_matches_subdomains',
         value.filter((word) => word !== HOP_MAPS),
       ),
+    },
+  ];
+}
+
+/** A note: a host that is no backup MX may mean to return such mail, and Postfix does so by default. */
+export function deniedNameFindings({ config: postfix }: PostfixFacts): Finding[] {
+  const { main, set } = postfix;
+  const [, host = ''] = /^relay:\[?([^\]]+?)\]?(?::\d+)?$/.exec(main.get('relay_transport') ?? '') ?? [];
+  if (host === '' || isIP(host) !== 0 || !canWait(postfix)) return [];
+  if (set.has(FILTERED) && set.has(NAME_FILTER)) return [];
+  const all = [...(set.has(NAME_FILTER) ? [] : [[NAME_FILTER, NAMES_WAIT]]), [FILTERED, `$${NAME_FILTER}`]];
+  return [
+    {
+      level: 'note',
+      text: `Mail for the list goes to ${host}. Should DNS deny that name one day, Postfix returns the mail at once. To have it wait:`,
+      type: [
+        ...all.map(([name = '', value = '']) => `postconf ${setArguments(name, value).map(shell).join(' ')}`),
+        RELOAD,
+      ],
     },
   ];
 }

@@ -39,10 +39,14 @@ const SOON = 21 * DAY;
 
 function certificates({ host, now }: CheckFacts): Finding[] {
   const renew = (file: string) => [`install -m 0644 NEW.pem ${shell(file)}`];
+  const group = host.owner === null || host.owner.uid === 0 ? null : host.owner.gids[0];
+  const secret = (option: string, file: string) => [
+    `install -m ${group == null ? '0600' : `0640 -g ${group}`} ${option === 'token_file' ? 'TOKEN' : 'KEY.pem'} ${shell(file)}`,
+  ];
   const unreadable = host.unreadable.map(({ option, file, why }) => ({
     level: 'error' as const,
-    text: `${option} ${file}: ${why}.`,
-    type: renew(file),
+    text: `${option} ${file}: ${why}. Nothing new can be fetched.`,
+    type: option === 'token_file' || option === 'client_key' ? secret(option, file) : renew(file),
   }));
   const dated = host.certificates.flatMap(({ option, file, subject, from, to }): Finding[] => {
     const left = to - now.getTime();

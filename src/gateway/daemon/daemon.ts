@@ -139,7 +139,7 @@ export class Daemon {
     } catch (error) {
       if (!(error instanceof StepError)) throw error;
       this.#health.configRead(false);
-      this.#setup.log('error', `${error.code}: ${error.message}. The old configuration goes on`);
+      this.#setup.log('error', `${error.code}: ${error.message} (the old configuration stays in use)`);
     }
     this.#notifier.tell(['READY=1']);
   }

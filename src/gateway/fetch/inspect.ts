@@ -34,8 +34,8 @@ export async function inspect(cx: InspectContext): Promise<void> {
   const { payload, payloadType, signatures } = decodeEnvelope(answer.bytes);
   const manifest = ring === null ? unverified(payload, payloadType) : verified(answer.bytes, ring, now);
   show(JSON.stringify(JSON.parse(Buffer.from(payload).toString()), null, 2));
-  for (const { keyid } of signatures) note('notice', `signed by ${keyid}${known(ring, keyid)}`);
-  if (ring === null) note('warning', 'nothing is verified without keys; to verify: --keys DIR');
+  for (const { keyid } of signatures) note('notice', `it has a signature by the key ${keyid}${known(ring, keyid)}`);
+  if (ring === null) note('warning', 'no signature was verified; to verify them: --keys DIR');
   if (ring !== null && manifest.keyring > ring.step) {
     note('warning', `the manifest names key ring step ${manifest.keyring}, these keys stand for step ${ring.step}`);
   }
@@ -57,7 +57,7 @@ function unverified(payload: Uint8Array, payloadType: string): Manifest {
 }
 
 function known(ring: Ring | null, keyid: string): string {
-  if (ring === null) return '';
+  if (ring === null) return ', not verified';
   return ring.keys.has(keyid) ? ', a trusted key' : ', not among the keys given';
 }
 
@@ -76,7 +76,7 @@ async function lookAtTable({ origin, note }: InspectContext, table: TableName, e
     'notice',
     isHops
       ? `the table of next hops is whole: ${number(rows)} rows`
-      : `the table is whole: ${number(rows)} rows in ${number(domains.size)} domains`,
+      : `the table is whole: ${number(rows)} rows in ${number(domains.size)} ${domains.size === 1 ? 'domain' : 'domains'}`,
   );
   let sound = 0;
   for (const delta of entry.deltas) {

@@ -4,6 +4,7 @@
  * from being asked. Pure.
  */
 import { HostError } from '../../errors.ts';
+import { canWait, FILTERED, NAME_FILTER, NAMES_WAIT } from '../mta/postfix/denied-names.ts';
 import type { PostfixConfig } from '../mta/postfix/main-cf.ts';
 import { without } from '../mta/postfix/map-references.ts';
 import { words } from '../mta/postfix/tables.ts';
@@ -41,6 +42,7 @@ export function backupSettings(
     ...closed(postfix),
     ...listDecides(postfix, domains),
     ...route(postfix, options),
+    ...patient(postfix),
     ...QUEUE.flatMap((each) => (postfix.set.has(each.name) ? [] : [each])),
     ...noWarnings(postfix),
     ...encrypted(postfix, host),
@@ -159,6 +161,15 @@ function route(postfix: PostfixConfig, { primary }: BackupOptions): Reasoned[] {
 }
 
 const LOOPS = 'best_mx_transport';
+
+/** Where DNS denies the name of the next hop, mail waits as it does while DNS does not answer. */
+function patient(postfix: PostfixConfig): Reasoned[] {
+  if (!canWait(postfix)) return [];
+  const why = 'mail waits while DNS denies the name of its next hop; by default it is returned to its sender';
+  const filter = { name: NAME_FILTER, value: NAMES_WAIT, why };
+  const own = { name: FILTERED, value: `$${NAME_FILTER}`, why: 'so it is for mail to the list, and for no other' };
+  return [...(postfix.set.has(NAME_FILTER) ? [] : [filter]), own];
+}
 
 export const QUEUE: readonly Reasoned[] = [
   {

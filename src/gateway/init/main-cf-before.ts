@@ -8,6 +8,7 @@ import * as z from 'zod/mini';
 import { HostError } from '../../errors.ts';
 import { isAbsent, removeDurable, writeFileAtomic } from '../../io/atomic-file.ts';
 import { postfixCommand, reasonOf } from '../mta/postfix/commands.ts';
+import { calls, setArguments, unsetOption } from '../mta/postfix/edit.ts';
 import type { PostfixConfig } from '../mta/postfix/main-cf.ts';
 import type { Setting } from './main-cf-settings.ts';
 
@@ -91,6 +92,9 @@ export function goBack({ directory }: Here, { set, unset }: WayBack): void {
     if (status !== 0)
       throw new HostError('CONFIG', `postconf ${args[0] ?? ''} failed in ${directory}: ${reasonOf(stderr)}`);
   };
-  if (set.length > 0) run('-e', ...set.map(({ name, value }) => `${name} = ${value}`));
-  if (unset.length > 0) run('-X', ...unset);
+  const back = [
+    ...set.map(({ name, value }) => setArguments(name, value)),
+    ...unset.map((name) => [unsetOption(name), name] as const),
+  ];
+  for (const args of calls(back)) run(...args);
 }

@@ -4,6 +4,7 @@ import { HostError } from '../../errors.ts';
 import type { Comparison } from './compare.ts';
 import type { GatewayConfig } from '../config.ts';
 import { postfixCommand, reasonOf } from '../mta/postfix/commands.ts';
+import { calls, setArguments } from '../mta/postfix/edit.ts';
 import type { PostfixConfig } from '../mta/postfix/main-cf.ts';
 import { PARAMETER, withStaleCheck } from '../mta/postfix/stale-check.ts';
 import { asksNextHops, ENDINGS, NEXT_HOPS, STALE_MAP } from '../map-files.ts';
@@ -120,8 +121,10 @@ export function requireType(config: GatewayConfig, { types }: PostfixConfig): vo
 
 /** @throws HostError CONFIG */
 export function applySettings({ directory }: PostfixConfig, all: readonly Setting[]): void {
-  const lines = all.map(({ name, value }) => `${name} = ${value}`);
-  const { status, stderr } = postfixCommand('postconf', ['-e', ...lines], directory);
-  if (status !== 0)
-    throw new HostError('CONFIG', `postconf -e failed, ${directory}/main.cf is as it was: ${reasonOf(stderr)}`);
+  for (const args of calls(all.map(({ name, value }) => setArguments(name, value)))) {
+    const { status, stderr } = postfixCommand('postconf', args, directory);
+    const [option = ''] = args;
+    if (status !== 0)
+      throw new HostError('CONFIG', `postconf ${option} failed, ${directory}/main.cf is as it was: ${stderr}`);
+  }
 }

@@ -12,10 +12,17 @@ const REJECTED: Record<Rejection, string> = {
   unlisted: 'no such recipient',
 };
 
-export function lookupLine(a: LookupAnswer, { name, deferCode }: Pick<KindFacts, 'name' | 'deferCode'>): string {
+/** @param unknownCode the parameter by which the server defers an unknown recipient, as `NAME = 450`; else null. */
+export function lookupLine(
+  a: LookupAnswer,
+  { name, deferCode }: Pick<KindFacts, 'name' | 'deferCode'>,
+  unknownCode: string | null = null,
+): string {
   if (a.said !== undefined) return saidLine(a, a.said);
   if (a.outOfDate === 'deferred')
     return `${a.address}: deferred (${deferCode}), no such recipient, and the list of its domain is out of date`;
+  if (a.rejection === 'unlisted' && unknownCode !== null)
+    return `${a.address}: deferred, no such recipient (${unknownCode})`;
   if (a.outOfDate === 'not asked')
     return `${a.address}: rejected, no such recipient; the list of its domain is out of date, and ${name} does not ask stale_domains: relaymap check`;
   if (a.rejection !== null) return `${a.address}: rejected, ${REJECTED[a.rejection]}`;

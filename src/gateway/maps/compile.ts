@@ -78,7 +78,7 @@ export class Draft {
     const recipients = this.#recipients;
     try {
       if (recipients.rows === 0) {
-        const why = 'the union of all bundles has no rows; an empty map rejects all mail';
+        const why = 'no row of the installed lists is within `domains`; an empty map would reject all mail';
         throw new CompileError('COMPILE_FAILED', why);
       }
       const files = await recipients.finish();

@@ -25,7 +25,7 @@ export function keptLines(b: BundleOutcome): string[] {
   const code = b.code ?? 'INTERNAL';
   const now =
     b.version === null
-      ? 'nothing is installed yet; mail waits'
+      ? 'no version of this list is installed; as long as there are no maps, mail is deferred'
       : `version ${b.version} (${number(b.rows ?? 0)} rows) is still in use`;
   return [`${b.name}: ${code}: ${b.message ?? ''}`, `${b.name}: ${ADVICE[code]}`, `${b.name}: ${now}`];
 }

@@ -98,7 +98,7 @@ export class CosignHost {
     if (isOut) return { outcome: 'signed before', manifest: parseManifest(payload) };
     const manifest = judgeCandidate(payload, digest, rules);
     const file = `${digest}.json`;
-    if (signed?.digest === digest && (await output.size(file)) !== null) return { outcome: 'signed before', manifest };
+    if (signed?.digest === digest && (await output.look(file)) !== null) return { outcome: 'signed before', manifest };
     await this.#judgeTables(manifest, out, now);
     writeRecord(this.#config, { ...record, signed: { version: manifest.version, digest } }); // before signing
     const signatures = await signaturesOf(MANIFEST_TYPE, payload, this.#keys.signers);

@@ -9,7 +9,7 @@ import { isInstant } from '../../bundle/offer/instant.ts';
 import { isAbsent, makeFolder, writeFileAtomic } from '../../io/atomic-file.ts';
 import { whyUnread, whyUnwritten } from '../../io/denied.ts';
 import { HostError } from '../../errors.ts';
-import type { PublisherConfig } from '../config.ts';
+import { STATE_NAMES, type PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
 
 const sha256 = () => z.string().check(z.regex(/^[0-9a-f]{64}$/));
@@ -36,7 +36,7 @@ const Shape = z.object({
 
 export type CosignRecord = z.infer<typeof Shape>;
 
-const fileOf = ({ state_dir: dir }: PublisherConfig): string => path.join(dir, 'cosign.json');
+const fileOf = ({ state_dir: dir }: PublisherConfig): string => path.join(dir, STATE_NAMES.cosigned);
 
 /** @throws PublishError STATE */
 export function readRecord(config: PublisherConfig): CosignRecord {

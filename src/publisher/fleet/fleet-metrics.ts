@@ -4,7 +4,8 @@
  */
 import { printable } from '../../errors.ts';
 import { gauge, type Sample } from '../../io/health/metrics-text.ts';
-import { STATES, type Fleet, type GatewayRow } from './judge.ts';
+import { type Fleet } from './judge.ts';
+import { STATES, type GatewayRow } from './row.ts';
 import { MOST_ROWS } from './words.ts';
 
 export function fleetMetrics(fleet: Fleet): string {
@@ -13,6 +14,7 @@ export function fleetMetrics(fleet: Fleet): string {
   const named = fleet.rows.filter(
     ({ expected, by }) => expected || by === 'certificate' || by === 'token' || by === null,
   );
+  const behind = fleet.rows.reduce((most, { behindFor }) => Math.max(most, behindFor ?? 0), 0);
   const shown = named.slice(0, MOST_ROWS);
   const of = (name: string, help: string, value: number | null) =>
     gauge(`relaymap_fleet_${name}`, help, [[bundle, value]]);
@@ -31,6 +33,7 @@ export function fleetMetrics(fleet: Fleet): string {
       'Gateways by state.',
       STATES.map((state): Sample => [{ ...bundle, state }, fleet.counts[state]]),
     ),
+    of('behind_seconds', 'The longest time that a gateway has been behind; 0 if none is.', behind),
     gauge('relaymap_fleet_spread_seconds', 'From the last publish until this share of all gateways had it.', [
       [{ ...bundle, share: '0.5' }, spread?.half ?? null],
       [{ ...bundle, share: '0.95' }, spread?.most ?? null],
@@ -38,6 +41,7 @@ export function fleetMetrics(fleet: Fleet): string {
     of('strangers', 'Clients that took a whole table and are no gateway.', fleet.strangers.length),
     of('claims', 'Names that were claimed and count for nobody.', fleet.claims.length),
     of('refused_requests', 'Requests in the logs that were answered with 401 or 403.', tally.refused),
+    of('failed_requests', 'Requests in the logs for the manifest that got another answer than it.', tally.failed),
     each('version', 'Version that the gateway runs.', ({ version }) => version),
     each('last_poll_timestamp_seconds', 'When the gateway last asked.', ({ lastPoll }) => lastPoll),
     gauge(

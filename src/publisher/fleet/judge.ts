@@ -2,38 +2,11 @@
  * What the page says of the fleet: a row for each gateway, worst first; names that are only claimed; strangers that
  * took a whole table; how fast the last version spread. Told the time. Pure.
  */
+import { byName, rowOf, STATES, worstFirst, type GatewayRow, type State } from './row.ts';
 import { unseen, type Seen } from './seen.ts';
 import type { Tally } from './tally.ts';
+import type { Word } from './versions.ts';
 import type { Certainty } from './who.ts';
-
-export const STATES = ['never', 'silent', 'behind', 'ahead', 'unknown', 'current'] as const;
-/**
- * `never`: expected, and in no log; `silent`: not heard for `silentAfter`; `ahead`: says a version that is not out;
- * `unknown`: says no version.
- */
-export type State = (typeof STATES)[number];
-
-export interface GatewayRow {
-  readonly name: string;
-  /** How we know that it is this one; null if it was never seen. */
-  readonly by: Certainty | null;
-  readonly expected: boolean;
-  readonly state: State;
-  readonly version: number | null;
-  /** When its version was published, as far as is known, in seconds since 1970. */
-  readonly versionAt: number | null;
-  readonly lastPoll: number | null;
-  readonly code: string | null;
-  readonly held: boolean;
-  readonly software: string | null;
-  readonly requests: number;
-  readonly refused: number;
-  readonly tables: number;
-  /** Another name that it gives itself. */
-  readonly says: string | null;
-  /** Requests of others who only claim to be it. */
-  readonly claimed: number;
-}
 
 export interface Stranger {
   readonly name: string;
@@ -84,6 +57,8 @@ export interface Fleet {
   /** Clients without a name that asked for this list. */
   readonly addresses: number;
   readonly silentAfter: number;
+  /** Status of the last request for the manifest that failed; 0 if none did. */
+  readonly lastFailure: number;
   readonly tally: Tally['counts'];
 }
 
@@ -104,9 +79,22 @@ export function judgeFleet(tally: Tally, known: Known, now: number): Fleet {
   const { published } = known;
   const highest = people.gateways.reduce((most, { seen }) => Math.max(most, seen.version ?? 0), 0);
   const version = published?.version ?? (highest > 0 ? highest : null);
-  const publishedAt = published?.at ?? (version === null ? null : (tally.versions.get(version)?.first ?? null));
+  const all: readonly Word[] = people.isByClaim ? ['claimed'] : ['proven', 'expected'];
+  const publishedAt = published?.at ?? (version === null ? null : tally.versions.first(version, all));
+  const below = version ?? 0;
+  const newer = { proven: tally.versions.newer(['proven'], below), all: tally.versions.newer(all, below) };
   const rows = people.gateways
-    .map(({ seen, claimed }) => rowOf(seen, claimed, tally, known, version, publishedAt, now))
+    .map(({ seen, claimed }) => {
+      const isProven = seen.by === 'certificate' || seen.by === 'token';
+      const [refused, isExpected] = [tally.refusals.of(seen.name), known.expected.has(seen.name)];
+      const runs = seen.version;
+      const said = runs === null ? null : tally.versions.first(runs, isProven ? ['proven'] : all);
+      const after = runs === null ? null : (isProven ? newer.proven : newer.all)(runs);
+      const versionAt = runs !== null && runs === version ? publishedAt : said;
+      const newerAt = Math.min(after ?? Infinity, publishedAt ?? Infinity);
+      const facts = { seen, claimed, refused, isExpected, versionAt, newerAt: newerAt === Infinity ? null : newerAt };
+      return rowOf(facts, version, known.silentAfter, now);
+    })
     .sort(worstFirst);
   const counts = Object.fromEntries(
     STATES.map((state) => [state, rows.filter((row) => row.state === state).length]),
@@ -126,9 +114,11 @@ export function judgeFleet(tally: Tally, known: Known, now: number): Fleet {
     claims: people.claims
       .map(({ seen, isTaken }) => ({ ...claimOf(seen), isTaken }))
       .sort((a, b) => Number(b.isTaken) - Number(a.isTaken) || b.last - a.last || byName(a, b)),
-    addresses: [...tally.of('address').values()].filter((seen) => !people.names.has(seen.name) && isOurs(seen, tally))
-      .length,
+    addresses: [...tally.of('address').values()].filter(
+      (seen) => !people.names.has(seen.name) && isOurs(seen, tally, seen.prefixes),
+    ).length,
     silentAfter: known.silentAfter,
+    lastFailure: tally.refusals.failedStatus,
     tally: tally.counts,
   };
 }
@@ -144,8 +134,11 @@ interface People {
 }
 
 function gatewaysOf(tally: Tally, { expected, tokens }: Known): People {
-  const certificates = tally.of('certificate');
-  const named = tally.of('token');
+  // Who named no list, and asked in the folders of others alone, is a gateway of others.
+  const ours = (all: ReadonlyMap<string, Seen>) =>
+    new Map([...all].filter(([, seen]) => isOurs(seen, tally, seen.prefixes)));
+  const certificates = ours(tally.of('certificate'));
+  const named = ours(tally.of('token'));
   const claims = tally.of('claim');
   const strong = new Set([...certificates.keys(), ...named.keys(), ...tokens]);
   const isByClaim = expected.size === 0 && strong.size === 0;
@@ -158,7 +151,7 @@ function gatewaysOf(tally: Tally, { expected, tokens }: Known): People {
       : (weak ?? tally.of('address').get(name) ?? null);
     return { seen: seen ?? unseen(name, 'address'), claimed: strong.has(name) ? (weak?.requests ?? 0) : 0 };
   });
-  const unexpected = [...certificates.values(), ...named.values()].filter(
+  const unexpected = [...tally.of('certificate').values(), ...tally.of('token').values()].filter(
     ({ name }) => expected.size > 0 && !expected.has(name),
   );
   const apart = [...claims.values()].filter(({ name }) => strong.has(name) || !names.has(name));
@@ -181,69 +174,12 @@ function merged(one: Seen, other: Seen): Seen {
     version: newer.version ?? older.version,
     code: newer.version === null ? older.code : newer.code,
     requests: one.requests + other.requests,
-    refused: one.refused + other.refused,
     tables: one.tables + other.tables,
     tableAt: Math.max(one.tableAt, other.tableAt),
     first: Math.min(one.first, other.first),
     top: Math.max(one.top, other.top),
     topAt: top,
   };
-}
-
-function rowOf(
-  seen: Seen,
-  claimed: number,
-  tally: Tally,
-  { expected, silentAfter }: Known,
-  version: number | null,
-  publishedAt: number | null,
-  now: number,
-): GatewayRow {
-  const isSeen = seen.requests > 0;
-  const at = seen.version === null ? null : (tally.versions.get(seen.version)?.first ?? null);
-  return {
-    name: seen.name,
-    by: isSeen ? seen.by : null,
-    expected: expected.has(seen.name),
-    state: stateOf(seen, version, silentAfter, now),
-    version: seen.version,
-    versionAt: seen.version !== null && seen.version === version ? publishedAt : finite(at),
-    lastPoll: isSeen ? seen.last : null,
-    code: seen.code,
-    held: seen.code === 'HELD',
-    software: seen.software,
-    requests: seen.requests,
-    refused: seen.refused,
-    tables: seen.tables,
-    says: seen.says,
-    claimed,
-  };
-}
-
-function stateOf(seen: Seen, version: number | null, silentAfter: number, now: number): State {
-  if (seen.requests === 0) return 'never';
-  if (now - seen.last > silentAfter) return 'silent';
-  if (seen.version === null || version === null) return 'unknown';
-  if (seen.version === version) return 'current';
-  return seen.version < version ? 'behind' : 'ahead';
-}
-
-const finite = (value: number | null): number | null => (value !== null && Number.isFinite(value) ? value : null);
-
-const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>
-  a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
-
-const isBad = ({ code }: GatewayRow): number => (code === null || code === 'OK' ? 1 : 0);
-
-/** Of one state: what the last cycle refused first, then the longest silence, then the oldest version. */
-function worstFirst(a: GatewayRow, b: GatewayRow): number {
-  return (
-    STATES.indexOf(a.state) - STATES.indexOf(b.state) ||
-    (a.state === 'silent' ? (a.lastPoll ?? 0) - (b.lastPoll ?? 0) : 0) ||
-    isBad(a) - isBad(b) ||
-    (a.version ?? 0) - (b.version ?? 0) ||
-    byName(a, b)
-  );
 }
 
 function spreadOf(gateways: People['gateways'], version: number, publishedAt: number): Spread {
@@ -262,22 +198,22 @@ function strangersOf(tally: Tally, people: People): Stranger[] {
   const all = [...people.claims.map(({ seen }) => seen), ...addresses, ...people.unexpected];
   const taken = new Set(people.claims.filter(({ isTaken }) => isTaken).map(({ seen }) => seen));
   return all
-    .filter((seen) => seen.tables > 0 && isOurs(seen, tally))
+    .filter((seen) => seen.tables > 0 && isOurs(seen, tally, seen.tablePrefixes))
     .map((seen) => ({
       name: seen.name,
       by: seen.by,
-      address: seen.address,
+      address: seen.tableAddress,
       tables: seen.tables,
       last: seen.tableAt,
-      software: seen.software,
+      software: seen.tableSoftware,
       posesAs: taken.has(seen) ? seen.name : null,
     }))
     .sort((a, b) => b.last - a.last || byName(a, b));
 }
 
-/** Whoever names no list may have asked for another list's folder. */
-function isOurs({ by, prefixes }: Seen, tally: Tally): boolean {
-  if (by === 'claim' || prefixes.size === 0) return true;
+/** Whoever names no list may have asked in another list's folder. */
+function isOurs(seen: Seen, tally: Tally, prefixes: ReadonlySet<string>): boolean {
+  if (seen.isOurs || prefixes.size === 0) return true;
   return [...prefixes].some((prefix) => {
     const known = tally.prefixes.get(prefix);
     return known === undefined || known.ours || !known.others;

@@ -19,10 +19,12 @@ export class KnownClients<T> {
   readonly #places = new Int32Array(PLACES);
   #taken = 0;
   readonly #seed: number;
-  /** Of the line that was looked for last: the first of its ways, its head, and the length of its address. */
+  /** What was found out of one that differs from the line that was looked for last in its User-Agent alone. */
+  near: T | null = null;
+  /** Of the line that was looked for last: the first of its ways, its head, and the length of its User-Agent. */
   #first = -1;
   #head = 0;
-  #address = 0;
+  #agent = 0;
   #escapes = 0;
 
   /** @param seed of the hash: whoever writes lines must not choose their places. */
@@ -30,7 +32,7 @@ export class KnownClients<T> {
     this.#seed = seed | 0;
   }
 
-  /** Null if it is not known. */
+  /** Null if it is not known; then `near` may be. */
   find(line: LogLine): T | null {
     const { block, agentStart, agentEnd, certificateStart, certificateEnd, tokenStart, tokenEnd } = line;
     const agent = agentEnd - agentStart;
@@ -38,20 +40,18 @@ export class KnownClients<T> {
     const token = tokenEnd - tokenStart;
     const address = line.addressEnd - line.addressStart;
     this.#first = -1;
+    this.near = null;
     if (HEAD + agent + certificate + token + address > SIZE) return null;
     // The end of a User-Agent has the name. All bytes are compared afterwards.
     let hash = hashOf(block, Math.max(agentStart, agentEnd - 16), agentEnd, this.#seed);
     hash = hashOf(block, certificateStart, certificateEnd, hash);
     if (token > 0) hash = hashOf(block, tokenStart, tokenEnd, hash);
     if (address > 0) hash = hashOf(block, line.addressStart, line.addressEnd, hash);
-    this.#head = agent | (certificate << 8) | (token << 16) | (Number(line.isSubject) << 24);
-    this.#address = address;
+    this.#head = certificate | (token << 8) | (address << 16) | (Number(line.isSubject) << 24);
+    this.#agent = agent;
     this.#escapes = ESCAPES[line.escapes];
     this.#first = (hash >>> 0) % PLACES;
-    const first = (this.#places[this.#first] ?? 0) - 1;
-    if (first >= 0 && this.#isAt(first, line)) return this.#values[first] ?? null;
-    const second = (this.#places[this.#first ^ 1] ?? 0) - 1;
-    return second >= 0 && this.#isAt(second, line) ? (this.#values[second] ?? null) : null;
+    return this.#at(this.#first, line) ?? this.#at(this.#first ^ 1, line);
   }
 
   /** Remembers what was found out of the line that was looked for last. The newer of two is the first way. */
@@ -65,32 +65,38 @@ export class KnownClients<T> {
     const { bytes } = this.#block;
     let at = place * SIZE;
     this.#block.view.setInt32(at, this.#head);
-    bytes[at + 4] = this.#address;
+    bytes[at + 4] = this.#agent;
     bytes[at + 5] = this.#escapes;
     at += HEAD;
     const { bytes: from } = line.block;
-    at += from.copy(bytes, at, line.agentStart, line.agentEnd);
     at += from.copy(bytes, at, line.certificateStart, line.certificateEnd);
     at += from.copy(bytes, at, line.tokenStart, line.tokenEnd);
-    from.copy(bytes, at, line.addressStart, line.addressEnd);
+    at += from.copy(bytes, at, line.addressStart, line.addressEnd);
+    from.copy(bytes, at, line.agentStart, line.agentEnd);
     this.#values[place] = value;
   }
 
-  #isAt(place: number, line: LogLine): boolean {
+  #at(way: number, line: LogLine): T | null {
+    const place = (this.#places[way] ?? 0) - 1;
+    if (place < 0) return null;
     const ours = this.#block;
     let at = place * SIZE;
-    if (ours.view.getInt32(at) !== this.#head) return false;
-    if (ours.bytes[at + 4] !== this.#address || ours.bytes[at + 5] !== this.#escapes) return false;
+    if (ours.view.getInt32(at) !== this.#head || ours.bytes[at + 5] !== this.#escapes) return null;
+    const agent = ours.bytes[at + 4];
     at += HEAD;
     const { block } = line;
-    const agent = line.agentEnd - line.agentStart;
-    if (!isSame(ours, at, block, line.agentStart, agent)) return false;
-    at += agent;
     const certificate = line.certificateEnd - line.certificateStart;
-    if (!isSame(ours, at, block, line.certificateStart, certificate)) return false;
+    if (!isSame(ours, at, block, line.certificateStart, certificate)) return null;
     at += certificate;
     const token = line.tokenEnd - line.tokenStart;
-    if (!isSame(ours, at, block, line.tokenStart, token)) return false;
-    return isSame(ours, at + token, block, line.addressStart, this.#address);
+    if (!isSame(ours, at, block, line.tokenStart, token)) return null;
+    at += token;
+    const address = line.addressEnd - line.addressStart;
+    if (!isSame(ours, at, block, line.addressStart, address)) return null;
+    at += address;
+    const value = this.#values[place] ?? null;
+    if (agent === this.#agent && isSame(ours, at, block, line.agentStart, this.#agent)) return value;
+    this.near ??= value;
+    return null;
   }
 }

@@ -3,7 +3,8 @@ import type { Readable } from 'node:stream';
 import type { Manifest } from '../../bundle/offer/manifest.ts';
 import { log } from '../../io/log.ts';
 import type { PublisherConfig } from '../config.ts';
-import { PublishError } from '../errors.ts';
+import { isUnreachable, PublishError } from '../errors.ts';
+import { othersOf } from '../repository/other-publisher.ts';
 import { lookAt } from '../repository/with-repository.ts';
 import { expectedGateways } from './expected.ts';
 import { judgeFleet, type Fleet } from './judge.ts';
@@ -36,7 +37,8 @@ export async function readFleet(
   const manifest = await publishedNow(config);
   const published =
     manifest === null ? null : { version: manifest.version, at: Math.floor(manifest.created.getTime() / 1000) };
-  const tally = new Tally(config.name, published?.version ?? null, seconds, seed);
+  const who = expectedGateways(config);
+  const tally = new Tally(config.name, published?.version ?? null, seconds, seed, who);
   const knownLines = new KnownLines<Said>(seed, tally.latest, (...repeated) => tally.repeated(...repeated));
   const facts = { lines: 0, unread: 0, firstUnread: '', tooLong: 0, unfinished: 0 };
   for (const name of logs) {
@@ -49,7 +51,6 @@ export async function readFleet(
     if (facts.unread === 0 && counts.unread > 0) facts.firstUnread = `${shown}, line ${counts.firstUnread}`;
     facts.unread += counts.unread;
   }
-  const who = expectedGateways(config);
   const known = { bundle: config.name, published, ...who, silentAfter: config.fleet.silent_after / 1000 };
   return { fleet: judgeFleet(tally, known, seconds), logs: facts, someExpected: who.expected.size > 0 };
 }
@@ -57,9 +58,9 @@ export async function readFleet(
 /** Null where nothing is out that was signed here, and where the bucket does not say: the logs tell enough then. */
 async function publishedNow(config: PublisherConfig): Promise<Manifest | null> {
   try {
-    return (await lookAt(config, (repository) => repository.publishedHere()))?.manifest ?? null;
+    return (await lookAt(config, (repository) => repository.publishedHere(othersOf(config))))?.manifest ?? null;
   } catch (error) {
-    if (!(error instanceof PublishError) || error.code !== 'OUTPUT') throw error;
+    if (!(error instanceof PublishError) || !isUnreachable(error)) throw error;
     log('warning', `what is published is not known, and taken from the logs: ${error.message}`);
     return null;
   }

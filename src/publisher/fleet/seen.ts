@@ -33,12 +33,16 @@ export interface Seen {
   /** The address of its last request; null if the log has none. */
   address: string | null;
   addressAt: number;
-  /** Whole tables that it took, when last, and the folders that they were in. */
+  /** Whole tables that it took; when the last, by what program, from which address; the folders that they were in. */
   tables: number;
   tableAt: number;
+  tableSoftware: string | null;
+  tableAddress: string | null;
+  tablePrefixes: Set<string>;
+  /** Whether it ever named this list. */
+  isOurs: boolean;
+  /** The folders that it asked for without naming a list. */
   prefixes: Set<string>;
-  /** Requests answered 401 or 403. */
-  refused: number;
 }
 
 /** A name of which no request was seen. */
@@ -61,8 +65,11 @@ export const unseen = (name: string, by: Certainty): Seen => ({
   addressAt: -Infinity,
   tables: 0,
   tableAt: -Infinity,
+  tableSoftware: null,
+  tableAddress: null,
+  tablePrefixes: new Set(),
+  isOurs: false,
   prefixes: new Set(),
-  refused: 0,
 });
 
 /**
@@ -88,6 +95,13 @@ export function noteNewest(seen: Seen, { version, code, software, says, address 
     seen.address = address;
     seen.addressAt = time;
   }
+}
+
+/** The same for whoever takes a whole table: another may ask by its name later. */
+export function noteTable(seen: Seen, { software, address }: Says, time: number): void {
+  if (isNewer(time, software, seen.tableAt, seen.tableSoftware)) seen.tableSoftware = software;
+  if (isNewer(time, address, seen.tableAt, seen.tableAddress)) seen.tableAddress = address;
+  if (time > seen.tableAt) seen.tableAt = time;
 }
 
 const isNewer = <V extends string | number>(time: number, value: V | null, at: number, before: V | null): boolean =>

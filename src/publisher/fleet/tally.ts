@@ -2,33 +2,33 @@
  * What the lines of all logs say of each gateway. Memory grows with gateways and not with lines. A line is taken apart
  * once; of lines that differ from it in the time alone only the time counts. Pure.
  */
-import { parseUserAgent } from '../../bundle/fleet/user-agent.ts';
+import { type GatewayReport, parseUserAgent } from '../../bundle/fleet/user-agent.ts';
+import type { Expected } from './expected.ts';
 import { KnownClients } from './known-clients.ts';
 import type { LogLine } from './log/log-line.ts';
 import { MANIFEST, OTHER, PublishedPath, TABLE } from './log/published-path.ts';
-import { noteNewest, type Says, type Seen, unseen } from './seen.ts';
-import { CERTAINTIES, commonName, shortName, type Certainty } from './who.ts';
+import { type How, Refusals } from './refusals.ts';
+import { noteNewest, noteTable, type Says, type Seen, unseen } from './seen.ts';
+import { type Version, Versions, type Word } from './versions.ts';
+import { commonName, shortName, type Certainty } from './who.ts';
 
 /** So many claimed names are remembered, and so many addresses; what comes after them is counted. */
 export const MOST_CLAIMS = 10_000;
 /** Certificates and tokens cannot be invented, but a CA may sign anything. */
 const MOST_NAMED = 100_000;
-/** Versions of which the first sight is remembered. */
-const MOST_VERSIONS = 20_000;
+/** Folders of lists that are remembered of one name. */
+const MOST_PREFIXES = 8;
+const NOBODY: Expected = { expected: new Set(), tokens: new Set() };
 /** A line from further in the future, in seconds, says nothing of when. */
 const FUTURE = 600;
-
-interface Version {
-  first: number;
-}
 
 /** What a line says of its client, whatever it asked for. */
 interface Client extends Says {
   readonly seen: Seen;
   /** When its version was seen. */
   readonly at: Version | null;
-  /** Whether it names this list; null if it names none. */
-  readonly isOurs: boolean | null;
+  /** Whether it names this list; else it names none. */
+  readonly isOurs: boolean;
 }
 /** Of another list: counted, and no more. */
 const ANOTHER = 'another list';
@@ -36,7 +36,8 @@ const ANOTHER = 'another list';
 /** What a line says but for the time. */
 export type Said =
   | { readonly what: 'other' | 'status' | 'another' }
-  | { readonly what: 'client'; readonly client: Client; readonly tookFrom: string | null };
+  | { readonly what: 'client'; readonly client: Client; readonly prefix: string; readonly tookTable: boolean };
+type ClientSaid = Extract<Said, { what: 'client' }>;
 const SAYS = { other: { what: 'other' }, status: { what: 'status' }, another: { what: 'another' } } as const;
 
 export class Tally {
@@ -50,7 +51,9 @@ export class Tally {
     claim: new Map(),
     address: new Map(),
   };
-  readonly versions = new Map<number, Version>();
+  readonly versions = new Versions();
+  readonly refusals = new Refusals(MOST_CLAIMS);
+  readonly #known: Expected;
   /** Folders of lists, and whether one of ours was asked for there by a gateway. */
   readonly prefixes = new Map<string, { ours: boolean; others: boolean }>();
   readonly counts = {
@@ -58,6 +61,8 @@ export class Tally {
     requests: 0,
     /** Answered 401 or 403. */
     refused: 0,
+    /** For the manifest, and answered with what is no manifest. */
+    failed: 0,
     /** For other paths, or with other statuses. */
     other: 0,
     otherBundles: 0,
@@ -74,13 +79,15 @@ export class Tally {
 
   /**
    * @param published the version that is out; null if unknown. @param now seconds since 1970. @param seed of the hash:
-   *   whoever writes lines must not choose their places.
+   *   whoever writes lines must not choose their places. @param known who is expected: an address among them counts
+   *   for more than a name that is not
    */
-  constructor(bundle: string, published: number | null, now: number, seed: number) {
+  constructor(bundle: string, published: number | null, now: number, seed: number, known: Expected = NOBODY) {
     this.#bundle = bundle;
     this.#published = published;
     this.latest = now + FUTURE;
     this.#clients = new KnownClients(seed);
+    this.#known = known;
   }
 
   of(by: Certainty): ReadonlyMap<string, Seen> {
@@ -103,7 +110,7 @@ export class Tally {
       return;
     }
     this.#noteTime(first, last);
-    if (what === 'client') this.#count(said.client, said.tookFrom, lines, first, last);
+    if (what === 'client') this.#count(said, lines, first, last);
     else if (what === 'another') counts.otherBundles += lines;
     else counts.other += lines;
   }
@@ -125,25 +132,28 @@ export class Tally {
       return null;
     }
     if (status === 401 || status === 403) {
-      this.#noteTime(time, time);
-      this.#refuse(line);
+      this.#refuse(line, 'refused');
       return null;
     }
-    if (status !== 200 && status !== 304 && status !== 206) return SAYS.status;
+    if (status !== 200 && status !== 304 && status !== 206) {
+      // A cosigner asks for candidates that are not there.
+      if (kind !== MANIFEST || status < 300 || prefix.endsWith('/candidate/')) return SAYS.status;
+      this.#refuse(line, 'failed');
+      return null;
+    }
     const client = this.#clientOf(line);
     if (client === null) {
       this.#noteTime(time, time);
       return null;
     }
     if (kind === MANIFEST) {
-      const isOurs = client === ANOTHER ? false : client.isOurs;
-      if (isOurs !== null) this.#notePrefix(prefix, isOurs);
+      if (client === ANOTHER || client.isOurs) this.#notePrefix(prefix, client !== ANOTHER);
     }
     if (client === ANOTHER) return SAYS.another;
-    return { what: 'client', client, tookFrom: kind === TABLE && status !== 304 && line.isGet ? prefix : null };
+    return { what: 'client', client, prefix, tookTable: kind === TABLE && status !== 304 && line.isGet };
   }
 
-  #count(client: Client, tookFrom: string | null, lines: number, first: number, last: number): void {
+  #count({ client, prefix, tookTable }: ClientSaid, lines: number, first: number, last: number): void {
     const { seen, version } = client;
     this.counts.requests += lines;
     seen.requests += lines;
@@ -160,21 +170,27 @@ export class Tally {
         }
       } else if (version === seen.top && first < seen.topAt) seen.topAt = first;
     }
-    if (tookFrom === null) return;
+    if (client.isOurs) seen.isOurs = true;
+    else if (seen.prefixes.size < MOST_PREFIXES) seen.prefixes.add(prefix);
+    if (!tookTable) return;
     seen.tables += lines;
-    if (last > seen.tableAt) seen.tableAt = last;
-    if (seen.prefixes.size < 8) seen.prefixes.add(tookFrom);
+    noteTable(seen, client, last);
+    if (seen.tablePrefixes.size < MOST_PREFIXES) seen.tablePrefixes.add(prefix);
   }
 
-  /** Only names that are known already: whoever is refused must not fill the memory. */
-  #refuse(line: LogLine): void {
-    this.counts.refused++;
+  #refuse(line: LogLine, how: How): void {
+    const { counts } = this;
+    const { status, time } = line;
+    this.#noteTime(time, time);
     const report = parseUserAgent(line.text(line.agentStart, line.agentEnd));
-    if (report === null || report.bundle !== this.#bundle) return;
-    for (const by of CERTAINTIES) {
-      const seen = this.#maps[by].get(report.id);
-      if (seen !== undefined && by !== 'address') seen.refused++;
+    if (report !== null && report.bundle !== this.#bundle) {
+      counts.otherBundles++;
+      return;
     }
+    counts[how]++;
+    const [by, name] = this.#nameOf(line, report);
+    const isExpected = this.#known.expected.has(name);
+    this.refusals.note(how, by === 'address' && !isExpected ? null : name, isExpected, status, time);
   }
 
   /** Null where the line counts for nobody. */
@@ -186,34 +202,51 @@ export class Tally {
     return client;
   }
 
-  /** Takes a line apart. */
+  /** Takes a line apart: all of it, or only what it says otherwise than one before it did. */
   #apart(line: LogLine): Client | typeof ANOTHER | null {
     const report = parseUserAgent(line.text(line.agentStart, line.agentEnd));
     if (report !== null && report.bundle !== this.#bundle) return ANOTHER;
-    const address = line.text(line.addressStart, line.addressEnd);
-    const certificate = this.#certificate(line);
-    const token = line.text(line.tokenStart, line.tokenEnd);
-    const [by, name]: [Certainty, string] =
-      certificate !== ''
-        ? ['certificate', certificate]
-        : token !== ''
-          ? ['token', token]
-          : report !== null
-            ? ['claim', report.id]
-            : ['address', address === '' ? 'unknown' : address];
-    const seen = this.#seenOf(by, shortName(name), this.#path.kind === TABLE);
-    if (seen === null) return null;
+    const { near } = this.#clients;
+    const who = near !== null && near !== ANOTHER && isSameClient(near, report) ? near : this.#whoOf(line, report);
+    if (who === null) return null;
+    const { seen, address } = who;
+    const { by, name } = seen;
     const version = report?.installed ?? null;
     return {
       seen,
       version,
-      at: version === null ? null : this.#versionOf(version),
+      at: version === null ? null : this.versions.of(version, this.#wordOf(by, name)),
       code: report?.last ?? null,
       software: report?.software ?? plainSoftware(line),
       says: report !== null && by !== 'claim' && report.id !== name ? report.id : null,
-      address: address === '' ? null : shortName(address),
-      isOurs: report === null ? null : true,
+      address,
+      isOurs: report !== null,
     };
+  }
+
+  #whoOf(line: LogLine, report: GatewayReport | null): Pick<Client, 'seen' | 'address'> | null {
+    const [by, name] = this.#nameOf(line, report);
+    const address = addressOf(line);
+    const seen = this.#seenOf(by, name, this.#path.kind === TABLE);
+    return seen === null ? null : { seen, address: address === '' ? null : address };
+  }
+
+  /** Who made the request. */
+  #nameOf(line: LogLine, report: GatewayReport | null): [Certainty, string] {
+    const certificate = this.#certificate(line);
+    if (certificate !== '') return ['certificate', shortName(certificate)];
+    const token = line.text(line.tokenStart, line.tokenEnd);
+    if (token !== '') return ['token', shortName(token)];
+    const address = addressOf(line);
+    const { expected } = this.#known;
+    if (report !== null && (expected.has(report.id) || !expected.has(address))) return ['claim', report.id];
+    return ['address', address === '' ? 'unknown' : address];
+  }
+
+  #wordOf(by: Certainty, name: string): Word {
+    if (by === 'certificate' || by === 'token') return 'proven';
+    const { expected, tokens } = this.#known;
+    return expected.has(name) && !tokens.has(name) ? 'expected' : 'claimed';
   }
 
   #certificate(line: LogLine): string {
@@ -239,15 +272,6 @@ export class Tally {
     return seen;
   }
 
-  #versionOf(version: number): Version | null {
-    const found = this.versions.get(version);
-    if (found !== undefined) return found;
-    if (this.versions.size >= MOST_VERSIONS) return null;
-    const made = { first: Infinity };
-    this.versions.set(version, made);
-    return made;
-  }
-
   #notePrefix(prefix: string, isOurs: boolean): void {
     const found = this.prefixes.get(prefix);
     if (found === undefined) {
@@ -256,6 +280,14 @@ export class Tally {
     else found.others = true;
   }
 }
+
+/** Whether a line with the certificate, token and address of this client is of it too. */
+const isSameClient = ({ seen }: Client, report: GatewayReport | null): boolean =>
+  seen.by === 'claim' ? report?.id === seen.name : seen.by !== 'address';
+
+/** IPv4 within IPv6 is what it stands for: `::ffff:192.0.2.7`. Empty if the log has none. */
+const addressOf = (line: LogLine): string =>
+  shortName(line.text(line.addressStart, line.addressEnd)).replace(/^::ffff:(?=[0-9.]+$)/i, '');
 
 /** The first word of a User-Agent that is no gateway's: `curl/8.0`. */
 function plainSoftware(line: LogLine): string | null {

@@ -1,5 +1,6 @@
 /** The fleet in words, for a terminal and for the page. Pure. */
-import type { Claim, Fleet, GatewayRow, State, Stranger } from './judge.ts';
+import type { Claim, Fleet, Stranger } from './judge.ts';
+import type { GatewayRow, State } from './row.ts';
 
 /** `40 s`, `12 min`, `3 h`, `4 d`. */
 export function span(seconds: number): string {
@@ -23,11 +24,21 @@ const many = (count: number, one: string, more = `${one}s`): string => `${count}
 export function sentence(fleet: Fleet): string {
   const { rows, counts, strangers, now } = fleet;
   if (rows.length === 0) {
-    const why = fleet.tally.requests === 0 ? 'no gateway has asked for this list' : 'no gateway gives a name';
+    const { requests, refused, failed } = fleet.tally;
+    const why =
+      requests > 0
+        ? 'no gateway gives a name'
+        : refused + failed > 0
+          ? 'nobody was given this list'
+          : 'no gateway has asked for this list';
     return [why, ...strangerWords(strangers)].join('; ');
   }
-  const longest = Math.max(...rows.filter(({ state }) => state === 'silent').map((row) => now - (row.lastPoll ?? now)));
-  const refusing = rows.filter(({ state, code }) => state === 'current' && code !== null && code !== 'OK').length;
+  const longest = rows.reduce((most, { state, lastPoll }) => {
+    return state === 'silent' ? Math.max(most, now - (lastPoll ?? now)) : most;
+  }, 0);
+  const inOrder = rows.filter(({ state, code }) => state === 'current' && code !== null && code !== 'OK');
+  const held = inOrder.filter((row) => row.held).length;
+  const refusing = inOrder.length - held;
   const parts = [
     `${counts.current} of ${rows.length} current`,
     ...(counts.behind > 0 ? [`${counts.behind} behind`] : []),
@@ -35,13 +46,19 @@ export function sentence(fleet: Fleet): string {
     ...(counts.never > 0 ? [`${counts.never} never seen`] : []),
     ...(counts.ahead > 0 ? [`${counts.ahead} with a version that is not out`] : []),
     ...(counts.unknown > 0 ? [`${counts.unknown} without a word of the version`] : []),
+    ...(held > 0 ? [`${held} held`] : []),
     ...(refusing > 0 ? [`${refusing} whose last cycle did not end well`] : []),
   ];
   return [parts.join(', '), ...strangerWords(strangers)].join('; ');
 }
 
 const strangerWords = (strangers: readonly Stranger[]): string[] =>
-  strangers.length === 0 ? [] : [`${many(strangers.length, 'stranger')} took a whole table`];
+  strangers.length === 0
+    ? []
+    : [`${strangers.some(isNobody) ? 'at least ' : ''}${many(strangers.length, 'stranger')} took a whole table`];
+
+/** Of a log without addresses: all who give no name are one. */
+export const isNobody = ({ by, address }: Stranger): boolean => by === 'address' && address === null;
 
 export const STATE_WORDS: Readonly<Record<State, string>> = {
   never: 'never seen',
@@ -56,16 +73,18 @@ export const STATE_WORDS: Readonly<Record<State, string>> = {
 export const BY_WORDS = { certificate: 'certificate', token: 'token', claim: 'own word', address: 'address' } as const;
 
 /** What else there is to say of a gateway. */
-export function remarks(
-  { says, claimed, refused, held, by, expected, state }: GatewayRow,
-  someExpected: boolean,
-): string[] {
+export function remarks(row: GatewayRow, someExpected: boolean): string[] {
+  const { says, claimed, refused, failed, lastFailure, held, by, expected, state, behindFor } = row;
   return [
+    ...(behindFor === null ? [] : [`behind for ${span(behindFor)}`]),
     ...(held ? ['held'] : []),
     ...(by !== null && someExpected && !expected ? ['not expected'] : []),
     ...(says === null ? [] : [`calls itself ${says}`]),
     ...(claimed > 0 ? [`${many(claimed, 'request')} of others by its name`] : []),
     ...(refused > 0 && state !== 'current' ? [`${many(refused, 'request')} by this name refused`] : []),
+    ...(failed > 0 && state !== 'current'
+      ? [`${many(failed, 'request')} by this name failed, the last with ${lastFailure}`]
+      : []),
   ];
 }
 
@@ -89,6 +108,13 @@ export function logWords(fleet: Fleet, logs: LogFacts): string[] {
           'nobody is expected ([fleet] expect), and no gateway has a certificate or token of its own: all is by their own word',
         ]
       : []),
+    ...(tally.requests + tally.refused + tally.failed + tally.otherBundles + tally.future > 0
+      ? []
+      : [
+          logs.lines === 0
+            ? 'there is no line in the logs'
+            : `no line of ${logs.lines} asks for a file of a list: is this the right log?`,
+        ]),
     ...(tally.requests > 0 && now - tally.last > silentAfter
       ? [`the newest line is ${span(now - tally.last)} old: is this log still written?`]
       : []),
@@ -104,6 +130,9 @@ export function logWords(fleet: Fleet, logs: LogFacts): string[] {
       : []),
     ...(tally.beyondNamed > 0 ? [`${many(tally.beyondNamed, 'request')} by further certificates not looked at`] : []),
     ...(tally.refused > 0 ? [`${many(tally.refused, 'request')} refused with 401 or 403`] : []),
+    ...(tally.failed > 0
+      ? [`${many(tally.failed, 'request')} for the manifest failed, the last with ${fleet.lastFailure}`]
+      : []),
   ];
 }
 
@@ -167,15 +196,26 @@ const section = (title: string, lines: readonly string[]): string[] =>
 
 export const strangerLine = (each: Stranger, now: number): string =>
   [
-    `${each.name} (${each.posesAs === null ? BY_WORDS[each.by] : 'poses as a gateway, without its certificate or token'})`,
+    `${each.name} (${strangerBy(each)})`,
     ...(each.address === null || each.address === each.name ? [] : [`from ${each.address}`]),
     `${many(each.tables, 'table')}, last ${span(now - each.last)} ago`,
     ...(each.software === null ? [] : [each.software]),
   ].join(', ');
 
+/** How a stranger is known, and as whom. */
+export const strangerBy = (each: Stranger): string =>
+  each.posesAs !== null
+    ? "a gateway's name without its certificate or token"
+    : isNobody(each)
+      ? 'the log has no addresses'
+      : BY_WORDS[each.by];
+
+/** What a claim lacks. */
+export const TAKEN = 'a gateway has this name, and this came without its certificate or token';
+
 export const claimLine = (each: Claim, now: number): string =>
   [
-    `${each.name}${each.isTaken ? ' (a gateway has this name, and this was not it)' : ''}`,
+    `${each.name}${each.isTaken ? ` (${TAKEN})` : ''}`,
     ...(each.version === null ? [] : [`version ${each.version}`]),
     ...(each.address === null ? [] : [`from ${each.address}`]),
     `${many(each.requests, 'request')}, last ${span(now - each.last)} ago`,

@@ -6,6 +6,8 @@ import { log } from '../../io/log.ts';
 import { EntryError } from '../entry.ts';
 import { PublishError } from '../errors.ts';
 import { shownAddress } from '../shown-address.ts';
+import type { SourceConfig } from '../source-config.ts';
+import { FORMATS, type TextOptions } from '../sources/text/text-options.ts';
 import { placeOf, type Place } from './place.ts';
 
 /** The most faults reported before giving up. Whoever corrects a list wants to see more than the first. */
@@ -14,7 +16,20 @@ const HYPHEN = 0x2d;
 /** The most characters of a row shown in a warning. */
 const SHOWN = 80;
 
+/**
+ * What to try if not one entry of a source is an address: it may be in another format than its first lines say. Null
+ * if the configuration names the format.
+ */
+export function formatHint(source: SourceConfig): string | null {
+  if (!['file', 'http', 'command'].includes(source.type) || source.table === 'transport') return null;
+  if ((source as TextOptions).format !== undefined) return null;
+  const domain = (source as TextOptions).domain === undefined ? ', and with domain where names without one belong' : '';
+  return `${source.name}: not one entry is an address; say with format what it is (${FORMATS.join(', ')})${domain}`;
+}
+
 export class Faults {
+  /** What is said beside the faults of the source that is being read. */
+  hint: () => string | null = () => null;
   /** Entries that are no addresses: source, line and reason. */
   readonly named: string[] = [];
   readonly #skips: boolean;
@@ -39,7 +54,8 @@ export class Faults {
   /** @throws PublishError INVALID_ENTRY if there is one, and none is to be skipped */
   refuse(cause?: EntryError): void {
     if (this.#skips || this.named.length === 0) return;
-    throw new PublishError('INVALID_ENTRY', this.named, cause);
+    const hint = this.hint();
+    throw new PublishError('INVALID_ENTRY', hint === null ? this.named : [...this.named, hint], cause);
   }
 
   /**

@@ -19,9 +19,10 @@ import type { Entries, SourceReader, Seen } from '../sources/source-reader.ts';
 import { Omissions } from '../sources/text/omissions.ts';
 import { listLine, type ListLine } from '../sources/text/list-line.ts';
 import { DomainAliases } from './domain-aliases.ts';
-import { Faults } from './faults.ts';
+import { Faults, formatHint } from './faults.ts';
 import { placeOf, type Place } from './place.ts';
 import { Postmasters } from './postmasters.ts';
+import { RowPolicy, type LeftOut } from './row-policy.ts';
 
 const HYPHEN = 0x2d;
 const LF = 0x0a;
@@ -61,13 +62,6 @@ export interface Gathered {
   readonly leftOut: readonly LeftOut[];
 }
 
-/** How many rows of a domain a source's `skip_domains` has left out. */
-export interface LeftOut {
-  readonly source: string;
-  readonly domain: string;
-  readonly rows: number;
-}
-
 /** @throws PublishError SOURCE, INVALID_ENTRY, WILDCARD or FOREIGN_DOMAIN */
 export async function gather(config: PublisherConfig, now: Date, options: GatherOptions = {}): Promise<Gathered> {
   const gathering = new Gathering(config, options);
@@ -85,10 +79,7 @@ class Gathering {
   readonly #space: RowSpace;
   readonly #rows: RowRuns;
   readonly #postmasters: Postmasters;
-  readonly #wildcards: ReadonlySet<string>;
-  readonly #isForeign: (domain: string) => boolean;
-  /** Keyed by source and domain. */
-  readonly #leftOut = new Map<string, { source: string; domain: string; rows: number }>();
+  readonly #policy: RowPolicy;
   readonly #faults: Faults;
   readonly #options: GatherOptions;
   readonly #sources = new Map<string, RowTable>();
@@ -102,19 +93,18 @@ class Gathering {
     this.#space = options.space ?? new RowSpace('', Infinity);
     this.#rows = new RowRuns(this.#space);
     this.#postmasters = new Postmasters(this.#space, policy.postmaster);
-    this.#wildcards = new Set(policy.wildcards.map((domain) => `@${domain}`));
-    const isOurs = isNamedBy(policy.domains);
-    this.#isForeign = policy.domains === undefined ? () => false : (domain) => !isOurs(domain);
+    this.#policy = new RowPolicy(policy);
   }
 
   async read(source: SourceConfig, { unit, domain, read }: SourceReader, now: Date): Promise<void> {
     const { name } = source;
     const before = this.#entries;
+    this.#faults.hint = () => (this.#entries === before ? formatHint(source) : null);
     this.#own = this.#options.apart === true ? new RowRuns(this.#space) : null;
     const isSkipped = isNamedBy(source.skip_domains);
     const simple = new SimpleLines(
       this.#rows.rows,
-      (each) => isSkipped(each) || this.#isForeign(each),
+      (each) => isSkipped(each) || this.#policy.isForeign(each),
       (domains) => this.#postmasters.addKnown(domains),
     );
     const left = new Omissions(name);
@@ -138,9 +128,8 @@ class Gathering {
     simple.end();
     this.#faults.refuse();
     if (this.#entries === before) {
-      const all = [...this.#leftOut.values()].some((left) => left.source === name)
-        ? ' but those of its skip_domains'
-        : '';
+      const isLeftOut = this.#policy.leftOut().some((left) => left.source === name);
+      const all = isLeftOut ? ' but those of its skip_domains' : '';
       throw new PublishError('SOURCE', `${name} gave no address${all}; an empty list would reject all mail`);
     }
     this.#keepOwn(name);
@@ -233,7 +222,7 @@ class Gathering {
     if (this.#aliases.size === 0) return;
     const { rows, empty } = this.#aliases.expand(this.#rows.localParts(this.#aliases.targets()));
     for (const { alias, domains, target, origin } of empty) {
-      if (domains.every((domain) => this.#wildcards.has(`@${domain}`))) this.#add(alias, origin);
+      if (domains.every((domain) => this.#policy.allowsWildcard(domain))) this.#add(alias, origin);
       else if (!domains.every(origin.isSkipped)) {
         throw new PublishError(
           'WILDCARD',
@@ -268,7 +257,7 @@ class Gathering {
     this.#expandAliases();
     this.#faults.end();
     this.#postmasters.addTo(this.#rows);
-    const leftOut = [...this.#leftOut.values()];
+    const leftOut = this.#policy.leftOut();
     const table = this.#rows.sorted();
     const domains = this.#postmasters.expected;
     return { table, domains, sources: this.#sources, skipped: this.#faults.named, leftOut, space: this.#space };
@@ -278,14 +267,7 @@ class Gathering {
     const rows = rowsOf(addressOf(field));
     let taken = false;
     for (const row of rows) {
-      // A wildcard is refused even with skip_invalid: it is not a typing error, and it accepts every address.
-      const isWildcard = row.startsWith('@') && row.lastIndexOf('@') === 0;
-      if (isWildcard && !this.#wildcards.has(row) && !place.isSkipped(domainOf(row))) {
-        throw new PublishError(
-          'WILDCARD',
-          `${placeOf(place)}: ${row} accepts every address of its domain, and policy.wildcards does not name ${row.slice(1)}`,
-        );
-      }
+      this.#policy.requireWildcard(row, place);
       if (this.#take(row, place, field)) taken = true;
     }
     if (taken) this.#entries++;
@@ -294,21 +276,8 @@ class Gathering {
   /** @returns false if the source's `skip_domains` leaves the row out. @throws PublishError FOREIGN_DOMAIN */
   #take(row: string, place: Place, entry: string): boolean {
     const domain = domainOf(row);
+    if (!this.#policy.admits(domain, place)) return false;
     const { name: source, unit, number } = place;
-    if (place.isSkipped(domain)) {
-      const key = `${source}\n${domain}`;
-      const left = this.#leftOut.get(key);
-      if (left === undefined) this.#leftOut.set(key, { source, domain, rows: 1 });
-      else left.rows++;
-      return false;
-    }
-    if (this.#isForeign(domain)) {
-      throw new PublishError(
-        'FOREIGN_DOMAIN',
-        `${placeOf(place)}: its domain ${domain} is not one of policy.domains. If this list may speak for it, name it there; ` +
-          'else leave it out with skip_domains of the source',
-      );
-    }
     if (row.charCodeAt(0) === HYPHEN || /[!%]|@.*@/.test(row)) this.#faults.noteStrangers(row, place);
     this.#rows.rows.add(row);
     this.#own?.rows.add(row);

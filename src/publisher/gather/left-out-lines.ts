@@ -1,5 +1,5 @@
 /** Describes what `skip_domains` has left out, one line per source. Pure. */
-import type { LeftOut } from './gather.ts';
+import type { LeftOut } from './row-policy.ts';
 
 /** The most domains named for a source. The rest are counted. */
 const NAMED = 5;

@@ -12,7 +12,9 @@ const LF = 0x0a;
 const CR = 0x0d;
 const SPACE = 0x20;
 const QUOTE = 0x22;
+const BRACKET = 0x28;
 const HYPHEN = 0x2d;
+const DOT = 0x2e;
 const [ZERO, FOUR, FIVE, NINE] = [0x30, 0x34, 0x35, 0x39];
 const COLON = 0x3a;
 const AT = 0x40;
@@ -123,10 +125,10 @@ function afterField(lines: Uint8Array, at: number): number {
   }
 }
 
-/** Whether a text may match map-refusal.ts, by its first two bytes. */
+/** Whether a text may match map-refusal.ts, or list-line.ts has a rule for it, by its first two bytes. */
 function mayRefuse(first = 0, second = 0): boolean {
-  if (first === COLON || first === QUOTE) return true;
-  if (first === FOUR || first === FIVE) return second >= ZERO && second <= NINE;
+  if (first === COLON || first === QUOTE || first === BRACKET) return true;
+  if (first === FOUR || first === FIVE) return second === DOT || (second >= ZERO && second <= NINE);
   const pair = ((first | 0x20) << 8) | (second | 0x20);
   return pair === RE || pair === DI || pair === DE || pair === ER;
 }

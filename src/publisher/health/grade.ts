@@ -48,7 +48,7 @@ function* ofRuns({ health }: PublisherConfig, { status }: Facts, now: Date): Gen
   const inFuture = since !== null && since < -SLACK;
   if (inFuture) yield ['critical', `the last good run was at ${status.succeededAt}, in the future: look at the clock`];
   const failed = status.outcome === 'failed';
-  const source = status.source === null ? '' : ` of the source ${status.source}`;
+  const source = status.source === null ? '' : ` in source ${status.source}`;
   const why = `${status.code}${source}${status.message === null ? '' : `: ${status.message}`}`;
   const last = failed ? `; the last one failed ${age(now, status.endedAt)} ago: ${why}` : '';
   if (status.divergedSince !== null) {

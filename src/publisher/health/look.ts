@@ -6,10 +6,8 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { whyUnread } from '../../io/denied.ts';
 import type { PublisherConfig } from '../config.ts';
-import { PublishError } from '../errors.ts';
-import { publicKeyIn } from '../keys/publisher-keys.ts';
-import type { TrustedKey } from '../keys/signer.ts';
-import { mayHaveOthers } from '../repository/other-publisher.ts';
+import { isUnreachable, PublishError } from '../errors.ts';
+import { othersOf } from '../repository/other-publisher.ts';
 import { isS3 } from '../repository/s3/location.ts';
 import { lookAt } from '../repository/with-repository.ts';
 import { gradePublisher, type Facts, type PublisherHealth } from './grade.ts';
@@ -33,10 +31,8 @@ async function lookAtOutput(config: PublisherConfig): Promise<Output> {
   try {
     const isForeign = await lookAt(
       config,
-      async (repository) => {
-        if (repository.kept.record() === null || (await repository.publishedHere()) !== null) return false;
-        return !mayHaveOthers(config) || !(await repository.isPublishedBy(othersOf(config)));
-      },
+      async (repository) =>
+        repository.kept.record() !== null && (await repository.publishedHere(othersOf(config))) === null,
       QUICK,
     );
     if (!isForeign) return NOTHING_WRONG;
@@ -45,22 +41,9 @@ async function lookAtOutput(config: PublisherConfig): Promise<Output> {
   } catch (error) {
     if (!(error instanceof PublishError)) throw error;
     const said = `${error.code}: ${error.message}`;
-    const isAway = error.code === 'OUTPUT';
+    const isAway = isUnreachable(error);
     return { foreign: isAway ? null : said, unseen: isAway ? `${config.output} cannot be looked at: ${said}` : null };
   }
-}
-
-/** The keys of other publishers. One that cannot be read counts as none. */
-function othersOf({ keys }: PublisherConfig): TrustedKey[] {
-  return keys.flatMap((key) => {
-    if (key.public === undefined || (key.agent ?? key.command) !== undefined) return [];
-    try {
-      return [publicKeyIn(key.public)];
-    } catch (error) {
-      if (error instanceof PublishError) return [];
-      throw error;
-    }
-  });
 }
 
 function certificateOf(config: PublisherConfig): Facts['certificate'] {

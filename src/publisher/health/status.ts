@@ -8,7 +8,7 @@ import * as z from 'zod/mini';
 import { isInstant } from '../../bundle/offer/instant.ts';
 import { StepError } from '../../errors.ts';
 import { writeFileAtomic } from '../../io/atomic-file.ts';
-import type { PublisherConfig } from '../config.ts';
+import { STATE_NAMES, type PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
 import { sourceOf } from '../failing-source.ts';
 import type { PublishResult } from '../publish.ts';
@@ -41,7 +41,7 @@ const Record = z.object({
 
 export type PublishStatus = z.infer<typeof Record>;
 
-const fileOf = (config: PublisherConfig): string => path.join(config.state_dir, 'status.json');
+const fileOf = (config: PublisherConfig): string => path.join(config.state_dir, STATE_NAMES.status);
 
 export function readPublishStatus(config: PublisherConfig): PublishStatus | null {
   try {

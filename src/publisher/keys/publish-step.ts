@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { isAbsent, writeFileAtomic } from '../../io/atomic-file.ts';
 import { whyUnread } from '../../io/denied.ts';
-import type { PublisherConfig } from '../config.ts';
+import { STATE_NAMES, type PublisherConfig } from '../config.ts';
 import { PublishError } from '../errors.ts';
 import { written } from '../repository/folder-store.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -55,7 +55,7 @@ export async function putStepOut(
   throw new PublishError('KEY', `${store.place(key)} is there already: another one has put out a step ${version}`);
 }
 
-const startFile = ({ state_dir: dir }: PublisherConfig): string => path.join(dir, 'keyring-start.json');
+const startFile = ({ state_dir: dir }: PublisherConfig): string => path.join(dir, STATE_NAMES.keyringStart);
 
 /** Where gateways started when the first step was published; null before that. */
 function recordedStart(config: PublisherConfig): Start | null {

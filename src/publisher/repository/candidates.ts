@@ -8,6 +8,7 @@ import { decodeEnvelope } from '../../bundle/trust/envelope.ts';
 import { parseManifest, type Manifest } from '../../bundle/offer/manifest.ts';
 import { HostError, StepError } from '../../errors.ts';
 import { isAbsent, makeFolder, removeDurable, writeFileAtomic } from '../../io/atomic-file.ts';
+import { STATE_NAMES } from '../config.ts';
 import { PublishError } from '../errors.ts';
 import { written } from './folder-store.ts';
 import type { Repository } from './repository.ts';
@@ -19,7 +20,8 @@ export interface WaitingManifest {
   readonly digest: string;
 }
 
-const kept = ({ kept: { folder } }: Repository, digest: string) => path.join(folder, 'candidates', `${digest}.json`);
+const kept = ({ kept: { folder } }: Repository, digest: string) =>
+  path.join(folder, STATE_NAMES.candidates, `${digest}.json`);
 const SHOWN = 'candidate/manifest.json';
 
 /** The candidate of this digest; null if it is not on disk, or is damaged: another one is made then. */

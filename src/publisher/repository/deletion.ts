@@ -40,31 +40,32 @@ export async function removeOld(
   names: readonly string[],
   keyOf: (name: string) => string,
 ): Promise<readonly string[]> {
-  if (names.length === 0) return [];
-  const named = await namedNow(store);
-  if (named === null) return names;
   const left: string[] = [];
   let removed = 0;
   for (const name of names) {
     const key = keyOf(name);
-    if (named.has(key)) continue;
-    const there = await store.get(key); // remembered, should it have to be put back
-    if (there === null) continue;
-    if (there.age === null || there.age < store.leastAge) {
-      left.push(name);
-      continue;
+    const found = await store.look(key);
+    if (found === null) continue;
+    const there = isOld(store, found) ? await store.get(key) : null; // remembered, should it have to be put back
+    // Whoever names it again writes it again first, and the manifest is read after its age.
+    const named = there !== null && isOld(store, there) ? await namedNow(store) : null;
+    if (named === null) left.push(name);
+    else if (!named.has(key)) {
+      await store.remove(key);
+      removed++;
     }
-    await store.remove(key);
-    removed++;
   }
   if (removed > 0) await putBack(store, () => null);
   return left;
 }
 
+const isOld = ({ leastAge }: Store, { age }: { readonly age: number | null }): boolean =>
+  age !== null && age >= leastAge;
+
 /** @param kept the compressed table of this hash; null if it is not at hand. @throws PublishError OUTPUT */
 export async function putBack(store: Store, kept: (sha256: string) => Uint8Array | null): Promise<void> {
   for (const [key, size] of (await namedNow(store)) ?? []) {
-    if ((await store.size(key)) !== null) continue;
+    if ((await store.look(key)) !== null) continue;
     const sha256 = /\/([0-9a-f]{64})\.gz$/.exec(key)?.[1];
     const found = store.recall(key) ?? (sha256 === undefined ? null : kept(sha256));
     if (found?.length !== size) {

@@ -7,7 +7,7 @@ import { isAbsent, makeFolder, writeFileAtomic, writeFileWithLaterTime } from '.
 import { whyUnread, whyUnwritten } from '../../io/denied.ts';
 import { PublishError } from '../errors.ts';
 import type { Content } from './content.ts';
-import type { Listed, Store, Stored } from './store.ts';
+import type { Listed, Looked, Store, Stored } from './store.ts';
 
 // The folders keep the list confidential. Whoever may enter, such as a web server's group, may read the files.
 const FOLDER = 0o750;
@@ -32,8 +32,9 @@ export class FolderStore implements Store {
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await
-  async size(key: string): Promise<number | null> {
-    return statOf(this.place(key))?.size ?? null;
+  async look(key: string): Promise<Looked | null> {
+    const found = statOf(this.place(key));
+    return found === null ? null : { size: found.size, age: null };
   }
 
   async *read(key: string): AsyncGenerator<Uint8Array> {

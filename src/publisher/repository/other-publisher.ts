@@ -1,12 +1,14 @@
 /**
  * Whether another publisher has put out what is published, and what this one goes on from then (docs/commands.md
- * section 3.1). Pure.
+ * section 3.1). Reads nothing but public keys.
  */
 import { rememberRows } from '../../bundle/offer/guard.ts';
 import { nextHopsOf, type TableEntry } from '../../bundle/offer/manifest.ts';
 import type { PublisherConfig } from '../config.ts';
-import type { PublisherKeys } from '../keys/publisher-keys.ts';
-import { recorded } from '../work.ts';
+import { PublishError } from '../errors.ts';
+import { publicKeyIn, type PublisherKeys } from '../keys/publisher-keys.ts';
+import type { TrustedKey } from '../keys/signer.ts';
+import { namedBy, recorded, withoutUnnamed } from '../work.ts';
 import { isSignedBy } from './sign-manifest.ts';
 import type { Published, PublisherState } from './state.ts';
 
@@ -14,6 +16,20 @@ import type { Published, PublisherState } from './state.ts';
 export function mayHaveOthers({ keys = [], threshold }: Partial<Pick<PublisherConfig, 'keys' | 'threshold'>>): boolean {
   const elsewhere = keys.filter((key) => key.public !== undefined && (key.agent ?? key.command) === undefined).length;
   return elsewhere > 0 && elsewhere < keys.length && (threshold ?? keys.length) === 1;
+}
+
+/** The public keys of other publishers, where there may be any. One that cannot be read counts as none. */
+export function othersOf(config: Pick<PublisherConfig, 'keys' | 'threshold'>): TrustedKey[] {
+  if (!mayHaveOthers(config)) return [];
+  return config.keys.flatMap((key) => {
+    if (key.public === undefined || (key.agent ?? key.command) !== undefined) return [];
+    try {
+      return [publicKeyIn(key.public)];
+    } catch (error) {
+      if (error instanceof PublishError) return [];
+      throw error;
+    }
+  });
 }
 
 /**
@@ -47,10 +63,11 @@ export function following(state: PublisherState, { manifest }: Published, keep: 
           tables: [...tables.filter((t) => t.sha256 !== sha256), { sha256, at }].slice(-keep - 1),
           history: rememberRows(history, rows, now, isAccepted),
         };
+  const transport = hops === null ? state.transport : withoutUnnamed(state.transport, namedBy(hops));
   return {
-    ...state,
+    ...withoutUnnamed(state, namedBy(recipients)), // what it names has another day
     ...grown(state, recipients),
     approval: recorded(manifest.shrinkApproved ?? null),
-    transport: { ...state.transport, ...(hops === null ? { tables: [], history: [] } : grown(state.transport, hops)) },
+    transport: { ...transport, ...(hops === null ? { tables: [], history: [] } : grown(state.transport, hops)) },
   };
 }

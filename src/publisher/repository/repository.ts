@@ -54,24 +54,20 @@ export class Repository {
     throw new PublishError(
       'STATE',
       `${this.store.place(MANIFEST)} is signed by none of the keys of this configuration (${keys.map((k) => k.keyid.slice(0, 16)).join(', ')}), ` +
-        'so it does not count. Was a key replaced? Name the old one in `keys` too, for one publish. Otherwise somebody else ' +
+        'so it does not count; it calls itself version ${found.manifest.version}. Was a key replaced? Name the old one in `keys` too, for one publish. Otherwise somebody else ' +
         `wrote it: move it away, then: relaymap-publish publish --next-version ${next}, or higher if a gateway may have seen a higher one`,
     );
   }
 
   /**
-   * What is published now, if it was the last thing signed here; else null. Needs no key. @throws PublishError
-   * STATE
+   * What is published now, if it was the last thing signed here, if the last run here found it, or if one of these
+   * other publishers has signed it; else null. Needs no own key. @throws PublishError STATE
    */
-  async publishedHere(): Promise<Published | null> {
+  async publishedHere(others: readonly TrustedKey[]): Promise<Published | null> {
     const [found, state] = [await this.#manifest(), this.kept.record()];
-    return found !== null && state?.digest === found.digest ? found : null;
-  }
-
-  /** Whether what is published is signed by one of these keys. @throws PublishError STATE */
-  async isPublishedBy(keys: readonly TrustedKey[]): Promise<boolean> {
-    const found = await this.#manifest();
-    return found !== null && isSignedBy(found.envelope, keys, 1);
+    if (found === null) return null;
+    const isKnown = state?.digest === found.digest || state?.seen === found.digest;
+    return isKnown || (others.length > 0 && isSignedBy(found.envelope, others, 1)) ? found : null;
   }
 
   /** The published manifest, whoever wrote it. */
@@ -90,8 +86,15 @@ export class Repository {
     }
   }
 
-  /** @param replaced what it replaces; null for nothing. @returns false if something else is there by now. */
-  writeManifest(envelope: Uint8Array, replaced: Published | null): Promise<boolean> {
+  /**
+   * Where others publish too, what is there is read once more: a store may forget a condition that it has honoured.
+   * An older manifest than the one that is replaced says nothing: a store may lag.
+   * @param replaced what it replaces; null for nothing. @returns false if something else is there by now.
+   */
+  async writeManifest(envelope: Uint8Array, replaced: Published | null): Promise<boolean> {
+    const now = this.store.isShared ? await this.#manifest() : null;
+    if (now !== null && now.digest !== replaced?.digest && now.manifest.version >= (replaced?.manifest.version ?? 0))
+      return false;
     if (replaced === null) return this.store.create(MANIFEST, envelope);
     return this.store.replace(MANIFEST, envelope, replaced.tag);
   }
@@ -105,8 +108,8 @@ export class Repository {
   }
 
   /** The size of a published blob in bytes; null if it does not exist. */
-  sizeOf(name: string): Promise<number | null> {
-    return this.store.size(this.#key(name));
+  async sizeOf(name: string): Promise<number | null> {
+    return (await this.store.look(this.#key(name)))?.size ?? null;
   }
 
   /** Whether every blob that an entry names exists, and the table from which the next deltas start. */
@@ -198,7 +201,8 @@ export class Repository {
 
   /** Looks at each blob that the published manifest names, where other publishers delete too, and puts it back. */
   async mend(): Promise<void> {
-    if (this.store.isShared) await putBack(this.store, (sha256) => this.kept.member(sha256));
+    const kept = (sha256: string) => this.kept.member(sha256) ?? this.kept.ofTransport().member(sha256);
+    if (this.store.isShared) await putBack(this.store, kept);
   }
 
   #key(name: string): string {

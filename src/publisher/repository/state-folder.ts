@@ -8,6 +8,7 @@ import path from 'node:path';
 import type { RowBlock } from '../../bundle/table/rows.ts';
 import { AtomicFile, isAbsent, makeFolder, writeFileAtomic } from '../../io/atomic-file.ts';
 import { whyUnread } from '../../io/denied.ts';
+import { STATE_NAMES } from '../config.ts';
 import { PublishError } from '../errors.ts';
 import { written } from './folder-store.ts';
 import { parseState, type PublisherState } from './state.ts';
@@ -34,7 +35,7 @@ export class StateFolder {
   }
 
   get lockFile(): string {
-    return path.join(this.folder, 'lock');
+    return path.join(this.folder, STATE_NAMES.lock);
   }
 
   make(): void {
@@ -43,7 +44,7 @@ export class StateFolder {
 
   /** Null if nothing was ever published from here. @throws PublishError STATE if the record is damaged. */
   record(): PublisherState | null {
-    const file = path.join(this.folder, 'state.json');
+    const file = path.join(this.folder, STATE_NAMES.record);
     let text: string;
     try {
       text = readFileSync(file, 'utf8');
@@ -55,7 +56,7 @@ export class StateFolder {
   }
 
   writeRecord(state: PublisherState): void {
-    const file = path.join(this.folder, 'state.json');
+    const file = path.join(this.folder, STATE_NAMES.record);
     written(file, () => writeFileAtomic(file, `${JSON.stringify(state, null, 1)}\n`, 0o600));
   }
 
@@ -115,8 +116,8 @@ export class StateFolder {
   /** Drops what is kept of sources that no longer exist. @param waiting the sources that may have waiting rows. */
   keepSources(sources: readonly string[], waiting: readonly string[]): void {
     for (const [folder, kept] of [
-      ['sources', sources],
-      ['waiting', waiting],
+      [STATE_NAMES.sources, sources],
+      [STATE_NAMES.waiting, waiting],
     ] as const) {
       const keep = new Set(kept.map((source) => path.basename(this.#sourcePath(source))));
       const place = path.join(this.folder, folder);
@@ -159,15 +160,16 @@ export class StateFolder {
   }
 
   #sourcePath(source: string): string {
-    return path.join(this.folder, 'sources', `${createHash('sha256').update(source).digest('hex')}.gz`);
+    return path.join(this.folder, STATE_NAMES.sources, `${createHash('sha256').update(source).digest('hex')}.gz`);
   }
 
   #waitingPath(source: string): string {
-    return path.join(this.folder, 'waiting', path.basename(this.#sourcePath(source)));
+    return path.join(this.folder, STATE_NAMES.waiting, path.basename(this.#sourcePath(source)));
   }
 
   #keptPath(sha256: string): string {
-    return path.join(this.folder, this.#table === 'transport' ? 'transport' : 'tables', `${sha256}.gz`);
+    const folder = this.#table === 'transport' ? STATE_NAMES.transport : STATE_NAMES.tables;
+    return path.join(this.folder, folder, `${sha256}.gz`);
   }
 }
 

@@ -19,13 +19,16 @@ const Record = z.object({
   /** The highest version ever signed, and the SHA-256 of its payload. */
   highest: count(),
   digest: z._default(z.nullable(sha256()), null),
+  /** The newest of `tables` while it is not known to have been out; null once it was. */
+  sent: z._default(z.nullable(sha256()), null),
+  /** The payload's SHA-256 of what a run found to be out and left there, by this publisher or another. */
+  seen: z._default(z.nullable(sha256()), null),
   /** Published tables that deltas start from: the oldest first, the current one last. */
   tables: z.array(z.object({ sha256: sha256(), at: time() })),
   /** How many rows the list had, and since when, for the past day: the guard looks that far back. */
   history: z._default(history(), []),
   /** The same for each source, by name: those of the last publish. */
   sources: z._default(z.record(z.string(), history()), {}),
-  /** The shrinking that was allowed here, and until when. It is never taken from `output`. */
   /** The newest key ring step that was put out here. */
   keyring: z._default(count(), 0),
   /** Hashes of what the sources gave here: the last one last. */
@@ -105,7 +108,7 @@ export function continued(
     // Its versions are not signed here, so the record need not know them.
   } else if (state === null) {
     if (published !== null) throw refuse(`${output} has version ${version}, but ${stateDir} is empty. ${goOn}`);
-  } else if (published === null && state.tables.length > 0) {
+  } else if (published === null && state.tables.some((t) => t.sha256 !== state.sent)) {
     throw refuse(`version ${state.highest} was signed, but ${output} has no manifest.json. ${goOn}`);
   } else if (published !== null && version > state.highest && !isShared) {
     throw refuse(`${output} has version ${version}, but ${stateDir} ends at ${state.highest}: an old backup? ${goOn}`);
@@ -125,7 +128,17 @@ export function continued(
   return { ...adopted(published), ...NOTHING, format: 1, name, highest };
 }
 
-const NOTHING = { digest: null, sources: {}, approval: null, unnamed: {}, keyring: 0, readings: [], candidates: [] };
+const NOTHING = {
+  digest: null,
+  sent: null,
+  seen: null,
+  sources: {},
+  approval: null,
+  unnamed: {},
+  keyring: 0,
+  readings: [],
+  candidates: [],
+};
 
 /** What a lost record would have said about the published table. */
 function adopted(published: Published | null): Pick<PublisherState, 'tables' | 'history' | 'transport'> {

@@ -17,6 +17,14 @@ export interface Stored {
   readonly age: number | null;
 }
 
+/** A file as it looks from outside. */
+export interface Looked {
+  /** Bytes. */
+  readonly size: number;
+  /** As of `Stored`. */
+  readonly age: number | null;
+}
+
 /** A file of a folder that is listed. */
 export interface Listed {
   /** Its name without the folder. */
@@ -35,8 +43,8 @@ export interface Store {
   place(key: string): string;
   /** A whole file; null if it does not exist. @throws PublishError STATE, OUTPUT */
   get(key: string): Promise<Stored | null>;
-  /** Bytes; null if it does not exist. @throws PublishError OUTPUT */
-  size(key: string): Promise<number | null>;
+  /** What is known of a file without reading it; null if it does not exist. @throws PublishError OUTPUT */
+  look(key: string): Promise<Looked | null>;
   /** A file's bytes as they arrive. The stream throws PublishError STATE if it does not exist. */
   read(key: string): AsyncIterable<Uint8Array>;
   /**

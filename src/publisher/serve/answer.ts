@@ -98,7 +98,7 @@ function answer(request: IncomingMessage, response: ServerResponse, { sites, pag
     else response.writeHead(status, { 'content-length': '0', 'cache-control': 'no-store', ...headers }).end();
   };
   if (page !== null && pathOf(request) === FLEET_PATH) {
-    answerPage(request, response, page, refuse);
+    answerPage(request, response, page, refuse, seen);
     return;
   }
   const token = found === null ? null : tokenOf(request, found.site);
@@ -113,26 +113,31 @@ function answer(request: IncomingMessage, response: ServerResponse, { sites, pag
   else if (!blob && !MANIFEST.test(path)) refuse(404);
   else {
     response.setHeader('cache-control', blob ? 'private, max-age=86400, immutable' : 'private, no-cache');
-    sendFile(request, path, found.site.root, refuse)
-      .on('stream', (body: Readable) => body.on('data', (part: Buffer) => (seen.bytes += part.length)))
-      .pipe(response);
+    sendFile(request, path, found.site.root, refuse, seen).pipe(response);
   }
 }
 
 type Refuse = (status: number, headers?: Record<string, string>) => void;
 
-function answerPage(request: IncomingMessage, response: ServerResponse, page: FleetPage, refuse: Refuse): void {
+function answerPage(
+  request: IncomingMessage,
+  response: ServerResponse,
+  page: FleetPage,
+  refuse: Refuse,
+  seen: Seen,
+): void {
   if (!mayRead(request, page)) refuse(401, { 'www-authenticate': 'Basic realm="relaymap fleet"' });
   else if (request.method !== 'GET' && request.method !== 'HEAD') refuse(405, { allow: 'GET, HEAD' });
   else {
     for (const [name, value] of Object.entries(PAGE_HEADERS)) response.setHeader(name, value);
     const name = `/${encodeURIComponent(basename(page.file))}`;
-    sendFile(request, name, dirname(page.file), refuse).pipe(response);
+    sendFile(request, name, dirname(page.file), refuse, seen).pipe(response);
   }
 }
 
-const sendFile = (request: IncomingMessage, path: string, root: string, refuse: Refuse): send.SendStream =>
+const sendFile = (request: IncomingMessage, path: string, root: string, refuse: Refuse, seen: Seen): send.SendStream =>
   send(request, path, { root, cacheControl: false, index: false, dotfiles: 'deny' })
+    .on('stream', (body: Readable) => body.on('data', (part: Buffer) => (seen.bytes += part.length)))
     .on('directory', () => refuse(404))
     .on('error', (error: { status?: number }) =>
       refuse(error.status === 412 || error.status === 416 ? error.status : 404),

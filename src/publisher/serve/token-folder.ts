@@ -99,8 +99,9 @@ export class TokenFolder {
  */
 export function gatewayNames(folder: string): string[] {
   try {
-    return readdirSync(folder)
-      .filter((name) => GATEWAY_ID.test(name) && !LEFT_OVER.test(name))
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => !entry.isDirectory() && GATEWAY_ID.test(entry.name) && !LEFT_OVER.test(entry.name))
+      .map(({ name }) => name)
       .sort();
   } catch (error) {
     throw new HostError('CONFIG', `cannot read the folder of tokens ${folder}: ${whyUnread(error, folder)}`, error);

@@ -14,7 +14,20 @@ export interface DomainFile {
 }
 
 /** Files that editors and package managers leave behind. */
-const LEFT_BESIDE = /^\.|~$|\.(?:bak|old|orig|save|swp|tmp|new|lock|rpmsave|rpmnew|dpkg-\w+)$/i;
+const LEFT_BESIDE = /^\.|~$|^readme(?:\.|$)|\.(?:bak|old|orig|save|swp|tmp|new|lock|rpmsave|rpmnew|dpkg-\w+)$/i;
+
+/** What exports end in, and no domain does. */
+const NO_DOMAIN = /\.(?:txt|csv|tsv|json|ldif|lst)$/i;
+
+/** `example.org.csv` is the file of example.org. @throws PublishError SOURCE for `users.csv` */
+function domainOfExport(name: string, file: string): string {
+  const domain = file.replace(NO_DOMAIN, '');
+  if (domain.includes('.') && isDomain(domain)) return domain;
+  throw new PublishError(
+    'SOURCE',
+    `${name}: the file ${JSON.stringify(file)} is not named after a domain; make it a source of its own`,
+  );
+}
 
 /** Whether a path stands for several files. If the path cannot be examined, reading it reports the error. */
 export function isFolder(file: string): boolean {
@@ -45,6 +58,7 @@ export function domainFiles({ name, path: given }: Pick<FileSource, 'name' | 'pa
     if (rest !== undefined && kind === 'none') continue;
     if (rest === undefined && kind === 'folder') others++;
     else if (LEFT_BESIDE.test(domain) || !isDomain(domain)) others++;
+    else if (NO_DOMAIN.test(domain)) files.push({ domain: domainOfExport(name, domain), file });
     else files.push({ domain, file });
   }
   return { files, others };

@@ -9,16 +9,15 @@ import { GzipWriter } from '../../bundle/table/gzip-writer.ts';
 import { gunzipOne } from '../../bundle/table/gzip.ts';
 import type { DeltaEntry, TableEntry } from '../../bundle/offer/manifest.ts';
 import { rowBlocks, type RowBlock, type RowStream } from '../../bundle/table/rows.ts';
-import { HostError } from '../../errors.ts';
 import { log } from '../../io/log.ts';
-import { PublishError } from '../errors.ts';
+import { isUnreachable, PublishError } from '../errors.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { RowSpace } from '../gather/row-space.ts';
 import type { RowTable } from '../gather/row-table.ts';
 import { chunksOf, type Content } from '../repository/content.ts';
 import { hashOfBase } from './reverse-delta.ts';
 import { Spool } from './spool.ts';
-import { expectBlob, isUnreachable, sizeOfSound, streamed, text } from './tables.ts';
+import { expectBlob, sizeOfSound, streamed, text } from './tables.ts';
 
 /** Deltas are small, so the best compression costs nothing. */
 const LEVEL = 9;
@@ -222,7 +221,7 @@ async function quietly<T>(
   try {
     return await make();
   } catch (error) {
-    if (error instanceof HostError || isUnreachable(error)) throw error;
+    if (isUnreachable(error)) throw error;
     tell((error as Error).message);
     return null;
   }

@@ -10,7 +10,7 @@ import type { RowBlock } from '../../bundle/table/rows.ts';
 import { TableChecker } from '../../bundle/table/table.ts';
 import type { AtomicFile } from '../../io/atomic-file.ts';
 import { collectAll } from '../../io/v8-collect.ts';
-import { PublishError } from '../errors.ts';
+import { isUnreachable, PublishError } from '../errors.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { RowTable } from '../gather/row-table.ts';
 import { chunksOf, type Content } from '../repository/content.ts';
@@ -75,14 +75,13 @@ export async function writeTable(repository: Repository, sha256: string, member:
   return size;
 }
 
-/** Whether the place of the published files fails, rather than a file in it. */
-export const isUnreachable = (error: unknown): boolean => error instanceof PublishError && error.code === 'OUTPUT';
-
 /**
  * The size of a published blob if its plain text has this hash, else null. An existing blob is not rewritten: its
- * name promises that it never changes, and another zlib would compress the same text to other bytes.
+ * name promises that it never changes, and another zlib would compress the same text to other bytes. Null also where
+ * other publishers delete what is old: putBlob looks at it there, and writes the same bytes again.
  */
 export async function sizeOfSound(repository: Repository, name: string, sha256: string): Promise<number | null> {
+  if (repository.store.leastAge > 0) return null;
   const size = await repository.sizeOf(name);
   if (size === null) return null;
   const hash = createHash('sha256');

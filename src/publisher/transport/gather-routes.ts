@@ -8,7 +8,7 @@ import type { PublisherConfig } from '../config.ts';
 import { EntryError } from '../entry.ts';
 import { PublishError } from '../errors.ts';
 import { ofSource } from '../failing-source.ts';
-import type { LeftOut } from '../gather/gather.ts';
+import type { LeftOut } from '../gather/row-policy.ts';
 import { RowCollection, type SortedRows } from '../gather/sorted-rows.ts';
 import { isNamedBy } from '../policy-domains.ts';
 import type { SourceConfig } from '../source-config.ts';

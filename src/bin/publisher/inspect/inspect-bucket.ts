@@ -19,8 +19,9 @@ export const bucketSource = (store: Store): Source => ({
       },
       step: async (number) => (await store.get(`keyring/${number}.json`))?.bytes ?? null,
       blob: async (key, wireBytes) => {
-        const size = await store.size(key);
-        if (size === null) throw absent(store, key);
+        const found = await store.look(key);
+        if (found === null) throw absent(store, key);
+        const { size } = found;
         if (size !== wireBytes)
           throw new TableError('LENGTH_MISMATCH', `${key}: it has ${size} bytes, the manifest says ${wireBytes}`);
         return store.read(key);

@@ -3,6 +3,8 @@ import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { account, type Account, type Owned } from './accounts.ts';
+import { isAbsent } from '../../../io/atomic-file.ts';
+import { filesFor } from '../../bundle-urls.ts';
 import { DEFAULT_CONFIG, type BundleConfig, type GatewayConfig } from '../../config.ts';
 import { serviceState, type ServiceState } from './service-state.ts';
 import { mapGroup } from '../../mta/map-group.ts';
@@ -48,7 +50,7 @@ export interface HostFacts {
   /** By bundle: the keyids in its key directory, where it can be read. */
   readonly keysInFolder: ReadonlyMap<string, readonly string[]>;
   readonly certificates: readonly CertificateFact[];
-  /** Files of certificates that are none, with the reason. */
+  /** Files of certificates and secrets that cannot be used, with the reason. */
   readonly unreadable: readonly { readonly option: string; readonly file: string; readonly why: string }[];
   readonly status: Status | null;
   readonly damage: string | null;
@@ -70,6 +72,7 @@ export type EarlyFacts = Pick<
 
 export function earlyFacts(file: string, config: GatewayConfig): EarlyFacts {
   const found = config.bundle.flatMap(certificates);
+  const missing = config.bundle.flatMap(missingSecrets);
   return {
     paths: paths(file, config),
     owner: ownerOf(config.state_dir),
@@ -81,7 +84,7 @@ export function earlyFacts(file: string, config: GatewayConfig): EarlyFacts {
     }),
     keysInFolder: new Map(config.bundle.map((bundle) => [bundle.name, keysInFolder(bundle)])),
     certificates: found.flatMap((f) => ('why' in f ? [] : [f])),
-    unreadable: found.flatMap((f) => ('why' in f ? [f] : [])),
+    unreadable: [...found.flatMap((f) => ('why' in f ? [f] : [])), ...missing],
   };
 }
 
@@ -189,6 +192,30 @@ function statOrNull(place: string) {
   }
 }
 
+/** The service asks for nothing without them. One in a folder that this process may not enter is not known. */
+function missingSecrets(bundle: BundleConfig): { option: string; file: string; why: string }[] {
+  const files = bundle.places.flatMap((place) => {
+    const { token_file: token, client_key: key } = filesFor(bundle, place);
+    return [
+      ...(token === undefined ? [] : [{ option: 'token_file', file: token }]),
+      ...(key === undefined ? [] : [{ option: 'client_key', file: key }]),
+    ];
+  });
+  const once = files.filter(({ file }, i) => files.findIndex((f) => f.file === file) === i);
+  return once.filter(({ file }) => isMissing(file)).map((f) => ({ ...f, why: MISSING }));
+}
+
+const MISSING = 'there is no such file';
+
+function isMissing(file: string): boolean {
+  try {
+    statSync(file);
+    return false;
+  } catch (error) {
+    return isAbsent(error);
+  }
+}
+
 type Certificate = CertificateFact | { readonly option: string; readonly file: string; readonly why: string };
 
 function certificates(bundle: BundleConfig): Certificate[] {
@@ -212,7 +239,7 @@ function certificates(bundle: BundleConfig): Certificate[] {
         };
       });
     } catch (error) {
-      return [{ option, file, why: (error as Error).message }];
+      return [{ option, file, why: isAbsent(error) ? MISSING : (error as Error).message }];
     }
   });
 }

@@ -115,3 +115,10 @@ export function postfixHabits(instance?: string): Habits {
     doubleBounce,
   };
 }
+
+/** `unknown_relay_recipient_reject_code = 450`, as `relaymap init --apply` sets it: unknown recipients are deferred. */
+export function deferringCode(instance?: string): string | null {
+  const name = 'unknown_relay_recipient_reject_code';
+  const { status, stdout } = postfixCommand('postconf', ['-xh', name], instance);
+  return status === 0 && /^4\d\d\s*$/.test(stdout) ? `${name} = ${stdout.trim()}` : null;
+}

@@ -31,9 +31,9 @@ export interface PostfixServing {
 }
 
 export interface PostfixConfig extends PostfixServing {
-  /** Every parameter, as it is written or defaults. */
+  /** Every parameter, as it is written or defaults; and those of services, `relay/unix/NAME`. */
   readonly raw: ReadonlyMap<string, string>;
-  /** The parameters that main.cf sets. */
+  /** The parameters that main.cf sets, and those that master.cf does. */
   readonly set: ReadonlySet<string>;
   /** When main.cf was last written, ms; null where that cannot be seen. */
   readonly changed: number | null;
@@ -55,12 +55,13 @@ export function readPostfix(instance?: string): PostfixHere {
   const here = readServing(instance);
   if (here.is !== 'here') return here;
   const ask = (...args: string[]) => answer(args, instance);
+  const ofServices = parameters(ask('-P'));
   return {
     is: 'here',
     config: {
       ...here.config,
-      raw: parameters(ask()),
-      set: new Set(parameters(ask('-n')).keys()),
+      raw: new Map([...parameters(ask()), ...ofServices]),
+      set: new Set([...parameters(ask('-n')).keys(), ...ofServices.keys()]),
       changed: changedAt(path.join(here.config.directory, 'main.cf')),
       types: new Set(ask('-m')),
     },

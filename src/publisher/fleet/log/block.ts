@@ -10,9 +10,9 @@ export class Block {
   #quoteFrom = 0;
   #quote = -1;
 
-  constructor(size: number) {
-    this.bytes = Buffer.alloc(size);
-    this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, size);
+  constructor(size: number, buffer = new ArrayBuffer(size)) {
+    this.bytes = Buffer.from(buffer, 0, size);
+    this.view = new DataView(buffer, 0, size);
   }
 
   /** Other bytes have come into the block. */

@@ -92,6 +92,7 @@ const BY_LENGTH = new Map<Place, Name[][]>(
 );
 const UNKNOWN: Name = { bytes: new Uint8Array(0), field: null, inside: 'other' };
 const MOST_DEPTH = 32;
+const MOST_PREFIX = 256;
 const NONE: Name[] = [];
 
 function nameOf(lists: readonly Name[][], b: Uint8Array, start: number, end: number): Name {
@@ -103,6 +104,14 @@ function nameOf(lists: readonly Name[][], b: Uint8Array, start: number, end: num
     if (i === length) return name;
   }
   return UNKNOWN;
+}
+
+/** Where the object begins in a line of syslog or journalctl, `Nov 26 22:12:02 host caddy[7]: {`; -1 if it is none. */
+function afterPrefix(b: Uint8Array, start: number, end: number): number {
+  const last = Math.min(end, start + MOST_PREFIX);
+  for (let at = start; at < last && b[at] !== QUOTE; at++)
+    if (b[at] === 0x7b) return b[at - 1] === 0x20 && b[at - 2] === 0x3a ? at : -1;
+  return -1;
 }
 
 /** Reads one object; the fields found are left in the line. */
@@ -132,8 +141,9 @@ export class JsonReader {
     this.#isVerified = false;
     this.#hasPath = false;
     this.#hasMethod = false;
-    if (b[start] !== 0x7b) return false;
-    const at = this.#object(start + 1, 'top', 1);
+    const brace = b[start] === 0x7b ? start : afterPrefix(b, start, end);
+    if (brace < 0) return false;
+    const at = this.#object(brace + 1, 'top', 1);
     if (at !== end || Number.isNaN(this.#time) || line.status === 0 || !this.#hasPath) return false;
     // A log that does not say how it was asked for: who got a table is not to be missed.
     if (!this.#hasMethod) line.isGet = true;

@@ -6,14 +6,9 @@ import { PublishError } from '../../errors.ts';
 import { Block, lineFeed } from './block.ts';
 import { formatOf, LOOKS, readerOf, type Format } from './format.ts';
 import type { KnownLines } from './known-lines.ts';
+import { BLOCK, halves, INPUT_BYTES, MOST_LINE } from './log-input.ts';
 import { LogLine, type ReadLine } from './log-line.ts';
 
-/** The longest line that is read, in bytes. */
-export const MOST_LINE = 64 * 1024;
-/** Bytes that are read at once. */
-const BLOCK = 256 * 1024;
-/** Behind the bytes that were read: a line feed and a quote, and what a search by fours looks at. */
-const SENTINELS = 8;
 const QUOTE = 0x22;
 /** So many lines may come before the first that is one of the format. */
 const MOST_BEFORE = 100;
@@ -35,12 +30,16 @@ export class Lines<T> {
   readonly #take: (line: LogLine) => T;
   readonly #known: KnownLines<NonNullable<T>> | null;
   readonly #line = new LogLine();
-  readonly #block = new Block(BLOCK + MOST_LINE + SENTINELS);
+  readonly #block: Block;
+  /** Where the next bytes go in each half. */
+  readonly #halves: readonly [number, number];
+  #half: 0 | 1 = 0;
   #read: ReadLine | null = null;
   #format: Format | null;
   #good = 0;
-  /** Bytes of a line that is not whole yet, at the start of the block. */
+  /** Bytes of a line that is not whole yet, and where they end: where the next bytes go. */
   #kept = 0;
+  #keptEnd = 0;
   /** The line is too long: pass over all up to its end. */
   #isSkipping = false;
   /** Whether a line names a certificate or a token. */
@@ -57,6 +56,8 @@ export class Lines<T> {
     this.#format = format;
     this.#take = take;
     this.#known = known;
+    this.#block = known?.block ?? new Block(INPUT_BYTES);
+    this.#halves = halves(known?.input ?? 0);
     if (format !== null) this.#start(format);
   }
 
@@ -71,44 +72,51 @@ export class Lines<T> {
       const space = this.space();
       const part = chunk.subarray(at, at + space.length);
       space.set(part);
-      this.filled(part.length);
+      this.filled(space, part.length);
       at += part.length;
     }
   }
 
-  /** Where the next bytes go. */
+  /** Where the next bytes go. What `space` gave before stays as it is until `filled` was called for this one. */
   space(): Uint8Array {
-    return this.#block.bytes.subarray(this.#kept, BLOCK + MOST_LINE);
+    const at = this.#halves[this.#half];
+    this.#half = this.#half === 0 ? 1 : 0;
+    return this.#block.bytes.subarray(at, at + BLOCK);
   }
 
-  /** `count` bytes were put into the space. */
-  filled(count: number): void {
+  /** `count` bytes were put into a space. */
+  filled(space: Uint8Array, count: number): void {
     const block = this.#block;
     block.changed();
-    const end = this.#kept + count;
+    this.#known?.changed();
+    const from = space.byteOffset - block.bytes.byteOffset;
+    const end = from + count;
     // No search runs on into what the block held before.
     block.bytes[end] = 10;
     block.bytes[end + 1] = QUOTE;
-    let at = 0;
+    let at = from - this.#kept;
     for (;;) {
+      const known = this.#read === null || this.#isSkipping ? null : this.#known;
+      if (known !== null) {
+        at = known.pass(at, end);
+        this.counts.lines += known.passed;
+        this.#good += known.passed;
+      }
       // The first line may have come in many pieces.
-      const feed = this.#kept > 0 ? block.bytes.indexOf(10, this.#kept) : lineFeed(block, at);
+      const feed = known !== null ? known.feed : at < from ? block.bytes.indexOf(10, from) : lineFeed(block, at);
       if (feed >= end) break;
-      this.#kept = 0;
       if (this.#isSkipping) {
         this.#isSkipping = false;
         this.counts.lines++;
         this.counts.tooLong++;
-      } else this.#one(at, feed);
+      } else this.#one(at, feed, known);
       at = feed + 1;
     }
-    const rest = end - at;
-    if (rest > MOST_LINE) this.#isSkipping = true;
+    this.#kept = end - at;
+    if (this.#kept > MOST_LINE) this.#isSkipping = true;
     if (this.#isSkipping) this.#kept = 0;
-    else {
-      if (at > 0) block.bytes.copyWithin(0, at, end);
-      this.#kept = rest;
-    }
+    this.#keptEnd = this.#halves[from === this.#halves[0] ? 1 : 0];
+    block.bytes.copyWithin(this.#keptEnd - this.#kept, end - this.#kept, end);
   }
 
   end(): LogCounts {
@@ -122,13 +130,14 @@ export class Lines<T> {
   /** Takes a last line without its line feed. @returns whether it is whole */
   #last(): boolean {
     const block = this.#block;
-    const end = this.#kept;
+    const end = this.#keptEnd;
+    const start = end - this.#kept;
     block.bytes[end] = 10;
     block.bytes[end + 1] = QUOTE;
     block.changed();
-    const format = this.#format ?? formatOf(block, 0, end);
+    const format = this.#format ?? formatOf(block, start, end);
     const line = this.#line;
-    if (format === null || !readerOf(format)(line, block, 0, end)) return false;
+    if (format === null || !readerOf(format)(line, block, start, end)) return false;
     // Who it was may be what is missing, where other lines say so behind all else.
     if (format === 'nginx' && this.#saysWho) return false;
     this.counts.lines++;
@@ -137,15 +146,10 @@ export class Lines<T> {
     return true;
   }
 
-  #one(start: number, feed: number): void {
+  #one(start: number, feed: number, known: KnownLines<NonNullable<T>> | null): void {
     const { counts } = this;
     const number = ++counts.lines;
     const block = this.#block;
-    const known = this.#read === null ? null : this.#known;
-    if (known !== null && known.count(block, start, feed)) {
-      this.#good++;
-      return;
-    }
     const end = feed > start && block.bytes[feed - 1] === 13 ? feed - 1 : feed;
     if (end === start) return;
     if (end - start > MOST_LINE) {

@@ -3,7 +3,7 @@
  * memory does not grow with the log. A line that is too long is passed over, and so is a last line that is still being
  * written.
  */
-import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, createReadStream, fstatSync, openSync, read as fsRead, readSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { whyUnread } from '../../../io/denied.ts';
@@ -39,12 +39,7 @@ export async function readLog<T>(
     const head = Buffer.alloc(2);
     const isGzip = isFile && readSync(fd, head, 0, 2, 0) === 2 && head.readUInt16BE() === 0x1f8b;
     if (isFile && !isGzip) {
-      for (;;) {
-        const space = lines.space();
-        const read = readSync(fd, space, 0, space.length, null);
-        if (read === 0) break;
-        lines.filled(read);
-      }
+      await feedFile(lines, fd);
     } else {
       const raw = createReadStream(name, { fd, autoClose: false, highWaterMark: PIECE });
       await feed(lines, name, raw);
@@ -67,6 +62,25 @@ function opened(name: string): number {
 
 const unread = (name: string, error: unknown) =>
   new PublishError('SOURCE', `the log ${name} cannot be read: ${whyUnread(error, name)}`, error);
+
+/** Feeds a file: its next bytes are read while the lines of those before are. */
+async function feedFile(lines: Pick<Lines<unknown>, 'space' | 'filled'>, fd: number): Promise<void> {
+  const read = (space: Uint8Array) =>
+    new Promise<number>((resolve, reject) => {
+      fsRead(fd, space, 0, space.length, null, (error, count) => (error === null ? resolve(count) : reject(error)));
+    });
+  let space = lines.space();
+  for (let count = await read(space); count > 0;) {
+    const before = space;
+    space = lines.space();
+    const reading = read(space);
+    try {
+      lines.filled(before, count);
+    } finally {
+      count = await reading;
+    }
+  }
+}
 
 /** Feeds a stream, unpacked if its first bytes are those of gzip. */
 async function feed(lines: Pick<Lines<unknown>, 'push' | 'counts'>, name: string, raw: Readable): Promise<void> {

@@ -1,5 +1,6 @@
 /** The picture of how the last version spread, and the bar of all states. Pure. */
-import { STATES, type Fleet, type Spread, type State } from '../judge.ts';
+import { type Fleet, type Spread } from '../judge.ts';
+import { STATES, type State } from '../row.ts';
 import { span } from '../words.ts';
 import { markup, type Markup } from './markup.ts';
 

@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto';
 import type { FleetReport } from '../read-fleet.ts';
 import type { Fleet } from '../judge.ts';
-import { logWords, moment, sentence, span, STATE_WORDS } from '../words.ts';
+import type { GatewayRow } from '../row.ts';
+import { logWords, moment, MOST_ROWS, sentence, span, STATE_WORDS } from '../words.ts';
 import { bar, BEST_FIRST, curve } from './curve.ts';
 import { Markup, markup } from './markup.ts';
 import { STYLE } from './style.ts';
@@ -17,6 +18,10 @@ const POLICY = `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; base-uri '
 export function fleetPage({ fleet, logs, someExpected }: FleetReport): string {
   const title = sentence(fleet);
   const notes = logWords(fleet, logs);
+  const inOrder = fleet.rows.filter(isInOrder);
+  const troubled = fleet.rows.filter((row) => !isInOrder(row));
+  const gateways = (id: string, rows: readonly GatewayRow[], before: number) =>
+    rows.length === 0 ? null : gatewaySection(fleet, id, rows, Math.max(0, MOST_ROWS - before), someExpected);
   return markup`<!doctype html>
     <html lang="en">
       <head>
@@ -33,14 +38,16 @@ export function fleetPage({ fleet, logs, someExpected }: FleetReport): string {
           <header>
             <p class="list">${fleet.bundle}</p>
             <h1>${unbroken(upperFirst(title))}</h1>
-            <p class="soft">${published(fleet)}</p>
+            <p class="soft">
+              ${published(fleet)} As of
+              <time datetime="${new Date(fleet.now * 1000).toISOString()}">${moment(fleet.now)}</time>.
+            </p>
           </header>
           ${fleet.rows.length === 0 ? null : states(fleet)} ${fleet.strangers.length === 0 ? null : strangers(fleet)}
-          ${spreadSection(fleet)} ${fleet.rows.length === 0 ? null : gateways(fleet, someExpected)}
+          ${gateways('troubled', troubled, 0)} ${spreadSection(fleet)} ${gateways('ordered', inOrder, troubled.length)}
           ${fleet.claims.length === 0 ? null : claims(fleet)} ${notes.length === 0 ? null : logSection(notes)}
           <footer>
-            Made at <time datetime="${new Date(fleet.now * 1000).toISOString()}">${moment(fleet.now)}</time> from
-            ${logs.lines.toLocaleString('en')} ${logs.lines === 1 ? 'line' : 'lines'} of access logs by relaymap-publish
+            Made from ${logs.lines.toLocaleString('en')} ${logs.lines === 1 ? 'line' : 'lines'} of access logs by relaymap-publish
             fleet.
           </footer>
         </main>
@@ -48,8 +55,9 @@ export function fleetPage({ fleet, logs, someExpected }: FleetReport): string {
     </html> `.text;
 }
 
-/** A number and its unit stay on one line. */
-const unbroken = (text: string): string => text.replace(/([0-9]) (s|min|h|d)\b/g, '$1\u00a0$2');
+/** A number stays on one line with its unit, and with what it counts. */
+const unbroken = (text: string): string =>
+  text.replace(/([0-9]) (s|min|h|d)\b/g, '$1\u00a0$2').replace(/([,;] [0-9]+) /g, '$1\u00a0');
 
 const upperFirst = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
 
@@ -103,12 +111,25 @@ function spreadSection({ spread, version }: Fleet): Markup | null {
   </section>`;
 }
 
-const gateways = (fleet: Fleet, someExpected: boolean): Markup =>
-  markup`<section class="card" aria-labelledby="gateways">
-    <h2 id="gateways">Gateways</h2>
-    <p class="soft">The worst first. Silent is who has not asked for ${span(fleet.silentAfter)}.</p>
-    ${gatewayTable(fleet, someExpected)}
+/** What asks for nothing: held ones are held by somebody. */
+const isInOrder = ({ state, code, held }: GatewayRow): boolean =>
+  state === 'current' && (code === null || code === 'OK' || held);
+
+function gatewaySection(
+  fleet: Fleet,
+  id: string,
+  rows: readonly GatewayRow[],
+  most: number,
+  someExpected: boolean,
+): Markup {
+  const isTroubled = id === 'troubled';
+  const title = isTroubled ? 'Gateways to look at' : 'Gateways in order';
+  const silent = markup`<p class="soft">The worst first. Silent is who was given nothing for ${span(fleet.silentAfter)}.</p>`;
+  return markup`<section class="card" aria-labelledby="${id}">
+    <h2 id="${id}">${title}</h2>
+    ${isTroubled ? silent : null} ${gatewayTable(fleet, rows, most, title, someExpected)}
   </section>`;
+}
 
 const claims = (fleet: Fleet): Markup =>
   markup`<section class="card" aria-labelledby="claims">

@@ -58,14 +58,14 @@ th, td { padding: 9px 14px 9px 0; text-align: left; vertical-align: top; border-
 thead th { padding-top: 4px; border: 0; color: var(--soft); font-size: 13px; font-weight: 500; white-space: nowrap; }
 tbody th { font-weight: 600; overflow-wrap: anywhere; min-width: 9em; }
 td { overflow-wrap: anywhere; }
-time { white-space: nowrap; }
+time, td.word { white-space: nowrap; }
 th:last-child, td:last-child { padding-right: 0; }
 .bad { color: var(--silent); font-weight: 600; }
 small { display: block; color: var(--soft); font-size: 13px; font-weight: 400; }
 .notes { margin: 8px 0 0; padding-left: 18px; color: var(--soft); font-size: 14px; overflow-wrap: anywhere; }
 summary { cursor: pointer; font-size: 17px; font-weight: 650; }
 footer { margin-top: 22px; color: var(--soft); font-size: 13px; }
-@media (max-width: 760px) {
+@media screen and (max-width: 760px) {
   main { padding: 24px 14px 40px; }
   .card { padding: 16px; border-radius: 10px; }
   .plot svg { height: 140px; }
@@ -77,5 +77,14 @@ footer { margin-top: 22px; color: var(--soft); font-size: 13px; }
   td.wide { grid-column: 1 / -1; }
   td[data-label]::before { content: attr(data-label); display: block; color: var(--soft); font-size: 12px; line-height: 1.3; }
 }
-@media print { html { background: none; } .card { break-inside: avoid; } }
+@media print {
+  html { background: none; }
+  main { max-width: none; padding: 0; }
+  .card { padding: 12px 0; border: 0; }
+  .card.warn { padding: 12px; }
+  table { font-size: 12px; }
+  tr, .plot { break-inside: avoid; }
+  h2 { break-after: avoid; }
+  .bar, .state::before { print-color-adjust: exact; }
+}
 `;

@@ -1,6 +1,7 @@
 /** The page's tables: gateways, strangers, claimed names. On a narrow screen each row is a card. Pure. */
-import type { Claim, Fleet, GatewayRow, Stranger } from '../judge.ts';
-import { BY_WORDS, MOST_ROWS, moment, remarks, span, STATE_WORDS } from '../words.ts';
+import type { Claim, Fleet, Stranger } from '../judge.ts';
+import type { GatewayRow } from '../row.ts';
+import { BY_WORDS, isNobody, MOST_ROWS, moment, remarks, span, STATE_WORDS, strangerBy, TAKEN } from '../words.ts';
 import { markup, type Markup } from './markup.ts';
 
 interface Column<T> {
@@ -8,6 +9,8 @@ interface Column<T> {
   readonly cell: (row: T) => Markup;
   /** May be broken, and has a line of its own on a narrow screen. */
   readonly isWide?: boolean;
+  /** A word of ours, which is not broken. */
+  readonly isWord?: boolean;
 }
 
 const DASH = markup`<span class="soft">–</span>`;
@@ -17,8 +20,8 @@ function table<T>(caption: string, rows: readonly T[], head: Column<T>, columns:
   const titles = [head, ...columns].map(({ title }) => markup`<th role="columnheader" scope="col">${title}</th>`);
   const lines = rows.map((row) => {
     const cells = columns.map(
-      ({ title, cell, isWide = false }) =>
-        markup`<td role="cell" ${isWide ? markup` class="wide"` : null} data-label="${title}">${cell(row)}</td>`,
+      ({ title, cell, isWide = false, isWord = false }) =>
+        markup`<td role="cell" ${isWide ? markup` class="wide"` : isWord ? markup` class="word"` : null} data-label="${title}">${cell(row)}</td>`,
     );
     return markup`<tr role="row">
       <th role="rowheader" scope="row">${head.cell(row)}</th>
@@ -48,11 +51,19 @@ const ago = (at: number | null, now: number, after: string): Markup =>
         >${span(now - at)}${after}</time
       >`;
 
-export function gatewayTable({ rows, now, bundle }: Fleet, someExpected: boolean): Markup {
-  const shown = rows.slice(0, MOST_ROWS);
+/** At most so many of the rows, which are sorted. */
+export function gatewayTable(
+  { now, bundle }: Fleet,
+  rows: readonly GatewayRow[],
+  most: number,
+  title: string,
+  someExpected: boolean,
+): Markup {
+  const shown = rows.slice(0, most);
   const left = rows.length - shown.length;
+  if (shown.length === 0) return markup`<p class="soft">${left}, not shown here.</p>`;
   const made = table<GatewayRow>(
-    `Gateways of ${bundle}, the worst first`,
+    `${title}, of ${bundle}`,
     shown,
     {
       title: 'Gateway',
@@ -71,7 +82,7 @@ export function gatewayTable({ rows, now, bundle }: Fleet, someExpected: boolean
         cell: ({ code }) => (code === null || code === 'OK' ? text(code) : markup`<span class="bad">${code}</span>`),
       },
       { title: 'Software', cell: ({ software }) => text(software) },
-      { title: 'Known by', cell: ({ by }) => text(by === null ? null : BY_WORDS[by]) },
+      { title: 'Known by', cell: ({ by }) => text(by === null ? null : BY_WORDS[by]), isWord: true },
     ],
   );
   return left === 0
@@ -86,12 +97,12 @@ export const strangerTable = ({ strangers, now, bundle }: Fleet): Markup =>
     strangers.slice(0, MOST_ROWS),
     {
       title: 'Client',
-      cell: ({ name, posesAs }) =>
-        markup`${name}${posesAs === null ? null : markup`<small>poses as a gateway, without its certificate or token</small>`}`,
+      cell: (each) =>
+        markup`${each.name}${each.posesAs !== null || isNobody(each) ? markup`<small>${strangerBy(each)}</small>` : null}`,
     },
     [
-      { title: 'Known by', cell: ({ by }) => text(BY_WORDS[by]) },
-      { title: 'Address', cell: ({ address }) => text(address) },
+      { title: 'Known by', cell: (each) => text(isNobody(each) ? null : BY_WORDS[each.by]), isWord: true },
+      { title: 'Address', cell: ({ name, address }) => text(address === name ? null : address) },
       { title: 'Tables', cell: ({ tables }) => text(tables) },
       { title: 'Last', cell: ({ last }) => ago(last, now, ' ago') },
       { title: 'Program', cell: ({ software }) => text(software), isWide: true },
@@ -107,8 +118,7 @@ export function claimTable({ claims, now, bundle }: Fleet): Markup {
     claims.slice(0, MOST_CLAIMS_SHOWN),
     {
       title: 'Name',
-      cell: ({ name, isTaken }) =>
-        markup`${name}${isTaken ? markup`<small>a gateway has this name, and this was not it</small>` : null}`,
+      cell: ({ name, isTaken }) => markup`${name}${isTaken ? markup`<small>${TAKEN}</small>` : null}`,
     },
     [
       { title: 'Version', cell: ({ version }) => text(version) },

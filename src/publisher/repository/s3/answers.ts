@@ -16,6 +16,15 @@ const unescaped = (text: string): string =>
     return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
   });
 
+/** Some stores encode keys as in a URL, also where nobody has asked for it. */
+function decoded(key: string): string | null {
+  try {
+    return decodeURIComponent(key.replaceAll('+', ' '));
+  } catch {
+    return null;
+  }
+}
+
 /** The text of the first element of this name; null if there is none. */
 function element(xml: string, name: string): string | null {
   const found = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1];
@@ -37,6 +46,7 @@ export const errorRegion = (body: string): string | null => element(body, 'Regio
 /** A ListBucketResult; null if the text is not one, or says that there is more without saying where. */
 export function parseListing(xml: string): Listing | null {
   if (!/<ListBucketResult[\s>]/.test(xml) || !xml.trimEnd().endsWith('</ListBucketResult>')) return null;
+  const isEncoded = element(xml, 'EncodingType')?.trim().toLowerCase() === 'url';
   const objects: { key: string; modified: Date }[] = [];
   for (const part of xml.split('<Contents>').slice(1)) {
     const end = part.indexOf('</Contents>');
@@ -44,7 +54,9 @@ export function parseListing(xml: string): Listing | null {
     const contents = part.slice(0, end);
     const [key, time] = [element(contents, 'Key'), Date.parse(element(contents, 'LastModified') ?? '')];
     if (key === null || Number.isNaN(time)) return null;
-    objects.push({ key, modified: new Date(time) });
+    const plain = isEncoded ? decoded(key) : key;
+    if (plain === null) return null;
+    objects.push({ key: plain, modified: new Date(time) });
   }
   const isCut = element(xml, 'IsTruncated')?.trim() === 'true';
   const next = isCut ? element(xml, 'NextContinuationToken') : null;

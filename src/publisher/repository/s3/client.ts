@@ -6,7 +6,7 @@
 import { createHash, getFips } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AwsV4Signer } from 'aws4fetch';
-import { SourceError } from '../../../errors.ts';
+import { HostError, SourceError } from '../../../errors.ts';
 import { HttpClient, type Answer as HttpAnswer } from '../../../io/http.ts';
 import { PublishError } from '../../errors.ts';
 import { errorCode, errorRegion, errorWords } from './answers.ts';
@@ -45,8 +45,14 @@ const PAUSES = [200, 1000, 3000];
 const MOST_ANSWER = 4 * 1024 * 1024;
 /** Milliseconds after which a long run reads its credentials anew: those of an instance hold for a while only. */
 const FRESH = 60_000;
-/** Milliseconds. Stores refuse requests whose time is a quarter of an hour from theirs. */
-const SKEWED = 300_000;
+/** Milliseconds between the clocks that are told; and at which stores refuse a request. */
+const [SKEWED, REFUSED] = [300_000, 900_000];
+/** The least length of what is kept out of messages. */
+const SECRET = 8;
+const PAGE = 'a page (HTML), which is no answer of an object store: is the endpoint right?';
+
+/** OUTPUT; CLOCK where the store refuses the time of this host; NO_SPACE. */
+type Refusal = PublishError | HostError;
 
 export interface Timing {
   readonly idle: number;
@@ -63,6 +69,7 @@ export class S3Client {
   /** The credentials, and when they were read, by the store's time in milliseconds; null before its first answer. */
   #own: { readonly credentials: Promise<Credentials>; at: number | null } | null = null;
   #storeTime: Date | null = null;
+  #secrets: readonly string[] = [];
 
   /** @param credentials are read at the first request, and each minute that a run takes. */
   constructor(
@@ -89,10 +96,10 @@ export class S3Client {
     return this.#http.close();
   }
 
-  /** @throws PublishError OUTPUT if no try is answered, or the answers are only "later" */
+  /** @throws PublishError OUTPUT, HostError NO_SPACE if no try is answered, or the answers are only "later" */
   async send(request: Request): Promise<Answer> {
     let repeated = false;
-    let last: PublishError | null = null;
+    let last: Refusal | null = null;
     for (const wait of [0, ...this.#timing.pauses]) {
       if (wait > 0) await pause(wait);
       try {
@@ -111,16 +118,22 @@ export class S3Client {
   }
 
   /** The error that an answer stands for. */
-  refusal({ method, key }: Pick<Request, 'method' | 'key'>, answer: Answer): PublishError {
+  refusal({ method, key }: Pick<Request, 'method' | 'key'>, answer: Answer): Refusal {
     const { status, body, header, ahead, code } = answer;
-    const text = Buffer.from(body).toString();
+    const text = this.#withoutSecrets(Buffer.from(body).toString());
     const said = errorWords(text);
-    const to = status >= 300 && status < 400 ? header('location')?.slice(0, 200) : undefined;
+    const to =
+      status >= 300 && status < 400
+        ? this.#withoutSecrets(header('location') ?? '').slice(0, 200) || undefined
+        : undefined;
+    const isSkewed =
+      code === 'RequestTimeTooSkewed' || (status === 403 && code === null && Math.abs(ahead ?? 0) >= REFUSED);
     const region = header('x-amz-bucket-region') ?? errorRegion(text);
     const isRead = method === 'GET' || method === 'HEAD';
     const words = [
       `status ${status}`,
       ...(said === null ? [] : [said]),
+      ...(isPage(text) ? [PAGE] : []),
       ...(to === undefined ? [] : [`redirected to ${to}; name that endpoint`]),
       ...(region === null || region === this.#access.region
         ? []
@@ -130,13 +143,30 @@ export class S3Client {
         ? ['without s3:ListBucket a store says so also of what is not there']
         : []),
     ];
-    return this.#failed({ method, key }, words.join(', '));
+    const failed = this.#failed({ method, key }, words.join(', '), undefined, isSkewed ? 'CLOCK' : 'OUTPUT');
+    return isFull(answer) ? new HostError('NO_SPACE', failed.message, failed) : failed;
   }
 
-  #failed({ method, key }: Pick<Request, 'method' | 'key'>, why: string, cause?: unknown): PublishError {
+  /** A page that something before the store answers, such as one to sign in, is no file. @throws PublishError OUTPUT */
+  requireNoPage(request: Pick<Request, 'method' | 'key'>, { status, body }: Answer): void {
+    if (isPage(Buffer.from(body.subarray(0, 1000)).toString()))
+      throw this.#failed(request, `status ${status}, ${PAGE}`);
+  }
+
+  /** A store may send back what it was sent. */
+  #withoutSecrets(text: string): string {
+    return this.#secrets.reduce((left, secret) => left.replaceAll(secret, '[secret]'), text);
+  }
+
+  #failed(
+    { method, key }: Pick<Request, 'method' | 'key'>,
+    why: string,
+    cause?: unknown,
+    code: 'OUTPUT' | 'CLOCK' = 'OUTPUT',
+  ): PublishError {
     const { bucket } = this.#location;
     const where = key === '' ? `bucket ${bucket}` : `bucket ${bucket}, key ${key}`;
-    return new PublishError('OUTPUT', `${where} at ${this.#access.endpoint.host}: ${method}: ${why}`, cause);
+    return new PublishError(code, `${where} at ${this.#access.endpoint.host}: ${method}: ${why}`, cause);
   }
 
   async #once(request: Request, repeated: boolean): Promise<Answer> {
@@ -146,8 +176,11 @@ export class S3Client {
     const hash = createHash('sha256')
       .update(body ?? new Uint8Array())
       .digest('hex');
+    const credentials = await this.#freshCredentials();
+    const { secretAccessKey, sessionToken = '' } = credentials;
+    this.#secrets = [secretAccessKey, sessionToken].filter(({ length }) => length >= SECRET);
     const signer = new AwsV4Signer({
-      ...(await this.#freshCredentials()),
+      ...credentials,
       method,
       url: url.href,
       headers: { ...headers, ...(body === undefined ? {} : md5Of(body)), 'x-amz-content-sha256': hash },
@@ -206,12 +239,22 @@ function skewWords(ahead: number, store: Date | null): string {
 const md5Of = (body: Uint8Array): Record<string, string> =>
   getFips() === 0 ? { 'content-md5': createHash('md5').update(body).digest('base64') } : {};
 
+const isPage = (text: string): boolean => /^\s*<(?:!doctype\s+html|html)[\s>]/i.test(text);
+
+/** The codes of Ceph, MinIO and others for a quota or a disk that is full. */
+const isFull = ({ status, code }: Answer): boolean =>
+  status === 507 || /^(?:QuotaExceeded|XMinioStorageFull|InsufficientStorage|StorageFull)$/.test(code ?? '');
+
+/** Codes of a request that did not arrive as it was sent. */
+const SPOILT = new Set(['RequestTimeout', 'IncompleteBody', 'BadDigest', 'XAmzContentSHA256Mismatch']);
+
 /** Whether the store asks to come again: it is busy, or two conditional writes met. 501 is what it never does. */
 const isLater = ({ status, code }: Answer): boolean =>
   status === 408 ||
   status === 429 ||
   (status >= 500 && status !== 501) ||
-  (status === 409 && code !== 'BucketAlreadyExists');
+  (status === 409 && code !== 'BucketAlreadyExists') ||
+  (status === 400 && SPOILT.has(code ?? ''));
 
 function timeOf(date: string | undefined): Date | null {
   const time = Date.parse(date ?? '');

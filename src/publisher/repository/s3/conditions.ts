@@ -1,7 +1,7 @@
 /**
  * How a store wants its conditions, found out on a scratch key before the first write (docs/commands.md section 3.1):
- * it must honour `If-None-Match: *` and refuse a wrong `If-Match`; a right one it takes with the ETag's quotes, or
- * without them (Ceph radosgw).
+ * it must honour `If-None-Match: *` and refuse a wrong `If-Match`, also the ETag of what was replaced; a right one it
+ * takes with the ETag's quotes, or without them (Ceph radosgw).
  */
 import { HostError } from '../../../errors.ts';
 import type { Answer, S3Client } from './client.ts';
@@ -32,11 +32,19 @@ export interface Probed {
 }
 
 /**
- * @param key a scratch key of this publisher alone. It is gone afterwards.
+ * @param keyOf a scratch key that nobody else writes. It is gone afterwards. A lost answer, or a copy of this host
+ *   that has the same key, can look like a store that ignores conditions: so it is asked twice before that is said.
+ * @param isSingle it may ignore them.
  * @returns what the store needs; `ignored` if it writes whatever the conditions say, or does not know them.
  * @throws PublishError OUTPUT if a request fails otherwise
  */
-export async function probe(client: S3Client, key: string): Promise<Probed> {
+export async function probe(client: S3Client, keyOf: (salt: string) => string, isSingle: boolean): Promise<Probed> {
+  const [first, salt] = await probeAt(client, keyOf(''));
+  return first.conditions !== 'ignored' || isSingle ? first : (await probeAt(client, keyOf(salt)))[0];
+}
+
+/** @returns also something that the store has said to this client alone. */
+async function probeAt(client: S3Client, key: string): Promise<readonly [Probed, string]> {
   let isVersioned = false;
   const put = async (text: string, headers: Record<string, string>): Promise<Answer> => {
     const request = { method: 'PUT' as const, key, headers, body: Buffer.from(text) };
@@ -49,6 +57,7 @@ export async function probe(client: S3Client, key: string): Promise<Probed> {
     const request = { method: 'DELETE' as const, key };
     const answer = await client.send(request);
     if (answer.status >= 300 && answer.status !== 404) throw client.refusal(request, answer);
+    return answer.header('x-amz-request-id') ?? '';
   };
   const conditions = async (): Promise<Conditions> => {
     if (isUnknown(await put('relaymap 1\n', IF_ABSENT))) return 'ignored';
@@ -59,13 +68,15 @@ export async function probe(client: S3Client, key: string): Promise<Probed> {
       const etag = (await client.send({ method: 'HEAD', key })).header('etag') ?? '';
       if (etag === '') continue;
       const answer = await put(`relaymap ${form}\n`, ifMatch(etag, form));
-      if (!isRefused(answer) && !isUnknown(answer)) return form;
+      if (isRefused(answer) || isUnknown(answer)) continue;
+      // A store may know only that something is there, or keep one ETag for all that it ever held.
+      return isRefused(await put('relaymap after\n', ifMatch(etag, form))) ? form : 'ignored';
     }
     return 'ignored';
   };
-  await remove();
+  const salt = await remove();
   try {
-    return { conditions: await conditions(), isVersioned };
+    return [{ conditions: await conditions(), isVersioned }, `${process.pid} ${salt}`];
   } finally {
     await remove();
   }

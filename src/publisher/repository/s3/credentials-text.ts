@@ -95,7 +95,8 @@ function sectionOf(text: string, profile: string | null): Values | null {
       continue;
     }
     const [, key = '', value = ''] = /^(?:export\s+)?([^=:]+?)\s*[=:]\s*(.*)$/.exec(line) ?? [];
-    sections.get(section)?.push([key, value.replace(/^(["'])(.*)\1$/, '$2')]);
+    const bare = value.replace(/\s[#;].*$/, '').trim(); // no key has white space in it
+    sections.get(section)?.push([key, bare.replace(/^(["'])(.*)\1$/, '$2')]);
   }
   const named = [...sections].filter(([, values]) => values.length > 0);
   const only = named.length === 1 ? named[0]?.[1] : undefined;

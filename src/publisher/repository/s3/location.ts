@@ -90,7 +90,8 @@ export function accessOf(
   if (named === undefined || !/^[a-z0-9-]{1,64}$/.test(named))
     throw new HostError(
       'CONFIG',
-      '[s3] names neither the region of an Amazon bucket nor the endpoint of another store',
+      'neither the region of an Amazon bucket is named nor the endpoint of another store: region or endpoint in [s3], ' +
+        'or the options --region and --endpoint',
     );
   const domain = named.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
   return { endpoint: new URL(`https://s3.${named}.${domain}/`), region: named, style };

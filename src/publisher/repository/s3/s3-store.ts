@@ -7,7 +7,7 @@ import { HostError } from '../../../errors.ts';
 import { PublishError } from '../../errors.ts';
 import { wholeOf, type Content } from '../content.ts';
 import { afterWriting } from '../several-publishers.ts';
-import { MANIFEST, type Listed, type Store, type Stored } from '../store.ts';
+import { MANIFEST, type Listed, type Looked, type Store, type Stored } from '../store.ts';
 import { parseListing } from './answers.ts';
 import type { Answer, Request, S3Client } from './client.ts';
 import { IF_ABSENT, ifMatch, probe, requireConditions, type Conditions, type Probed } from './conditions.ts';
@@ -67,8 +67,12 @@ export class S3Store implements Store {
   async get(key: string): Promise<Stored | null> {
     const request = { method: 'GET' as const, key: this.#key(key), most: isBlob(key) ? MOST_BLOB : MOST_DOCUMENT };
     const answer = await this.#client.send(request);
+    if (!isBlob(key) || answer.status === 404) this.#client.requireNoPage(request, answer);
     if (isAbsent(answer)) return null;
     if (answer.status !== 200) throw this.#refused(request, answer);
+    const coding = answer.header('content-encoding') ?? 'identity';
+    if (!isBlob(key) && coding !== 'identity' && coding !== 'aws-chunked')
+      throw new PublishError('OUTPUT', `${this.place(key)}: the store sends it as ${coding}, which was not asked for`);
     const tag = answer.header('etag');
     if (tag === undefined || !/^[ -~]{1,200}$/.test(tag))
       throw new PublishError(
@@ -79,13 +83,15 @@ export class S3Store implements Store {
     return { bytes: answer.body, tag, age: this.#age(answer.header('last-modified')) };
   }
 
-  async size(key: string): Promise<number | null> {
+  async look(key: string): Promise<Looked | null> {
     const request = { method: 'HEAD' as const, key: this.#key(key) };
     const answer = await this.#client.send(request);
     if (answer.status === 404) return null;
-    const length = answer.header('content-length');
-    if (answer.status !== 200 || length === undefined) throw this.#refused(request, answer);
-    return Number(length);
+    if (answer.status !== 200) throw this.#refused(request, answer);
+    const length = answer.header('content-length') ?? '';
+    if (/^[0-9]+$/.test(length)) return { size: Number(length), age: this.#age(answer.header('last-modified')) };
+    const stored = await this.get(key); // a proxy may take the length from an answer without a body
+    return stored === null ? null : { size: stored.bytes.length, age: stored.age };
   }
 
   async *read(key: string): AsyncGenerator<Uint8Array> {
@@ -98,7 +104,7 @@ export class S3Store implements Store {
     const bytes = wholeOf(content);
     const conditions = await this.#conditions();
     if (conditions !== 'ignored') return await this.#write(key, bytes, IF_ABSENT, null);
-    if ((await this.size(key)) !== null) return false;
+    if ((await this.look(key)) !== null) return false;
     return await this.#write(key, bytes, {}, null);
   }
 
@@ -162,9 +168,9 @@ export class S3Store implements Store {
       const isNews = answer.header('x-amz-version-id') !== undefined && known.get(this.#name)?.isVersioned === false;
       if (isNews) known.delete(this.#name);
       if (!isDone && answer.status !== 412 && !isAbsent(answer)) throw this.#refused(request, answer);
-      if (isDone && isBlob(key)) {
-        this.#remember(key, body);
-        return true;
+      if (isBlob(key)) {
+        if (isDone) this.#remember(key, body);
+        return isDone; // the same bytes may have been there for long: putBlob writes them again
       }
       // A refusal may be of a second copy of our own, and a store may lag or lie: what lies there decides.
       const there = await this.get(key);
@@ -183,9 +189,14 @@ export class S3Store implements Store {
     const before = known.get(this.#name);
     const now = this.#client.storeTime?.getTime() ?? Number.POSITIVE_INFINITY;
     if (before !== undefined && now < before.until) return before.conditions;
-    const scratch = createHash('sha256').update(this.#options.owner).digest('hex').slice(0, 16);
-    const probed = await probe(this.#client, this.#key(`probe/${scratch}`));
-    requireConditions(probed, this.label, this.#options.isSingle);
+    const scratch = (salt: string) =>
+      createHash('sha256')
+        .update(this.#options.owner + salt)
+        .digest('hex')
+        .slice(0, 16);
+    const { isSingle } = this.#options;
+    const probed = await probe(this.#client, (salt) => this.#key(`probe/${scratch(salt)}`), isSingle);
+    requireConditions(probed, this.label, isSingle);
     known.set(this.#name, { ...probed, until: (this.#client.storeTime?.getTime() ?? 0) + HOUR });
     return probed.conditions;
   }

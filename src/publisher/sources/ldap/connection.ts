@@ -8,9 +8,8 @@ import { Client, PagedResultsControl, ResultCodeError, SearchResponse, type Entr
 import { PublishError } from '../../errors.ts';
 import { Page } from './page.ts';
 import { bare, reach } from './reach.ts';
+import { hasNoRecipients } from '../ldap-partitions.ts';
 import { NO_SUCH_METHOD, RESULT } from './results.ts';
-
-const DN_OF_NO_RECIPIENTS = /^(DC=(DomainDnsZones|ForestDnsZones)|CN=(Configuration|Schema)),/i;
 
 export interface Login {
   readonly dn: string;
@@ -182,7 +181,7 @@ export class Directory {
     try {
       const options = { filter, scope, attributes: [...attributes], timeLimit: 0, sizeLimit: 0 };
       const { searchEntries, searchReferences } = await this.#unlessOver(this.#client.search(base, options, page));
-      const elsewhere = searchReferences.find((each) => !DN_OF_NO_RECIPIENTS.test(dnOf(each)));
+      const elsewhere = searchReferences.find((each) => !hasNoRecipients(each));
       if (elsewhere !== undefined) {
         throw this.#error(
           `refers to ${elsewhere.slice(0, 200)} for a part of the directory; make that a source of its own, and name a base_dn without it here`,
@@ -245,14 +244,5 @@ export class Directory {
     const message = (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, ': ');
     if (!(error instanceof ResultCodeError)) return this.#error(`failed: ${message}`, error);
     return this.#error(`${RESULT[error.code] ?? 'refused it'} (LDAP result ${error.code}: ${message})`, error);
-  }
-}
-
-/** The DN of an LDAP URL; empty if it cannot be read. */
-function dnOf(url: string): string {
-  try {
-    return decodeURIComponent(/^ldaps?:\/\/[^/]*\/([^?]*)/i.exec(url)?.[1] ?? '');
-  } catch {
-    return ''; // a DN that cannot be read matches none
   }
 }

@@ -12,6 +12,9 @@ export interface Rows {
   readonly rows: readonly (readonly unknown[])[];
 }
 
+/** A whole address. A local part may have an @ too, but hardly a name with a dot behind it. */
+const ADDRESS = /^[^\s@]+@[^\s@.]+\.[^\s@]+$/;
+
 export class RowReader {
   readonly #name: string;
   readonly #preset: 'folds' | 'exact' | null;
@@ -55,6 +58,7 @@ export class RowReader {
     for (const row of rows) {
       this.#count++;
       const first = this.#text(columns, row, 0);
+      if (columns.length === 2 && this.#preset === null && ADDRESS.test(first)) throw this.#twice(columns);
       if (columns.length === 2) found.push(`${quotedLocal(first)}@${this.#text(columns, row, 1)}`);
       else if (this.#preset === null) found.push(first);
       else if (this.#preset === 'exact' && foldCase(first).trimEnd() !== first) this.#unreachable++;
@@ -79,6 +83,13 @@ export class RowReader {
     });
   }
 
+  /** Joined, the two would be an address in whose local part an address stands: nobody would be in the list. */
+  #twice([name]: readonly string[]): PublishError {
+    const what =
+      'is an address, and the query gives another column; it must give the address alone, or a local part and a domain';
+    return new PublishError('SOURCE', `${this.#name}, row ${this.#count}: column ${JSON.stringify(name)} ${what}`);
+  }
+
   #text(columns: readonly string[], row: readonly unknown[], column: number): string {
     const value = row[column];
     if (typeof value === 'string' && value !== '' && !value.includes('\ufffd')) return value;
@@ -89,7 +100,7 @@ export class RowReader {
           ? 'is empty; leave such rows out by a WHERE'
           : typeof value === 'string'
             ? 'is not UTF-8'
-            : `is ${kindOf(value)}, not text; CAST it`;
+            : `is ${kindOf(value)}, not text; ${Array.isArray(value) ? 'unnest()' : 'CAST'} it`;
     throw new PublishError(
       'SOURCE',
       `${this.#name}, row ${this.#count}: column ${JSON.stringify(columns[column])} ${what}`,
@@ -100,5 +111,6 @@ export class RowReader {
 function kindOf(value: unknown): string {
   if (value instanceof Uint8Array) return 'binary data';
   if (value instanceof Date) return 'a time';
+  if (Array.isArray(value)) return 'an array';
   return typeof value === 'object' ? 'a structure' : `a ${typeof value}`;
 }

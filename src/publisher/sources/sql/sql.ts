@@ -136,9 +136,15 @@ export function targetOf(source: SqlSource): SqlTarget {
  */
 export function words(error: Error & { errors?: unknown; code?: string }, target: SqlTarget, listens = false): string {
   const inner = Array.isArray(error.errors) ? (error.errors as Error[]).map(({ message }) => message).join('; ') : '';
-  const text = `${error.message || inner || (error.code ?? error.name)}${hint(error, target, listens)}`;
+  const text = `${error.message || inner || (error.code ?? error.name)}${pgpassHint(error, target)}${hint(error, target, listens)}`;
   return target.password === undefined ? text : text.replaceAll(target.password, '***');
 }
+
+/** PostgreSQL's invalid_password, where the password is a line of libpq's file: host:port:database:user:password. */
+const pgpassHint = ({ code }: { code?: string }, { password = '' }: SqlTarget): string =>
+  code === '28P01' && /^[^:]*:(?:[0-9]+|\*):[^:]*:[^:]*:./.test(password)
+    ? '; password_file holds a line of ~/.pgpass, and takes the password alone'
+    : '';
 
 /**
  * MySQL's ER_ACCESS_DENIED_ERROR and ER_SECURE_TRANSPORT_REQUIRED; PostgreSQL's invalid_authorization and

@@ -56,7 +56,9 @@ export function parseSqlUrl(where: string, url: string): SqlTarget {
   const parts = PARTS.exec(url)?.groups;
   const dialect = DIALECTS[parts?.['scheme']?.toLowerCase() ?? ''];
   if (parts === undefined || dialect === undefined) {
-    throw wrong(`the URL is not of a form like ${FORMS}; special characters in it are written as %40`);
+    throw wrong(
+      `the URL is not of a form like ${FORMS}; ${formHint(url) ?? 'special characters in it are written as %40'}`,
+    );
   }
   const decoded = (part: string | undefined): string => {
     try {
@@ -65,17 +67,19 @@ export function parseSqlUrl(where: string, url: string): SqlTarget {
       throw new HostError('CONFIG', `${where}: a % in the URL is not followed by two hexadecimal digits`, error);
     }
   };
-  const given = parameters(dialect, parts['query'] ?? '', wrong);
   const file = decoded(parts['path']);
-  const host = decoded(parts['host']).replace(/^\[(.*)\]$/, '$1');
-  if (dialect === 'sqlite' && (host !== '' || parts['user'] !== undefined || file === '')) {
+  const given = parameters(dialect, parts['query'] ?? '', wrong);
+  // As in libpq, a host may be the folder of a socket; with MySQL it is the socket.
+  const written = decoded(parts['host']).replace(/^\[(.*)\]$/, '$1');
+  const host = written.startsWith('/') ? '' : written;
+  if (host !== written) given[dialect === 'mysql' ? 'socket' : 'host'] ??= written;
+  if (dialect === 'sqlite' && (written !== '' || parts['user'] !== undefined || file === '')) {
     throw wrong('sqlite: takes nothing but the absolute path of a file, as in sqlite:/srv/mail.db');
   }
   const database = dialect === 'sqlite' ? file : file.slice(1);
   if (database === '' || database.includes('\0')) throw wrong('the URL names no database');
-  // As in libpq, a host may be the folder of a socket.
   const named = given['host'] ?? '';
-  if (named !== '' && host !== '') throw wrong('the URL names a host twice');
+  if (named !== '' && written !== '' && named !== written) throw wrong('the URL names a host twice');
   const socket = named.startsWith('/') ? named : (given['socket'] ?? SOCKETS[dialect]);
   const name = named.startsWith('/') || given['socket'] !== undefined ? '' : host || named;
   if (given['socket'] !== undefined && host !== '' && host !== 'localhost') {
@@ -97,6 +101,21 @@ export function parseSqlUrl(where: string, url: string): SqlTarget {
     connectTimeout: seconds('connect_timeout', given, 10, wrong),
     readTimeout: seconds('read_timeout', given, 120, wrong),
   };
+}
+
+/** What programs write in front of the same URL, or for the name of the database; null if it is something else. */
+function formHint(url: string): string | null {
+  const [, scheme = '', driver = ''] = /^([a-z0-9]+)(\+[a-z0-9_]+)?:/i.exec(url) ?? [];
+  if (scheme === 'jdbc') return 'leave out "jdbc:"';
+  if (Object.hasOwn(DIALECTS, scheme) && driver !== '') return `leave out "${driver}"`;
+  const known = /^(?:pgsql|pg|postgis)$/.test(scheme)
+    ? 'postgres'
+    : /^mysql[0-9x]$/.test(scheme)
+      ? 'mysql'
+      : /^sqlite[0-9]$/.test(scheme)
+        ? 'sqlite'
+        : null;
+  return known === null ? null : `"${scheme}" is not known; write ${known}`;
 }
 
 type Wrong = (what: string) => HostError;

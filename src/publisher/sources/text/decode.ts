@@ -3,6 +3,7 @@
  * Pure.
  */
 import { PublishError } from '../../errors.ts';
+import { refuseBinary } from './foreign.ts';
 import type { Encoding } from './text-options.ts';
 
 const CR = 0x0d;
@@ -25,6 +26,7 @@ export async function decode(
   encoding: Encoding | undefined,
 ): Promise<Peeked> {
   const raw = await peek(chunks);
+  refuseBinary(name, raw.head);
   const decoded = await peek(transcoded(name, raw, encoding));
   const { head } = decoded;
   if (isWide(head))

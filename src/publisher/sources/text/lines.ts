@@ -98,7 +98,7 @@ class LineChecker {
       if (!isUtf8(bytes.subarray(start, end))) break;
       start = end + 1;
     }
-    return this.#fail(line, 'not UTF-8');
+    return this.#fail(line, 'not UTF-8; encoding says what else it is, such as "windows-1252"');
   }
 
   #fail(line: number, what: string): never {

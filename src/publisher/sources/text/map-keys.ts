@@ -15,6 +15,9 @@ export interface MapKeysOptions {
   readonly left: Omissions;
 }
 
+/** `if /pattern/`, which begins a part of a regexp: or pcre: map. */
+const isCondition = (key: string, value: string): boolean => key === 'if' && /^!?\/.+\/[a-z]*$/i.test(value);
+
 export class MapKeys {
   readonly #options: MapKeysOptions;
   /** By domain: the number of the first address that the map refuses. */
@@ -29,6 +32,8 @@ export class MapKeys {
   /** @param key quoted if needed. @param value what the map has beside it. */
   take(number: number, key: string, value: string): Entry[] {
     const { left, unit } = this.#options;
+    // A regular expression is no address, and is refused as what it is.
+    if (/^!?\/.+\/[a-z]*$/i.test(key) || isCondition(key, value)) return [{ number, text: key === 'if' ? value : key }];
     const text = this.#address(key);
     if (text === null) {
       left.add('bare', unit);

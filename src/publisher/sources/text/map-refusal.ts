@@ -4,9 +4,10 @@
 const REFUSING = new RegExp(
   [
     String.raw`^"?(?:reject|discard|defer|defer_if_reject|defer_if_permit)(?:\s|"|$)`,
-    String.raw`^"?[45]\d\d(?:\D|$)`,
+    String.raw`^"?[45](?:\d\d(?:\D|$)|\.\d{1,3}\.\d{1,3}(?:\s|"|$))`,
     String.raw`^"?(?:error|retry|discard):`,
-    String.raw`^:(?:fail|defer|unknown|blackhole):`,
+    // cPanel writes it in quotes.
+    String.raw`^"?:(?:fail|defer|unknown|blackhole):`,
   ].join('|'),
   'i',
 );

@@ -9,7 +9,7 @@ const REASONS = {
   broken: ['warning', 'without a value, or with an odd quote, which Postfix ignores as well,'],
   domain: ['notice', 'for domains, not addresses,'],
   other: ['notice', 'of other types than SMTP'],
-  system: ['notice', 'for system accounts (uid below 1000)'],
+  system: ['notice', 'for system accounts (uid below 1000, or of NIS)'],
   elsewhere: ['notice', 'of contacts and guests in domains without a mailbox here'],
   file: ['notice', 'whose name is no domain'],
 } as const;

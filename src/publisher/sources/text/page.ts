@@ -53,11 +53,39 @@ const TOTAL = [
   'totalrows',
   'recordstotal',
   'totalelements',
+  'totalsize',
+  'totalhits',
+  'nbhits',
   '@odata.count',
   'count',
 ];
-/** Objects of a page that describe the page. */
-const ABOUT = ['links', 'paging', 'pagination', 'page', 'pageinfo', 'meta', 'metadata', 'responsemetadata', 'info'];
+/** How many pages there are, and which one this is: counted from 1, or in the last two from 0. */
+const PAGES = [
+  'totalpages',
+  'pages',
+  'pagecount',
+  'pagescount',
+  'numpages',
+  'nbpages',
+  'numberofpages',
+  'lastpage',
+  'pagestotal',
+];
+const CURRENT = ['currentpage', 'page', 'pagenumber', 'pageno', 'current', 'number', 'pageindex'];
+const FROM_ZERO = ['number', 'pageindex'];
+/** Objects of a page that describe the page. Elasticsearch has the number of its entries beside them. */
+const ABOUT = [
+  'links',
+  'paging',
+  'pagination',
+  'page',
+  'pageinfo',
+  'meta',
+  'metadata',
+  'responsemetadata',
+  'info',
+  'hits',
+];
 
 const plain = (key: string): string => key.toLowerCase().replace(/[_-]/g, '');
 
@@ -71,7 +99,8 @@ export function pageOf(document: unknown, records: number): Page | null {
     found.find(([key, each]) => names.includes(plain(key)) && is(each))?.[1];
   const start = value(['startindex'], isCount);
   const before = typeof start === 'number' ? Math.max(0, start - 1) : Number(value(['offset', 'skip'], isCount) ?? 0);
-  const total = value(TOTAL, isCount);
+  const counted = value(TOTAL, (each) => isCount(each) || (isObject(each) && isCount(each['value'])));
+  const total = isObject(counted) ? counted['value'] : counted;
   const page = {
     next: null,
     query: null,
@@ -90,6 +119,8 @@ export function pageOf(document: unknown, records: number): Page | null {
   if (flag !== undefined) return { ...page, more: `${flag[0]} is true` };
   const last = found.find(([key, each]) => LAST.includes(plain(key)) && each === false);
   if (last !== undefined) return { ...page, more: `${last[0]} is false` };
+  const further = furtherPages(found);
+  if (further !== null) return { ...page, more: further };
   const cursor = value([...NEXT, 'nextcursor', 'aftercursor', 'endcursor', 'nexttoken', 'continuationtoken'], isText);
   if (cursor !== undefined && value(MORE, (each) => each === false) === undefined)
     return { ...page, more: 'a further page has a cursor' };
@@ -97,6 +128,14 @@ export function pageOf(document: unknown, records: number): Page | null {
   if (typeof start === 'number' && records > 0 && before + records < (page.total ?? 0))
     return { ...page, query: ['startIndex', String(before + records + 1)] };
   return page.total === null ? null : page;
+}
+
+/** That this is not the last page, as text; null if it is, or nothing says so. */
+function furtherPages(found: readonly (readonly [string, unknown])[]): string | null {
+  const [key, pages] = found.find(([name, each]) => PAGES.includes(plain(name)) && isCount(each)) ?? ['', 1];
+  const [which, number] = found.find(([name, each]) => CURRENT.includes(plain(name)) && isCount(each)) ?? ['', 1];
+  const current = Math.max(1, Number(number) + (FROM_ZERO.includes(plain(which)) ? 1 : 0));
+  return current < Number(pages) ? `it is page ${current} of ${String(pages)} (${key})` : null;
 }
 
 const isCount = (each: unknown): boolean => typeof each === 'number' && Number.isInteger(each) && each >= 0;

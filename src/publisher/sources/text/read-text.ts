@@ -8,12 +8,14 @@ import type { Batch, Entry, Seen } from '../source-reader.ts';
 import { decode } from './decode.ts';
 import { shapeOf, type Shape } from './detect.ts';
 import { aliasEntries } from './formats/aliases.ts';
+import { refuseMarkup } from './foreign.ts';
 import { csvEntries } from './formats/csv.ts';
 import { jsonEntries } from './formats/json.ts';
 import { ldifEntries } from './formats/ldif.ts';
 import { passwdEntries } from './formats/passwd.ts';
 import { postfixEntries } from './formats/postfix.ts';
-import { propertyEntries, tableEntries } from './formats/table.ts';
+import { propertyEntries } from './formats/properties.ts';
+import { tableEntries } from './formats/table.ts';
 import { Omissions } from './omissions.ts';
 import { routeEntries } from './formats/routes.ts';
 import { linesOf, wholeLines } from './lines.ts';
@@ -69,6 +71,7 @@ export class TextSource {
           yield { unit: unit('line'), entries };
         return;
       }
+      if (options.format === undefined) refuseMarkup(name, head.toString());
       const shape = shapeOf(head, options);
       if (options.format === undefined && shape !== 'text')
         logOnce('notice', `${this.#options.name}: read as ${wordOf(shape)}`);
@@ -124,4 +127,4 @@ function lineOf(line: string, begun: boolean, domain: string | undefined) {
 }
 
 const wordOf = (shape: Shape): string =>
-  shape === 'table' || shape === 'properties' ? `what PowerShell shows (${shape})` : shape;
+  shape === 'table' || shape === 'properties' ? `what a program shows on a screen (${shape})` : shape;

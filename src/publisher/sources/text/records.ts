@@ -33,6 +33,9 @@ export interface RecordOptions {
   readonly pending: PendingEntries;
 }
 
+/** Plesk says `Mailbox: true`. */
+const ANSWER = /^\s*(?:true|false|yes|no)\s*$/i;
+
 export class Records {
   readonly #options: RecordOptions;
   readonly #wanted: ReadonlySet<string> | null;
@@ -48,7 +51,10 @@ export class Records {
     if (kind === undefined) {
       if (this.#wanted === null) kind = columnOf(name);
       else if (this.#wanted.has(plainName(name))) kind = 'address';
-      else kind = columnOf(name) === 'status' ? 'status' : 'other';
+      else {
+        const known = columnOf(name);
+        kind = ['status', 'local', 'domain'].includes(known) ? known : 'other';
+      }
       this.#kinds.set(name, kind);
     }
     return kind;
@@ -69,9 +75,13 @@ export class Records {
       if (kind === 'address' || kind === 'alias') {
         if (kind === 'address') addressed = true;
         found.push(...this.#addresses(number, column, value, kind));
-      } else if (kind === 'user') users.push(value);
+      } else if (kind === 'user') users.push(...(ANSWER.test(value) ? [] : [value]));
       else if (kind === 'unknown' && holdsAddress(value)) unread.push([column, value]);
     }
+    // Others have the parts beside the whole.
+    const parted = found.length > 0 || users.some((each) => each.includes('@')) ? [] : this.#inTwoParts(fields);
+    found.push(...parted);
+    if (parted.length > 0) addressed = true;
     pending.addressed ||= addressed;
     // If the record has an address, its user name is only a login name, whatever it looks like.
     const names = addressed ? [] : users.flatMap((each) => this.#addresses(number, 'user', each, 'address'));
@@ -106,6 +116,16 @@ export class Records {
       return true;
     }
     return false;
+  }
+
+  /** An address whose local part and domain are in columns of their own. */
+  #inTwoParts(fields: readonly Field[]): string[] {
+    const valueOf = (kind: Column) =>
+      fields.find(([column, value]) => this.kindOf(column) === kind && value.trim() !== '')?.[1].trim();
+    const local = valueOf('local');
+    if (local === undefined || local.includes('@')) return local === undefined ? [] : [local];
+    const domain = valueOf('domain') ?? this.#options.domain;
+    return [domain === undefined ? local : `${local}@${domain}`];
   }
 
   #addresses(number: number, column: string, value: string, kind: Column): string[] {

@@ -40,9 +40,11 @@ const OPENLDAP = [
 ];
 export const openldap: Question = {
   filter: anyOf(...OPENLDAP),
-  attributes: [...OPENLDAP, 'accountStatus', 'accountActive'],
+  attributes: [...OPENLDAP, 'accountStatus', 'accountActive', 'inetUserStatus', 'mailUserStatus'],
   take: (entry) => {
-    const isOff = ['disabled', 'deleted', 'inactive'].some((status) => is(entry, 'accountStatus', status));
+    const isOff = ['disabled', 'deleted', 'inactive', 'removed'].some((status) =>
+      ['accountStatus', 'inetUserStatus', 'mailUserStatus'].some((name) => is(entry, name, status)),
+    );
     if (isOff || is(entry, 'accountActive', 'false')) return NOTHING;
     return { accepted: addressesIn(entry, ...OPENLDAP), forwarded: [] };
   },

@@ -1,11 +1,15 @@
 /** Aliases (aliases(5)), Exim's lsearch files and similar files of control panels: a key, a colon, a value. Pure. */
 import type { Entry } from '../../source-reader.ts';
 import { MapKeys } from '../map-keys.ts';
+import { refusesMail } from '../map-refusal.ts';
 import type { ReadingOptions } from '../text-options.ts';
 import { logicalLines } from './logical-lines.ts';
 
 /** A key, quoted or plain, followed by a colon or, as Exim allows, white space. */
 const KEY = /^("(?:[^"\\]|\\.)*"(?:@[^\s:]*)?|[^\s":]+)\s*(?::|\s)\s*(.*)$/su;
+
+/** Words without a comma are no targets: `Error: cannot connect to the server` is what a program says. */
+const SENTENCE = /^[^\s",:|/@]+(?:\s+[^\s",:|/@]+){2,}$/;
 
 export async function* aliasEntries(
   options: ReadingOptions,
@@ -17,7 +21,12 @@ export async function* aliasEntries(
       const [, key = '', value = ''] = KEY.exec(text) ?? [];
       // The address rules refuse a line that is not an alias or has no domain.
       if (key === '') return [{ number, text }];
-      if (!key.includes('@') && options.domain === undefined) return [{ number, text: key }];
+      if (SENTENCE.test(value)) return [{ number, text: key }];
+      if (!key.includes('@') && options.domain === undefined) {
+        if (!refusesMail(value.trim())) return [{ number, text: key }];
+        options.left.add('refusing', 'line');
+        return [];
+      }
       if (value.trim() !== '') return keys.take(number, unquoted(key), value.trim());
       options.left.add('broken', 'line');
       return [];

@@ -22,7 +22,7 @@ export function headerOf({ name, columns, domain }: ReadingOptions, cells: reado
   if (columns !== undefined) return chosen(columns, cells, hasAddress, failed);
   if (hasAddress) return { isRow: false, names: null, first: 0 };
   const kinds = cells.map(columnOf);
-  const first = ['address', 'user', 'alias']
+  const first = ['address', 'user', 'alias', 'local']
     .map((kind) => kinds.findIndex((each) => each === kind))
     .find((at) => at >= 0);
   if (first !== undefined) return { isRow: true, names: cells, first };
@@ -38,19 +38,23 @@ function chosen(
   failed: (why: string) => PublishError,
 ): Header {
   const plain = cells.map(plainName);
-  const places = columns.map((column) => {
-    if (typeof column === 'number') return column - 1;
-    const at = hasAddress ? -1 : cells.indexOf(column) >= 0 ? cells.indexOf(column) : plain.indexOf(plainName(column));
-    if (at < 0)
+  // A name may stand above several columns, and `Mail` for `Mail 1` and `Mail 2`.
+  const allOf = (names: readonly string[], name: string) => names.flatMap((each, i) => (each === name ? [i] : []));
+  const places = columns.flatMap((column) => {
+    if (typeof column === 'number') return [column - 1];
+    const exact = hasAddress ? [] : allOf(cells, column);
+    const found = hasAddress || exact.length > 0 ? exact : allOf(plain, plainName(column));
+    if (found.length === 0)
       throw failed(`there is no column ${JSON.stringify(column)}${hasAddress ? ', since it is no header' : ''}`);
-    return at;
+    return found;
   });
   const byName = columns.some((column) => typeof column === 'string');
   const first = Math.min(...places);
   const count = Math.max(cells.length, ...places.map((at) => at + 1));
   const names = Array.from({ length: count }, (_, i) => {
-    if (places.includes(i)) return 'wanted';
-    return columnOf(cells[i] ?? '') === 'status' && !hasAddress ? (cells[i] ?? '') : `column ${i + 1}`;
+    const kind = hasAddress ? 'unknown' : columnOf(cells[i] ?? '');
+    if (places.includes(i)) return kind === 'local' ? (cells[i] ?? '') : 'wanted';
+    return kind === 'status' || kind === 'domain' ? (cells[i] ?? '') : `column ${i + 1}`;
   });
   // If columns are given only by number, the first row is a header only if its names are known: a mistyped address
   // must not pass for a header.

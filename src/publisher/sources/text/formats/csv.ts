@@ -5,6 +5,7 @@
 import { PublishError } from '../../../errors.ts';
 import type { Entry } from '../../source-reader.ts';
 import type { ReadingOptions } from '../text-options.ts';
+import { columnOf } from '../columns.ts';
 import { Records, type Field } from '../records.ts';
 import { headerOf, type Header } from './csv-header.ts';
 
@@ -29,8 +30,8 @@ export async function* csvEntries(
       }
       // PowerShell and Excel write this before the header.
       const preface = table.begun || reader.isOpen ? null : /^"?(?:sep=(.)|#TYPE .*?)"?\r?$/i.exec(line);
-      if (preface !== null) {
-        if (preface[1] !== undefined) reader.separator ??= preface[1];
+      if (preface !== null || isRemark(line, table.begun, reader.isOpen)) {
+        if (preface?.[1] !== undefined) reader.separator ??= preface[1];
         rows++;
         continue;
       }
@@ -47,6 +48,15 @@ export async function* csvEntries(
   }
   if (reader.isOpen) throw failed('ends within quotes; is it cut short?');
 }
+
+/** A comment before the header, which has a name that is known or an address; and what psql writes last. */
+const isRemark = (line: string, begun: boolean, isOpen: boolean): boolean =>
+  !isOpen &&
+  (begun
+    ? /^\(\d+ rows?\)\r?$/.test(line)
+    : line.startsWith('#') &&
+      !line.includes('@') &&
+      !line.split(separatorOf(line)).some((cell) => columnOf(cell) !== 'unknown'));
 
 /** Turns rows into records: by the header, by the numbers of the columns, or, without either, by their contents. */
 class CsvTable {

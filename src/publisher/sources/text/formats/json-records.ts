@@ -4,7 +4,7 @@
  */
 import { PublishError } from '../../../errors.ts';
 import type { Entry } from '../../source-reader.ts';
-import { columnOf, isGoogleMixed, isGooglePrimary, isInactive, type Column } from '../columns.ts';
+import { columnOf, isGoogleMixed, isGooglePrimary, isInactive, isNaming, type Column } from '../columns.ts';
 import { pageOf, type Page } from '../page.ts';
 import type { ReadingOptions } from '../text-options.ts';
 import { Records, type Field } from '../records.ts';
@@ -13,7 +13,8 @@ import { holdsAddress } from '../values.ts';
 type Members = Readonly<Record<string, unknown>>;
 type Path = readonly string[];
 
-const TAKEN: readonly Column[] = ['address', 'alias', 'user'];
+/** What Graph's delta says of a record that is no longer there, with an object for its value. */
+const REMOVED = '@removed';
 const isObject = (value: unknown): value is Members =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? (value as unknown[]) : [value]);
@@ -44,7 +45,7 @@ export class JsonRecords {
     const before = this.#count;
     const found = this.#paths === null ? this.#walk(value, element !== null) : this.#pick(value, this.#paths);
     // A line of NDJSON is a record, not a page.
-    if (element === null && isObject(value) && !Object.keys(value).some((key) => TAKEN.includes(columnOf(key)))) {
+    if (element === null && isObject(value) && !Object.keys(value).some((key) => isNaming(columnOf(key)))) {
       const page = pageOf(value, this.#count - before);
       if (page !== null) this.#pages.push(page);
     }
@@ -80,14 +81,21 @@ export class JsonRecords {
     if (!isObject(value)) throw this.#failed('is neither text nor an object');
     const kinds = Object.keys(value).map((key) => this.#kindOf(key, false));
     const isRecord = Object.values(value).some(
-      (each, i) => kinds[i] === 'address' || (['user', 'alias'].includes(kinds[i] ?? '') && typeof each === 'string'),
+      (each, i) => kinds[i] === 'address' || (isNaming(kinds[i] ?? 'other') && typeof each === 'string'),
     );
     if (isRecord) return this.#record(this.#fields(value, false));
     // The object contains the records: a page, a domain. An address in a text of its own is not read, and refused.
     const inner = Object.values(value).filter((each, i) => kinds[i] !== 'other' && holdsRecords(each, !listed));
-    const texts = Object.fromEntries(Object.entries(value).filter(([, each]) => !inner.includes(each)));
+    const texts = Object.fromEntries(
+      Object.entries(value).filter(([key, each]) => holdsAddress(key) || !inner.includes(each)),
+    );
     const fields = this.#fields(texts, false).filter(([key, each]) => key === '' || holdsAddress(each));
     if (inner.length === 0 || fields.length > 0) return this.#record(fields);
+    // Okta: what says that the record counts stands above the object with its address.
+    if (listed && !inner.some(Array.isArray) && this.#isOff(value)) {
+      this.#options.left.add('inactive', 'entry');
+      return [];
+    }
     return inner.flatMap((each) => this.#walk(each, listed));
   }
 
@@ -102,15 +110,17 @@ export class JsonRecords {
     const isGoogle = Object.keys(members).some(isGooglePrimary);
     return Object.entries(members).flatMap(([key, value]): Field[] => {
       if (holdsAddress(key)) return [['', key]];
+      if (key === REMOVED) return [[key, 'yes']];
       if (isGoogle && isGoogleMixed(key)) return [];
       const kind = this.#kindOf(key, within);
       if (kind === 'address' || kind === 'alias')
         return listOf(value).flatMap((each) => this.#addresses(key, kind, each));
       if (kind === 'unknown') {
-        const text = textWithAddress(value);
-        return text === null ? [] : [[key, text]];
+        const found = unreadIn(key, value);
+        return found === null ? [] : [found];
       }
-      return within ? [] : scalar(value).map((text): Field => [key, text]);
+      const texts = kind === 'status' ? statusOf(value) : scalar(value);
+      return within ? [] : texts.map((text): Field => [key, text]);
     });
   }
 
@@ -119,12 +129,13 @@ export class JsonRecords {
     if (value === null || value === undefined) return [[name, '']];
     if (typeof value === 'string') return [[name, value]];
     if (!isObject(value)) throw this.#failed(`: ${key} is not text`);
-    const isOff = Object.entries(value).some(
-      ([inner, each]) =>
-        this.#records.kindOf(inner) === 'status' && scalar(each).some((text) => isInactive(inner, text, false)),
-    );
+    const isOff = this.#isOff(value);
     if (isOff) this.#options.left.add('inactive', 'entry');
     return isOff ? [] : this.#fields(value, true);
+  }
+
+  #isOff(members: Members): boolean {
+    return this.#status(members).some(([key, text]) => isInactive(key, text, false));
   }
 
   /** The records at the paths, wherever in the value the paths begin. */
@@ -136,6 +147,11 @@ export class JsonRecords {
     this.#found = true;
     const records = new Map<Members, Field[]>();
     for (const path of paths) this.#follow(value, path, records);
+    // An object with one of the addresses is the record of those deeper inside too.
+    if (records.has(value) && this.#isOff(value)) {
+      this.#options.left.add('inactive', 'entry');
+      return [];
+    }
     return [...records].flatMap(([record, fields]) => this.#record([...fields, ...this.#status(record)]));
   }
 
@@ -155,9 +171,10 @@ export class JsonRecords {
   }
 
   #status(members: Members): Field[] {
-    return Object.entries(members).flatMap(([key, value]): Field[] =>
-      this.#records.kindOf(key) === 'status' ? scalar(value).map((text): Field => [key, text]) : [],
-    );
+    return Object.entries(members).flatMap(([key, value]): Field[] => {
+      if (key === REMOVED) return [[key, 'yes']];
+      return this.#records.kindOf(key) === 'status' ? statusOf(value).map((text): Field => [key, text]) : [];
+    });
   }
 
   #failed(why: string): PublishError {
@@ -165,6 +182,14 @@ export class JsonRecords {
     return new PublishError('SOURCE', `${this.#options.name} entry ${number}${why.startsWith(':') ? '' : ' '}${why}`);
   }
 }
+
+/** The text of a status, which may be an object with its name: `{ "code": "DISABLED" }`. */
+const statusOf = (value: unknown): string[] =>
+  isObject(value)
+    ? Object.entries(value).flatMap(([key, each]) =>
+        /^(?:name|code|value|state|status)$/i.test(key) ? scalar(each) : [],
+      )
+    : scalar(value);
 
 /** The text of a scalar value. */
 function scalar(value: unknown): string[] {
@@ -189,18 +214,23 @@ function step(members: Members, path: Path): [key: string, rest: Path] | null {
 
 /** Whether a value may contain records: objects or, if it may be a list of addresses, a text with an address. */
 function holdsRecords(value: unknown, list: boolean): boolean {
-  if (!Array.isArray(value)) return isObject(value) && textWithAddress(value) !== null;
+  if (!Array.isArray(value)) return isObject(value) && unreadIn('', value) !== null;
   return value.some((each) =>
     typeof each === 'string' ? list && holdsAddress(each) : isObject(each) || holdsRecords(each, list),
   );
 }
 
-/** A text with an address, or a key that is one, at any depth; null if there is none. */
-function textWithAddress(value: unknown): string | null {
-  if (typeof value === 'string') return holdsAddress(value) ? value : null;
+/**
+ * The first text with an address, or a key that is one, at any depth, with its path; null if there is none. Keys that
+ * are known to hold other people's addresses, or others of the same person, are not looked into.
+ */
+function unreadIn(path: string, value: unknown): Field | null {
+  if (typeof value === 'string') return holdsAddress(value) ? [path, value] : null;
   if (typeof value !== 'object' || value === null) return null;
   for (const [key, each] of Object.entries(value)) {
-    const found = holdsAddress(key) ? key : textWithAddress(each);
+    if (holdsAddress(key)) return [path, key];
+    const isOther = !Array.isArray(value) && columnOf(key) === 'other';
+    const found = isOther ? null : unreadIn(Array.isArray(value) ? path : `${path}.${key}`, each);
     if (found !== null) return found;
   }
   return null;

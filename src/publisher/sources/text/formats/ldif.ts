@@ -2,8 +2,12 @@
 import { PublishError } from '../../../errors.ts';
 import type { Entry } from '../../source-reader.ts';
 import type { ReadingOptions } from '../text-options.ts';
+import { isNaming } from '../columns.ts';
+import { hasNoRecipients } from '../../ldap-partitions.ts';
 import { Records, type Field } from '../records.ts';
 
+/** What ldapsearch asks between two pages. */
+const PROMPT = /^Press \[size\] Enter for the next/;
 const MAX_VALUE = 16 * 1024 * 1024;
 
 /**
@@ -31,6 +35,8 @@ class LdifReader {
   #fields: Field[] = [];
   #hasEntry = false;
   #count = 0;
+  /** The last page that was seen has a cookie. */
+  #isPart = false;
 
   constructor(options: ReadingOptions) {
     this.#name = options.name;
@@ -53,19 +59,23 @@ class LdifReader {
   }
 
   end(): Entry[] {
-    return [...this.#close(), ...this.#entry()];
+    const found = [...this.#close(), ...this.#entry()];
+    if (this.#isPart) throw this.#failed('further pages of the answer are missing');
+    return found;
   }
 
   #close(): Entry[] {
     const line = this.#open;
     this.#open = null;
     if (line === null) return [];
-    // With manual paging, a cookie stands here while there is more.
-    if (line.startsWith('#')) {
-      if (/^# *pagedresults: *(?:estimate=\d+ *)?cookie=\S/.test(line))
-        throw this.#failed('further pages of the answer are missing');
-      return [];
+    // ldapsearch writes a cookie while there is more. The last page has none; -LLL leaves all of them out.
+    const paged = /^(?:# *)?pagedresults: *(?:estimate=\d+ *)?cookie=(\S*)/.exec(line);
+    if (paged !== null) {
+      this.#isPart = paged[1] !== '';
+      return this.#entry();
     }
+    if (line.startsWith('#')) return [];
+    if (PROMPT.test(line)) return this.#entry();
     const [, attribute = '', kind = '', rest = ''] = /^([A-Za-z0-9.;=*_-]+):([:<]?)(.*)$/s.exec(line) ?? [];
     if (attribute === '') throw this.#failed('no attribute and its value');
     return this.#take(attribute, kind, rest.trim());
@@ -83,13 +93,15 @@ class LdifReader {
       // ldapsearch writes this after the entries.
       if (name === 'result' && !/^0\b/.test(rest))
         throw this.#failed(`the directory gave no whole answer (result ${/^\d{1,3}/.exec(rest)?.[0] ?? 'unknown'})`);
+      if (name === 'ref' && hasNoRecipients(rest)) return [];
       if (name === 'ref') throw this.#failed('a referral: a part of the list is on another server');
       if (/^(?:version|search|result|control)$/.test(name)) return [];
       throw this.#failed('an attribute before the first dn');
     }
     const range = /;range=\d+-(\d+)$/.exec(name);
     if (range !== null) throw this.#failed('a part of the values (range=...) instead of all');
-    const isRead = ['address', 'alias', 'user', 'status', 'kind'].includes(this.#records.kindOf(attribute));
+    const column = this.#records.kindOf(attribute);
+    const isRead = isNaming(column) || column === 'status' || column === 'kind';
     if (kind === '<') {
       if (isRead) throw this.#failed('a value that stands at a URL');
       return [];

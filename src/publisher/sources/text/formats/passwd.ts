@@ -23,7 +23,9 @@ export async function* passwdEntries(
       if (text === '' || text.startsWith('#')) continue;
       const fields = text.split(/[:|]/);
       const name = fields[0] ?? '';
-      if (isSystemAccount(fields)) left.add('system', 'line');
+      // `+::::::` and `-name::::::` are instructions to NIS (compat in nsswitch.conf).
+      if (/^[+-]/.test(name) && !name.includes('@') && fields.length > 1) left.add('system', 'line');
+      else if (isSystemAccount(fields)) left.add('system', 'line');
       else if (fields.length === 1 || name.includes('@') || domain === undefined) found.push({ number, text: name });
       else found.push({ number, text: `${name}@${domain}` });
     }

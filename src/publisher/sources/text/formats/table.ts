@@ -1,14 +1,27 @@
 /**
- * What PowerShell shows on a screen: `Format-Table`, columns under a line of dashes, and `Format-List`, one
- * property per line. Both cut off what does not fit; the reader refuses that. Pure.
+ * What PowerShell and database clients show on a screen: a table, columns under a line of dashes. It cuts off what does
+ * not fit; the reader refuses that. Pure.
  */
 import { PublishError } from '../../../errors.ts';
 import type { Entry } from '../../source-reader.ts';
 import type { ReadingOptions } from '../text-options.ts';
-import { Records, type Field } from '../records.ts';
+import { isNaming } from '../columns.ts';
+import { Records, shownColumn, type Field } from '../records.ts';
 
-export const DASHES = /^\s*-{2,}(?: +-+)*\s*$/;
-export const PROPERTY = /^([A-Za-z][\w .-]{0,80}?) {1,80}: ?(.*)$/;
+/** The line under a header: of PowerShell, sqlcmd and sqlite3 with blanks, of psql with a plus between columns. */
+export const DASHES = /^\s*-{2,}(?:(?: +|\+)-+)*\s*$/;
+/** A line of the frame that the client of MySQL draws. */
+export const FRAME = /^\+(?:-+\+)+$/;
+/** What psql, sqlcmd and the client of MySQL write last. */
+const ROW_COUNT = /^\(\d+ rows?(?: affected)?\)$|^\d+ rows? in set\b/;
+
+const NO_DASHES = 'no line of dashes under the header';
+
+interface TableColumn {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number | undefined;
+}
 
 /** @throws PublishError SOURCE for text where a header was expected. */
 export async function* tableEntries(
@@ -17,78 +30,68 @@ export async function* tableEntries(
 ): AsyncGenerator<Entry[]> {
   const records = new Records({ ...options, unit: 'line', columns: options.columns?.map(String) });
   let number = 0;
+  const failed = (line: number, why: string) => new PublishError('SOURCE', `${options.name}, line ${line}: ${why}`);
   /** A line that may be a header. The next line shows whether it is. */
   let header: string | null = null;
-  let columns: { name: string; start: number; end: number | undefined }[] | null = null;
+  let columns: TableColumn[] | null = null;
+  let isFramed = false;
   for await (const lines of batches) {
     const found: Entry[] = [];
     for (const line of lines) {
       number++;
       const text = line.trimEnd();
-      if (text === '') {
-        if (header !== null)
-          throw new PublishError('SOURCE', `${options.name}, line ${number - 1}: no line of dashes under the header`);
+      const isFrame = FRAME.test(text);
+      if (columns === null && header === null && isFrame) isFramed = true;
+      else if (header === null && ROW_COUNT.test(text)) columns = null;
+      else if (text === '') {
+        if (header !== null) throw failed(number - 1, NO_DASHES);
         columns = null;
-      } else if (columns !== null && /^\(\d+ rows?\)$/.test(text))
-        columns = null; // psql
-      else if (columns !== null) {
-        const row = columns.map(({ name, start, end }): Field => [name, text.slice(start, end).trim()]);
-        found.push(...records.take(number, row));
+      } else if (columns !== null) {
+        if (isFramed && isFrame) columns = null;
+        else found.push(...records.take(number, fieldsOf(text, columns)));
       } else if (header !== null) {
-        if (!DASHES.test(text))
-          throw new PublishError('SOURCE', `${options.name}, line ${number}: no line of dashes under the header`);
+        if (!(isFramed ? isFrame : DASHES.test(text))) throw failed(number, NO_DASHES);
         columns = columnsOf(header, text);
-        if (!columns.some(({ name }) => ['address', 'user', 'alias'].includes(records.kindOf(name))))
-          throw new PublishError(
-            'SOURCE',
-            `${options.name}, line ${number - 1}: no column that is known for addresses; say with columns = [...] which to take`,
-          );
+        if (!columns.some(({ name }) => isNaming(records.kindOf(name))))
+          throw failed(number - 1, 'no column that is known for addresses; say with columns = [...] which to take');
         header = null;
       } else header = text;
     }
     yield found;
   }
-}
+  if (header !== null) throw failed(number, NO_DASHES);
 
-function columnsOf(header: string, dashes: string) {
-  const starts = [...dashes.matchAll(/-+/g)].map(({ index }) => index);
-  // Columns of numbers are right-aligned: values may begin before the dashes, but not before the end of the
-  // previous column.
-  return starts.map((start, i) => ({ name: header.slice(start, starts[i + 1]).trim(), start, end: starts[i + 1] }));
-}
-
-export async function* propertyEntries(
-  options: ReadingOptions,
-  batches: AsyncIterable<readonly string[]>,
-): AsyncGenerator<Entry[]> {
-  const records = new Records({ ...options, unit: 'line', columns: options.columns?.map(String) });
-  let number = 0;
-  let fields: [string, string][] = [];
-  let begun = 0;
-  const record = (): Entry[] => {
-    const found = fields.length === 0 ? [] : records.take(begun, fields);
-    fields = [];
-    return found;
-  };
-  for await (const lines of batches) {
-    const found: Entry[] = [];
-    for (const line of lines) {
-      number++;
-      const property = PROPERTY.exec(line.trimEnd());
-      const last = fields.at(-1);
-      if (line.trim() === '') found.push(...record());
-      else if (/^\s/.test(line) && last !== undefined) last[1] += wrapped(line.trim(), last[1]);
-      else if (property === null)
-        throw new PublishError('SOURCE', `${options.name}, line ${number}: no property and its value`);
-      else {
-        if (fields.length === 0) begun = number;
-        fields.push([property[1] ?? '', property[2] ?? '']);
-      }
-    }
-    yield found;
+  /** @throws PublishError SOURCE if a column with addresses does not stand under its header. */
+  function fieldsOf(text: string, all: readonly TableColumn[]): Field[] {
+    return all.map(({ name, start, end }): Field => {
+      // A letter that is two columns wide on a screen moves what stands behind it. Numbers may begin further left.
+      const cut = [start, end ?? text.length].map((at) => wordAround(text, at)).join(' ');
+      const kind = records.kindOf(name);
+      if (cut.includes('@') || (cut.trim() !== '' && (isNaming(kind) || kind === 'status')))
+        throw failed(number, `${shownColumn(name)} does not stand under its header; export it as CSV`);
+      return [name, trimmed(text.slice(start, end))];
+    });
   }
-  yield record();
 }
 
-/** A continued value was broken at a blank, or inside a word that is too long for the screen. */
-const wrapped = (text: string, before: string): string => (/[,;{]$/.test(before.trimEnd()) ? ` ${text}` : text);
+function columnsOf(header: string, dashes: string): TableColumn[] {
+  const starts = [...dashes.matchAll(/-+/g)].map(({ index }) => index);
+  return starts.map((start, i) => ({
+    name: trimmed(header.slice(start, starts[i + 1])),
+    start,
+    end: starts[i + 1],
+  }));
+}
+
+/** As much of a word as is looked at. */
+const LONGEST = 400;
+
+/** The word that a border between two columns cuts in two; `''` if it cuts none. */
+function wordAround(text: string, at: number): string {
+  const before = /[^\s|]+$/.exec(text.slice(Math.max(0, at - LONGEST), at))?.[0] ?? '';
+  const after = /^[^\s|]+/.exec(text.slice(at, at + LONGEST))?.[0] ?? '';
+  return before === '' || after === '' ? '' : before + after;
+}
+
+/** A cell without blanks, and without the frame that stands at its end. */
+const trimmed = (cell: string): string => cell.replace(/\|$/, '').trim().replace(/\s\|$/, '').trimEnd();

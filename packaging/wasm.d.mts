@@ -1,0 +1,2 @@
+export const made: string;
+export function compile(): Promise<string>;
