@@ -44,6 +44,9 @@ describe('a column that is not read must not hold an address', () => {
   });
 
   test('its name is shown only if it can be one', async () => {
+    expect(await json([{ mail: 'a@d.example', sessions: { a1b2c3d4: { by: 'x@e.example' } } }])).toMatch(
+      refused('column "sessions.by" is not read'),
+    );
     expect(await json([{ mail: 'a@d.example', '{PLAIN}correct-horse': 'x@e.example' }])).toMatch(
       refused('a column is not read'),
     );
@@ -238,6 +241,18 @@ describe('a local part and a domain in columns of their own', () => {
     expect(await entriesOf(text)).toEqual(['a@d.example', 'b@e.example']);
     expect(await json([{ local_part: 'a', domain: 'd.example' }])).toEqual(['a@d.example']);
     expect(await csv('Local part,n\na,1\n', { domain: 'd.example' })).toEqual(['a@d.example']);
+  });
+
+  test('a user name likewise, and never in a domain that its record does not name', async () => {
+    const users = 'username,domain\na,d.example\nb,e.example\n';
+    for (const more of [{}, { columns: ['username'] }])
+      expect(await csv(users, more)).toEqual(['a@d.example', 'b@e.example']);
+    expect(await csv(users, { columns: ['username'], domain: 'd.example' })).toBe(
+      'list, row 3: column "domain" says another domain than the configuration (d.example); take one of the two out',
+    );
+    expect(await csv('username,domain\na,CORP\n', { domain: 'd.example' })).toEqual(['a@d.example']);
+    expect(await csv('username,domain,mail\na,d.example,b@e.example\n')).toEqual(['b@e.example']);
+    expect(await csv('mail,domain\nunknown,d.example\n')).toEqual(['unknown']);
   });
 
   test('unless the address stands beside them', async () => {

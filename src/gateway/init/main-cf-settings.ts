@@ -125,6 +125,9 @@ export function applySettings({ directory }: PostfixConfig, all: readonly Settin
     const { status, stderr } = postfixCommand('postconf', args, directory);
     const [option = ''] = args;
     if (status !== 0)
-      throw new HostError('CONFIG', `postconf ${option} failed, ${directory}/main.cf is as it was: ${stderr}`);
+      throw new HostError(
+        'CONFIG',
+        `postconf ${option} failed, ${directory}/main.cf is as it was: ${reasonOf(stderr)}`,
+      );
   }
 }

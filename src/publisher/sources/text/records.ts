@@ -74,7 +74,7 @@ export class Records {
       const kind = this.kindOf(column);
       if (kind === 'address' || kind === 'alias') {
         if (kind === 'address') addressed = true;
-        found.push(...this.#addresses(number, column, value, kind));
+        found.push(...this.#addresses(number, column, value, kind, this.#wanted === null ? undefined : fields));
       } else if (kind === 'user') users.push(...(ANSWER.test(value) ? [] : [value]));
       else if (kind === 'unknown' && holdsAddress(value)) unread.push([column, value]);
     }
@@ -84,7 +84,7 @@ export class Records {
     if (parted.length > 0) addressed = true;
     pending.addressed ||= addressed;
     // If the record has an address, its user name is only a login name, whatever it looks like.
-    const names = addressed ? [] : users.flatMap((each) => this.#addresses(number, 'user', each, 'address'));
+    const names = addressed ? [] : users.flatMap((each) => this.#addresses(number, 'user', each, 'address', fields));
     if (names.length > 0)
       pending.users(
         names.map((text) => ({ number, text })),
@@ -128,15 +128,33 @@ export class Records {
     return [domain === undefined ? local : `${local}@${domain}`];
   }
 
-  #addresses(number: number, column: string, value: string, kind: Column): string[] {
-    const { name, unit, domain } = this.#options;
+  /** @param fields of the record whose own domain counts for a name without one. */
+  #addresses(number: number, column: string, value: string, kind: Column, fields?: readonly Field[]): string[] {
+    const { name, unit } = this.#options;
     try {
       if (kind === 'alias') return value.includes('@') ? addressesIn(value) : this.#nickname(value);
-      return addressesIn(value, domain);
+      return addressesIn(value, this.#domainFor(number, value, fields));
     } catch (error) {
       if (!(error instanceof PartialValue)) throw error;
       throw new PublishError('SOURCE', `${name}, ${unit} ${number}: ${shownColumn(column)} ${error.message}`, error);
     }
+  }
+
+  /**
+   * The domain for names without one: that of the configuration, or of the record.
+   * @throws PublishError SOURCE if the two differ
+   */
+  #domainFor(number: number, value: string, fields: readonly Field[] = []): string | undefined {
+    const { name, unit, domain } = this.#options;
+    const own = value.includes('@') ? undefined : fields.find(([column]) => this.kindOf(column) === 'domain');
+    // Windows has domains of another kind, without a dot.
+    if (own?.[1].includes('.') !== true) return domain;
+    const [column, text] = [own[0], own[1].trim()];
+    if (domain === undefined || domain.toLowerCase() === text.toLowerCase()) return text;
+    throw new PublishError(
+      'SOURCE',
+      `${name}, ${unit} ${number}: ${shownColumn(column)} says another domain than the configuration (${domain}); take one of the two out`,
+    );
   }
 
   /**

@@ -220,6 +220,9 @@ function holdsRecords(value: unknown, list: boolean): boolean {
   );
 }
 
+/** Whether a key may be shown: a token in a key's place has digits. */
+const isName = (key: string): boolean => /^[A-Za-z][A-Za-z_]{0,29}$/.test(key);
+
 /**
  * The first text with an address, or a key that is one, at any depth, with its path; null if there is none. Keys that
  * are known to hold other people's addresses, or others of the same person, are not looked into.
@@ -230,7 +233,7 @@ function unreadIn(path: string, value: unknown): Field | null {
   for (const [key, each] of Object.entries(value)) {
     if (holdsAddress(key)) return [path, key];
     const isOther = !Array.isArray(value) && columnOf(key) === 'other';
-    const found = isOther ? null : unreadIn(Array.isArray(value) ? path : `${path}.${key}`, each);
+    const found = isOther ? null : unreadIn(isName(key) ? `${path}.${key}` : path, each);
     if (found !== null) return found;
   }
   return null;
