@@ -27,7 +27,7 @@ export interface ToolAnswer {
   readonly stderr: string;
 }
 
-/** Why a command of Postfix's ended, of all that it said: warnings of main.cf stand before it and are not the reason. */
+/** Why a command of Postfix's ended, of all that it said: warnings of main.cf come first, and are not the reason. */
 export function reasonOf(stderr: string): string {
   const lines = stderr.split('\n').filter((line) => line !== '');
   const fatal = lines.filter((line) => /^[a-z]+: (fatal|error|panic): /.test(line));
