@@ -44,6 +44,13 @@ async function apply(host: LabHost): Promise<string> {
   return counts?.[1] ?? '';
 }
 
+/** What a run says that fails. */
+async function refused(host: LabHost): Promise<string> {
+  const { stdout } = await host.run('cd /root && ANSIBLE_NOCOLOR=1 ansible-playbook -i localhost, site.yml 2>&1');
+  expect(stdout).toMatch(/changed=0 +unreachable=0 +failed=1/);
+  return stdout;
+}
+
 beforeAll(async () => {
   lab = await Lab.start();
   [from, mx] = await Promise.all([
@@ -90,22 +97,24 @@ test('the central side: it publishes and serves; applied again, nothing changes'
   expect(await apply(from)).toBe('0');
 });
 
-test('the central side of several lists: each is published by units of its own and served; applied again, nothing changes', async () => {
+test('the central side of several lists: each is published by units of its own and served; one that is absent ends', async () => {
   await from.ok('echo one@bellows.example >/srv/bellows; echo one@crucible.example >/srv/crucible');
   const list = (name: string) => ({ name, sources: [{ type: 'file', path: `/srv/${name}` }] });
-  await carry(from, 'relaymap_publisher', 'relaymap-publisher', {
-    relaymap_publisher_lists: [
-      { name: 'example-org', sources: [{ type: 'file', path: '/srv/recipients' }] },
-      { ...list('bellows'), token: 'a-token-of-bellows-0123456789' },
-      { ...list('crucible'), mode: 'watch' },
-    ],
+  const lists = [
+    { name: 'example-org', sources: [{ type: 'file', path: '/srv/recipients' }] },
+    { ...list('bellows'), token: 'a-token-of-bellows-0123456789' },
+    { ...list('crucible'), mode: 'watch' },
+  ];
+  const vars = {
+    relaymap_publisher_lists: lists,
     relaymap_publisher_serve: {
       listen: '0.0.0.0:8443',
       cert: '/etc/relaymap-publish/tls.pem',
       key: '/etc/relaymap-publish/tls.key',
     },
     relaymap_publisher_token: 'a-token-of-the-lab-0123456789',
-  });
+  };
+  await carry(from, 'relaymap_publisher', 'relaymap-publisher', vars);
   expect(Number(await apply(from))).toBeGreaterThan(3);
   expect(await from.ok('systemctl is-active relaymap-publish@bellows.timer relaymap-publish-watch@crucible')).toBe(
     'active\nactive\n',
@@ -120,10 +129,24 @@ test('the central side of several lists: each is published by units of its own a
   expect(await served('bellows', 'a-token-of-the-lab-0123456789')).not.toBe('200');
   expect(await served('crucible', 'a-token-of-the-lab-0123456789')).toBe('200');
   expect(await apply(from)).toBe('0');
+
+  await carry(from, 'relaymap_publisher', 'relaymap-publisher', { ...vars, relaymap_publisher_absent: ['crucible'] });
+  expect(await refused(from)).toContain('relaymap_publisher_absent has too');
+  await carry(from, 'relaymap_publisher', 'relaymap-publisher', {
+    ...vars,
+    relaymap_publisher_lists: lists.slice(0, 2),
+    relaymap_publisher_absent: ['crucible'],
+  });
+  expect(Number(await apply(from))).toBeGreaterThan(2);
+  const units = "systemctl list-units --plain --no-legend 'relaymap-publish@*.timer' 'relaymap-publish-watch@*'";
+  expect(await from.ok(units)).toMatch(/^relaymap-publish@bellows\.timer .*\n$/);
+  const files = await from.ok('ls /etc/relaymap-publish /var/lib/relaymap-publish/crucible');
+  expect(files).toMatch(/^crucible\.key\n[^]*^state\.json$/m);
+  expect(files).not.toContain('crucible.toml');
 });
 
 test('a gateway: strangers are refused; applied again, nothing changes; a key that is not named goes', async () => {
-  await carry(mx, 'relaymap_gateway', 'relaymap', {
+  const vars = {
     relaymap_gateway_bundles: [
       {
         name: 'example-org',
@@ -136,7 +159,8 @@ test('a gateway: strangers are refused; applied again, nothing changes; a key th
       },
     ],
     relaymap_gateway_settings: { schedule: { cron: '*/2 * * * * *', jitter: '1s' }, stale: { after: '3d' } },
-  });
+  };
+  await carry(mx, 'relaymap_gateway', 'relaymap', vars);
   expect(Number(await apply(mx))).toBeGreaterThan(5);
   await answers(lab, mx, ['someone@example.org', 'nobody@example.org'], ['250', '550']);
   await graded(mx, 0);
@@ -146,7 +170,17 @@ test('a gateway: strangers are refused; applied again, nothing changes; a key th
   );
   expect(await mx.ok('cat /var/lib/relaymap/maps/stale_domains')).toBe('none.invalid\tDUNNO\n');
   expect((await mx.run('relaymap check')).stdout).not.toMatch(/stale/);
+  // A key that is not named goes, and so does what a list that is absent leaves behind.
   await mx.ok('cp /etc/relaymap/keys/example-org/example-org.pub /etc/relaymap/keys/example-org/old.pub');
-  expect(await apply(mx)).toBe('2'); // the key, and the daemon that is told
+  await mx.ok('cd /etc/relaymap && mkdir keys/gone && touch keys/gone/x.pub gone.token gone.ca.pem');
+  await carry(mx, 'relaymap_gateway', 'relaymap', { ...vars, relaymap_gateway_absent: ['gone'] });
+  expect(await apply(mx)).toBe('3'); // the key, the daemon that is told, the files
   expect(await mx.ok('ls /etc/relaymap/keys/example-org')).toBe('example-org.pub\n');
+  expect(await mx.ok('ls /etc/relaymap /etc/relaymap/keys')).not.toContain('gone');
+
+  // An inventory without lists changes nothing.
+  await carry(mx, 'relaymap_gateway', 'relaymap', { ...vars, relaymap_gateway_bundles: [] });
+  expect(await refused(mx)).toContain('relaymap_gateway_bundles must name a list');
+  await answers(lab, mx, ['someone@example.org', 'nobody@example.org'], ['250', '550']);
+  await graded(mx, 0);
 });

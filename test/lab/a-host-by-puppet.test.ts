@@ -74,4 +74,14 @@ test('applied to a host without relaymap, strangers are refused; applied again, 
   await mx.ok('cp /etc/relaymap/keys/example-org/example-org.pub /etc/relaymap/keys/example-org/old.pub');
   expect((await mx.run(APPLY)).status).toBe(2);
   expect(await mx.ok('ls /etc/relaymap/keys/example-org')).toBe('example-org.pub\n');
+
+  // What a list leaves behind goes where it is named as absent; one that is followed cannot be.
+  await mx.ok('cd /etc/relaymap && mkdir keys/gone && touch keys/gone/x.pub gone.token gone.ca.pem');
+  await mx.ok(`sed -i "s/^  settings /  absent => ['gone'],\\n&/" /root/site.pp`);
+  expect((await mx.run(APPLY)).status).toBe(2);
+  expect(await mx.ok('ls /etc/relaymap /etc/relaymap/keys')).not.toContain('gone');
+  await mx.ok(`sed -i "s/\\['gone'\\]/['example-org']/" /root/site.pp`);
+  const both = await mx.run(`${APPLY} 2>&1`);
+  expect([both.status, both.stdout]).toEqual([1, expect.stringContaining('example-org is among both')]);
+  await answers(lab, mx, ['someone@example.org', 'nobody@example.org'], ['250', '550']);
 });

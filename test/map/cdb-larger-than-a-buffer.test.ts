@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { RowCollector, type RowBlock } from '../../src/bundle/table/rows.ts';
 import { CdbReader } from '../../src/map/cdb-reader.ts';
-import { records, written } from './cdb-records.ts';
+import type { CdbWriter } from '../../src/map/cdb-writer.ts';
+import { filled, records, written } from './cdb-records.ts';
 
 const many = Array.from({ length: 60_000 }, (_, i) => `${'x'.repeat((i * 31) % 60)}${i}@example.org`);
 
@@ -38,6 +39,19 @@ test('the same bytes, whatever the blocks and however many rows were expected', 
   }
   const slices = Array.from({ length: 60 }, (_, i) => collected(many.slice(i * 1000, (i + 1) * 1000)));
   expect(sha256(written(slices.flat(), 'OK', 1))).toBe(whole);
+});
+
+test('records with a value of their own, one by one: the same bytes, and each value is its own', () => {
+  const pairs = (valueOf: (row: string) => string) =>
+    filled((writer: CdbWriter) => {
+      for (const row of many) writer.addPair(Buffer.from(row), Buffer.from(valueOf(row)));
+      expect(writer.records).toBe(many.length);
+    });
+  expect(pairs(() => 'OK').equals(written(collected(many), 'OK'))).toBe(true);
+  const file = pairs((row) => `relay:[${row}]`);
+  expect(records(file)).toEqual(many.map((row) => [row, `relay:[${row}]`]));
+  const last = many.at(-1) ?? '';
+  expect(Buffer.from(read(file).get(Buffer.from(last)) ?? '').toString()).toBe(`relay:[${last}]`);
 });
 
 test('a value as long as many keys is not cut where the buffer is full', () => {

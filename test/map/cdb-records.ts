@@ -3,7 +3,17 @@ import { CdbWriter } from '../../src/map/cdb-writer.ts';
 import type { RowBlock } from '../../src/bundle/table/rows.ts';
 
 /** The bytes of the cdb that our writer makes. */
-export function written(blocks: readonly RowBlock[], value: string, expected?: number): Buffer {
+export const written = (blocks: readonly RowBlock[], value: string, expected?: number): Buffer =>
+  filled(
+    (writer) => {
+      for (const block of blocks) writer.add(block);
+    },
+    value,
+    expected,
+  );
+
+/** The same of what `fill` adds. */
+export function filled(fill: (writer: CdbWriter) => void, value = 'OK', expected?: number): Buffer {
   const parts: Buffer[] = [];
   let header: Uint8Array = Buffer.alloc(0);
   const writer = new CdbWriter(
@@ -11,7 +21,7 @@ export function written(blocks: readonly RowBlock[], value: string, expected?: n
     Buffer.from(value),
     expected,
   );
-  for (const block of blocks) writer.add(block);
+  fill(writer);
   writer.finish();
   const file = Buffer.concat(parts);
   Buffer.from(header).copy(file);

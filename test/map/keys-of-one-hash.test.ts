@@ -73,6 +73,7 @@ test.each([
   const written = write(keys);
   expect(written.bytes.subarray(written.bytes.readUInt32LE(0)).equals(tables(written.bytes))).toBe(true);
   expect(written.steps).toBeLessThanOrEqual(keys.length * 8);
+  expect(written.steps).toBeGreaterThanOrEqual(keys.length);
 });
 
 test('a hundred keys of one hash are found in one walk, and what is not there is not', () => {

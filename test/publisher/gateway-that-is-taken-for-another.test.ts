@@ -288,6 +288,26 @@ test('whoever asks in vain is told by name, in whatever order the lines are', as
   }
 });
 
+test('names that others make up keep nobody out who is expected, and are no whole fleet', async () => {
+  const many = Array.from({ length: MOST_CLAIMS + 5 }, (_, i) => ({ id: `x${i}` }));
+  const fleet = await judged([...many, { id: 'mx1' }, { ip: '192.0.2.9', id: 'host' }], {
+    expected: new Set(['mx1', '192.0.2.9']),
+  });
+  expect(sentence(fleet)).toBe('2 of 2 current');
+  const open = await judged(many);
+  expect(sentence(open)).toBe('10000 of 10000 current; there are more, which are not looked at');
+});
+
+test.each([
+  ['192.0.2.7:51234', '192.0.2.7'],
+  ['[2001:db8::7]:51234', '2001:db8::7'],
+  ['[2001:db8::7]', '2001:db8::7'],
+  ['[::ffff:192.0.2.7]:1', '192.0.2.7'],
+  ['2001:db8::7', '2001:db8::7'],
+])('the address %s is that of %s', async (ip, name) => {
+  expect((await judged([{ ip, path: TAKES }])).strangers.map((each) => each.name)).toEqual([name]);
+});
+
 test('who is refused by any name does not fill the memory, and hides nobody who is expected', async () => {
   const many = Array.from({ length: MOST_CLAIMS + 500 }, (_, i) => ({ id: `x${i}`, status: 401 }));
   const fleet = await judged([...many, { id: 'mx1', status: 401 }], { expected: new Set(['mx1']) });

@@ -93,37 +93,6 @@ test('AccessDenied of what may not be there says which right is missing', async 
   expect(await message(wrong.get('manifest.json'))).not.toMatch(/ListBucket/);
 });
 
-test('a store that sends back what it was sent: no secret is in the message', async () => {
-  const env = { ...KEYS, AWS_SESSION_TOKEN: 'token-of-some-hours' };
-  const echo: Handler = (request, response) => {
-    const { 'x-amz-security-token': token } = request.headers;
-    const said = `${String(token)} ${KEYS.AWS_SECRET_ACCESS_KEY} is no good`;
-    if (request.url?.includes('step') !== true) response.writeHead(403).end(xml('InvalidToken', said));
-    else response.writeHead(307, { location: `https://elsewhere.example.net/?token=${String(token)}` }).end();
-  };
-  const opened = await store(echo, env);
-  for (const key of ['manifest.json', 'step.json']) {
-    const said = await message(opened.get(key));
-    expect(said).toMatch(/status (403, InvalidToken|307).*\[secret\]/);
-    expect(said).not.toMatch(/token-of-some-hours|secret\/of/);
-  }
-});
-
-test.each([200, 404, 502])('a page with status %i is no answer of a store, and no missing file', async (status) => {
-  const page = await store((_, response) =>
-    response.writeHead(status, { etag: '"1"', 'content-type': 'text/html' }).end('<!DOCTYPE html><title>Sign in'),
-  );
-  const said = await message(page.get('manifest.json'));
-  expect(said).toMatch(new RegExp(`^bucket lists, key .* at 127.*: GET: status ${status}, a page \\(HTML\\)`));
-});
-
-test('a document that is sent compressed is named so', async () => {
-  const coded = await store((_, response) =>
-    response.writeHead(200, { etag: '"1"', 'content-encoding': 'gzip' }).end('x'),
-  );
-  expect(await message(coded.get('manifest.json'))).toMatch(/manifest\.json: the store sends it as gzip/);
-});
-
 test('a store that asks to come later is asked again, and named at the end', async () => {
   let asked = 0;
   const busy = await store((_, response) => {
@@ -134,18 +103,6 @@ test('a store that asks to come later is asked again, and named at the end', asy
   asked = -100;
   expect(await message(busy.get('manifest.json'))).toMatch(/status 503, SlowDown: Please reduce/);
 });
-
-test.each(['RequestTimeout', 'IncompleteBody', 'BadDigest', 'XAmzContentSHA256Mismatch'])(
-  'what did not arrive as it was sent (%s) is sent again',
-  async (code) => {
-    let asked = 0;
-    const spoilt = await store((_, response) => {
-      if (++asked < 2) response.writeHead(400).end(xml(code, ''));
-      else response.writeHead(200, { etag: '"1"' }).end('x');
-    });
-    expect((await spoilt.get('manifest.json'))?.bytes).toHaveLength(1);
-  },
-);
 
 test('a document without an end is not read to its end', async () => {
   const endless = await store((_, response) => {

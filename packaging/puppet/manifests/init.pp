@@ -1,6 +1,7 @@
 # @summary Installs relaymap, configures it, and has Postfix use its maps once there are some.
 #
 # @param bundles         the lists to follow, by name
+# @param absent          lists that were followed once: their keys, tokens and certificates are removed
 # @param package_ensure  as of the resource `package`
 # @param package_source  a .deb on this host, where no repository has the package
 # @param settings        further tables of relaymap.toml: { 'schedule' => { 'jitter' => '10s' }, 'health' => { ... } }
@@ -21,6 +22,7 @@
 #   }
 class relaymap (
   Hash[Pattern[/\A[a-z0-9][a-z0-9.-]{0,63}\z/], Relaymap::Bundle, 1] $bundles,
+  Array[Pattern[/\A[a-z0-9][a-z0-9.-]{0,63}\z/]] $absent = [],
   String[1] $package_ensure = 'installed',
   Optional[Pattern[/\A\//]] $package_source = undef,
   Hash[Enum['schedule', 'limits', 'maps', 'health', 'stale'], Hash[String[1], Data]] $settings = {},
@@ -79,6 +81,17 @@ class relaymap (
         before    => File['/etc/relaymap/relaymap.toml'],
         notify    => Service['relaymap'],
       }
+    }
+  }
+  $absent.each |$name| {
+    if $name in $bundles {
+      fail("relaymap: ${name} is among both bundles and absent")
+    }
+    # relaymap is told first: a list that it follows never lacks its keys.
+    file { ["/etc/relaymap/keys/${name}", "/etc/relaymap/${name}.token", "/etc/relaymap/${name}.ca.pem"]:
+      ensure  => absent,
+      force   => true,
+      require => Service['relaymap'],
     }
   }
   file { '/etc/relaymap/relaymap.toml':

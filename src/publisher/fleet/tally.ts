@@ -261,7 +261,8 @@ export class Tally {
     const { counts } = this;
     // Who takes a whole table is remembered longer than who only asks.
     const most = by === 'claim' ? MOST_CLAIMS : by === 'address' ? MOST_CLAIMS * (takesTable ? 2 : 1) : MOST_NAMED;
-    if (map.size >= most) {
+    // Whoever is expected is remembered, whatever names others have made up before.
+    if (map.size >= most && !this.#known.expected.has(name)) {
       if (by === 'claim') counts.beyondClaims++;
       else if (by === 'address') counts.beyondAddresses++;
       else counts.beyondNamed++;
@@ -285,9 +286,15 @@ export class Tally {
 const isSameClient = ({ seen }: Client, report: GatewayReport | null): boolean =>
   seen.by === 'claim' ? report?.id === seen.name : seen.by !== 'address';
 
-/** IPv4 within IPv6 is what it stands for: `::ffff:192.0.2.7`. Empty if the log has none. */
+/**
+ * Without a port, which is another for each connection. IPv4 within IPv6 is what it stands for: `::ffff:192.0.2.7`.
+ * Empty if the log has none.
+ */
 const addressOf = (line: LogLine): string =>
-  shortName(line.text(line.addressStart, line.addressEnd)).replace(/^::ffff:(?=[0-9.]+$)/i, '');
+  shortName(line.text(line.addressStart, line.addressEnd))
+    .replace(/^\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?$/, '$1')
+    .replace(/^([0-9]{1,3}(?:\.[0-9]{1,3}){3}):[0-9]{1,5}$/, '$1')
+    .replace(/^::ffff:(?=[0-9.]+$)/i, '');
 
 /** The first word of a User-Agent that is no gateway's: `curl/8.0`. */
 function plainSoftware(line: LogLine): string | null {

@@ -49,7 +49,10 @@ export function sentence(fleet: Fleet): string {
     ...(held > 0 ? [`${held} held`] : []),
     ...(refusing > 0 ? [`${refusing} whose last cycle did not end well`] : []),
   ];
-  return [parts.join(', '), ...strangerWords(strangers)].join('; ');
+  const { beyondClaims, beyondNamed } = fleet.tally;
+  const isMore = beyondNamed + (fleet.isByClaim ? beyondClaims : 0) > 0;
+  const more = isMore ? ['there are more, which are not looked at'] : [];
+  return [parts.join(', '), ...more, ...strangerWords(strangers)].join('; ');
 }
 
 const strangerWords = (strangers: readonly Stranger[]): string[] =>

@@ -70,8 +70,10 @@ export class S3Client {
   #own: { readonly credentials: Promise<Credentials>; at: number | null } | null = null;
   #storeTime: Date | null = null;
   #secrets: readonly string[] = [];
+  /** The store has said so of the credentials of the request that is being sent. */
+  #isExpired = false;
 
-  /** @param credentials are read at the first request, and each minute that a run takes. */
+  /** @param credentials are read at the first request, each minute that a run takes, and when they have expired. */
   constructor(
     location: Location,
     access: Access,
@@ -100,12 +102,15 @@ export class S3Client {
   async send(request: Request): Promise<Answer> {
     let repeated = false;
     let last: Refusal | null = null;
+    this.#isExpired = false;
     for (const wait of [0, ...this.#timing.pauses]) {
       if (wait > 0) await pause(wait);
       try {
         const answer = await this.#once(request, repeated);
-        if (!isLater(answer)) return answer;
-        if (answer.status !== 409) repeated = true;
+        const isNews: boolean = EXPIRED.has(answer.code ?? '') && !this.#isExpired;
+        if (!isNews && !isLater(answer)) return answer;
+        this.#isExpired ||= isNews;
+        if (!isNews && answer.status !== 409) repeated = true;
         last = this.refusal(request, answer);
       } catch (error) {
         if (!(error instanceof SourceError)) throw error;
@@ -206,7 +211,7 @@ export class S3Client {
   async #freshCredentials(): Promise<Credentials> {
     const now = this.#storeTime?.getTime() ?? null;
     const old = this.#own;
-    if (old !== null) {
+    if (old !== null && !this.#isExpired) {
       old.at ??= now;
       if (now === null || old.at === null || now - old.at < FRESH) return await old.credentials;
     }
@@ -244,6 +249,9 @@ const isPage = (text: string): boolean => /^\s*<(?:!doctype\s+html|html)[\s>]/i.
 /** The codes of Ceph, MinIO and others for a quota or a disk that is full. */
 const isFull = ({ status, code }: Answer): boolean =>
   status === 507 || /^(?:QuotaExceeded|XMinioStorageFull|InsufficientStorage|StorageFull)$/.test(code ?? '');
+
+/** Codes of credentials that have had their time, or were taken away: others may be there already. */
+const EXPIRED = new Set(['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshRequired', 'InvalidAccessKeyId']);
 
 /** Codes of a request that did not arrive as it was sent. */
 const SPOILT = new Set(['RequestTimeout', 'IncompleteBody', 'BadDigest', 'XAmzContentSHA256Mismatch']);
