@@ -9,14 +9,27 @@ import { text } from '../io/config-file.ts';
 export const absolute = () => text().check(z.refine((p) => path.isAbsolute(p), { error: 'must be an absolute path' }));
 
 const url = () =>
-  z
-    .string({ error: 'must be text' })
-    .check(z.refine(isBaseUrl, { error: 'must be an https URL that ends in "/", without user, query or fragment' }));
+  z.string({ error: 'must be text' }).check(
+    z.refine((value) => urlFault(value) === null, {
+      error: (issue) =>
+        `must be an https URL that ends in "/", without user, query or fragment; this one ${urlFault(String(issue.input)) ?? ''}`,
+    }),
+  );
 
-function isBaseUrl(value: string): boolean {
-  if (!URL.canParse(value)) return false;
-  const u = new URL(value);
-  return u.protocol === 'https:' && u.username === '' && u.password === '' && /^[^?#]*\/$/.test(value);
+/** What is wrong with a text that should be a base URL; null for one. Not quoted: a password may be in it. */
+export function urlFault(value: string): string | null {
+  if (value.trimEnd() !== value) return 'ends in white space';
+  const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(value) ?? [];
+  if (value.startsWith('/') || scheme?.toLowerCase() === 'file')
+    return 'is a place on this host; a folder is read by: relaymap import DIR';
+  if (!URL.canParse(value)) return scheme === undefined ? 'lacks https:// at its beginning' : 'is no URL';
+  const { protocol, username, password, pathname } = new URL(value);
+  if (protocol !== 'https:')
+    return scheme === undefined ? 'lacks https:// at its beginning' : `begins with ${protocol}//`;
+  if (username !== '' || password !== '') return 'names a user or a password; a token goes into token_file';
+  if (/[?#]/.test(value)) return 'has a query or a fragment (from "?" or "#" on); a token goes into token_file';
+  if (pathname.endsWith('/manifest.json')) return 'names manifest.json itself; it must name the folder';
+  return pathname.endsWith('/') && value.endsWith('/') ? null : 'does not end in "/"';
 }
 
 /** Files with what a server asks for, and by which it is known. */

@@ -18,10 +18,10 @@ export const DEFAULT_CONFIG = '/etc/relaymap/relaymap.toml';
 const timeout = () =>
   duration().check(z.refine((ms) => ms >= 1000 && ms <= 86_400_000, { error: 'must be from 1s to 24h' }));
 
+/** One name, of two labels at least: a dot at an end or a second name behind a comma would match nothing, unseen. */
+const DOMAIN = /^(\*\.)?[^\s@*.,;:/]+(\.[^\s@*.,;:/]+)+$/;
 const domain = () =>
-  text().check(
-    z.refine((d) => /^(\*\.)?[^\s@*]+\.[^\s@*]+$/.test(d), { error: 'must be like "example.org" or "*.example.org"' }),
-  );
+  text().check(z.refine((d) => DOMAIN.test(d), { error: 'must be like "example.org" or "*.example.org"' }));
 /** Hosts stand in a table in lower case and in A-labels. */
 const nextHop = () =>
   z.pipe(

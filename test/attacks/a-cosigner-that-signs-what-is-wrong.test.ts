@@ -82,6 +82,19 @@ test('the two disagree: neither signs, and the difference is named on both, by c
   expect((await second.run(['health'])).stdout).toMatch(words);
 });
 
+test("what is wrong with the second host's own sources is told in its log, and not to whoever asks", async () => {
+  const hosts = await twoHosts();
+  const { second } = hosts;
+  second.rows([...people(30), 'secret@localhost']);
+  const { done, log } = await publishTogether(hosts);
+  expect([done.status, done.stdout]).toEqual([1, '']);
+  expect(log).toContain('secret@localhost');
+  const said = readFileSync(path.join(second.output, 'refused.json'), 'utf8');
+  expect(said).toMatch(/"code":"INVALID_ENTRY","message":"its own sources could not be read; its log says why"/);
+  expect(done.stderr).toContain('refuses it: its own sources could not be read');
+  expect(said + done.stderr).not.toMatch(/secret/);
+});
+
 test('a row that the second host had in another reading of the last ten minutes is right', async () => {
   const hosts = await twoHosts();
   const { publisher, second } = hosts;

@@ -178,6 +178,40 @@ describe('REDIRECT', () => {
   });
 });
 
+test('a redirect to a bucket: the signature in its query is not printed', async () => {
+  scene.publish(LONGER);
+  const location = 'https://user:pass@bucket.example/list/manifest.json?X-Amz-Signature=0123abcd';
+  misbehave(({ response }) => {
+    response.writeHead(302, { location }).end();
+    return true;
+  });
+  const { bundle, stderr } = await scene.refused('REDIRECT', ['manifest.json']);
+  expect(bundle.message).toMatch(/302 to https:\/\/bucket\.example\/list\/manifest\.json\?\.\.\.$/);
+  expect(bundle.message + stderr).not.toMatch(/0123abcd|pass/);
+});
+
+describe('BAD_ENVELOPE says from where, and what it seems to be', () => {
+  const pages: [string, Record<string, string>, string, RegExp][] = [
+    ['a login page with 200', {}, '<!DOCTYPE html><title>Login</title>', /it is a page for a browser/],
+    [
+      'a body that was packed on the way',
+      { 'content-encoding': 'br' },
+      'x',
+      /Content-Encoding br, which was not asked/,
+    ],
+  ];
+  test.each(pages)('%s', async (_name, headers, body, oddity) => {
+    scene.publish(LONGER);
+    misbehave(({ response }) => {
+      response.writeHead(200, headers).end(body);
+      return true;
+    });
+    const { bundle } = await scene.refused('BAD_ENVELOPE', ['manifest.json']);
+    expect(bundle.message).toContain(scene.endpoint.url);
+    expect(bundle.message).toMatch(oddity);
+  });
+});
+
 describe('TOO_LARGE', () => {
   const LIMIT = 128 * 1024;
   test('an envelope of one byte too many, padded by white space', async () => {

@@ -72,7 +72,8 @@ test('the gateway has its own files and nothing of the publisher, in less than 5
     'package.json',
   ])
     expect(files).toContain(needed);
-  expect(files.filter((file) => /publish|serve|sql|ldap|source-/i.test(file))).toEqual([]);
+  const named = files.map((file) => file.replace(/-[0-9A-Z]{8}\.js$/, '.js')); // the hash of a chunk may spell anything
+  expect(named.filter((file) => /publish|serve|sql|ldap|source-/i.test(file))).toEqual([]);
   const control = readFileSync(path.join(gateway, 'DEBIAN/control'), 'utf8');
   expect(Number(/^Installed-Size: (\d+)$/m.exec(control)?.[1])).toBeLessThan(5 * 1024);
   expect(control).toMatch(/^Depends: .*nodejs \(>= 18\.17\)/m);

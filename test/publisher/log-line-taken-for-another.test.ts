@@ -273,8 +273,8 @@ test('each line counts for whom it names, whichever of certificate, token, addre
   const agents = [gateway(41, one), gateway(42, one), gateway(42, two), `curl/8.0 ${one})`, `curl/8.1 ${one})`, 'x'];
   const lines = agents.flatMap((agent) =>
     ['', 'CN=mx1', 'CN=mx2.mail.example.net,O=x'].flatMap((dn) =>
-      ['', 'mx1', 'mx3'].flatMap((token) =>
-        ['10.0.0.1', '::ffff:10.0.0.1', '10.0.0.2'].map(
+      ['', 'mx1'].flatMap((token) =>
+        ['10.0.0.1', '::ffff:10.0.0.1'].map(
           (address) => `"${agent}" tls=SUCCESS dn="${dn || '-'}" token="${token || '-'}"#${address}`,
         ),
       ),
@@ -342,8 +342,8 @@ test.each(Object.entries(WRITE))('any byte of a line of %s is another, wherever 
 
 test('lines that end at the end of what is read at once, before it and behind it', async () => {
   const line = `${WRITE.combined?.line(usual)} `;
-  for (const size of [BLOCK, 2 * BLOCK, 3 * BLOCK])
-    for (const by of [-17, -16, -1, 0, 1, 2]) {
+  for (const size of [BLOCK, 2 * BLOCK])
+    for (const by of [-16, -1, 0, 1]) {
       const lines: string[] = [];
       let left = size + by;
       for (let i = 0; left > 600; i++) {

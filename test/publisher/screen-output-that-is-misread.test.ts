@@ -148,6 +148,19 @@ describe('a table', () => {
       ),
       ['a@d.example'],
     ],
+    [
+      'of sqlite3',
+      lines(
+        '┌─────────────┬────────┐',
+        '│   address   │ active │',
+        '├─────────────┼────────┤',
+        '│ a@d.example │ 1      │',
+        '│ b@d.example │ 0      │',
+        '└─────────────┴────────┘',
+      ),
+      ['a@d.example'],
+    ],
+    ['of sqlplus', lines('', 'MAIL', '-----------', 'a@d.example', '', '1 row selected.'), ['a@d.example']],
     ['of sqlcmd', lines('mail       ', '-----------', 'a@d.example', '', '(1 rows affected)'), ['a@d.example']],
     [
       'with a number that is wider than its name',

@@ -8,6 +8,7 @@ import { words } from '../mta/postfix/tables.ts';
 import { restrictionNames, tokens } from '../mta/postfix/uses.ts';
 import type { CheckFacts, PostfixFacts } from './facts.ts';
 import type { Finding } from './finding.ts';
+import { shell } from '../mta/postfix/shell-lines.ts';
 
 /** In words, for a person: `the milter inet:127.0.0.1:11332 (smtpd_milters)`. Each once. */
 export function besideTheList({ main, services, overrides }: PostfixConfig): string[] {
@@ -56,8 +57,20 @@ export function besideFindings({ config }: PostfixFacts): Finding[] {
 }
 
 /** Where only parameters could be read, nothing is claimed of what Postfix answers. */
-export function unaskedFinding({ domains }: CheckFacts, { asked, runs }: PostfixFacts): Finding[] {
+export function unaskedFinding({ domains }: CheckFacts, { asked, silent, runs, config }: PostfixFacts): Finding[] {
   if (asked !== null || !runs || domains === null) return [];
+  if (silent !== null) {
+    const file = config.main.get('maillog_file') ?? '';
+    return [
+      {
+        level: 'error',
+        text: `Postfix was asked, and its smtpd ${silent}: strangers fare no better, and their mail waits. Why stands in the mail log:`,
+        type: [
+          file.startsWith('/') ? `grep relaymap-check ${shell(file)} | tail -3` : 'journalctl -g relaymap-check -n 3',
+        ],
+      },
+    ];
+  }
   return [
     {
       level: 'note',

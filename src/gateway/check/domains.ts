@@ -1,14 +1,25 @@
 /** Are the domains of the list this host's relay domains, all of them and no others? Pure. */
 import { words } from '../mta/postfix/tables.ts';
-import { coversSubdomains, isOurs, ourTable, without } from '../mta/postfix/map-references.ts';
+import {
+  changedWords,
+  coversSubdomains,
+  isMisspelt,
+  isOurs,
+  ourTable,
+  without,
+} from '../mta/postfix/map-references.ts';
 import type { CheckFacts, PostfixFacts } from './facts.ts';
 import { several, type Finding } from './finding.ts';
 import { setting } from '../mta/postfix/shell-lines.ts';
 
 export function domainFindings(facts: CheckFacts, postfix: PostfixFacts): Finding[] {
+  const { main } = postfix.config;
+  // recipients.ts says what is wrong with it; what Postfix reads there instead are no domains.
+  const isMisread = words(main.get('relay_domains') ?? '').some((w) => isMisspelt(facts.config, 'relay_domains', w));
   return [
-    ...notCovered(facts, postfix),
-    ...strangers(facts, postfix),
+    ...(isMisread ? [] : [...notCovered(facts, postfix), ...strangers(facts, postfix)]),
+    ...everyDomain(postfix),
+    ...noPattern(postfix),
     ...otherClasses(facts, postfix),
     ...subdomains(postfix),
   ];
@@ -73,6 +84,34 @@ function strangers({ config }: CheckFacts, { config: postfix, strangers: all, el
       level: 'error',
       text: `relay_domains names ${several(lost)}, and no map has a recipient there: all mail for the ${many(lost)} is rejected. Have them published, name their recipients' map in relay_recipient_maps too, or take them out:`,
       type: shared.length > 0 ? shared : setting('relay_domains', kept.length === 0 ? [ours] : kept),
+    },
+  ];
+}
+
+/** A table that knows each domain: then mail of the own users to anywhere is asked of the list. */
+function everyDomain({ config: postfix, coversAll }: PostfixFacts): Finding[] {
+  return coversAll.map((table) => ({
+    level: 'error',
+    text: `relay_domains names ${table}, which matches any domain: every domain is a relay domain, and mail of your own users to whoever is not on the list is refused.`,
+    type: setting(
+      'relay_domains',
+      changedWords(postfix, 'relay_domains', (word) => (word === table ? '' : word)),
+    ),
+  }));
+}
+
+/** Postfix knows no `*` in a list of domains. */
+function noPattern({ config: postfix }: PostfixFacts): Finding[] {
+  const stars = words(postfix.main.get('relay_domains') ?? '').filter((word) => word.startsWith('*'));
+  if (stars.length === 0) return [];
+  return [
+    {
+      level: 'warning',
+      text: `relay_domains names ${stars.join(', ')}: for Postfix that is the name of a domain and no pattern, so it covers nothing.`,
+      type: setting(
+        'relay_domains',
+        changedWords(postfix, 'relay_domains', (word) => (stars.includes(word) ? '' : word)),
+      ),
     },
   ];
 }

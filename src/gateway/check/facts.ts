@@ -33,6 +33,8 @@ export interface PostfixFacts {
   readonly elsewhere: ReadonlySet<string> | null;
   /** Of the domains of our list: those that a table before ours has a route for, and those without a next hop. */
   readonly routes: { readonly before: ReadonlyMap<string, string>; readonly missing: readonly string[] };
+  /** Tables of relay_domains that match any domain. */
+  readonly coversAll: readonly string[];
   /** Tables that could not be asked. */
   readonly unasked: readonly string[];
   /** Where this Postfix names our maps. */
@@ -41,7 +43,11 @@ export interface PostfixFacts {
   readonly asked: {
     readonly nobody: readonly DomainAnswer[];
     readonly known: readonly DomainAnswer[];
+    /** To a recipient of a domain that is not this host's; null where that is not known. */
+    readonly foreign: DomainAnswer | null;
   } | null;
+  /** Why a Postfix that runs said nothing when it was asked; null where it did, or where nobody may ask. */
+  readonly silent: string | null;
   /** Tables that decide on recipients and cannot be opened. */
   readonly faults: readonly TableFault[];
   /** Configuration folders of further instances that nobody has named to relaymap. */

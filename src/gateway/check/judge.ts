@@ -4,7 +4,7 @@ import { domainFindings } from './domains.ts';
 import { KINDS } from '../mta-kinds.ts';
 import { instancesOf } from '../mta/postfix/instances.ts';
 import { shell } from '../mta/postfix/shell-lines.ts';
-import { askedFindings } from './asked.ts';
+import { askedFindings, openRelay } from './asked.ts';
 import { besideFindings, unaskedFinding } from './beside-the-list.ts';
 import type { CheckFacts, PostfixFacts, PostfixFound } from './facts.ts';
 import { inConfig, several, type Finding, type Level } from './finding.ts';
@@ -85,6 +85,7 @@ function postfixFindings(facts: CheckFacts, postfix: PostfixFound): Finding[] {
     ...instancesUnknown(facts, postfix),
     ...besideFindings(postfix),
     ...unaskedFinding(facts, postfix),
+    ...openRelay(postfix),
   ];
   return [...found, ...askedFindings(facts, postfix, found)];
 }

@@ -1,6 +1,6 @@
 /** Does Postfix ask relaymap's list of recipients, and can it? Pure. */
 import { isTable, nameOf, typeOf, withoutProxy, words } from '../mta/postfix/tables.ts';
-import { isOurs, ourTable } from '../mta/postfix/map-references.ts';
+import { changedWords, isMisspelt, isOurs, ourTable } from '../mta/postfix/map-references.ts';
 import { open } from './asked.ts';
 import { namesOurDomains } from './domains.ts';
 import type { PostfixConfig } from '../mta/postfix/main-cf.ts';
@@ -26,7 +26,43 @@ const parametersOf = (config: CheckFacts['config']) => {
 const OTHER_CLASSES = ['mydestination', 'virtual_alias_domains', 'virtual_mailbox_domains'];
 
 export function recipientFindings(facts: CheckFacts, postfix: PostfixFacts): Finding[] {
-  return [...named(facts, postfix), ...types(facts, postfix), ...proxied(facts, postfix), ...unwritten(facts, postfix)];
+  return [
+    ...named(facts, postfix),
+    ...misspelt(facts, postfix),
+    ...types(facts, postfix),
+    ...proxied(facts, postfix),
+    ...unwritten(facts, postfix),
+  ];
+}
+
+/** Our map is meant, and Postfix reads something else. */
+function misspelt({ config }: CheckFacts, { config: postfix }: PostfixFacts): Finding[] {
+  return parametersOf(config).flatMap(([parameter, map]) => {
+    const wrong = words(postfix.main.get(parameter) ?? '').filter((word) => isMisspelt(config, map, word));
+    const [first] = wrong;
+    if (first === undefined) return [];
+    const ours = ourTable(config, postfix.types, map);
+    const isTyped = words(postfix.main.get(parameter) ?? '').some((word) => isOurs(config, map, word));
+    const right = (word: string) => (wrong.includes(word) ? (isTyped ? '' : ours) : /^[a-z]+:$/.test(word) ? '' : word);
+    return [
+      {
+        level: 'error' as const,
+        text: `${parameter} names ${wrong.join(', ')}, and that is not how Postfix reads relaymap's map: ${misreading(parameter, first)}.`,
+        type: setting(parameter, changedWords(postfix, parameter, right)),
+      },
+    ];
+  });
+}
+
+/** What Postfix makes of a word that means one of our maps. */
+function misreading(parameter: string, word: string): string {
+  if (!isTable(word)) {
+    return parameter === 'relay_domains'
+      ? 'without a type it is a list of words, read once when a process starts'
+      : 'without a type (cdb:) no process that asks for it starts, and no mail is taken';
+  }
+  if (typeOf(word) in ENDINGS) return `Postfix adds the ending itself, and looks for ${nameOf(word)}.${typeOf(word)}`;
+  return `relaymap keeps no table of the type ${typeOf(word)}, and what that type reads is read once when a process starts`;
 }
 
 function named({ config }: CheckFacts, facts: PostfixFacts): Finding[] {
@@ -36,6 +72,7 @@ function named({ config }: CheckFacts, facts: PostfixFacts): Finding[] {
   const isAsked = uses.some(({ map }) => map === 'relay_recipients');
   if (!isAsked && value.some((word) => isOurs(config, 'relay_recipients', word))) return noService(postfix);
   // The domains of the list are of another class: domains.ts says which parameter has to name it.
+  if (!isAsked && value.some((word) => isMisspelt(config, 'relay_recipients', word))) return [];
   if (!isAsked && value.length === 0 && OTHER_CLASSES.some((name) => namesOurDomains(name, facts))) return [];
   if (!isAsked) return [unasked(facts, value, ours)];
   return value
@@ -45,7 +82,7 @@ function named({ config }: CheckFacts, facts: PostfixFacts): Finding[] {
       text: `relay_recipient_maps holds ${word}, which knows every address: no recipient is refused.`,
       type: setting(
         'relay_recipient_maps',
-        words(postfix.raw.get('relay_recipient_maps') ?? '').filter((w) => w !== word),
+        changedWords(postfix, 'relay_recipient_maps', (w) => (w === word ? '' : w)),
       ),
     }));
 }
@@ -114,7 +151,7 @@ function types({ config, file }: CheckFacts, { config: postfix }: PostfixFacts):
 
 function proxied({ config }: CheckFacts, { config: postfix }: PostfixFacts): Finding[] {
   return parametersOf(config).flatMap(([parameter, map]) => {
-    const value = words(postfix.raw.get(parameter) ?? '');
+    const value = words(postfix.main.get(parameter) ?? '');
     const wrapped = value.filter((word) => word.startsWith('proxy:') && isOurs(config, map, word));
     if (wrapped.length === 0) return [];
     return [
@@ -123,7 +160,7 @@ function proxied({ config }: CheckFacts, { config: postfix }: PostfixFacts): Fin
         text: `${parameter} names ${wrapped.join(', ')}: the proxy keeps the table open and sees a new one late. The table is a file that each process reads by itself.`,
         type: setting(
           parameter,
-          value.map((word) => (wrapped.includes(word) ? withoutProxy(word) : word)),
+          changedWords(postfix, parameter, (word) => (wrapped.includes(word) ? withoutProxy(word) : word)),
         ),
       },
     ];
@@ -136,7 +173,7 @@ function proxied({ config }: CheckFacts, { config: postfix }: PostfixFacts): Fin
  */
 function unwritten({ config }: CheckFacts, { config: postfix }: PostfixFacts): Finding[] {
   return parametersOf(config).flatMap(([parameter, map]) => {
-    const value = words(postfix.raw.get(parameter) ?? '');
+    const value = words(postfix.main.get(parameter) ?? '');
     const wrong = value.filter(
       (word) => isOurs(config, map, word) && !config.maps.types.some((type) => type === typeOf(word)),
     );
@@ -149,7 +186,9 @@ function unwritten({ config }: CheckFacts, { config: postfix }: PostfixFacts): F
         text: `${parameter} names ${first}, and relaymap writes ${config.maps.types.join(', ')}: nobody keeps ${nameOf(first)}${ending}.`,
         type: setting(
           parameter,
-          value.map((word) => (wrong.includes(word) ? ourTable(config, postfix.types, map) : word)),
+          changedWords(postfix, parameter, (word) =>
+            wrong.includes(word) ? ourTable(config, postfix.types, map) : word,
+          ),
         ),
       },
     ];

@@ -40,7 +40,10 @@ const RESTRICTIONS = ['smtpd_recipient_restrictions', 'smtpd_relay_restrictions'
 function unlisted({ main, raw }: PostfixConfig): Finding[] {
   const findings: Finding[] = [];
   // Whoever names the restriction himself has it where he wants it.
-  const named = RESTRICTIONS.some((name) => words(main.get(name) ?? '').includes('reject_unlisted_recipient'));
+  const named = RESTRICTIONS.some((name) => {
+    const all = words(main.get(name) ?? '');
+    return all.some((word, i) => word === 'reject_unlisted_recipient' && all[i - 1] !== 'warn_if_reject');
+  });
   if (main.get('smtpd_reject_unlisted_recipient') === 'no' && !named) {
     findings.push({
       level: 'error',

@@ -4,7 +4,7 @@
  */
 import type { RootedRing } from '../../bundle/trust/keyring.ts';
 import { verifyManifest, type VerifiedManifest } from '../../bundle/trust/verify.ts';
-import { StepError } from '../../errors.ts';
+import { StepError, VerifyError } from '../../errors.ts';
 import type { BundleContext } from './bundle-context.ts';
 import type { Origin } from './source.ts';
 import type { BundleState } from '../record/state.ts';
@@ -47,7 +47,11 @@ async function ask(cx: BundleContext, origin: Origin): Promise<Answer> {
     const answer = await origin.manifest(etag);
     if (answer.is === 'offered') {
       const { bytes } = answer;
-      const found = verdict(() => verifyManifest(bytes, ring));
+      const found = withOddity(
+        verdict(() => verifyManifest(bytes, ring)),
+        origin,
+        answer.oddity ?? null,
+      );
       return { origin, bytes, etag: answer.etag, answeredAt: cx.now.toISOString(), found };
     }
     const live = state.installed === null ? null : trusted(copies, state, state.installed);
@@ -66,6 +70,12 @@ function verdict(verify: () => VerifiedManifest): VerifiedManifest | StepError {
     if (error instanceof StepError) return error;
     throw error;
   }
+}
+
+/** What is no manifest at all is named by its place, and by what it seems to be. */
+function withOddity<T>(found: T, { label }: Origin, oddity: string | null): T | VerifyError {
+  if (!(found instanceof VerifyError) || found.code !== 'BAD_ENVELOPE') return found;
+  return new VerifyError('BAD_ENVELOPE', `${label}: ${found.message}${oddity === null ? '' : `; ${oddity}`}`, found);
 }
 
 const HOUR = 3_600_000;

@@ -7,7 +7,13 @@ import { SourceError, TableError } from '../../errors.ts';
 import { HttpClient, type Access, type Answer, type Limits } from '../../io/http.ts';
 
 export type Manifest =
-  | { readonly is: 'offered'; readonly bytes: Uint8Array; readonly etag: string | null }
+  | {
+      readonly is: 'offered';
+      readonly bytes: Uint8Array;
+      readonly etag: string | null;
+      /** What the answer has that no manifest has, for a message where it is none; null for nothing. */
+      readonly oddity?: string | null;
+    }
   | { readonly is: 'not modified' };
 
 /** One place that may hold the bundle. */
@@ -101,7 +107,7 @@ export function urlSource(
         }
         requireOk(answer, url);
         const bytes = await envelope(counted(answer.body), url);
-        return { is: 'offered', bytes, etag: sendable(answer.header('etag')) };
+        return { is: 'offered', bytes, etag: sendable(answer.header('etag')), oddity: oddity(answer, bytes) };
       },
       step: async (number) => {
         const url = new URL(`keyring/${number}.json`, base);
@@ -143,9 +149,24 @@ function requireOk(answer: Answer, url: URL): void {
   answer.discard();
   const location = answer.header('location');
   if (answer.status >= 300 && answer.status < 400 && location !== undefined) {
-    throw new SourceError('REDIRECT', `${url.host}${url.pathname}: ${answer.status} to ${location.slice(0, 200)}`);
+    throw new SourceError('REDIRECT', `${url.host}${url.pathname}: ${answer.status} to ${shown(location)}`);
   }
   throw new SourceError('HTTP_STATUS', `${url.host}${url.pathname}: status ${answer.status}, expected 200`);
+}
+
+/** Where a redirect leads, without user and query: what is signed for a bucket carries its secret there. */
+const shown = (location: string): string =>
+  location
+    .replace(/^([a-z]+:)?\/\/[^/?#]*@/i, '$1//')
+    .replace(/[?#].*$/s, '?...')
+    .slice(0, 200);
+
+/** A page in the manifest's place, or a body that was packed although none was asked for. */
+function oddity(answer: Answer, bytes: Uint8Array): string | null {
+  const encoding = answer.header('content-encoding') ?? 'identity';
+  if (encoding !== 'identity') return `it came with Content-Encoding ${encoding.slice(0, 40)}, which was not asked for`;
+  const isPage = /^\s*<(!doctype|html|\?xml)/i.test(Buffer.from(bytes.subarray(0, 100)).toString('latin1'));
+  return isPage ? 'it is a page for a browser, as a login or an error has' : null;
 }
 
 async function envelope(body: AsyncIterable<Uint8Array>, url: URL): Promise<Uint8Array> {

@@ -7,7 +7,7 @@ import type { GatewayConfig } from '../config.ts';
 import { covered, listed, ofRelayClass } from '../mta/postfix/domain-lists.ts';
 import type { PostfixConfig } from '../mta/postfix/main-cf.ts';
 import { isTable, listTable, withoutProxy, words } from '../mta/postfix/tables.ts';
-import { isOurs } from '../mta/postfix/map-references.ts';
+import { isMisspelt, isOurs } from '../mta/postfix/map-references.ts';
 import { askSmtpd, type RcptAnswer } from '../mta/postfix/ask-smtpd.ts';
 import { usesOf } from '../mta/postfix/uses.ts';
 import { STALE_MAP } from '../map-files.ts';
@@ -57,7 +57,9 @@ const DOMAINS = 50;
 /** @param looked the instances of this host that are looked at */
 export async function today(config: GatewayConfig, postfix: PostfixConfig, looked: readonly string[]): Promise<Today> {
   const value = words(postfix.main.get('relay_recipient_maps') ?? '').filter(isTable);
-  const others = value.filter((table) => !isOurs(config, 'relay_recipients', table));
+  const isNone = (table: string) =>
+    isOurs(config, 'relay_recipients', table) || isMisspelt(config, 'relay_recipients', table);
+  const others = value.filter((table) => !isNone(table));
   const ours = ['relay_recipients', STALE_MAP] as const;
   const access = accessTables(postfix).filter((table) => !ours.some((map) => isOurs(config, map, table)));
   const tables: OldTable[] = [];

@@ -7,7 +7,7 @@ import path from 'node:path';
 import * as z from 'zod/mini';
 import { HostError } from '../../errors.ts';
 import { isAbsent, removeDurable, writeFileAtomic } from '../../io/atomic-file.ts';
-import { postfixCommand } from '../mta/postfix/commands.ts';
+import { postfixCommand, reasonOf } from '../mta/postfix/commands.ts';
 import { calls, setArguments, unsetOption } from '../mta/postfix/edit.ts';
 import type { PostfixConfig } from '../mta/postfix/main-cf.ts';
 import type { Setting } from './main-cf-settings.ts';
@@ -89,7 +89,8 @@ export function wayBack(changes: Before[string], postfix: Here): WayBack {
 export function goBack({ directory }: Here, { set, unset }: WayBack): void {
   const run = (...args: string[]): void => {
     const { status, stderr } = postfixCommand('postconf', args, directory);
-    if (status !== 0) throw new HostError('CONFIG', `postconf ${args[0] ?? ''} failed in ${directory}: ${stderr}`);
+    if (status !== 0)
+      throw new HostError('CONFIG', `postconf ${args[0] ?? ''} failed in ${directory}: ${reasonOf(stderr)}`);
   };
   const back = [
     ...set.map(({ name, value }) => setArguments(name, value)),

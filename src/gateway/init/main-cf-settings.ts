@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { HostError } from '../../errors.ts';
 import type { Comparison } from './compare.ts';
 import type { GatewayConfig } from '../config.ts';
-import { postfixCommand } from '../mta/postfix/commands.ts';
+import { postfixCommand, reasonOf } from '../mta/postfix/commands.ts';
 import { calls, setArguments } from '../mta/postfix/edit.ts';
 import type { PostfixConfig } from '../mta/postfix/main-cf.ts';
 import { PARAMETER, withStaleCheck } from '../mta/postfix/stale-check.ts';
@@ -125,6 +125,9 @@ export function applySettings({ directory }: PostfixConfig, all: readonly Settin
     const { status, stderr } = postfixCommand('postconf', args, directory);
     const [option = ''] = args;
     if (status !== 0)
-      throw new HostError('CONFIG', `postconf ${option} failed, ${directory}/main.cf is as it was: ${stderr}`);
+      throw new HostError(
+        'CONFIG',
+        `postconf ${option} failed, ${directory}/main.cf is as it was: ${reasonOf(stderr)}`,
+      );
   }
 }

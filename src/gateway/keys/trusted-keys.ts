@@ -2,7 +2,7 @@
  * The starting ring of a bundle (docs/bundle-format.md section 6): the public keys in its key directory, and the root
  * keys below it. Reads that directory and nothing else.
  */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { MAX_KEYS, startingRing as ringOf, type RootedRing, type StepRules } from '../../bundle/trust/keyring.ts';
 import { keyid, parsePublicKey } from '../../bundle/trust/public-key.ts';
 import type { Ring } from '../../bundle/trust/verify.ts';
@@ -43,7 +43,23 @@ function parseAll(files: readonly string[]): Map<string, Uint8Array> {
 function requireNumber(folder: string, found: number, option: string, needed: number): void {
   if (found >= needed && found <= MAX_KEYS) return;
   const rule = found > MAX_KEYS ? `at most ${MAX_KEYS} are allowed` : `${option} is ${needed}`;
-  throw new HostError('CONFIG', `${folder} holds ${found} different public keys (*.pub); ${rule}`);
+  const others = found === 0 ? otherNames(folder) : [];
+  const uncounted = others.length === 0 ? '' : `. Only names that end in .pub count, not ${others.join(', ')}`;
+  throw new HostError('CONFIG', `${folder} holds ${found} different public keys (*.pub); ${rule}${uncounted}`);
+}
+
+/** Some of what lies in the folder and is not looked at. */
+function otherNames(folder: string): string[] {
+  try {
+    const all = readdirSync(folder, { withFileTypes: true }).filter((entry) => !entry.isDirectory());
+    return all
+      .map(({ name }) => name)
+      .filter((name) => !name.endsWith('.pub'))
+      .sort()
+      .slice(0, 3);
+  } catch {
+    return []; // of root/, which need not be there
+  }
 }
 
 function parse(file: string): Uint8Array {

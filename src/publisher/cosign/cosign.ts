@@ -46,6 +46,8 @@ export class CosignHost {
   readonly #hopReadings: HopReadings;
   /** When all sources were read, in milliseconds; null before the first time. */
   #lastRead: number | null = null;
+  /** What was wrong with the own sources. It may name an address, a server or a file of this host. */
+  #ownFault: unknown = null;
 
   constructor(config: PublisherConfig, keys: PublisherKeys, remote: RemoteFolder) {
     this.#config = config;
@@ -118,7 +120,10 @@ export class CosignHost {
     const keptHops = this.#kept.ofTransport();
     keptHops.dropTables([hopsEntry?.sha256, out?.hops].flatMap((sha256) => sha256 ?? []));
     if (hopsEntry !== null) await takeTable(this.#remote, keptHops, hopsEntry, 'transport');
-    await this.#read(now);
+    await this.#read(now).catch((error: unknown) => {
+      this.#ownFault = error;
+      throw error;
+    });
     await judgeTable(this.#config, this.#kept, entry, out?.table ?? null, granted);
     const hops = await judgeHops(this.#config, keptHops, hopsEntry, out?.hops ?? null, granted);
     await this.#readings.compare(() => this.#kept.table(entry.sha256));
@@ -165,9 +170,11 @@ export class CosignHost {
     }
   }
 
-  /** Tells the publisher's host why nothing is signed: counts and domains, no address. */
+  /** Tells the publisher's host why nothing is signed: counts and domains, no address. A web server hands it out. */
   async #sayRefused(output: Store, digest: string, error: PublishError | StepError, now: Date): Promise<void> {
-    const said = { payload: digest, code: error.code, message: error.message.slice(0, 2000), at: now.toISOString() };
+    const isOwn = error === this.#ownFault;
+    const message = isOwn ? 'its own sources could not be read; its log says why' : error.message.slice(0, 2000);
+    const said = { payload: digest, code: error.code, message, at: now.toISOString() };
     try {
       await putFile(output, REFUSED, Buffer.from(`${JSON.stringify(said)}\n`));
     } catch (failure) {

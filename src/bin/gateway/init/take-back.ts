@@ -14,7 +14,7 @@ import {
   wayBack,
   type WayBack,
 } from '../../../gateway/init/main-cf-before.ts';
-import { postfixCommand } from '../../../gateway/mta/postfix/commands.ts';
+import { postfixCommand, reasonOf } from '../../../gateway/mta/postfix/commands.ts';
 import { postfixRuns, readPostfix } from '../../../gateway/mta/postfix/main-cf.ts';
 import { say } from '../init-postfix.ts';
 
@@ -41,7 +41,8 @@ export function takeBack(configFile: string): number {
     if (made !== undefined && whole(path.join(directory, WHOLE_FILE), made.after, postfixRuns(here.config))) continue;
     if (!postfixRuns(here.config)) continue;
     const { status, stderr } = postfixCommand('postfix', ['reload'], directory);
-    if (status !== 0) throw new HostError('CONFIG', `Postfix in ${directory} could not be reloaded: ${stderr}`);
+    if (status !== 0)
+      throw new HostError('CONFIG', `Postfix in ${directory} could not be reloaded: ${reasonOf(stderr)}`);
     say('Postfix has been reloaded.');
   }
   forgetBefore(configFile);

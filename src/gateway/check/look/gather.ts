@@ -34,19 +34,19 @@ export async function gather(
   const others = advisor === null || list === null ? null : consult(advisor, list);
   for (const instance of advisor === null ? instancesOf(config) : []) {
     const here = readPostfix(instance);
-    if (here.is !== 'here') instances.push({ here, runs: false, asked: null });
+    if (here.is !== 'here') instances.push({ here, runs: false, said: { asked: null, silent: null } });
     else
       instances.push({
         here,
         runs: postfixRuns(here.config),
-        asked: await answers(config, here.config, domains ?? []),
+        said: await answers(config, here.config, domains ?? []),
       });
   }
   // On a Node that does not let it change it goes on as root, and does no more than read.
   if (ownerBeside(config.state_dir) === null) becomeOwner(config.state_dir);
   const postfix: PostfixFound[] = [];
-  for (const { here, runs, asked } of instances) {
-    postfix.push(await postfixFacts(config, here, runs, domains ?? [], asked));
+  for (const { here, runs, said } of instances) {
+    postfix.push(await postfixFacts(config, here, runs, domains ?? [], said));
   }
   return {
     file,

@@ -10,7 +10,7 @@ import { listTable, nameOf, queryTable, tableFault, typeOf, words } from '../../
 import { usesOf } from '../../mta/postfix/uses.ts';
 import { sampleRows } from '../../maps/sample-rows.ts';
 import { NOBODY } from '../asked.ts';
-import { isOurs, withParents, coversSubdomains } from '../../mta/postfix/map-references.ts';
+import { isMisspelt, isOurs, withParents, coversSubdomains } from '../../mta/postfix/map-references.ts';
 import type { CatchAll, Lists, PostfixFacts, PostfixFound, TableFault } from '../facts.ts';
 import { tablesOf } from '../refusing.ts';
 import { tablesBefore } from '../next-hops.ts';
@@ -19,28 +19,34 @@ import { openMap } from '../../maps/open-map.ts';
 
 const ASKED = 20;
 
+/** Of a domain that nobody has (RFC 2606), as the recipient of mail that is none of this host's business. */
+const FOREIGN_DOMAIN = 'relaymap-check.example.net';
+const FOREIGN = `postmaster@${FOREIGN_DOMAIN}`;
+
 /** What Postfix says to a stranger of addresses that nobody has, and of a few that the list has. */
 export async function answers(
   config: GatewayConfig,
   postfix: PostfixConfig,
   domains: readonly string[],
-): Promise<PostfixFacts['asked']> {
+): Promise<Pick<PostfixFacts, 'asked' | 'silent'>> {
   const map = openOrNull(path.join(config.map_dir, 'relay_recipients.cdb'));
-  if (map === null) return null;
+  if (map === null) return { asked: null, silent: null };
+  let silent: string | null = null;
   try {
     const some = domains.slice(0, ASKED).filter((domain) => !map.has(`@${domain}`));
     const rows = (await sampleRows(path.join(config.map_dir, 'relay_recipients'), ASKED)).filter(isPlain);
     const nobody = some.map((domain) => `${NOBODY}@${domain}`);
-    const found = await askSmtpd(postfix, [...nobody, ...rows]);
-    if (found === null) return null;
+    const found = await askSmtpd(postfix, [...nobody, ...rows, FOREIGN], (why) => (silent = why));
+    if (found === null) return { asked: null, silent };
     const answered = (addresses: readonly string[]) =>
       addresses.flatMap((address) => {
         const answer = found.get(address);
         return answer === undefined ? [] : [{ domain: address.slice(address.lastIndexOf('@') + 1), ...answer }];
       });
-    return { nobody: answered(nobody), known: answered(rows) };
+    const [foreign = null] = answered([FOREIGN]);
+    return { asked: { nobody: answered(nobody), known: answered(rows), foreign }, silent };
   } catch {
-    return null; // a map that cannot be read is a finding of its own
+    return { asked: null, silent }; // a map that cannot be read is a finding of its own
   } finally {
     map.close();
   }
@@ -54,12 +60,13 @@ export async function postfixFacts(
   here: PostfixHere,
   runs: boolean,
   domains: readonly string[],
-  asked: PostfixFacts['asked'],
+  said: Pick<PostfixFacts, 'asked' | 'silent'>,
 ): Promise<PostfixFound> {
   if (here.is !== 'here') return here;
   const unasked = new Set<string>();
   const note = (table: string) => unasked.add(table);
   const postfix = here.config;
+  const coversAll = await allDomains(config, postfix);
   const lists = {} as Record<keyof Lists, ReadonlySet<string>>;
   for (const parameter of [
     'relay_domains',
@@ -71,7 +78,9 @@ export async function postfixFacts(
       if (!isOurs(config, 'relay_domains', table)) note(table);
     });
   }
-  const strangers = await strangersOf(config, postfix, domains, note);
+  const strangers = await strangersOf(config, postfix, domains, (table) => {
+    if (!coversAll.includes(table)) note(table);
+  });
   return {
     is: 'here',
     config: postfix,
@@ -81,9 +90,10 @@ export async function postfixFacts(
     strangers,
     elsewhere: strangers.size === 0 ? new Set() : await elsewhere(config, postfix),
     routes: await routesOf(config, postfix, domains, note),
+    coversAll,
     unasked: [...unasked],
     uses: usesOf(config, postfix),
-    asked,
+    ...said,
     faults: await faults(config, postfix),
     otherInstances: otherInstances(config, postfix),
   };
@@ -116,7 +126,7 @@ async function faults(config: GatewayConfig, postfix: PostfixConfig): Promise<Ta
   for (const parameter of DECIDING) {
     // Local recipients are asked of programs and files that only Postfix's own processes may read.
     for (const table of tablesOf(postfix, parameter)) {
-      if (MAPS.some((map) => isOurs(config, map, table))) continue;
+      if (MAPS.some((map) => isOurs(config, map, table) || isMisspelt(config, map, table))) continue;
       if (!postfix.types.has(typeOf(table)) || /^(unix|proxy)$/.test(typeOf(table))) continue;
       if (parameter === 'local_recipient_maps') continue;
       const why = await tableFault(table);
@@ -152,6 +162,16 @@ async function routesOf(
   } finally {
     map.close();
   }
+}
+
+/** The tables of relay_domains, beside ours, that match a domain that nobody has. */
+async function allDomains(config: GatewayConfig, postfix: PostfixConfig): Promise<string[]> {
+  const all: string[] = [];
+  for (const table of tablesOf(postfix, 'relay_domains')) {
+    if (isOurs(config, 'relay_domains', table)) continue;
+    if (((await queryTable(table, [FOREIGN_DOMAIN]))?.size ?? 0) > 0) all.push(table);
+  }
+  return all;
 }
 
 /** Those that postmulti(1) knows beside this one. */

@@ -61,11 +61,13 @@ export function publicService({ services }: PostfixConfig): Service | null {
 
 /**
  * @param addresses as they stand in an SMTP command.
+ * @param silent told why a Postfix that runs, and that may be asked, gave no answer at all.
  * @returns by address; those that could not be asked any more are missing. Null where nobody can be asked.
  */
 export async function askSmtpd(
   postfix: PostfixConfig,
   addresses: readonly string[],
+  silent: (why: string) => void = () => undefined,
 ): Promise<ReadonlyMap<string, RcptAnswer> | null> {
   const service = publicService(postfix);
   if (service === null || process.geteuid?.() !== 0 || !postfixRuns(postfix)) return null;
@@ -79,14 +81,21 @@ export async function askSmtpd(
   const smtpd = start(postfix, service, server);
   server.close(); // smtpd has the socket by now; this process must not accept what it is to accept
   const socket = connect(port, '127.0.0.1');
-  socket.setTimeout(PATIENCE, () => socket.destroy());
-  const limit = setTimeout(() => socket.destroy(), PATIENCE + asked.length * 20);
+  let isLate = false;
+  const giveUp = () => {
+    isLate = true;
+    socket.destroy();
+  };
+  socket.setTimeout(PATIENCE, giveUp);
+  const limit = setTimeout(giveUp, PATIENCE + asked.length * 20);
   const found = new Map<string, RcptAnswer>();
   try {
     await talk(socket, asked, found);
     return found;
   } catch {
-    return found.size === 0 ? null : found; // it hung up or was too slow: what it said before still holds
+    if (found.size > 0) return found; // it hung up or was too slow: what it said before still holds
+    silent(isLate ? `did not answer within ${PATIENCE / 1000} s` : 'hung up before it answered');
+    return null;
   } finally {
     clearTimeout(limit);
     socket.destroy();

@@ -27,6 +27,13 @@ export interface ToolAnswer {
   readonly stderr: string;
 }
 
+/** Why a command of Postfix's ended, of all that it said: warnings of main.cf come first, and are not the reason. */
+export function reasonOf(stderr: string): string {
+  const lines = stderr.split('\n').filter((line) => line !== '');
+  const fatal = lines.filter((line) => /^[a-z]+: (fatal|error|panic): /.test(line));
+  return (fatal.at(-1) ?? lines.at(-1) ?? '').replace(/^[a-z]+: (fatal|error|panic|warning): /, '');
+}
+
 /** Runs one of Postfix's commands to its end: for answers that are short. */
 export function postfixCommand(command: string, args: readonly string[], instance?: string): ToolAnswer {
   const missing = missingMainCf(command, instance);
@@ -69,7 +76,7 @@ export function postfixStream(
     const child = spawn(command, args, { env: postfixEnvironment(), stdio: ['pipe', 'pipe', 'pipe'] });
     let error = '';
     child.stdout.on('data', take);
-    child.stderr.on('data', (chunk: Buffer) => (error = (error + chunk.toString()).slice(-200)));
+    child.stderr.on('data', (chunk: Buffer) => (error = (error + chunk.toString()).slice(-2000)));
     child.stdin.on('error', () => undefined); // it ended before it had read all: its status says so
     child.on('error', (e) => resolve({ status: null, error: e.message }));
     child.on('close', (status) => resolve({ status, error: error.trim() }));

@@ -64,7 +64,7 @@ export async function listed(
 ): Promise<{ readonly domains: Map<string, string | null>; readonly unlistable: readonly string[] }> {
   const { names, tables } = domainList(postfix, parameter);
   const domains = new Map<string, string | null>(
-    names.filter((name) => /^\.?[^!./][^/]*$/.test(name)).map((name) => [name.replace(/^\./, ''), null]),
+    names.filter((name) => /^\.?[^!.*/][^/]*$/.test(name)).map((name) => [name.replace(/^\./, ''), null]),
   );
   const unlistable: string[] = [];
   for (const table of tables.filter((t) => !isLeftOut(t))) {

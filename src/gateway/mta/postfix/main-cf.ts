@@ -4,7 +4,7 @@
  */
 import { statSync } from 'node:fs';
 import path from 'node:path';
-import { postfixCommand } from './commands.ts';
+import { postfixCommand, reasonOf } from './commands.ts';
 
 export interface Service {
   /** `smtp/inet`, as postconf -P names it. */
@@ -72,7 +72,7 @@ export function readPostfix(instance?: string): PostfixHere {
 export function readServing(instance?: string): Here<PostfixServing> {
   const main = postfixCommand('postconf', ['-x'], instance);
   if (main.status === null) return { is: 'absent' };
-  if (main.status !== 0) return { is: 'broken', why: main.stderr.replace(/^postconf: (fatal|error): /, '') };
+  if (main.status !== 0) return { is: 'broken', why: reasonOf(main.stderr) };
   const values = parameters(lines(main.stdout));
   return {
     is: 'here',

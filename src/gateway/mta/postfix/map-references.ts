@@ -19,6 +19,31 @@ export function ourTable(config: GatewayConfig, types: ReadonlySet<string> | nul
 export const isOurs = (config: GatewayConfig, map: MapName, word: string): boolean =>
   isTable(word) && typeOf(word) in ENDINGS && path.normalize(nameOf(word)) === path.join(config.map_dir, map);
 
+/**
+ * Whether a word means one of our maps and is not read as it: the path without a type, with the ending of its file, or
+ * with a type that relaymap does not write.
+ */
+export function isMisspelt(config: GatewayConfig, map: MapName, word: string): boolean {
+  if (isOurs(config, map, word)) return false;
+  const name = isTable(word) ? nameOf(word) : word;
+  return path.normalize(name.replace(/\.(cdb|lmdb|db)$/, '')) === path.join(config.map_dir, map);
+}
+
+/**
+ * The words of a parameter with each put through `change`, which gives an empty text for one that goes. A word that
+ * stays is as it is written; where `$name`s stand for what changes, their place is taken by what they mean.
+ */
+export function changedWords(postfix: PostfixConfig, parameter: string, change: (word: string) => string): string[] {
+  const written = words(postfix.raw.get(parameter) ?? '');
+  const all = written.flatMap((word) => {
+    const means = words(expanded(postfix, word));
+    return means.some((each) => change(each) !== each) ? means.map(change) : [word];
+  });
+  // An expression such as `${name?text}` is taken as a whole.
+  const isDone = all.join(' ') !== written.join(' ');
+  return (isDone ? all : words(postfix.main.get(parameter) ?? '').map(change)).filter((word) => word !== '');
+}
+
 /** A word of main.cf with its `$name`s replaced. */
 export function expanded({ main }: PostfixConfig, word: string): string {
   return word.replace(/\$(?:\{(\w+)\}|\((\w+)\)|(\w+))/g, (all, a?: string, b?: string, c?: string) => {

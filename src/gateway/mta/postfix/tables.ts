@@ -5,7 +5,7 @@
 import { createReadStream } from 'node:fs';
 import { isAbsent } from '../../../io/atomic-file.ts';
 import { cdbKeys } from '../../../map/cdb-reader.ts';
-import { postfixStream } from './commands.ts';
+import { postfixStream, reasonOf } from './commands.ts';
 
 /**
  * The words of a parameter that is a list: `cdb:/path`, `$mydestination`, `example.org`. Braces hold white space
@@ -66,7 +66,7 @@ export async function tableFault(table: string): Promise<string | null> {
     () => undefined,
   );
   if (status === null || status === 0 || !isFatal(error)) return null;
-  return (error.split('\n').at(-1) ?? error).replace(/^postmap: (fatal|error|panic): /, '');
+  return reasonOf(error);
 }
 
 /**
@@ -93,7 +93,7 @@ export async function listTable(table: string, take: (key: Buffer) => void): Pro
   if (status === 0) return null;
   return /sequence operation is not supported|via the proxy/.test(error)
     ? 'tables of this type cannot be listed'
-    : error.replace(/^postmap: (fatal|error): /, '');
+    : reasonOf(error);
 }
 
 /** postmap has no sequence operation for cdb, so that one is read here. */

@@ -5,8 +5,8 @@
 
 /** The longest line that is read, in bytes. */
 export const MOST_LINE = 64 * 1024;
-/** Bytes that are read at once: with what they are compared with, about as much as a core's own cache holds. */
-export const BLOCK = 256 * 1024;
+/** Bytes that are read at once. */
+export const BLOCK = 1024 * 1024;
 /** Behind the bytes that were read: a line feed and a quote, and what a search by sixteens looks at. */
 const SENTINELS = 64;
 const HALF = MOST_LINE + BLOCK + SENTINELS;

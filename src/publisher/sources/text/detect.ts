@@ -4,7 +4,7 @@
  */
 import { columnOf, isNaming } from './columns.ts';
 import { PLAIN_PROPERTY, PROPERTY, RECORD_LINE } from './formats/properties.ts';
-import { DASHES, FRAME } from './formats/table.ts';
+import { DASHES, FRAME, inAscii } from './formats/table.ts';
 import { separatorOf } from './formats/csv.ts';
 import type { Format, TextOptions } from './text-options.ts';
 
@@ -34,7 +34,7 @@ function screenOf(lines: readonly string[], domain: string | undefined): 'table'
   const first = lines.findIndex((line) => line.trim() !== '');
   const line = (lines[first] ?? '').trimEnd();
   if (first < 0) return null;
-  if (FRAME.test(line)) return 'table';
+  if (FRAME.test(inAscii(line))) return 'table';
   if (DASHES.test(lines[first + 1] ?? '') && !line.includes('@')) return 'table';
   const some = lines.slice(first, first + MOST_LINES);
   const properties = some.map((each) => PROPERTY.exec(each)?.[1]);

@@ -74,7 +74,7 @@ export function changed(): void {
   next = found = 0;
 }
 
-/** Passes over the known lines from `at` on, up to `end`, which has a line feed. @returns where the next line begins */
+/** Passes over the known lines between; `end` has a line feed. @returns where the line after them begins. */
 export function pass(from: u32, end: u32): u32 {
   let at = from;
   let known: u32 = 0;

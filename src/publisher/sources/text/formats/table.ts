@@ -12,8 +12,16 @@ import { Records, shownColumn, type Field } from '../records.ts';
 export const DASHES = /^\s*-{2,}(?:(?: +|\+)-+)*\s*$/;
 /** A line of the frame that the client of MySQL draws. */
 export const FRAME = /^\+(?:-+\+)+$/;
-/** What psql, sqlcmd and the client of MySQL write last. */
-const ROW_COUNT = /^\(\d+ rows?(?: affected)?\)$|^\d+ rows? in set\b/;
+/** What psql, sqlcmd, sqlplus and the client of MySQL write last. */
+const ROW_COUNT = /^\(\d+ rows?(?: affected)?\)$|^\d+ rows? (?:in set\b|selected\.$)/;
+/** sqlite3 and others draw the same frame in characters for that. */
+export const inAscii = (line: string): string =>
+  line.includes('─') || line.includes('│')
+    ? line
+        .replace(/[│║]/g, '|')
+        .replace(/[─═]/g, '-')
+        .replace(/[┌┬┐├┼┤└┴┘╭╮╰╯]/g, '+')
+    : line;
 
 const NO_DASHES = 'no line of dashes under the header';
 
@@ -39,7 +47,7 @@ export async function* tableEntries(
     const found: Entry[] = [];
     for (const line of lines) {
       number++;
-      const text = line.trimEnd();
+      const text = inAscii(line.trimEnd());
       const isFrame = FRAME.test(text);
       if (columns === null && header === null && isFrame) isFramed = true;
       else if (header === null && ROW_COUNT.test(text)) columns = null;
