@@ -34,11 +34,11 @@ const query = ({ table, key, domain, moved, catchAll, address, joined, withoutEx
         WHEN ${isAsked('u.localpart')} AND u.enabled = 1 AND n.enabled = 1 AND ${leads('u.smtp')} THEN TRIM(${key('u.smtp')}) END AS target
     FROM users u JOIN names n ON n.domain_id = u.domain_id WHERE u.localpart NOT IN ('', '*')
     UNION ALL
-    -- A forward that keeps a copy.
-    SELECT ${address(key('u.localpart'), 'n.name')}, TRIM(${key('u.smtp')})
+    -- A forward that keeps a copy: two recipients, and Exim accepts several at once.
+    SELECT ${address(key('u.localpart'), 'n.name')}, ','
     FROM users u JOIN names n ON n.domain_id = u.domain_id
-    WHERE u.localpart NOT IN ('', '*') AND ${isAsked('u.localpart')} AND u.on_forward = 1 AND u.unseen = 1 AND ${leads('u.forward')}
-      AND u.enabled = 1 AND n.enabled = 1 AND ${leads('u.smtp')} AND (u.type <> 'fail' OR u.smtp IS NULL)),
+    WHERE u.localpart NOT IN ('', '*') AND u.on_forward = 1 AND u.unseen = 1 AND ${leads('u.forward')}
+      AND NOT (u.type = 'fail' AND u.smtp IS NOT NULL AND ${isAsked('u.localpart')})),
   -- Several members are accepted at once.
   grouped AS (
     SELECT ${address(key('g.name'), 'n.name')} AS address,
