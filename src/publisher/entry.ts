@@ -84,8 +84,8 @@ function plain(field: string): string {
   if (more !== undefined) throw new EntryError('has more than one @, and its local part is not quoted');
   if (!UNQUOTED.test(local)) throw new EntryError('has a character in its local part that has to be quoted');
   if (local === '*') return `@${domain}`;
-  // Mailu writes % for any characters.
-  const sign = /^[*%]|[*%]$/.exec(local)?.[0];
+  // Mailu writes % for any characters. At the end it may be meant (`100%`): a warning names that address.
+  const sign = /^[*%]|\*$/.exec(local)?.[0];
   if (sign !== undefined)
     throw new EntryError(
       `is a pattern elsewhere, with its ${sign}, and a list holds none; put the local part in quotes if it is meant`,
