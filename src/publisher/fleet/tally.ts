@@ -10,7 +10,8 @@ import { MANIFEST, OTHER, PublishedPath, TABLE } from './log/published-path.ts';
 import { type How, Refusals } from './refusals.ts';
 import { noteNewest, noteTable, type Says, type Seen, unseen } from './seen.ts';
 import { type Version, Versions, type Word } from './versions.ts';
-import { commonName, shortName, type Certainty } from './who.ts';
+import { addressOf, nameOf, plainSoftware } from './line-client.ts';
+import type { Certainty } from './who.ts';
 
 /** So many claimed names are remembered, and so many addresses; what comes after them is counted. */
 export const MOST_CLAIMS = 10_000;
@@ -188,7 +189,7 @@ export class Tally {
       return;
     }
     counts[how]++;
-    const [by, name] = this.#nameOf(line, report);
+    const [by, name] = nameOf(line, report, this.#known.expected);
     const isExpected = this.#known.expected.has(name);
     this.refusals.note(how, by === 'address' && !isExpected ? null : name, isExpected, status, time);
   }
@@ -225,33 +226,16 @@ export class Tally {
   }
 
   #whoOf(line: LogLine, report: GatewayReport | null): Pick<Client, 'seen' | 'address'> | null {
-    const [by, name] = this.#nameOf(line, report);
+    const [by, name] = nameOf(line, report, this.#known.expected);
     const address = addressOf(line);
     const seen = this.#seenOf(by, name, this.#path.kind === TABLE);
     return seen === null ? null : { seen, address: address === '' ? null : address };
-  }
-
-  /** Who made the request. */
-  #nameOf(line: LogLine, report: GatewayReport | null): [Certainty, string] {
-    const certificate = this.#certificate(line);
-    if (certificate !== '') return ['certificate', shortName(certificate)];
-    const token = line.text(line.tokenStart, line.tokenEnd);
-    if (token !== '') return ['token', shortName(token)];
-    const address = addressOf(line);
-    const { expected } = this.#known;
-    if (report !== null && (expected.has(report.id) || !expected.has(address))) return ['claim', report.id];
-    return ['address', address === '' ? 'unknown' : address];
   }
 
   #wordOf(by: Certainty, name: string): Word {
     if (by === 'certificate' || by === 'token') return 'proven';
     const { expected, tokens } = this.#known;
     return expected.has(name) && !tokens.has(name) ? 'expected' : 'claimed';
-  }
-
-  #certificate(line: LogLine): string {
-    const text = line.text(line.certificateStart, line.certificateEnd);
-    return line.isSubject ? (commonName(text) ?? '') : text;
   }
 
   #seenOf(by: Certainty, name: string, takesTable: boolean): Seen | null {
@@ -285,19 +269,3 @@ export class Tally {
 /** Whether a line with the certificate, token and address of this client is of it too. */
 const isSameClient = ({ seen }: Client, report: GatewayReport | null): boolean =>
   seen.by === 'claim' ? report?.id === seen.name : seen.by !== 'address';
-
-/**
- * Without a port, which is another for each connection. IPv4 within IPv6 is what it stands for: `::ffff:192.0.2.7`.
- * Empty if the log has none.
- */
-const addressOf = (line: LogLine): string =>
-  shortName(line.text(line.addressStart, line.addressEnd))
-    .replace(/^\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?$/, '$1')
-    .replace(/^([0-9]{1,3}(?:\.[0-9]{1,3}){3}):[0-9]{1,5}$/, '$1')
-    .replace(/^::ffff:(?=[0-9.]+$)/i, '');
-
-/** The first word of a User-Agent that is no gateway's: `curl/8.0`. */
-function plainSoftware(line: LogLine): string | null {
-  const [word = ''] = line.text(line.agentStart, line.agentEnd).split(' ');
-  return word === '' || word === '-' ? null : shortName(word).slice(0, 64);
-}

@@ -54,7 +54,8 @@ export class Repository {
     throw new PublishError(
       'STATE',
       `${this.store.place(MANIFEST)} is signed by none of the keys of this configuration (${keys.map((k) => k.keyid.slice(0, 16)).join(', ')}), ` +
-        'so it does not count; it calls itself version ${found.manifest.version}. Was a key replaced? Name the old one in `keys` too, for one publish. Otherwise somebody else ' +
+        `so it does not count; it calls itself version ${found.manifest.version}. ` +
+        'Was a key replaced? Name the old one in `keys` too, for one publish. Otherwise somebody else ' +
         `wrote it: move it away, then: relaymap-publish publish --next-version ${next}, or higher if a gateway may have seen a higher one`,
     );
   }
