@@ -119,15 +119,13 @@ export function requireType(config: GatewayConfig, { types }: PostfixConfig): vo
   );
 }
 
-/** @throws HostError CONFIG */
+/** Settings of master.cf come first. @throws HostError CONFIG */
 export function applySettings({ directory }: PostfixConfig, all: readonly Setting[]): void {
-  for (const args of calls(all.map(({ name, value }) => setArguments(name, value)))) {
+  for (const [done, args] of calls(all.map(({ name, value }) => setArguments(name, value))).entries()) {
     const { status, stderr } = postfixCommand('postconf', args, directory);
-    const [option = ''] = args;
-    if (status !== 0)
-      throw new HostError(
-        'CONFIG',
-        `postconf ${option} failed, ${directory}/main.cf is as it was: ${reasonOf(stderr)}`,
-      );
+    if (status === 0) continue;
+    const changed = done === 0 ? '' : ', but master.cf beside it has been changed (relaymap init --take-back)';
+    const why = `postconf ${args[0] ?? ''} failed, ${directory}/main.cf is as it was${changed}`;
+    throw new HostError('CONFIG', `${why}: ${reasonOf(stderr)}`);
   }
 }
